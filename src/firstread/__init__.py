@@ -1,0 +1,59 @@
+"""Firstread: from "Hello, World!" to a deep-learning model on real medical images.
+
+    import firstread as fr
+
+    cohort = fr.open_dataset("hello-world")
+    model = fr.build_model("resnet18", classes=cohort.classes)
+    run = fr.train(model, cohort, epochs=5)
+    fr.evaluate(fr.predict(model, cohort.test)).show()
+
+For teaching and research. Firstread is not a medical device.
+
+Names are imported when they are first used, so that `import firstread` stays light and needs no torch.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+try:
+    __version__ = version("firstread")
+except PackageNotFoundError:  # running from a source tree that was never installed
+    __version__ = "0+source"
+
+#: public name -> the module it lives in; the one list of what `import firstread as fr` offers
+_PUBLIC = {
+    "Cohort": "firstread.core.cohort",
+    "Study": "firstread.core.study",
+    "Augmentation": "firstread.learning.augmentation",
+    "open_dataset": "firstread.datasets.opening",
+    "simulate_patients": "firstread.phantoms.patients",
+    "read_dicom": "firstread.dicom.reading",
+    "check_data": "firstread.datasets.check",
+    "split_by_patient": "firstread.splits",
+    "build_model": "firstread.learning.models",
+    "train": "firstread.learning.training",
+    "predict": "firstread.learning.prediction",
+    "evaluate": "firstread.evaluation.evaluating",
+    "explain": "firstread.explanation.explaining",
+    "write_report": "firstread.explanation.reporting",
+    "arm": "firstread.lessons",
+    "lesson": "firstread.lessons",
+}
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the names are strings
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        from firstread.core.errors import suggest
+
+        raise AttributeError(f"firstread has no '{name}'.{suggest(name, _PUBLIC)}")
+    module = import_module(_PUBLIC[name])
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

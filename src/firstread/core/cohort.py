@@ -1,0 +1,330 @@
+"""Cohort: the table every step reads and writes, one row an image or series, with where it came from and what was done."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from firstread.core.errors import DataError, SettingError, suggest
+from firstread.core.files import plain, read_json, write_atomically, write_json
+from firstread.core.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: the columns every cohort has, in this order; any others are the user's own facts
+COLUMNS = ("case", "file", "frame", "label", "patient", "split")
+SPLITS = ("train", "validation", "test")
+_OTHER_NAMES = {
+    "val": "validation",
+    "valid": "validation",
+    "training": "train",
+    "testing": "test",
+    "dev": "validation",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where data come from; shown in every report made from them."""
+
+    name: str
+    description: str = ""
+    licence: str = ""
+    citation: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that was done to a cohort, so that it can be done again."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Images with their classes, patients and splits.
+
+    Attributes:
+        table: pandas table; columns `case` (unique text), `file`, `frame` (frame or slice, or missing), `label` (one of
+            `classes`, or missing), `patient` (pseudonym, or missing), `split` ("train", "validation", "test" or missing),
+            and any further facts. Rows are in file order, which the "contiguous" split relies on.
+        classes: class names in the order of a network's outputs. With two classes the second is the *positive* one.
+        origin: name, licence and citation of the data.
+        steps: what was done to make this table, oldest first.
+        window: how 16-bit pixels become 8-bit ones, as in `read_dicom`.
+        whole: the cohort this one was taken from (`cohort.test.whole` is `cohort`), or None.
+
+    A cohort is never changed in place: every method returns a new one.
+    """
+
+    table: "pd.DataFrame"
+    classes: tuple[str, ...]
+    origin: Origin
+    steps: tuple[Step, ...] = ()
+    window: Any = None
+    whole: "Cohort | None" = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(str(name) for name in self.classes))
+        object.__setattr__(self, "steps", tuple(self.steps))
+        object.__setattr__(self, "table", _checked(self.table, self.classes))
+
+    # ---- looking
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __iter__(self) -> Iterator[Study]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Study:
+        try:
+            row = self.table.iloc[index]
+        except IndexError:
+            raise IndexError(f"There is no case {index}: the cohort has {len(self)}.") from None
+        values = {key: _none_if_missing(value) for key, value in row.items()}
+        frame = values.pop("frame")
+        return Study(
+            frame=None if frame is None else int(frame),
+            window=self.window,
+            facts={key: values.pop(key) for key in list(values) if key not in COLUMNS},
+            **values,
+        )
+
+    @property
+    def train(self) -> "Cohort":
+        """The cases a network learns from."""
+        return self.part("train")
+
+    @property
+    def validation(self) -> "Cohort":
+        """The cases that tell when to stop; never augmented."""
+        return self.part("validation")
+
+    @property
+    def test(self) -> "Cohort":
+        """The cases that are looked at once, at the end."""
+        return self.part("test")
+
+    @property
+    def positive(self) -> str | None:
+        """With two classes, the one that a score of 1 means; None with more."""
+        return self.classes[1] if len(self.classes) == 2 else None
+
+    @property
+    def targets(self) -> np.ndarray:
+        """(N,) int64: index of each label in `classes`; -1 where there is no label."""
+        return label_indices(self.table["label"], self.classes)
+
+    def counts(self) -> "pd.DataFrame":
+        """How many cases of each class are in each split."""
+        import pandas as pd
+
+        split = self.table["split"].fillna("(none)")
+        label = self.table["label"].fillna("(no label)")
+        counts = pd.crosstab(label, split)
+        columns = [name for name in (*SPLITS, "(none)") if name in counts.columns]
+        rows = [name for name in (*self.classes, "(no label)") if name in counts.index]
+        counts = counts.loc[rows, columns].rename_axis(index="class", columns=None)
+        counts["all"] = counts.sum(axis=1)
+        return counts
+
+    def show(self, count: int = 10, *, seed: int = 0) -> Any:
+        """Draw `count` cases, the same number of each class; returns the figure."""
+        from firstread.core.figures import show_images
+
+        order = np.random.default_rng(seed).permutation(len(self))
+        targets = self.targets
+        by_class = [[i for i in order if targets[i] == k] for k in sorted(set(targets.tolist()))]
+        picked = [group[turn] for turn in range(count) for group in by_class if turn < len(group)][:count]
+        if by_class:
+            picked.sort(key=lambda i: targets[i])
+        studies = [self[int(i)] for i in picked]
+        return show_images([s.image() for s in studies], [s.label or s.case for s in studies])
+
+    def images(self, size: int, *, channels: int = 1) -> np.ndarray:
+        """All images brought to one square size.
+
+        Args:
+            size: pixels on each side.
+            channels: 1 for grayscale, 3 for colour.
+
+        Returns:
+            uint8 array, (N, size, size) for one channel, (N, size, size, 3) for three.
+
+        Raises:
+            DataError: a file cannot be read; the message names it.
+        """
+        from firstread.core.images import read_image, resize_square, to_grayscale
+        from firstread.core.progress import track
+
+        if channels not in (1, 3):
+            raise SettingError(f"channels={channels} is not possible", expected="1 (grayscale) or 3 (colour)")
+        shape = (len(self), size, size) if channels == 1 else (len(self), size, size, 3)
+        stack = np.zeros(shape, np.uint8)
+        rows = zip(self.table["file"], self.table["frame"], strict=True)
+        for index, (file, frame) in enumerate(track(rows, "Reading images", total=len(self))):
+            pixels = read_image(file, frame=_none_if_missing(frame), window=self.window)
+            if channels == 1:
+                pixels = to_grayscale(pixels)
+            elif pixels.ndim == 2:
+                pixels = np.repeat(pixels[..., None], 3, axis=2)
+            stack[index] = resize_square(pixels, size)
+        return stack
+
+    # ---- taking parts and changing
+
+    def part(self, split: str) -> "Cohort":
+        """The cases of one split, by name."""
+        if split not in SPLITS:
+            raise SettingError(f'There is no split called "{split}".{suggest(split, SPLITS)}')
+        return self.where(self.table["split"] == split)
+
+    def where(self, mask: "Sequence[bool] | np.ndarray | pd.Series") -> "Cohort":
+        """The cases for which `mask` (N,) is true; `whole` still leads back to this cohort."""
+        chosen = self.table[np.asarray(mask, dtype=bool)].reset_index(drop=True)
+        return replace(self, table=chosen, whole=self.whole or self)
+
+    def with_column(self, name: str, values: Sequence[Any], *, step: Step | None = None) -> "Cohort":
+        """A copy in which column `name` (such as "split") holds `values` (N,)."""
+        table = self.table.copy()
+        table[name] = np.asarray(values, dtype=object)
+        return replace(self, table=table, steps=self.steps + ((step,) if step else ()), whole=None)
+
+    # ---- keeping
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `cohort.csv` and `cohort.json` into `folder`; files under it are named relative to it."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        base = folder.resolve()
+        table = self.table.copy()
+        table["file"] = [_relative(Path(file), base) for file in table["file"]]
+        write_atomically(folder / "cohort.csv", lambda path: table.to_csv(path, index=False))
+        about = {"classes": self.classes, "origin": asdict(self.origin), "window": self.window}
+        write_json(folder / "cohort.json", {**about, "steps": [asdict(step) for step in self.steps]})
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Cohort":
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the folder holds no cohort, or a broken one.
+        """
+        import pandas as pd
+
+        folder = Path(folder)
+        about = read_json(folder / "cohort.json")
+        try:
+            table = pd.read_csv(
+                folder / "cohort.csv",
+                dtype={name: "object" for name in ("case", "file", "label", "patient", "split")},
+            )
+            table["file"] = [str(folder / file) for file in table["file"]]
+            return cls(
+                table=table,
+                classes=tuple(about["classes"]),
+                origin=Origin(**about["origin"]),
+                steps=tuple(Step(**step) for step in about["steps"]),
+                window=tuple(about["window"]) if isinstance(about["window"], list) else about["window"],
+            )
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                "The saved cohort is broken", where=folder, do="delete the folder and run the step again"
+            ) from error
+
+    def describe(self) -> dict[str, Any]:
+        """Origin, counts and steps as plain values, for reports and JSON."""
+        counts = self.counts()
+        return plain(
+            {
+                "origin": asdict(self.origin),
+                "classes": self.classes,
+                "counts": {split: counts[split].to_dict() for split in counts.columns},
+                "steps": [asdict(step) for step in self.steps],
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"Cohort {self.origin.name!r}: {len(self)} cases, classes {', '.join(self.classes)}\n{self.counts()}"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{escape(self.origin.name)}</b>: {len(self)} cases</p>{self.counts().to_html()}"
+
+
+def make_table(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """A cohort table from dictionaries; columns that are not given are missing values."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=None if rows else list(COLUMNS))
+
+
+def label_indices(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -> np.ndarray:
+    """(N,) int64: index of each label in `classes`, -1 where it is missing."""
+    index = {name: position for position, name in enumerate(classes)}
+    return np.array([index.get(label, -1) for label in labels], dtype=np.int64)
+
+
+def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
+    table = table.copy()
+    if "file" not in table.columns:
+        raise DataError("The table has no column 'file'", expected=f"columns {', '.join(COLUMNS)}")
+    for name in COLUMNS:
+        if name not in table.columns:
+            table[name] = None
+    if table["case"].isna().all() and len(table):
+        table["case"] = [f"case{i:05d}" for i in range(len(table))]
+    for name in ("case", "file", "label", "patient", "split"):
+        table[name] = np.array([_text(value) for value in table[name]], dtype=object)
+    table["frame"] = np.array([_none_if_missing(value) for value in table["frame"]], dtype=object)
+    table["split"] = np.array([_OTHER_NAMES.get(value, value) for value in table["split"]], dtype=object)
+    repeated = table["case"].duplicated()
+    if repeated.any():
+        raise DataError(
+            f"{int(repeated.sum())} cases have a name that another case has too",
+            where="column 'case'",
+            do="give every row a name of its own",
+        )
+    unknown = sorted({value for value in table["label"] if value is not None} - set(classes))
+    if unknown:
+        raise DataError(
+            f"{len(unknown)} labels are not among the classes",
+            where="column 'label'",
+            expected=", ".join(classes),
+        )
+    strange = sorted({value for value in table["split"] if value is not None} - set(SPLITS))
+    if strange:
+        raise DataError("A split has an unknown name", where="column 'split'", expected=", ".join(SPLITS))
+    rest = [name for name in table.columns if name not in COLUMNS]
+    return table[[*COLUMNS, *rest]].reset_index(drop=True)
+
+
+def _none_if_missing(value: Any) -> Any:
+    if (
+        value is None
+        or (isinstance(value, float) and value != value)
+        or type(value).__name__ in ("NAType", "NaTType")
+    ):
+        return None
+    return value
+
+
+def _text(value: Any) -> str | None:
+    value = _none_if_missing(value)
+    return None if value is None else str(value)
+
+
+def _relative(file: Path, base: Path) -> str:
+    try:
+        return str(file.resolve().relative_to(base))
+    except ValueError:
+        return str(file.resolve())

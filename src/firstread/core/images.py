@@ -1,0 +1,170 @@
+"""Reading any image file into the 8-bit pixels that a person sees and a network is fed.
+
+PNG, JPEG and TIFF are read here with Pillow. Other formats are read by whoever registered for them under the entry
+point group `firstread.readers` (DICOM and NIfTI come with firstread); a reader is a function
+`read_image(path, frame, window) -> array`.
+"""
+
+import warnings
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstread.core.errors import DataError, MissingPartError
+
+#: names of files that operating systems strew about and that are never images
+STRAY_FILES = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
+
+#: no image of more pixels than this is decoded: a 30,000 x 30,000 "decompression bomb" must not stop a class
+LARGEST_PIXELS = 120_000_000
+
+_PILLOW = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
+
+
+def sniff_format(path: str | Path) -> str:
+    """The format of a file by its first bytes, never by its name: png, jpeg, tiff, bmp, dicom, nifti, zip, empty, unknown.
+
+    DICOM without the 128-byte preamble is recognised by its first group number.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(352)
+    except OSError as error:
+        raise DataError(
+            "The file cannot be opened", where=path, do="check that it exists and is yours"
+        ) from error
+    if not head:
+        return "empty"
+    for magic, name in _PILLOW.items():
+        if head.startswith(magic):
+            return name
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if head[344:348] in (b"n+1\x00", b"ni1\x00") or (
+        head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")
+    ):
+        return "nifti"
+    if head[:4] == b"PK\x03\x04":
+        return "zip"
+    if head[:4] in (
+        b"\x08\x00\x00\x00",
+        b"\x08\x00\x05\x00",
+        b"\x02\x00\x00\x00",
+        b"\x08\x00\x01\x00",
+        b"\x00\x08\x00\x00",
+    ):
+        return "dicom"
+    return "unknown"
+
+
+def read_image(path: str | Path, *, frame: int | None = None, window: Any = None) -> np.ndarray:
+    """Read one image as 8-bit pixels.
+
+    Args:
+        path: any image file that firstread knows.
+        frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle slice.
+        window: for 16-bit data, see `firstread.dicom.windowing`; ignored for 8-bit files.
+
+    Returns:
+        uint8 array, (height, width) for grayscale or (height, width, 3) for colour.
+
+    Raises:
+        DataError: the file is not an image, is broken, or is in a format nobody can read.
+    """
+    kind = sniff_format(path)
+    if kind in ("empty", "unknown", "zip"):
+        words = {"empty": "The file is empty", "zip": "This is a ZIP archive, not an image"}
+        raise DataError(
+            words.get(kind, "This file is not an image that firstread can read"),
+            where=path,
+            expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
+            do="remove the file from the folder, or convert it",
+        )
+    if kind in _PILLOW.values():
+        return _read_with_pillow(Path(path), frame or 0)
+    reader = _readers().get(kind)
+    if reader is None:
+        raise MissingPartError(
+            f"No reader for {kind} files is installed", where=path, do="install firstread again"
+        )
+    return reader.load()(path, frame=frame, window=window)
+
+
+def to_grayscale(image: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 from (H, W) or (H, W, 3), with the luma weights of ITU-R BT.601."""
+    if image.ndim == 2:
+        return image
+    return np.rint(image[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(
+        np.uint8
+    )
+
+
+def resize_square(image: np.ndarray, size: int) -> np.ndarray:
+    """Bring an image to `size` x `size` pixels, antialiased. The aspect ratio is given up, as in the published lesson,
+    so that neither image size nor shape can give a class away.
+    """
+    from PIL import Image
+
+    if image.shape[:2] == (size, size):
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map `low`..`high` linearly onto 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
+    span = max(float(high) - float(low), np.finfo(np.float32).tiny)
+    scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
+    return np.rint(np.clip(np.nan_to_num(scaled), 0, 255)).astype(np.uint8)
+
+
+@cache
+def _readers() -> dict[str, Any]:
+    return {point.name: point for point in entry_points(group="firstread.readers")}
+
+
+def _read_with_pillow(path: Path, frame: int) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                if image.width * image.height > LARGEST_PIXELS:
+                    raise DataError(
+                        f"The image has {image.width} x {image.height} pixels, more than firstread decodes",
+                        where=path,
+                        expected=f"at most {LARGEST_PIXELS:,} pixels",
+                        do="resize it first",
+                    )
+                frames = getattr(image, "n_frames", 1)
+                if frame >= frames:
+                    raise DataError(f"There is no frame {frame}: the file has {frames}", where=path)
+                image.seek(frame)
+                return _pillow_pixels(image)
+    except DataError:
+        raise
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(
+            "The image is broken or cut short",
+            where=path,
+            expected="a whole PNG, JPEG, TIFF or BMP file",
+            do="copy it again from where it came from, or leave it out",
+        ) from error
+
+
+def _pillow_pixels(image: Any) -> np.ndarray:
+    if image.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel
+        pixels = np.asarray(image).astype(np.float32)
+        return scale_to_8_bit(pixels, pixels.min(), pixels.max())
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    if image.mode == "LA":
+        return np.asarray(image.convert("L"))
+    pixels = np.asarray(image.convert("RGB"))
+    if image.mode in ("RGB", "RGBA", "P", "PA") and (pixels == pixels[..., :1]).all():
+        return np.ascontiguousarray(pixels[..., 0])
+    return pixels
