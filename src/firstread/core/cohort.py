@@ -1,6 +1,6 @@
 """Cohort: the table every step reads and writes, one row an image or series, with where it came from and what was done."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -195,8 +195,10 @@ class Cohort:
 
     def with_column(self, name: str, values: Sequence[Any], *, step: Step | None = None) -> "Cohort":
         """A copy in which column `name` (such as "split") holds `values` (N,)."""
+        import pandas as pd
+
         table = self.table.copy()
-        table[name] = np.asarray(values, dtype=object)
+        table[name] = pd.Series(list(values), dtype=object)
         return replace(self, table=table, steps=self.steps + ((step,) if step else ()), whole=None)
 
     # ---- keeping
@@ -268,6 +270,13 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
     return pd.DataFrame(list(rows), columns=None if rows else list(COLUMNS))
 
 
+def text_column(values: Iterable[Any]) -> "pd.Series":
+    """A column of text in which what is missing is None, whatever pandas would make of it."""
+    import pandas as pd
+
+    return pd.Series([_text(value) for value in values], dtype=object)
+
+
 def label_indices(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -> np.ndarray:
     """(N,) int64: index of each label in `classes`, -1 where it is missing."""
     index = {name: position for position, name in enumerate(classes)}
@@ -275,7 +284,9 @@ def label_indices(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -
 
 
 def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
-    table = table.copy()
+    import pandas as pd
+
+    table = table.reset_index(drop=True)
     if "file" not in table.columns:
         raise DataError("The table has no column 'file'", expected=f"columns {', '.join(COLUMNS)}")
     for name in COLUMNS:
@@ -284,9 +295,9 @@ def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
     if table["case"].isna().all() and len(table):
         table["case"] = [f"case{i:05d}" for i in range(len(table))]
     for name in ("case", "file", "label", "patient", "split"):
-        table[name] = np.array([_text(value) for value in table[name]], dtype=object)
-    table["frame"] = np.array([_none_if_missing(value) for value in table["frame"]], dtype=object)
-    table["split"] = np.array([_OTHER_NAMES.get(value, value) for value in table["split"]], dtype=object)
+        table[name] = text_column(table[name])
+    table["frame"] = pd.Series([_none_if_missing(value) for value in table["frame"]], dtype=object)
+    table["split"] = text_column(_OTHER_NAMES.get(value, value) for value in table["split"])
     repeated = table["case"].duplicated()
     if repeated.any():
         raise DataError(
@@ -309,11 +320,7 @@ def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
 
 
 def _none_if_missing(value: Any) -> Any:
-    if (
-        value is None
-        or (isinstance(value, float) and value != value)
-        or type(value).__name__ in ("NAType", "NaTType")
-    ):
+    if value is None or (isinstance(value, float) and value != value) or type(value).__name__ in ("NAType", "NaTType"):
         return None
     return value
 

@@ -28,9 +28,7 @@ _STYLE = {
 }
 
 
-def new_figure(
-    rows: int = 1, columns: int = 1, *, width: float = 5.0, height: float = 4.0
-) -> tuple[Any, Any]:
+def new_figure(rows: int = 1, columns: int = 1, *, width: float = 5.0, height: float = 4.0) -> tuple[Any, Any]:
     """A figure of `rows` x `columns` panels in firstread's style.
 
     Args:

@@ -34,9 +34,7 @@ def sniff_format(path: str | Path) -> str:
         with open(path, "rb") as file:
             head = file.read(352)
     except OSError as error:
-        raise DataError(
-            "The file cannot be opened", where=path, do="check that it exists and is yours"
-        ) from error
+        raise DataError("The file cannot be opened", where=path, do="check that it exists and is yours") from error
     if not head:
         return "empty"
     for magic, name in _PILLOW.items():
@@ -44,9 +42,7 @@ def sniff_format(path: str | Path) -> str:
             return name
     if head[128:132] == b"DICM":
         return "dicom"
-    if head[344:348] in (b"n+1\x00", b"ni1\x00") or (
-        head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")
-    ):
+    if head[344:348] in (b"n+1\x00", b"ni1\x00") or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")):
         return "nifti"
     if head[:4] == b"PK\x03\x04":
         return "zip"
@@ -88,9 +84,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
         return _read_with_pillow(Path(path), frame or 0)
     reader = _readers().get(kind)
     if reader is None:
-        raise MissingPartError(
-            f"No reader for {kind} files is installed", where=path, do="install firstread again"
-        )
+        raise MissingPartError(f"No reader for {kind} files is installed", where=path, do="install firstread again")
     return reader.load()(path, frame=frame, window=window)
 
 
@@ -98,9 +92,7 @@ def to_grayscale(image: np.ndarray) -> np.ndarray:
     """(H, W) uint8 from (H, W) or (H, W, 3), with the luma weights of ITU-R BT.601."""
     if image.ndim == 2:
         return image
-    return np.rint(image[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(
-        np.uint8
-    )
+    return np.rint(image[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)
 
 
 def resize_square(image: np.ndarray, size: int) -> np.ndarray:

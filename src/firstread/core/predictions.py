@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstread.core.cohort import label_indices
+from firstread.core.cohort import label_indices, text_column
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
 
@@ -59,9 +59,7 @@ class Predictions:
                 f"Scores have the shape {scores.shape}",
                 expected=f"({len(cases)}, {len(classes)}): cases, classes",
             )
-        kept = ["case"] + [
-            name for name in ("file", "frame", "patient", "split", "fold", "seed") if name in cases
-        ]
+        kept = ["case"] + [name for name in ("file", "frame", "patient", "split", "fold", "seed") if name in cases]
         table = cases[kept].reset_index(drop=True).copy()
         table.insert(1, "truth", cases["label"].to_numpy() if "label" in cases else None)
         for index, name in enumerate(classes):
@@ -122,19 +120,13 @@ class Predictions:
         try:
             whole = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise DataError(
-                "The predictions cannot be read", where=path, expected="a Parquet or CSV table"
-            ) from error
-        classes = tuple(
-            whole.attrs.get("classes") or [c[len(_SCORE) :] for c in whole if c.startswith(_SCORE)]
-        )
+            raise DataError("The predictions cannot be read", where=path, expected="a Parquet or CSV table") from error
+        classes = tuple(whole.attrs.get("classes") or [c[len(_SCORE) :] for c in whole if c.startswith(_SCORE)])
         if "role" not in whole:
             whole = whole.assign(role="model", model=whole.get("model", path.stem))
         found = {"model": [], "baseline": []}
         for (role, model), rows in whole.groupby(["role", "model"], sort=False):
-            found[role].append(
-                cls(rows.drop(columns=["role", "model"]).reset_index(drop=True), classes, str(model))
-            )
+            found[role].append(cls(rows.drop(columns=["role", "model"]).reset_index(drop=True), classes, str(model)))
         if len(found["model"]) != 1:
             raise DataError(
                 f"The file holds predictions of {len(found['model'])} models",
@@ -148,10 +140,8 @@ class Predictions:
 
 
 def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
-    table = table.copy()
-    missing = [
-        name for name in ("case", "truth", *(_SCORE + c for c in classes)) if name not in table.columns
-    ]
+    table = table.reset_index(drop=True)
+    missing = [name for name in ("case", "truth", *(_SCORE + c for c in classes)) if name not in table.columns]
     if missing:
         raise DataError(
             f"The table lacks {', '.join(missing)}",
@@ -162,11 +152,8 @@ def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
         raise DataError("Some scores are not between 0 and 1", do="turn logits into probabilities first")
     if table["case"].duplicated().any() and "seed" not in table:
         raise DataError("Some cases are predicted twice", where="column 'case'", expected="one row a case")
-    table["truth"] = np.array([t if isinstance(t, str) else None for t in table["truth"]], dtype=object)
-    if len(table):
-        table["prediction"] = np.array(classes, dtype=object)[scores.argmax(axis=1)]
-    else:
-        table["prediction"] = np.array([], dtype=object)
+    table["truth"] = text_column(table["truth"])
+    table["prediction"] = text_column(classes[index] for index in scores.argmax(axis=1)) if len(table) else None
     return table
 
 

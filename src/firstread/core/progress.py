@@ -62,9 +62,7 @@ class Progress:
         )
 
 
-def track(
-    items: Iterable[T], description: str, *, total: int | None = None, unit: str = "image"
-) -> Iterator[T]:
+def track(items: Iterable[T], description: str, *, total: int | None = None, unit: str = "image") -> Iterator[T]:
     """Iterate with a progress bar."""
     if total is None:
         items = list(items)

@@ -40,6 +40,4 @@ class Study:
         """Draw the image as a radiologist would look at it; returns the matplotlib figure."""
         from firstread.core.figures import show_images
 
-        return show_images(
-            [self.image()], [title if title is not None else (self.label or self.case)], columns=1
-        )
+        return show_images([self.image()], [title if title is not None else (self.label or self.case)], columns=1)
