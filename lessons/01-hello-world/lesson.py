@@ -1,0 +1,407 @@
+# %% [markdown]
+# # Lesson 1. Hello, World!
+# ## Chest or abdomen?
+#
+# In the next 45 minutes you will teach a computer to tell a chest radiograph from an abdominal one. You need no
+# experience with code. Every grey box below is a *cell*: click on it and press **Shift + Enter** to run it. Go from top
+# to bottom. If something breaks, choose *Kernel → Restart Kernel and Run up to Selected Cell* and you are back where you
+# were.
+#
+# The task is small on purpose: you can check every answer yourself. The steps are those of a real project.
+#
+# *For teaching and research. Nothing here is a medical device.*
+
+# %% tags=["setup"]
+# On Colab or Kaggle this cell installs firstread. On your own computer it does nothing.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("firstread") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "firstread[all]"], check=True)
+
+# %% [markdown]
+# ## 1. Hello, World!
+#
+# Every programming course begins with this line. `print` writes what stands between the quotation marks. Run it, then
+# put your own name in place of *World* and run it again.
+
+# %% tags=["step-hello"]
+print("Hello, World!")
+
+# %% [markdown]
+# Now the library. `import firstread as fr` means: fetch the tools, and let us call them `fr`. The second line opens this
+# lesson's notes, where your answers and results are kept.
+
+# %%
+import firstread as fr
+
+lesson = fr.lesson("hello-world")
+lesson.step("hello")
+lesson
+
+# %% [markdown]
+# ## 2. Look at the images
+#
+# **Why.** A radiologist who trains a network without looking at the images makes the same mistake as one who dictates
+# from the request form. A *cohort* is a table: one row an image, with its class, its patient and its *split*.
+#
+# * **train**: the network learns from these, as you learn from a teaching file.
+# * **validation**: we watch these while it learns, to see when to stop. It never learns from them.
+# * **test**: looked at once, at the end, like a board exam.
+
+# %% tags=["step-look"]
+lesson.step("look")
+cohort = fr.open_dataset(lesson.data)
+cohort
+
+# %%
+cohort.train.show(10)
+
+# %% [markdown]
+# Where do the images come from? A report that cannot say this cannot be trusted.
+
+# %%
+print(cohort.origin.name)
+print(cohort.origin.description)
+print("Licence:", cohort.origin.licence)
+print("A score near 1 will mean:", cohort.positive)
+
+# %%
+lesson.question("patient-split")
+
+# %% [markdown]
+# ## 3. Read ten images yourself
+#
+# **Why.** You will ask how good the network is. Good compared with whom? So you read first. Look at the ten images and
+# type one letter for each: **c** for chest, **a** for abdomen.
+
+# %% tags=["step-guess"]
+lesson.step("guess")
+held_out = cohort.test if len(cohort.test) >= 10 else cohort.validation
+ten = held_out.where([i in held_out.table.sample(10, random_state=lesson.seed).index for i in range(len(held_out))])
+fr.show_images([study.image() for study in ten], [f"image {i + 1}" for i in range(10)])
+
+# %% tags=["edit", "guess"]
+my_reading = "? ? ? ? ? ? ? ? ? ?"  # <- for instance "c a a c c a c a a c"
+
+# %%
+truth = [study.label for study in ten]
+mine = [{"c": "chest", "a": "abdomen"}.get(letter, "no answer") for letter in my_reading.lower().split()]
+mine = (mine + ["no answer"] * 10)[:10]
+my_score = sum(a == b for a, b in zip(mine, truth, strict=True))
+lesson.record("my_reading", {"correct": my_score, "of": 10})
+print(f"You read {my_score} of 10 correctly. We shall compare the network with you on these same ten.")
+
+# %% [markdown]
+# ## 4. Choose your group
+#
+# **Why.** Two habits are said to help when images are few. We test both, as an experiment with groups.
+#
+# * **Augmentation**: each time an image is shown it is turned, moved, zoomed or flipped a little. The network cannot learn one
+#   image by heart. Group 1 has it **on**, group 2 **off**.
+# * **Dropout**: half of the last layer's cells are switched off at random at each step, so none of them can carry the
+#   answer alone. Subgroup A has it **on**, subgroup B **off**.
+#
+# The next cell tells you which group you were drawn into.
+
+# %% tags=["step-choose"]
+lesson.step("choose")
+print("Your augmentation:", lesson.arm("augmentation"))
+print("Your dropout:     ", lesson.arm("dropout"))
+
+# %% [markdown]
+# Type your group into the next cell, between the quotation marks: `"on"` or `"off"`.
+
+# %% tags=["edit", "choose"]
+AUGMENTATION = "type on or off"
+DROPOUT = "type on or off"
+
+# %% [markdown]
+# This cell checks what you typed. If you would rather run another group, you may: what is *really* run is recorded beside
+# what was drawn.
+
+# %%
+lesson.check_arms({"augmentation": AUGMENTATION, "dropout": DROPOUT})
+
+# %% [markdown]
+# What does augmentation do to one radiograph? The first is the original.
+
+# %%
+published_augmentation = fr.Augmentation(**lesson.recipe["augmentation"])
+published_augmentation.show(cohort.train[0].image())
+
+# %% [markdown]
+# A flipped chest has its heart on the right. For *chest or abdomen?* that does no harm. For *which lung is collapsed?* it
+# would. Augmentation states what must **not** matter, and that is a medical decision.
+
+# %%
+lesson.question("flip")
+
+# %% [markdown]
+# ## 5. Train the last layers
+#
+# **Why.** A network has a *backbone*, which turns pixels into features (edges, textures, shapes), and a *head*, which turns
+# features into an answer. We first *freeze* the backbone and train only the head, as you would first learn the worklist of a
+# new department before you change how you read.
+#
+# `epochs=5` means: go through all training images five times.
+
+# %% tags=["step-freeze"]
+lesson.step("freeze")
+recipe = lesson.recipe
+augmentation = published_augmentation if AUGMENTATION == "on" else None
+dropout = recipe["dropout"] if DROPOUT == "on" else 0.0
+
+model = fr.build_model(
+    recipe["backbone"], classes=cohort.classes, dropout=dropout, size=recipe["size"], weights=recipe["weights"]
+)
+model
+
+# %%
+arms = {"augmentation": AUGMENTATION, "dropout": DROPOUT}
+run = fr.train(
+    model, cohort, freeze=True, augmentation=augmentation, seed=lesson.seed, arms=arms,
+    folder=lesson.folder / "run", **recipe["frozen"],
+)  # fmt: skip
+run.plot()
+
+# %% [markdown]
+# Read the curves as you read a growth chart. **Loss** is how wrong the network is, and should fall. The *training* curve is
+# the teaching file, the *validation* curve the unseen cases. If training improves while validation gets worse, the network
+# is learning cases by heart: *overfitting*.
+
+# %%
+lesson.question("overfitting")
+
+# %% [markdown]
+# ## 6. Train the whole network
+#
+# Now the backbone may change too. `resume=run` goes on from where we stopped, and the history is kept.
+
+# %% tags=["step-unfreeze"]
+lesson.step("unfreeze")
+run = fr.train(model, cohort, augmentation=augmentation, resume=run, **recipe["unfrozen"])
+run.plot()
+
+# %%
+run.table.round(3)
+
+# %% [markdown]
+# ### Open the box
+#
+# `fr.train` hides nothing. This is the loop that just ran: plain PyTorch. Five lines matter. The network answers, the loss
+# says how wrong it was, `backward` finds out which weights are to blame, the optimiser moves each a little, and the
+# gradients are cleared for the next batch.
+
+# %%
+import inspect
+
+from firstread.learning import loop
+
+print(inspect.getsource(loop.run_one_epoch))
+
+# %% [markdown]
+# ## 7. Two new patients
+#
+# One chest and one abdomen that the network has never seen. It returns a *score* for each class; together they make 1.
+
+# %% tags=["step-cases"]
+lesson.step("cases")
+test_cases = cohort.test
+two = test_cases.where([i in (list(test_cases.targets).index(0), list(test_cases.targets).index(1)) for i in range(len(test_cases))])
+answers = fr.predict(model, two)
+fr.show_images(
+    [study.image() for study in two],
+    [f"{row.prediction}?  {max(scores):.2f}" for row, scores in zip(answers.table.itertuples(), answers.scores, strict=True)],
+    columns=2, size=3.5,
+)  # fmt: skip
+
+# %% [markdown]
+# A score of 0.9 is **not** a probability of 90 % until somebody has checked that it behaves like one. Two cases cannot tell
+# you how good a network is, either. So we measure.
+#
+# ## 8. Measure it honestly
+#
+# Every number comes with its **95 % interval**: the range that the true value could plausibly have, given so few cases. And
+# beside the network stand the *trivial rules*: file size, image size, brightness, a thumbnail of 8 x 8 pixels. If one of
+# those does as well, the network may not have learnt any anatomy.
+
+# %% tags=["step-measure"]
+lesson.step("measure")
+predictions = fr.predict(model, held_out)
+evaluation = fr.evaluate(predictions)
+evaluation.show()
+
+# %%
+lesson.record("evaluation", evaluation.to_json())
+on_the_ten = [row.prediction for row in predictions.table.set_index("case").loc[list(ten.table["case"])].itertuples()]
+network_score = sum(a == b for a, b in zip(on_the_ten, truth, strict=True))
+print(f"On the ten images you read: you {my_score}, the network {network_score}.")
+
+# %%
+lesson.question("interval")
+
+# %% [markdown]
+# ## 9. Compare the groups
+#
+# In a class, everybody's result would stand here. Alone, you can run all four groups yourself, with the same images and the
+# same seed.
+
+# %% tags=["step-arms"]
+lesson.step("arms")
+results = {}
+for augmentation_arm in ("on", "off"):
+    for dropout_arm in ("on", "off"):
+        other = fr.build_model(
+            recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"],
+            dropout=recipe["dropout"] if dropout_arm == "on" else 0.0,
+        )  # fmt: skip
+        used = published_augmentation if augmentation_arm == "on" else None
+        first = fr.train(other, cohort, freeze=True, augmentation=used, seed=lesson.seed, **recipe["frozen"])
+        fr.train(other, cohort, augmentation=used, resume=first, **recipe["unfrozen"])
+        name = f"augmentation {augmentation_arm}, dropout {dropout_arm}"
+        results[name] = fr.predict(other, held_out, baselines=False)
+
+fr.compare(results)
+
+# %% [markdown]
+# Look at how far the intervals overlap before you name a winner. One run of each group, on a few dozen images, can rarely
+# tell these habits apart: another seed could reverse the order. That is an honest result, and the reason why a class
+# pools its runs.
+
+# %%
+lesson.question("arms")
+
+# %% [markdown]
+# ## 10. Where does it look?
+#
+# A Grad-CAM map shows which parts of the image pushed the score towards the answer. It is a hint, not a proof: so we ask whether
+# a network with *random* weights would have drawn the same map. If it would, the map shows edges in the image and says
+# nothing of what was learnt.
+
+# %% tags=["step-explain"]
+lesson.step("explain")
+case = held_out[int((held_out.targets == 1).argmax())]
+fr.explain(model, case).show()
+
+# %%
+fr.explain(model, held_out[int((held_out.targets == 0).argmax())]).show()
+
+# %%
+from firstread.explanation.explaining import sanity_check
+
+print(sanity_check(model, case))
+
+# %% [markdown]
+# ## 11. Which rule did it learn?
+#
+# First, what do the trivial rules know? `check_data` looks for duplicates, marks, empty images and *shortcuts*.
+
+# %% tags=["step-rule"]
+lesson.step("rule")
+print(fr.check_data(cohort))
+
+# %% [markdown]
+# Now we plant a shortcut. We stick a bright side marker on **every chest and no abdomen** of the training images, train a new
+# network, and then test it three ways. In hospitals such shortcuts are real: the portable unit's marker, the burned-in name of a ward,
+# the ruler beside a skin lesion.
+
+# %%
+from firstread.datasets.planting import plant_marker
+
+marked = plant_marker(cohort, on=["chest"], folder=lesson.folder / "marked")
+marked.train.show(6)
+
+# %%
+fooled = fr.build_model(recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"])
+fr.train(fooled, marked, seed=lesson.seed, epochs=8, schedule="one-cycle", learning_rate=1e-3)
+
+wrong_side = plant_marker(cohort, on=["abdomen"], folder=lesson.folder / "marked-wrong")
+same_cases = {"case": set(held_out.table["case"])}
+trials = {
+    "marker on chests, as in training": fr.predict(fooled, marked.where(marked.table["case"].isin(same_cases["case"])), baselines=False),
+    "no marker": fr.predict(fooled, held_out, baselines=False),
+    "marker on abdomens instead": fr.predict(
+        fooled, wrong_side.where(wrong_side.table["case"].isin(same_cases["case"])), baselines=False
+    ),
+}
+fooled_table = fr.compare(trials)
+lesson.record("planted_marker", fooled_table.to_json())
+fooled_table
+
+# %%
+chest_with_marker = marked.where(marked.table["case"] == case.case)[0]
+fr.explain(fooled, chest_with_marker).show()
+
+# %% [markdown]
+# Compare the first line with the last. Where accuracy falls, the network had learnt the marker, at least in part, and not the anatomy.
+# Its accuracy on data *like its training data* gave no warning.
+
+# %%
+lesson.question("shortcut")
+
+# %% [markdown]
+# ## 12. The threshold, and what it costs
+#
+# **In the reading room.** Suppose this network sorts radiographs to the right worklist. Nine of ten radiographs in your department
+# are chests. An abdomen sent to the chest list waits for the wrong reader. The *threshold* is the score from which we say
+# "chest". Raise it and fewer abdomens go astray, but more chests do.
+#
+# Sensitivity and specificity belong to the network and its threshold. The predictive values belong to your clinic, because they depend on how common
+# a thing is (*prevalence*).
+
+# %% tags=["step-threshold"]
+lesson.step("threshold")
+at_half = fr.evaluate(predictions, threshold=0.5, prevalence=0.9)
+at_half.costs
+
+# %%
+lesson.question("prevalence")
+
+# %% [markdown]
+# ## 13. Your own image, and your report
+#
+# Put an image (PNG, JPEG or DICOM) beside this notebook and type its name. Use no patient's image that still carries a name. Leave
+# it empty and we shall use something the network has never met: a simulated **brain MR**.
+
+# %% tags=["step-own", "edit", "own"]
+my_image = ""  # <- for instance "my_image.png"
+
+# %%
+lesson.step("own")
+if my_image:
+    mine = fr.Study(case="my image", file=my_image)
+else:
+    mine = fr.simulate_patients(1, kinds=("brain MR",), seed=lesson.seed, folder=lesson.folder / "brain")[0]
+answer = fr.predict(model, mine)
+mine.show(f"{answer.table['prediction'][0]}?  {answer.scores.max():.2f}")
+
+# %% [markdown]
+# If that was a brain, the network still said *chest* or *abdomen*, because it knows no third answer. It cannot say "this
+# is not what I was trained for". **What would I do with this in the reading room?** Nothing, before somebody has shown that
+# it works on *our* scanners and *our* patients, that it notices when it is out of its depth, and that somebody watches it
+# afterwards. What you can use tomorrow are the questions: *Which data? Split by patient? What interval? What would a trivial
+# rule score? Where does it look?*
+
+# %%
+lesson.question("reading-room")
+
+# %% [markdown]
+# Your report: data, network, curves, results with intervals beside the trivial rules, the hardest cases and where the network looked. It is
+# one file that opens anywhere.
+
+# %%
+report = fr.write_report(
+    lesson.folder / "report.html", cohort=cohort, run=run, model=model, evaluation=evaluation, predictions=predictions
+)
+lesson.finish(report=report)
+
+# %% [markdown]
+# **Further.** The module this lesson follows: Lakhani P. et al., *Hello World Deep Learning in Medical Imaging*, J Digit Imaging 31:283
+# (2018), [doi 10.1007/s10278-018-0079-6](https://doi.org/10.1007/s10278-018-0079-6). The class with its two experiments: Wiggins W.
+# et al., J Digit Imaging 34:1026 (2021), [doi 10.1007/s10278-021-00492-9](https://doi.org/10.1007/s10278-021-00492-9). Why a map
+# needs a sanity check: Adebayo J. et al. (2018), [arXiv 1810.03292](https://arxiv.org/abs/1810.03292).
+#
+# **Break it and mend it.** Set `epochs` to 1. Give the training set one class only. Type a wrong class name. Each message says what
+# happened and what to do. Then go to lesson 2: six classes.
