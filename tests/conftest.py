@@ -1,4 +1,4 @@
-"""Shared by all tests: a firstread home of their own, the real data where they lie, and a cohort of eight tiny images."""
+"""Shared by all tests: a firstread home of their own, the real data where they lie, and a tiny cohort."""
 
 import os
 from pathlib import Path

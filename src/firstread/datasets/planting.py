@@ -1,7 +1,8 @@
 """Planting a shortcut on purpose: a side marker that stands on one class only.
 
 A lesson trains on such images and tests without them, so that a trainee sees a network learn the marker and not the
-anatomy (as networks learned the portable unit's marker in chest radiographs: Zech 2018, doi 10.1371/journal.pmed.1002683).
+anatomy, as networks learned the portable unit's marker in chest radiographs (Zech 2018,
+doi 10.1371/journal.pmed.1002683).
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ def plant_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text:
 
 
 def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:
-    """A copy of a grayscale image (H, W) with a bright letter in its upper left corner, a seventh of the height tall."""
+    """A copy of a grayscale image (H, W) with a bright letter, a seventh of its height tall, in the upper left corner."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(pixels)
