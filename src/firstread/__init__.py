@@ -35,10 +35,12 @@ _PUBLIC = {
     "train": "firstread.learning.training",
     "predict": "firstread.learning.prediction",
     "evaluate": "firstread.evaluation.evaluating",
+    "compare": "firstread.evaluation.comparing",
     "explain": "firstread.explanation.explaining",
     "write_report": "firstread.explanation.reporting",
     "arm": "firstread.lessons",
     "lesson": "firstread.lessons",
+    "show_images": "firstread.core.figures",
 }
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the names are strings
