@@ -24,7 +24,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
         StorageError: the disk is full or the folder cannot be written; what was at `path` is untouched.
     """
     path = Path(path)
-    with _storage_errors(path):
+    with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix or ".part")
         os.close(handle)
@@ -72,7 +72,7 @@ def read_json(path: str | Path) -> Any:
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """A temporary folder that becomes `path` if the block succeeds, and vanishes if it does not."""
     path = Path(path)
-    with _storage_errors(path):
+    with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
@@ -109,7 +109,8 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a folder without permission, met while writing `path`, into a StorageError."""
     try:
         yield
     except OSError as error:

@@ -22,3 +22,10 @@ def data_folder() -> Path:
 def runs_folder() -> Path:
     """Training runs and lesson reports, one folder each."""
     return home() / "runs"
+
+
+def version() -> str:
+    """The version of firstread, written into every step so that it can be done again."""
+    from firstread import __version__
+
+    return __version__

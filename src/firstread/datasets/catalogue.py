@@ -1,0 +1,160 @@
+"""The data sets that firstread knows by name: origin, licence, citation, address, checksums."""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+from firstread.core.cohort import Origin
+from firstread.core.errors import SettingError, suggest
+
+HELLO_WORLD_CLASSES = ("abdomen", "chest")
+MEDNIST_CLASSES = ("abdominal CT", "chest CT", "head CT", "chest radiograph", "brain MR", "breast MR")
+
+_LAKHANI = "Lakhani 2018, J Digit Imaging 31:283, doi 10.1007/s10278-018-0079-6"
+_ERICKSON = "Erickson 2019, Radiol Artif Intell 1(4):e190072, doi 10.1148/ryai.2019190072"
+_OPENI = (
+    "https://raw.githubusercontent.com/wfwiggins/Hello_World_Deep_Learning/ef91d266630768a5f6f2461c78abd6272fa53bd3/data/"
+)
+_RSNA = "https://raw.githubusercontent.com/RSNA/MagiciansCorner/55fab6920f47055cac217a0da3aa1f13310d5196/MedNIST.zip"
+_MONAI = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/MedNIST.tar.gz"
+
+
+@dataclass(frozen=True)
+class NamedData:
+    """One named data set.
+
+    Attributes:
+        name: what `open_dataset` takes.
+        origin: name, licence and citation, as shown in reports.
+        classes: in the order of a network's outputs.
+        folder: its folder under the data folder, and under a mirror.
+        make: for phantoms, the function of `firstread.phantoms.collections` that makes it.
+        addresses: file in `folder` -> address.
+        checksums: file in `folder` -> "sha256:..." or "md5:...".
+        archive: the one file to be unpacked, or empty.
+        class_folders: name of a folder (or the start of a file's name) -> class.
+        fractions: shares of training, validation, test where the data bring no split of their own.
+        megabytes: to download.
+    """
+
+    name: str
+    origin: Origin
+    classes: tuple[str, ...]
+    folder: str
+    make: str = ""
+    addresses: dict[str, str] = field(default_factory=dict, repr=False)
+    checksums: dict[str, str] = field(default_factory=dict, repr=False)
+    archive: str = ""
+    class_folders: dict[str, str] = field(default_factory=dict)
+    fractions: tuple[float, float, float] | None = None
+    megabytes: float = 0.0
+
+
+def _checksum_table(name: str) -> dict[str, str]:
+    text = (files("firstread.datasets") / "checksums" / name).read_text(encoding="utf-8")
+    pairs = (line.split(maxsplit=1) for line in text.splitlines() if line.strip())
+    return {file.strip(): f"sha256:{checksum}" for checksum, file in pairs}
+
+
+def _catalogue() -> dict[str, NamedData]:
+    openi = _checksum_table("hello-world-openi.txt")
+    sets = [
+        NamedData(
+            "hello-world",
+            Origin(
+                "hello-world",
+                "phantom radiographs of the chest and the abdomen, simulated by firstread",
+                "Apache-2.0",
+                f"after {_LAKHANI}",
+            ),
+            HELLO_WORLD_CLASSES,
+            "hello-world",
+            make="make_hello_world",
+        ),
+        NamedData(
+            "mednist",
+            Origin(
+                "mednist",
+                "phantom CT, MR and radiographs in six classes, simulated by firstread",
+                "Apache-2.0",
+                f"after {_ERICKSON}",
+            ),
+            MEDNIST_CLASSES,
+            "mednist",
+            make="make_mednist",
+        ),
+        NamedData(
+            "hello-world/openi",
+            Origin(
+                "hello-world/openi",
+                "65 training, 10 validation and 2 test radiographs of the published lesson, from NIH Open-i",
+                "NIH Open-i terms of use; see the address",
+                f"{_LAKHANI}; Wiggins 2021, J Digit Imaging 34:1026, doi 10.1007/s10278-021-00492-9",
+                "https://github.com/wfwiggins/Hello_World_Deep_Learning",
+            ),
+            HELLO_WORLD_CLASSES,
+            "hello-world-openi",
+            addresses={file: _OPENI + file for file in openi},
+            checksums=openi,
+            class_folders={"abd": "abdomen", "chst": "chest", "abd_test": "abdomen", "chest_test": "chest"},
+            megabytes=14,
+        ),
+        _mednist(
+            "rsna", "MedNIST.zip", _RSNA,
+            "sha256:8a031a668f94632f2bb612f35b7a352ada296efce77ff5bbc0bfb0b5f7e9f365",
+            "six classes of 300 images of 64 pixels, as published with the Magician's Corner",
+            _ERICKSON, "https://github.com/RSNA/MagiciansCorner",
+            ("CTAbd", "CTChest", "CTHead", "CXR", "MRBrain", "MRBreast"), (0.8, 0.2, 0.0), 2.0,
+        ),  # fmt: skip
+        _mednist(
+            "monai", "MedNIST.tar.gz", _MONAI, "md5:0bc7306e7427e00ad1c5526a6677552d",
+            "six classes of about 10,000 images of 64 pixels (hand radiographs in place of brain MR)",
+            "gathered by B. J. Erickson, Mayo Clinic; archive of the MONAI project",
+            "https://github.com/Project-MONAI/tutorials",
+            ("AbdomenCT", "ChestCT", "HeadCT", "CXR", "Hand", "BreastMRI"), (0.8, 0.1, 0.1), 60.0,
+        ),  # fmt: skip
+    ]
+    return {entry.name: entry for entry in sets}
+
+
+def _mednist(
+    kind: str, archive: str, address: str, checksum: str, description: str, citation: str, home: str,
+    folders: tuple[str, ...], fractions: tuple[float, float, float], megabytes: float,
+) -> NamedData:  # fmt: skip
+    classes = tuple("hand radiograph" if f == "Hand" else c for f, c in zip(folders, MEDNIST_CLASSES, strict=True))
+    return NamedData(
+        f"mednist/{kind}",
+        Origin(
+            f"mednist/{kind}",
+            description,
+            "CC BY-SA 4.0 (images from TCIA, the RSNA bone age challenge and the NIH chest radiographs)",
+            citation,
+            home,
+        ),
+        classes,
+        f"mednist-{kind}",
+        addresses={archive: address},
+        checksums={archive: checksum},
+        archive=archive,
+        class_folders=dict(zip(folders, classes, strict=True)),
+        fractions=fractions,
+        megabytes=megabytes,
+    )
+
+
+#: every data set that `open_dataset` knows by name
+CATALOGUE: dict[str, NamedData] = _catalogue()
+
+
+def find_named(name: str) -> NamedData:
+    """The entry of a named data set.
+
+    Raises:
+        SettingError: there is none of this name; the nearest is suggested.
+    """
+    try:
+        return CATALOGUE[name]
+    except KeyError:
+        raise SettingError(
+            f'There is no data set called "{name}" and no folder or file of that name.{suggest(name, CATALOGUE)}',
+            do="check the spelling, or give the path of a folder",
+        ) from None
