@@ -1,0 +1,105 @@
+"""From 12 or 16 bits to the 8 that a screen shows and a network is fed: windows.
+
+A window is one of
+
+- "file": the VOI LUT or the window that the file itself states; without one, the 0.5th to 99.5th percentile;
+- "full": the darkest to the brightest pixel;
+- a name, such as "lung": a CT window in Hounsfield units, see `CT_WINDOWS`;
+- (center, width), in Hounsfield units for CT, else in the units of the file.
+
+Which one was used changes what a network can see, so a Cohort carries its window.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from firstread.core.errors import SettingError, suggest
+from firstread.core.images import scale_to_8_bit
+
+#: name -> (center, width) in Hounsfield units, as set by default on most reading stations
+CT_WINDOWS: dict[str, tuple[float, float]] = {
+    "abdomen": (50.0, 400.0),
+    "liver": (80.0, 150.0),
+    "lung": (-600.0, 1500.0),
+    "mediastinum": (50.0, 350.0),
+    "brain": (40.0, 80.0),
+    "stroke": (35.0, 40.0),
+    "subdural": (75.0, 215.0),
+    "bone": (400.0, 1800.0),
+    "spine": (50.0, 250.0),
+    "angiography": (300.0, 600.0),
+}
+_PERCENTILES = (0.5, 99.5)
+
+Window = str | tuple[float, float]
+
+
+def check_window(window: Any) -> Window:
+    """A window in its checked form: "file", "full" or (center, width).
+
+    Raises:
+        SettingError: it is none of the forms; a name with a typo gets a suggestion.
+    """
+    if window is None or window == "file":
+        return "file"
+    if isinstance(window, str):
+        if window == "full":
+            return window
+        if window in CT_WINDOWS:
+            return CT_WINDOWS[window]
+        raise SettingError(f'There is no window called "{window}".{suggest(window, ("file", "full", *CT_WINDOWS))}')
+    try:
+        center, width = (float(value) for value in window)
+    except (TypeError, ValueError):
+        center = width = float("nan")
+    if not np.isfinite([center, width]).all() or width <= 0:
+        raise SettingError(
+            f"window={window!r} cannot be used",
+            expected='"file", "full", the name of a CT window, or (center, width) with a width above 0',
+        )
+    return center, width
+
+
+def is_named_ct_window(window: Any) -> bool:
+    """Whether the window is one of the names that make sense for Hounsfield units only."""
+    return isinstance(window, str) and window in CT_WINDOWS
+
+
+def apply_window(pixels: np.ndarray, *, center: float, width: float, function: str = "LINEAR") -> np.ndarray:
+    """Map pixels through a window onto 0..255, as DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3 say.
+
+    Args:
+        pixels: any shape, in the units of the window.
+        center: value that becomes mid-grey.
+        width: range of values from black to white.
+        function: "LINEAR" (by pixel centers: from center - 0.5 - (width - 1)/2), "LINEAR_EXACT" or "SIGMOID".
+
+    Returns:
+        uint8 array of the same shape.
+    """
+    if function == "SIGMOID":
+        exponent = np.clip(-4.0 * (pixels.astype(np.float64) - center) / width, -60.0, 60.0)
+        return np.rint(255.0 / (1.0 + np.exp(exponent))).astype(np.uint8)
+    if function == "LINEAR_EXACT":
+        return scale_to_8_bit(pixels, center - width / 2, center + width / 2)
+    if width <= 1:  # LINEAR with a width of 1 is a threshold
+        return np.where(pixels > center - 0.5, 255, 0).astype(np.uint8)
+    half = (width - 1) / 2
+    return scale_to_8_bit(pixels, center - 0.5 - half, center - 0.5 + half)
+
+
+def apply_range(pixels: np.ndarray, *, percentiles: bool, used: np.ndarray | None = None) -> np.ndarray:
+    """Stretch the darkest to the brightest pixel (or the 0.5th to the 99.5th percentile) over 0..255.
+
+    Args:
+        used: (same shape) bool: which pixels count; padding does not.
+    """
+    values = pixels[used] if used is not None else pixels
+    values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    if values.size == 0:
+        return np.zeros(pixels.shape, np.uint8)
+    low, high = np.percentile(values, _PERCENTILES) if percentiles else (values.min(), values.max())
+    if low == high:  # a mask or a nearly empty image: its percentiles are one value
+        low, high = values.min(), values.max()
+    return scale_to_8_bit(pixels, low, high)
