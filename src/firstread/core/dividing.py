@@ -1,23 +1,21 @@
 """Dividing a cohort: by patient, at random, by file order, or in folds.
 
 Images of one patient look alike. A network that saw some of them in training knows the others, and its accuracy on them
-says nothing about the next patient (Yagis 2021, Sci Rep 11:22544, doi 10.1038/s41598-021-01681-w). So `split_by_patient`
-is the one to use, and the others are for showing what happens without it.
+says nothing about the next patient (Yagis 2021, Sci Rep 11:22544, doi 10.1038/s41598-021-01681-w). So
+`split_by_patient` is the one to use, and the others are for showing what happens without it.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from firstread.core.settings import version
 from firstread.core.cohort import Cohort, Step
 from firstread.core.errors import DataError
+from firstread.core.settings import version
 from firstread.core.splitting import assign_contiguous, assign_folds, assign_groups, check_fractions
 
 
-def split_by_patient(
-    cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0
-) -> Cohort:
+def split_by_patient(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> Cohort:
     """Divide so that no patient is on two sides, and each class has its share of every split.
 
     Args:
@@ -32,12 +30,12 @@ def split_by_patient(
         DataError: patients are not known, or a class has fewer patients than there are parts.
     """
     patients = _known_patients(cohort)
-    return _split(cohort, patients, fractions=fractions, seed=seed, name="split by patient")
+    return split_by_groups(cohort, patients, fractions=fractions, seed=seed, name="split by patient")
 
 
 def split_random(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> Cohort:
-    """Divide image by image, whoever they belong to: the split of many published results, and too kind to all of them."""
-    return _split(cohort, np.arange(len(cohort)), fractions=fractions, seed=seed, name="split at random")
+    """Divide image by image, whoever they belong to: the split of many published results, and too kind to them.""" return split_by_groups(cohort, np.arange(len(cohort)), fractions=fractions, seed=seed, name="split at
+    random")
 
 
 def split_contiguous(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15, 0.15), gap: int = 0) -> Cohort:
@@ -87,7 +85,15 @@ def _known_patients(cohort: Cohort) -> np.ndarray:
     return cohort.table["patient"].to_numpy(dtype=object)
 
 
-def _split(cohort: Cohort, groups: np.ndarray, *, fractions: Sequence[float], seed: int, name: str) -> Cohort:
+def split_by_groups(
+    cohort: Cohort,
+    groups: np.ndarray,
+    *,
+    fractions: Sequence[float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    name: str = "split by group",
+) -> Cohort:
+    """Divide so that cases with the same value in `groups` (N,) stay together; `name` is that of the step."""
     fractions = check_fractions(fractions)
     targets = cohort.targets
     known = targets >= 0

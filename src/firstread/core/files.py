@@ -6,6 +6,7 @@ disk or kill -9 leaves what was there before.
 
 import errno
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -101,7 +102,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):
         return plain(value.tolist())
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, (str, int, float, bool)) or value is None:
         return value

@@ -11,11 +11,11 @@ MEDNIST_CLASSES = ("abdominal CT", "chest CT", "head CT", "chest radiograph", "b
 
 _LAKHANI = "Lakhani 2018, J Digit Imaging 31:283, doi 10.1007/s10278-018-0079-6"
 _ERICKSON = "Erickson 2019, Radiol Artif Intell 1(4):e190072, doi 10.1148/ryai.2019190072"
-_OPENI = (
-    "https://raw.githubusercontent.com/wfwiggins/Hello_World_Deep_Learning/ef91d266630768a5f6f2461c78abd6272fa53bd3/data/"
-)
+_OPENI = "https://raw.githubusercontent.com/wfwiggins/Hello_World_Deep_Learning/ef91d266630768a5f6f2461c78abd6272fa53bd3/data/"
 _RSNA = "https://raw.githubusercontent.com/RSNA/MagiciansCorner/55fab6920f47055cac217a0da3aa1f13310d5196/MedNIST.zip"
 _MONAI = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/MedNIST.tar.gz"
+_MONAI_CLASSES = tuple("hand radiograph" if name == "brain MR" else name for name in MEDNIST_CLASSES)
+_MEDNIST_LICENCE = "CC BY-SA 4.0 (images from TCIA, the RSNA bone age challenge and the NIH chest radiographs)"
 
 
 @dataclass(frozen=True)
@@ -98,47 +98,48 @@ def _catalogue() -> dict[str, NamedData]:
             class_folders={"abd": "abdomen", "chst": "chest", "abd_test": "abdomen", "chest_test": "chest"},
             megabytes=14,
         ),
-        _mednist(
-            "rsna", "MedNIST.zip", _RSNA,
-            "sha256:8a031a668f94632f2bb612f35b7a352ada296efce77ff5bbc0bfb0b5f7e9f365",
-            "six classes of 300 images of 64 pixels, as published with the Magician's Corner",
-            _ERICKSON, "https://github.com/RSNA/MagiciansCorner",
-            ("CTAbd", "CTChest", "CTHead", "CXR", "MRBrain", "MRBreast"), (0.8, 0.2, 0.0), 2.0,
-        ),  # fmt: skip
-        _mednist(
-            "monai", "MedNIST.tar.gz", _MONAI, "md5:0bc7306e7427e00ad1c5526a6677552d",
-            "six classes of about 10,000 images of 64 pixels (hand radiographs in place of brain MR)",
-            "gathered by B. J. Erickson, Mayo Clinic; archive of the MONAI project",
-            "https://github.com/Project-MONAI/tutorials",
-            ("AbdomenCT", "ChestCT", "HeadCT", "CXR", "Hand", "BreastMRI"), (0.8, 0.1, 0.1), 60.0,
-        ),  # fmt: skip
+        NamedData(
+            "mednist/rsna",
+            Origin(
+                "mednist/rsna",
+                "six classes of 300 images of 64 pixels, as published with the Magician's Corner",
+                _MEDNIST_LICENCE,
+                _ERICKSON,
+                "https://github.com/RSNA/MagiciansCorner",
+            ),
+            MEDNIST_CLASSES,
+            "mednist-rsna",
+            addresses={"MedNIST.zip": _RSNA},
+            checksums={"MedNIST.zip": "sha256:8a031a668f94632f2bb612f35b7a352ada296efce77ff5bbc0bfb0b5f7e9f365"},
+            archive="MedNIST.zip",
+            class_folders=_by_folder(("CTAbd", "CTChest", "CTHead", "CXR", "MRBrain", "MRBreast"), MEDNIST_CLASSES),
+            fractions=(0.8, 0.2, 0.0),
+            megabytes=2,
+        ),
+        NamedData(
+            "mednist/monai",
+            Origin(
+                "mednist/monai",
+                "six classes of about 10,000 images of 64 pixels, with hand radiographs in place of brain MR",
+                _MEDNIST_LICENCE,
+                "gathered by B. J. Erickson, Mayo Clinic; archive of the MONAI project",
+                "https://github.com/Project-MONAI/tutorials",
+            ),
+            _MONAI_CLASSES,
+            "mednist-monai",
+            addresses={"MedNIST.tar.gz": _MONAI},
+            checksums={"MedNIST.tar.gz": "md5:0bc7306e7427e00ad1c5526a6677552d"},
+            archive="MedNIST.tar.gz",
+            class_folders=_by_folder(("AbdomenCT", "ChestCT", "HeadCT", "CXR", "Hand", "BreastMRI"), _MONAI_CLASSES),
+            fractions=(0.8, 0.1, 0.1),
+            megabytes=62,
+        ),
     ]
     return {entry.name: entry for entry in sets}
 
 
-def _mednist(
-    kind: str, archive: str, address: str, checksum: str, description: str, citation: str, home: str,
-    folders: tuple[str, ...], fractions: tuple[float, float, float], megabytes: float,
-) -> NamedData:  # fmt: skip
-    classes = tuple("hand radiograph" if f == "Hand" else c for f, c in zip(folders, MEDNIST_CLASSES, strict=True))
-    return NamedData(
-        f"mednist/{kind}",
-        Origin(
-            f"mednist/{kind}",
-            description,
-            "CC BY-SA 4.0 (images from TCIA, the RSNA bone age challenge and the NIH chest radiographs)",
-            citation,
-            home,
-        ),
-        classes,
-        f"mednist-{kind}",
-        addresses={archive: address},
-        checksums={archive: checksum},
-        archive=archive,
-        class_folders=dict(zip(folders, classes, strict=True)),
-        fractions=fractions,
-        megabytes=megabytes,
-    )
+def _by_folder(folders: tuple[str, ...], classes: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(folders, classes, strict=True))
 
 
 #: every data set that `open_dataset` knows by name

@@ -3,8 +3,8 @@
 Pooch keeps the files and their checksums. What is added here: a download that was cut off goes on where it stopped,
 archives are unpacked in one step, a damaged cache mends itself, and every failure is a sentence.
 
-`FIRSTREAD_DATA_MIRROR` (an address, or a folder) serves the data in place of their origin: `<mirror>/<set>/<file>`, with
-the folder of each set as in the catalogue (`hello-world-openi/train/abd/abd0.png`, `mednist-rsna/MedNIST.zip`).
+`FIRSTREAD_DATA_MIRROR` (an address, or a folder) serves the data in place of their origin: `<mirror>/<set>/<file>`,
+with the folder of each set as in the catalogue (`hello-world-openi/train/abd/abd0.png`, `mednist-rsna/MedNIST.zip`).
 """
 
 import hashlib
@@ -107,7 +107,7 @@ class ResumingDownloader:
     def __init__(self, session: Any, title: str) -> None:
         self.session, self.title = session, title
 
-    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> bool | None:  # noqa: ARG002
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> bool | None:
         """Pooch's interface: bring `url` to `output_file`."""
         if not url.startswith(("http://", "https://")):
             shutil.copyfile(url, output_file)

@@ -1,6 +1,5 @@
 """Named data sets as cohorts: phantoms made once, published sets with the splits and the classes they came with."""
 
-import re
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,7 @@ from firstread.core.errors import DataError
 from firstread.core.settings import data_folder, version
 from firstread.datasets.catalogue import NamedData
 from firstread.datasets.download import get_dataset, stray_files
+from firstread.datasets.naming import natural_order
 
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 _SPLIT_FOLDERS = {"train": "train", "val": "validation", "test": "test"}
@@ -49,9 +49,7 @@ def _published(entry: NamedData, folder: Path) -> Cohort:
     names = list(entry.checksums) if not entry.archive else _image_names(folder)
     rows = [row for name in sorted(names, key=natural_order) if (row := _row(entry, folder, name))]
     stray = stray_files(folder)
-    step = Step(
-        "opened", {"data": entry.name, "stray_files": len(stray), "stray_names": stray[:50]}, version=version()
-    )
+    step = Step("opened", {"data": entry.name, "stray_files": len(stray), "stray_names": stray[:50]}, version=version())
     return Cohort(make_table(rows), entry.classes, entry.origin, (step,))
 
 
@@ -75,8 +73,3 @@ def _image_names(folder: Path) -> list[str]:
         for path in folder.rglob("*")
         if path.suffix.lower() in _IMAGE_ENDINGS and path.is_file()
     ]
-
-
-def natural_order(name: str) -> list[tuple[int, Any]]:
-    """A key that sorts "image2" before "image10", folders before what is in them."""
-    return [(0, int(part)) if part.isdigit() else (1, part.lower()) for part in re.split(r"(\d+)", str(name)) if part]

@@ -21,7 +21,7 @@ LARGEST_FILE_BYTES = 4 * 1024**3
 LARGEST_INFLATED_BYTES = 1024**3
 LARGEST_FRAMES = 100_000
 _PIXELS = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
-_DEFLATED = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1")
+_DEFLATED = ("1.2.840.10008.1.2.1.99",)
 _DEFER_BYTES = 64 * 1024
 
 
@@ -151,8 +151,8 @@ def _check_file(path: Path) -> None:
 
 def _check_inflated(path: Path) -> None:
     """A deflated file can unpack to a thousand times its size; measure before pydicom takes it whole into memory."""
-    from pydicom.filereader import read_preamble
     from pydicom.filereader import _read_file_meta_info as read_meta  # leaves the file at the deflated part
+    from pydicom.filereader import read_preamble
 
     with open(path, "rb") as file:
         read_preamble(file, force=True)

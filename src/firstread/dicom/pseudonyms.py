@@ -1,8 +1,8 @@
 """Names for patients that cannot be turned back into the patients.
 
-A plain hash of a short number can be undone by hashing every number. So the hash is keyed (HMAC-SHA256, RFC 2104) with 32
-random bytes that stay in the firstread folder of this computer. The same patient has the same pseudonym in every data set
-opened here, and another one elsewhere.
+A plain hash of a short number can be undone by hashing every number. So the hash is keyed (HMAC-SHA256, RFC 2104)
+with 32 random bytes that stay in the firstread folder of this computer. The same patient has the same pseudonym in
+every data set opened here, and another one elsewhere.
 """
 
 import hashlib

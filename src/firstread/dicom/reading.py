@@ -1,7 +1,7 @@
 """Reading DICOM images as a reading station shows them.
 
-The order of the transformations is DICOM's (PS3.4 N.2): decode, modality LUT, VOI LUT or window, presentation (MONOCHROME1
-turned over). Decoding is pydicom's with the plugins that come with firstread.
+The order of the transformations is DICOM's (PS3.4 N.2): decode, modality LUT, VOI LUT or window, presentation
+(MONOCHROME1 turned over). Decoding is pydicom's with the plugins that come with firstread.
 """
 
 from pathlib import Path
@@ -78,9 +78,25 @@ def decode(dataset: "Dataset", index: int) -> np.ndarray:
 
     if pixel_keyword(dataset) == "PixelData" and "PixelRepresentation" not in dataset:
         dataset.PixelRepresentation = 0
-    decoder = get_decoder(transfer_syntax(dataset))
-    array, _ = decoder.as_array(dataset, index=index, allow_excess_frames=False)
+    syntax = transfer_syntax(dataset)
+    try:
+        array, _ = get_decoder(syntax).as_array(dataset, index=index, allow_excess_frames=False)
+    except (RuntimeError, NotImplementedError):
+        if not getattr(syntax, "is_compressed", True):
+            raise
+        raise undecodable(dataset) from None
     return array
+
+
+def undecodable(dataset: "Dataset") -> DataError:
+    """The refusal of pixels that no decoder of this installation can make sense of."""
+    name = getattr(transfer_syntax(dataset), "name", "an unknown transfer syntax")
+    return DataError(
+        f"The pixels ({name}, {dataset.get('BitsAllocated')} bits) cannot be decoded: they are broken, "
+        "or in a form that no decoder here reads",
+        where=Path(getattr(dataset, "filename", None) or "a DICOM file"),
+        do="export it again without compression, or leave it out",
+    )
 
 
 def _check_frame(frame: int | None, frames: int, path: Path) -> int:
