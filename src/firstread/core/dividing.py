@@ -34,8 +34,8 @@ def split_by_patient(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15,
 
 
 def split_random(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0) -> Cohort:
-    """Divide image by image, whoever they belong to: the split of many published results, and too kind to them.""" return split_by_groups(cohort, np.arange(len(cohort)), fractions=fractions, seed=seed, name="split at
-    random")
+    """Divide image by image, whoever they belong to: the split of many published results, and too kind to them."""
+    return split_by_groups(cohort, np.arange(len(cohort)), fractions=fractions, seed=seed, name="split at random")
 
 
 def split_contiguous(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15, 0.15), gap: int = 0) -> Cohort:
