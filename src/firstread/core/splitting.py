@@ -147,7 +147,7 @@ def _deal(sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _whole_counts(total: int, shares: np.ndarray) -> list[int]:
-    """Whole numbers in the proportion of `shares` that sum to `total`; none of the wanted gets 0 if it can be helped."""
+    """Whole numbers in the proportion of `shares` that sum to `total`; no wanted one is 0 if it can be helped."""
     exact = total * shares / shares.sum()
     counts = np.floor(exact + 1e-9).astype(int)
     for index in np.argsort(-(exact - counts), kind="stable")[: total - counts.sum()]:

@@ -12,6 +12,7 @@ of any class folder are kept without a label.
 """
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,16 @@ def open_folder(folder: Path, *, window: Any = None) -> Cohort:
     classes = sorted({known["label"] for _, known in placed if known["label"]}, key=natural_order)
     _check_classes(base, listing, classes, with_splits)
     found = gather(placed, base=base)
+    if _folders_are_patients(found, classes):
+        classes = []
+        for row in found.rows:
+            row["label"] = None
+        warnings.warn(
+            "Every folder holds the DICOM files of one patient, so the folders were not taken for classes. "
+            "Labels can come from a table beside them.",
+            UserWarning,
+            stacklevel=4,
+        )
     _check_left(found, classes, base)
     facts = {
         "folder": folder.name,
@@ -156,6 +167,13 @@ def _check_classes(base: Path, listing: _Listing, classes: list[str], with_split
             expected="one folder for each of at least two classes",
             do="add a folder with images of another class; to open images without classes, give their own folder",
         )
+
+
+def _folders_are_patients(found: Gathered, classes: list[str]) -> bool:
+    """Whether this is an export with one folder a patient, and not one folder a class."""
+    pairs = {(row.get("label"), row.get("patient")) for row in found.rows if row.get("series")}
+    whole = all(row.get("series") and row.get("patient") and row.get("split") is None for row in found.rows)
+    return whole and len(classes) > 2 and len(pairs) == len(classes) == len({patient for _, patient in pairs})
 
 
 def _check_left(found: Gathered, classes: list[str], base: Path) -> None:

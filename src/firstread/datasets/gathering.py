@@ -12,16 +12,18 @@ from firstread.core.progress import track
 from firstread.core.settings import version
 from firstread.datasets.expanding import rows_of_file
 from firstread.datasets.naming import natural_order
+from firstread.dicom.headers import NoImageError
 
 _NAMED_IN_A_WARNING = 5
 
 
 @dataclass
 class Gathered:
-    """Rows of readable images, and the files that were set aside with the reason."""
+    """Rows of readable images, the files that were set aside with the reason, and DICOM objects that are no images."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+    no_images: list[str] = field(default_factory=list)
 
 
 def gather(files: Iterable[tuple[Path, dict[str, Any]]], *, base: Path) -> Gathered:
@@ -41,23 +43,37 @@ def gather(files: Iterable[tuple[Path, dict[str, Any]]], *, base: Path) -> Gathe
         name = relative_name(path, base)
         try:
             rows = rows_of_file(path)
+        except NoImageError:
+            found.no_images.append(name)
+            continue
         except DataError as error:
             found.broken[name] = error.what
             continue
         given = {key: value for key, value in known.items() if value is not None}
         for row in rows:
             found.rows.append({"case": name, "file": str(path), **row, **given})
-    if len(found.broken) * 2 > len(files) or not found.rows:
-        first = next(iter(found.broken), "")
+    _check_readable(found, base)
+    _name_cases(found.rows)
+    found.rows = _series_in_order(found.rows)
+    return found
+
+
+def _check_readable(found: Gathered, base: Path) -> None:
+    if not found.rows and not found.broken:
         raise DataError(
-            f"{len(found.broken)} of {len(files)} images cannot be read. The first: {found.broken.get(first, 'none')}",
+            f"All {len(found.no_images)} DICOM files are objects without pixels, such as reports or contours, or were cut off",
+            where=base,
+            expected="images",
+        )
+    total = len(found.broken) + len({row["file"] for row in found.rows})
+    if len(found.broken) * 2 > total:
+        first, reason = next(iter(found.broken.items()))
+        raise DataError(
+            f"{len(found.broken)} of {total} images cannot be read. The first: {reason}",
             where=base / first,
             expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
             do="mend or remove the broken files",
         )
-    _name_cases(found.rows)
-    found.rows = _series_in_order(found.rows)
-    return found
 
 
 def relative_name(path: Path, base: Path) -> str:
@@ -79,7 +95,7 @@ def as_cohort(
             UserWarning,
             stacklevel=4,
         )
-    step = Step("opened", {**facts, "left_out": found.broken}, version=version())
+    step = Step("opened", {**facts, "left_out": found.broken, "no_images": found.no_images}, version=version())
     origin = Origin(name, description)
     return Cohort(make_table(found.rows), tuple(classes), origin, (step,), window=window)
 

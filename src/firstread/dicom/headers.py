@@ -25,6 +25,10 @@ _DEFLATED = ("1.2.840.10008.1.2.1.99",)
 _DEFER_BYTES = 64 * 1024
 
 
+class NoImageError(DataError):
+    """A DICOM object without pixels: a report, a directory, contours. Nothing is wrong with it; it is no image."""
+
+
 def open_dicom(path: str | Path, *, pixels: bool = True) -> "Dataset":
     """The pydicom Dataset of an image, checked so far that its pixels can be asked for.
 
@@ -224,7 +228,7 @@ def _no_image(dataset: "Dataset", path: Path) -> DataError:
         )
     name = UID(str(kind)).name if kind else ""
     known = f" ({name})" if name and not name.startswith("1.") and len(name) < 100 else ""
-    return DataError(
+    return NoImageError(
         f"This DICOM file holds no image{known}, or was cut off before its pixels",
         where=path,
         expected="a file with pixel data",
