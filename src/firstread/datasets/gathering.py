@@ -61,7 +61,7 @@ def gather(files: Iterable[tuple[Path, dict[str, Any]]], *, base: Path) -> Gathe
 def _check_readable(found: Gathered, base: Path) -> None:
     if not found.rows and not found.broken:
         raise DataError(
-            f"All {len(found.no_images)} DICOM files are objects without pixels, such as reports or contours, or were cut off",
+            f"All {len(found.no_images)} DICOM files are without pixels: reports or contours, or cut off before them",
             where=base,
             expected="images",
         )

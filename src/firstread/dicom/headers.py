@@ -116,6 +116,15 @@ def transfer_syntax(dataset: "Dataset") -> Any:
     return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
+def is_compressed(dataset: "Dataset") -> bool:
+    """Whether each frame is compressed by itself; a deflated file is not, and a transfer syntax nobody knows is."""
+    syntax = transfer_syntax(dataset)
+    try:
+        return bool(syntax.is_compressed) and str(syntax) not in _DEFLATED
+    except ValueError:  # not a transfer syntax that pydicom knows
+        return True
+
+
 def pixel_keyword(dataset: "Dataset") -> str | None:
     """Which of the three pixel elements the dataset has."""
     return next((keyword for keyword, tag in _PIXELS.items() if tag in dataset), None)
@@ -202,7 +211,7 @@ def _check_length(dataset: "Dataset", path: Path, *, keyword: str, samples: int,
     length = getattr(element, "length", None)
     if length is None:
         length = len(element.value or b"")
-    if getattr(transfer_syntax(dataset), "is_compressed", False) and str(transfer_syntax(dataset)) not in _DEFLATED:
+    if is_compressed(dataset):
         if length == 0:
             raise _short(path)
         return

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
-from firstread.dicom.headers import dicom_errors, frames_of, open_dicom, pixel_keyword, read_header, transfer_syntax
+from firstread.dicom.headers import (
+    dicom_errors,
+    frames_of,
+    is_compressed,
+    open_dicom,
+    pixel_keyword,
+    read_header,
+    transfer_syntax,
+)
 from firstread.dicom.windowing import Window, apply_range, apply_window, check_window, is_named_ct_window
 
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ def decode(dataset: "Dataset", index: int) -> np.ndarray:
     try:
         array, _ = get_decoder(syntax).as_array(dataset, index=index, allow_excess_frames=False)
     except (RuntimeError, NotImplementedError):
-        if not getattr(syntax, "is_compressed", True):
+        if not is_compressed(dataset):
             raise
         raise undecodable(dataset) from None
     return array
