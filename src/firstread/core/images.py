@@ -46,15 +46,21 @@ def sniff_format(path: str | Path) -> str:
         return "nifti"
     if head[:4] == b"PK\x03\x04":
         return "zip"
-    if head[:4] in (
-        b"\x08\x00\x00\x00",
-        b"\x08\x00\x05\x00",
-        b"\x02\x00\x00\x00",
-        b"\x08\x00\x01\x00",
-        b"\x00\x08\x00\x00",
-    ):
+    if _is_bare_dicom(head):
         return "dicom"
     return "unknown"
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """DICOM without preamble: an element of group 2 or 8, then its type in two letters or a short length."""
+    if len(head) < 16:
+        return False
+    for order in ("little", "big"):
+        group, element = (int.from_bytes(head[start : start + 2], order) for start in (0, 2))
+        length = int.from_bytes(head[4:8], order)
+        if group in (0x0002, 0x0008) and element <= 0x0100:
+            return (head[4:6].isalpha() and head[4:6].isupper()) or length <= 256
+    return False
 
 
 def read_image(path: str | Path, *, frame: int | None = None, window: Any = None) -> np.ndarray:
