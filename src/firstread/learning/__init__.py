@@ -1,1 +1,1 @@
-""""""
+"""From a Cohort to a trained network and its Predictions. Torch begins here."""

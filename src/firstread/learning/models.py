@@ -1,0 +1,313 @@
+"""Networks: a timm backbone, and the head of the published lesson.
+
+The head is global average pooling, a dense layer of 256, dropout, and one output for two classes (sigmoid) or one for
+each of more (softmax).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from torch import nn
+
+from firstread.core.errors import DataError, NetworkError, SettingError, suggest
+from firstread.core.files import write_atomically
+from firstread.core.settings import data_folder
+
+HEAD_WIDTH = 256
+_FORMAT = "firstread-classifier-1"
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a network was built from; enough, with its weights, to build it again."""
+
+    backbone: str
+    classes: tuple[str, ...]
+    dropout: float
+    size: int
+    channels: int
+    weights: str
+
+
+class Classifier(nn.Module):
+    """A network that sorts images into classes.
+
+    Attributes:
+        blueprint: what it was built from.
+        backbone: a timm model without its classifier: (N, C, S, S) -> (N, F, h, w) through `forward_features`.
+        head: pooling, dense 256, dropout, outputs.
+        mean, std: (1, C, 1, 1), what pixels (0 to 1) are normalised with; they match the weights.
+    """
+
+    def __init__(self, blueprint: Blueprint, backbone: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.blueprint = blueprint
+        self.backbone = backbone
+        outputs = 1 if len(blueprint.classes) == 2 else len(blueprint.classes)
+        features = _feature_count(backbone, blueprint)
+        self.head = nn.Sequential(
+            nn.Linear(features, HEAD_WIDTH), nn.ReLU(), nn.Dropout(blueprint.dropout), nn.Linear(HEAD_WIDTH, outputs)
+        )
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the outputs; with two, the second is the positive one."""
+        return self.blueprint.classes
+
+    @property
+    def size(self) -> int:
+        """Pixels on each side of the images it takes."""
+        return self.blueprint.size
+
+    @property
+    def channels(self) -> int:
+        """1 for grayscale, 3 for colour."""
+        return self.blueprint.channels
+
+    @property
+    def backbone_name(self) -> str:
+        """timm's name of the backbone."""
+        return self.blueprint.backbone
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the network has learned or may learn."""
+        return sum(p.numel() for p in self.parameters())
+
+    def prepare(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """uint8 (N, S, S) or (N, S, S, 3) -> float32 (N, C, S, S) between 0 and 1, on the network's device."""
+        tensor = torch.as_tensor(images)
+        tensor = tensor.unsqueeze(1) if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
+        return tensor.to(self.mean.device).float().div_(255.0)
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, C, S, S), 0 to 1 -> what the backbone's weights expect."""
+        return (pixels - self.mean) / self.std
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, C, S, S), 0 to 1 -> logits, (N, 1) for two classes or (N, K)."""
+        features = self.backbone(self.normalise(pixels))  # (N, F)
+        return self.head(features)
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits -> (N, K), rows sum to 1."""
+        if logits.shape[1] == 1:
+            positive = torch.sigmoid(logits.double())
+            return torch.cat([1 - positive, positive], dim=1)
+        return torch.softmax(logits.double(), dim=1)
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Stop (or let) the backbone learn. Its BatchNorm keeps its statistics while it is frozen."""
+        self.backbone.requires_grad_(not frozen)
+        self.train(self.training)
+
+    @property
+    def frozen(self) -> bool:
+        """True if no weight of the backbone learns."""
+        return not any(p.requires_grad for p in self.backbone.parameters())
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """Training mode; a frozen backbone stays in evaluation mode, so its BatchNorm does not move."""
+        super().train(mode)
+        if mode and self.frozen:
+            self.backbone.eval()
+        return self
+
+    def measure_normalisation(self, images: np.ndarray) -> None:
+        """Take mean and spread from training images (uint8), for a network that starts from random weights."""
+        pixels = self.prepare(images)
+        self.mean.copy_(pixels.mean(dim=(0, 2, 3), keepdim=True))
+        self.std.copy_(pixels.std(dim=(0, 2, 3), keepdim=True).clamp_min(0.02))
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values for reports and `run.json`."""
+        b = self.blueprint
+        return {
+            "backbone": b.backbone, "classes": list(b.classes), "dropout": b.dropout, "size": b.size,
+            "channels": b.channels, "weights": b.weights, "parameters": self.parameter_count,
+        }  # fmt: skip
+
+    def save(self, path: str | Path) -> Path:
+        """Write weights and blueprint to one safetensors file, atomically."""
+        import json
+
+        from safetensors.torch import save_file
+
+        about = {"format": _FORMAT, "blueprint": json.dumps(self.describe())}
+        state = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+        return write_atomically(path, lambda temporary: save_file(state, temporary, metadata=about))
+
+    def __repr__(self) -> str:
+        b = self.blueprint
+        learns = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        return (
+            f"{b.backbone}: {self.parameter_count:,} weights, {learns:,} of them learn; starts from {b.weights} "
+            f"weights; takes {b.size} x {b.size} pixels; dropout {b.dropout:g}; answers {', '.join(b.classes)}"
+        )
+
+
+def build_model(
+    backbone: str,
+    *,
+    classes: Sequence[str],
+    dropout: float = 0.5,
+    size: int | None = None,
+    channels: int | None = None,
+    weights: str | Path = "none",
+    seed: int = 0,
+) -> Classifier:
+    """Build a network.
+
+    Args:
+        backbone: a timm name, such as "resnet18", "inception_v3", "mobilenetv3_small_100".
+        classes: class names; with two, the second is the positive one.
+        dropout: share of the dense layer's cells that is switched off at each training step, 0 to below 1.
+        size: pixels on each side; default 299 for Inception, else 96.
+        channels: 1 (grayscale) or 3 (colour); default 3 with ImageNet weights, else 1.
+        weights: "none" (random), "imagenet" (from this computer's disk; never fetched unasked), or the path of a
+            .safetensors file or of a .pth file that holds tensors only.
+        seed: of the random weights.
+
+    Raises:
+        SettingError: an unknown backbone or an impossible value.
+        NetworkError: ImageNet weights were asked for and are not on this computer.
+    """
+    classes = tuple(str(name) for name in classes)
+    if len(set(classes)) < 2 or len(set(classes)) != len(classes):
+        raise SettingError("A classifier needs at least two different classes", where=f"classes={list(classes)}")
+    if not 0 <= dropout < 1:
+        raise SettingError(f"dropout={dropout} is not possible", expected="0 (off) to below 1")
+    known = timm.list_models()
+    if backbone not in known:
+        hint = suggest(backbone, ("resnet18", "resnet34", "inception_v3", *known))
+        raise SettingError(f'There is no backbone called "{backbone}".{hint}')
+    channels = channels or (3 if str(weights) == "imagenet" else 1)
+    size = size or (299 if "inception" in backbone else 96)
+    if channels not in (1, 3) or size < 32:
+        raise SettingError(f"size={size}, channels={channels} is not possible", expected="size >= 32, channels 1 or 3")
+    blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, _weights_name(weights))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return _assemble(blueprint, weights)
+
+
+def load_model(path: str | Path) -> Classifier:
+    """Read a network that `Classifier.save` wrote. Nothing in the file can run as code.
+
+    Raises:
+        DataError: the file is missing, broken, or not a firstread network.
+    """
+    import json
+
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+    except Exception as error:  # safetensors raises a type of its own
+        raise DataError("The network cannot be read", where=path, expected="a whole .safetensors file") from error
+    if about.get("format") != _FORMAT:
+        raise DataError("This file does not hold a firstread network", where=path, do="use build_model(weights=path)")
+    values = json.loads(about["blueprint"])
+    values.pop("parameters")
+    model = _assemble(Blueprint(**{**values, "classes": tuple(values["classes"])}), "none")
+    model.load_state_dict({name: value for name, value in state.items() if not name.startswith("training/")})
+    return model.eval()
+
+
+def _assemble(blueprint: Blueprint, weights: str | Path) -> Classifier:
+    try:
+        backbone = timm.create_model(
+            blueprint.backbone, pretrained=False, num_classes=0, in_chans=blueprint.channels, **_extra(blueprint)
+        )
+    except (TypeError, RuntimeError, ValueError) as error:
+        raise SettingError(
+            "timm cannot build this backbone so",
+            where=f"{blueprint.backbone}, size {blueprint.size}",
+            do="try another size",
+        ) from error
+    mean, std = [0.5] * blueprint.channels, [0.25] * blueprint.channels
+    if str(weights) != "none":
+        file = _imagenet_file(blueprint.backbone) if str(weights) == "imagenet" else Path(weights)
+        _load_backbone(backbone, file, blueprint)
+        config = backbone.pretrained_cfg
+        mean, std = list(config["mean"]), list(config["std"])
+        if blueprint.channels == 1:
+            mean, std = [float(np.mean(mean))], [float(np.mean(std))]
+    return Classifier(blueprint, backbone, mean, std)
+
+
+def _extra(blueprint: Blueprint) -> dict[str, Any]:
+    fixed_size = any(word in blueprint.backbone for word in ("vit_", "swin", "deit", "mixer"))
+    return {"img_size": blueprint.size} if fixed_size else {}
+
+
+@torch.no_grad()
+def _feature_count(backbone: nn.Module, blueprint: Blueprint) -> int:
+    backbone.eval()
+    try:
+        return backbone(torch.zeros(1, blueprint.channels, blueprint.size, blueprint.size)).shape[1]
+    except RuntimeError as error:
+        raise SettingError(
+            f"{blueprint.backbone} cannot take images of {blueprint.size} pixels",
+            do="choose a larger size (Inception needs 75 or more)",
+        ) from error
+
+
+def _weights_name(weights: str | Path) -> str:
+    return str(weights) if str(weights) in ("none", "imagenet") else Path(weights).name
+
+
+def _imagenet_file(backbone: str) -> Path:
+    for folder in (data_folder() / "weights", Path(torch.hub.get_dir()) / "checkpoints"):
+        for suffix in (".safetensors", ".pth"):
+            for file in sorted(folder.glob(f"{backbone}*{suffix}")) if folder.is_dir() else ():
+                return file
+    raise NetworkError(
+        f"ImageNet weights of {backbone} are not on this computer",
+        where=data_folder() / "weights",
+        expected=f"{backbone}.safetensors",
+        do='put the file there (timm publishes it under the same name), or use weights="none"',
+    )
+
+
+def _load_backbone(backbone: nn.Module, file: Path, blueprint: Blueprint) -> None:
+    from safetensors.torch import load_file
+
+    try:
+        if file.suffix == ".safetensors":
+            state = load_file(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DataError("There is no file of weights", where=file, do="check the path") from error
+    except Exception as error:  # unpickling refuses with many types; none of them may run code
+        raise DataError(
+            "The weights cannot be read safely", where=file, expected="safetensors, or a .pth that holds tensors only"
+        ) from error
+    state = {name.removeprefix("backbone."): value for name, value in state.items() if not name.startswith("head.")}
+    own = backbone.state_dict()
+    if blueprint.channels == 1:
+        state = {name: _gray(value, own.get(name)) for name, value in state.items()}
+    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    if len(fitting) < 0.9 * len(own):
+        raise DataError(
+            f"The weights do not fit: {len(fitting)} of {len(own)} tensors match {blueprint.backbone}",
+            where=file,
+            do="choose the backbone that the weights were made for",
+        )
+    backbone.load_state_dict(fitting, strict=False)
+
+
+def _gray(value: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
+    """The first convolution's weights, made for three channels, summed for one."""
+    colour = own is not None and value.ndim == 4 and value.shape[1] == 3 and own.shape[1] == 1
+    return value.sum(1, keepdim=True) if colour else value

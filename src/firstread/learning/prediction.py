@@ -1,0 +1,60 @@
+"""`predict`: what a network says of each case, with the trivial rules' answers beside it."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from firstread.core.cohort import Cohort, Origin, make_table
+from firstread.core.errors import DataError
+from firstread.core.predictions import Predictions
+from firstread.core.study import Study
+from firstread.learning.loop import plain_batches
+from firstread.learning.models import Classifier
+
+
+def predict(model: Classifier, cases: Cohort | Study, *, baselines: bool = True) -> Predictions:
+    """Let a network read cases.
+
+    Args:
+        model: a trained network.
+        cases: a cohort (labels may be missing), or one study.
+        baselines: also let the trivial rules read them, fitted on the training part of the cohort that they come from
+            (`cases.whole`). Without such a part there are none.
+
+    Returns:
+        Predictions: one row a case, a score for each class.
+
+    Raises:
+        DataError: no cases, or a file that cannot be read.
+    """
+    cohort = _as_cohort(cases, model) if isinstance(cases, Study) else cases
+    if not len(cohort):
+        raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")
+    found = Predictions.from_scores(
+        cohort.table, scores(model, cohort.images(model.size, channels=model.channels)),
+        classes=model.classes, model=model.backbone_name,
+    )  # fmt: skip
+    whole = cohort.whole
+    if baselines and whole is not None and len(whole.train) and cohort.classes == model.classes:
+        from firstread.datasets.shortcuts import trivial_baselines
+
+        return found.with_baselines(trivial_baselines(whole.train, cohort))
+    return found
+
+
+@torch.inference_mode()
+def scores(model: Classifier, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
+    """(N, K) probabilities for uint8 images (N, S, S) or (N, S, S, 3)."""
+    model.eval()
+    parts = [
+        model.probabilities(model(batch)).cpu().numpy() for batch in plain_batches(model, images, batch_size=batch_size)
+    ]
+    return np.concatenate(parts)
+
+
+def _as_cohort(study: Study, model: Classifier) -> Cohort:
+    row = {"case": study.case, "file": study.file, "frame": study.frame, "patient": study.patient, "split": study.split}
+    row["label"] = study.label if study.label in model.classes else None
+    cohort = Cohort(make_table([row]), model.classes, Origin("one study"))
+    return replace(cohort, window=study.window)
