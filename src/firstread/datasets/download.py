@@ -28,6 +28,7 @@ MIRROR_VARIABLE = "FIRSTREAD_DATA_MIRROR"
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 30
 _MEGABYTE = 1_000_000
+_CHUNK_BYTES = 16 * 1024  # what is lost of a download when the connection breaks
 _HASHED_ON_OPENING = 5000  # with more files than this, only their sizes are compared
 
 
@@ -147,7 +148,7 @@ class ResumingDownloader:
             total = max(1, round((start + length) / _MEGABYTE))
             with Progress(f"Fetching {self.title}", total, unit="megabyte") as bar:
                 bar.step(start // _MEGABYTE)
-                for chunk in response.iter_content(_MEGABYTE if length > _MEGABYTE else 64 * 1024):
+                for chunk in response.iter_content(_CHUNK_BYTES):
                     partial.write(chunk)
                     bar.step(partial.tell() // _MEGABYTE - bar.done)
             return not length or partial.tell() >= start + length
