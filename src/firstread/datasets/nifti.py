@@ -5,6 +5,8 @@ shown as a radiologist sees it, front at the top, the patient's right at the lef
 time or contrast axis the first volume is read.
 """
 
+import gzip
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from firstread.dicom.windowing import apply_window, check_window
 
 #: volumes of more voxels are refused before they are read
 LARGEST_VOXELS = 1_500_000_000
+_CHUNK_BYTES = 1 << 22
 _PERCENTILES = (0.5, 99.5)
 
 
@@ -37,8 +40,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
     """
     path = Path(path)
     chosen = check_window(window)
-    with_range = _volume(path, path.stat().st_mtime_ns if path.is_file() else 0)
-    volume, ranges = with_range
+    volume, ranges = _volume(path, path.stat().st_mtime_ns if path.is_file() else 0)
     count = volume.shape[2]
     index = count // 2 if frame is None else int(frame)
     if not 0 <= index < count:
@@ -50,14 +52,31 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
 
 
 def count_slices(path: str | Path) -> int:
-    """How many axial slices a volume has, read from its header alone.
+    """How many axial slices a volume has, after a look whether all of its voxels are there.
 
     Raises:
-        DataError: the file is not a NIfTI volume.
+        DataError: the file is not a NIfTI volume, or is cut short.
     """
     path = Path(path)
     image = _opened(path)
+    needed = int(np.prod([int(n) for n in image.shape])) * image.get_data_dtype().itemsize
+    if _bytes_of_content(path, needed) < needed:
+        raise _broken(path)
     return int(image.shape[2])
+
+
+def _bytes_of_content(path: Path, enough: int) -> int:
+    """Length of the file, unpacked if it is packed; unpacking stops where there is more than enough."""
+    if path.suffix.lower() != ".gz":
+        return path.stat().st_size
+    total = 0
+    try:
+        with gzip.open(path) as file:
+            while total <= 2 * enough + _CHUNK_BYTES and (chunk := file.read(_CHUNK_BYTES)):
+                total += len(chunk)
+    except (OSError, EOFError, zlib.error):
+        raise _broken(path) from None
+    return total
 
 
 @lru_cache(maxsize=2)

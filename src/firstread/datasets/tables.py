@@ -49,13 +49,15 @@ def open_table(path: Path, *, window: Any = None) -> Cohort:
             expected=f"a column called {', '.join(COLUMN_NAMES['file'][:4])} or the like, in the first line",
             do="name the column with the paths of the images 'file'",
         )
+    if table.empty:
+        raise DataError("The table has no rows", where=path, expected="one row for each image")
     if "label" in columns and table[columns["label"]].isna().all():
         raise DataError("Every label in the table is missing", where=f"{path}, column '{columns['label']}'")
     rows = _rows(table, columns, path)
     present, missing = [], []
     for row in rows:
         (present if row[0].is_file() else missing).append(row)
-    if len(missing) * 2 > len(rows) or not rows:
+    if len(missing) * 2 > len(rows):
         raise DataError(
             f"{len(missing)} of the {len(rows)} files that the table names are not there",
             where=path,
