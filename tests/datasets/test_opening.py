@@ -148,7 +148,7 @@ def test_one_file_is_a_cohort_without_classes(tmp_path):
 
 
 def test_an_archive_is_told_to_be_unpacked(shared_data):
-    with pytest.raises(DataError, match="ZIP archive.*unpack"):
+    with pytest.raises(DataError, match=r"ZIP archive.*unpack"):
         open_dataset(shared_data / "mednist-rsna" / "MedNIST.zip")
 
 

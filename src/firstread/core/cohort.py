@@ -1,5 +1,7 @@
-"""Cohort: the table every step reads and writes, one row an image or series, with where it came from and what was done."""
+"""Cohort: the table every step reads and writes, one row an image or series, with where it came from and what was
+done."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
@@ -54,8 +56,8 @@ class Cohort:
 
     Attributes:
         table: pandas table; columns `case` (unique text), `file`, `frame` (frame or slice, or missing), `label` (one of
-            `classes`, or missing), `patient` (pseudonym, or missing), `split` ("train", "validation", "test" or missing),
-            and any further facts. Rows are in file order, which the "contiguous" split relies on.
+            `classes`, or missing), `patient` (pseudonym, or missing), `split` ("train", "validation", "test" or
+            missing), and any further facts. Rows are in file order, which the "contiguous" split relies on.
         classes: class names in the order of a network's outputs. With two classes the second is the *positive* one.
         origin: name, licence and citation of the data.
         steps: what was done to make this table, oldest first.
@@ -190,15 +192,21 @@ class Cohort:
 
     def where(self, mask: "Sequence[bool] | np.ndarray | pd.Series") -> "Cohort":
         """The cases for which `mask` (N,) is true; `whole` still leads back to this cohort."""
-        chosen = self.table[np.asarray(mask, dtype=bool)].reset_index(drop=True)
+        mask = np.asarray(mask, dtype=bool)
+        if mask.shape != (len(self),):
+            raise SettingError(f"The mask has the shape {mask.shape}", expected=f"({len(self)},): one value a case")
+        chosen = self.table[mask].reset_index(drop=True)
         return replace(self, table=chosen, whole=self.whole or self)
 
     def with_column(self, name: str, values: Sequence[Any], *, step: Step | None = None) -> "Cohort":
         """A copy in which column `name` (such as "split") holds `values` (N,)."""
         import pandas as pd
 
+        values = list(values)
+        if len(values) != len(self):
+            raise SettingError(f"{len(values)} values were given for {len(self)} cases", expected="one value a case")
         table = self.table.copy()
-        table[name] = pd.Series(list(values), dtype=object)
+        table[name] = pd.Series(values, dtype=object)
         return replace(self, table=table, steps=self.steps + ((step,) if step else ()), whole=None)
 
     # ---- keeping
@@ -230,6 +238,8 @@ class Cohort:
             table = pd.read_csv(
                 folder / "cohort.csv",
                 dtype={name: "object" for name in ("case", "file", "label", "patient", "split")},
+                keep_default_na=False,  # a class may be called "None" or "NA"
+                na_values=[""],
             )
             table["file"] = [str(folder / file) for file in table["file"]]
             return cls(
@@ -320,7 +330,11 @@ def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
 
 
 def _none_if_missing(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and value != value) or type(value).__name__ in ("NAType", "NaTType"):
+    if (
+        value is None
+        or (isinstance(value, float) and math.isnan(value))
+        or type(value).__name__ in ("NAType", "NaTType")
+    ):
         return None
     return value
 

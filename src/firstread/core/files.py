@@ -82,7 +82,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             old = None
             if path.exists():
                 old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-                path.replace(old / "it")
+                with suppress(FileNotFoundError):  # another process was quicker
+                    path.replace(old / "it")
             try:
                 temporary.replace(path)
             except OSError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from firstread.core.errors import DataError, MissingPartError
+from firstread.core.errors import DataError, MissingPartError, StorageError
 
 #: names of files that operating systems strew about and that are never images
 STRAY_FILES = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
@@ -25,7 +25,8 @@ _PILLOW = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\
 
 
 def sniff_format(path: str | Path) -> str:
-    """The format of a file by its first bytes, never by its name: png, jpeg, tiff, bmp, dicom, nifti, zip, empty, unknown.
+    """The format of a file by its first bytes, never by its name: png, jpeg, tiff, bmp, dicom, nifti, zip, empty,
+    unknown.
 
     DICOM without the 128-byte preamble is recognised by its first group number.
     """
@@ -37,18 +38,14 @@ def sniff_format(path: str | Path) -> str:
         raise DataError("The file cannot be opened", where=path, do="check that it exists and is yours") from error
     if not head:
         return "empty"
+    if head[128:132] == b"DICM":  # first, for the 128 bytes before it may pose as TIFF (PS3.10 7.1)
+        return "dicom"
     for magic, name in _PILLOW.items():
         if head.startswith(magic):
             return name
-    if head[128:132] == b"DICM":
-        return "dicom"
     if head[344:348] in (b"n+1\x00", b"ni1\x00") or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")):
         return "nifti"
-    if head[:4] == b"PK\x03\x04":
-        return "zip"
-    if _is_bare_dicom(head):
-        return "dicom"
-    return "unknown"
+    return "zip" if head[:4] == b"PK\x03\x04" else "dicom" if _is_bare_dicom(head) else "unknown"
 
 
 def _is_bare_dicom(head: bytes) -> bool:
@@ -68,7 +65,8 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
 
     Args:
         path: any image file that firstread knows.
-        frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle slice.
+        frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle
+            slice.
         window: for 16-bit data, see `firstread.dicom.windowing`; ignored for 8-bit files.
 
     Returns:
@@ -125,7 +123,7 @@ def _readers() -> dict[str, Any]:
 
 
 def _read_with_pillow(path: Path, frame: int) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with warnings.catch_warnings():
@@ -145,7 +143,9 @@ def _read_with_pillow(path: Path, frame: int) -> np.ndarray:
                 return _pillow_pixels(image)
     except DataError:
         raise
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except MemoryError as error:
+        raise StorageError("The image is too large for this computer's memory", where=path) from error
+    except Exception as error:  # a broken file can make a decoder raise anything
         raise DataError(
             "The image is broken or cut short",
             where=path,
@@ -157,7 +157,9 @@ def _read_with_pillow(path: Path, frame: int) -> np.ndarray:
 def _pillow_pixels(image: Any) -> np.ndarray:
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel
         pixels = np.asarray(image).astype(np.float32)
-        return scale_to_8_bit(pixels, pixels.min(), pixels.max())
+        finite = pixels[np.isfinite(pixels)]
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+        return scale_to_8_bit(pixels, low, high)
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
     if image.mode == "LA":

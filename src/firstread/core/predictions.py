@@ -23,12 +23,12 @@ class Predictions:
 
     Attributes:
         table: one row a case: `case`, `truth` (class name, or missing), `prediction` (class with the highest score),
-            one column `score_<class>` for each class (0 to 1, rows sum to 1), and optionally `file`, `frame`, `patient`,
-            `split`, `fold`, `seed`.
+            one column `score_<class>` for each class (0 to 1, rows sum to 1), and optionally `file`, `frame`,
+            `patient`, `split`, `fold`, `seed`.
         classes: class names in the order of the score columns. With two classes the second is the positive one.
         model: name of what made the predictions.
-        baselines: the same cases as seen by trivial rules (image size, mean brightness, thumbnail, ...), fitted on the same
-            training cases; they stand beside the model in every result.
+        baselines: the same cases as seen by trivial rules (image size, mean brightness, thumbnail, ...), fitted on
+            the same training cases; they stand beside the model in every result.
     """
 
     table: "pd.DataFrame"

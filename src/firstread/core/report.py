@@ -100,9 +100,15 @@ pre { background:#f5f7f9; border:1px solid var(--line); padding:.8rem; overflow-
 {% for part in parts %}
 {% if part.kind == "heading" %}<h2>{{ part.text }}</h2>
 {% elif part.kind == "text" %}<p>{{ part.text }}</p>
-{% elif part.kind == "table" %}<div class="wide">{% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}{{ part.html | safe }}</div>
-{% elif part.kind == "figure" %}<figure><img src="{{ part.address }}" alt="{{ part.alt }}">{% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}</figure>
-{% elif part.kind == "code" %}{% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}<pre>{{ part.text }}</pre>
+{% elif part.kind == "table" %}<div class="wide">
+{% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}
+{{ part.html | safe }}</div>
+{% elif part.kind == "figure" %}<figure><img src="{{ part.address }}" alt="{{ part.alt }}">
+{% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}
+</figure>
+{% elif part.kind == "code" %}
+{% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}
+<pre>{{ part.text }}</pre>
 {% endif %}{% endfor %}
 </body></html>
 """

@@ -45,7 +45,7 @@ class Run:
         return len(self.history)
 
     def plot(self) -> Any:
-        """Loss and accuracy by epoch, training solid, validation dashed; a line marks where the backbone was unfrozen."""
+        """Loss and accuracy by epoch, training solid, validation dashed; a line marks where the backbone thawed."""
         from firstread.core.figures import PALETTE, new_figure
 
         figure, axes = new_figure(1, 2, width=5.2, height=3.6)

@@ -27,6 +27,7 @@ COLUMN_NAMES = {
     "split": ("split", "set", "partition", "subset"),
     "frame": ("frame", "slice"),
 }
+_MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "<NA>", "?"]  # but "None" may be a class
 _LARGEST_BYTES = 500_000_000
 
 
@@ -86,7 +87,16 @@ def read_table(path: Path, *, rows: int | None = None) -> "pd.DataFrame":
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             separator = _separator(path, encoding)
-            table = pd.read_csv(path, dtype=str, sep=separator, encoding=encoding, nrows=rows, skipinitialspace=True)
+            table = pd.read_csv(
+                path,
+                dtype=str,
+                sep=separator,
+                encoding=encoding,
+                nrows=rows,
+                skipinitialspace=True,
+                keep_default_na=False,
+                na_values=_MISSING,
+            )
             return table.dropna(how="all").map(lambda value: value.strip() if isinstance(value, str) else value)
         except UnicodeDecodeError:
             continue
