@@ -120,8 +120,8 @@ def test_files_packed_with_zstandard_are_read_once_unpacked(shared_data, tmp_pat
     ],
 )
 def test_stored_values_are_those_of_dcmtk(shared_data, tmp_path, name, program):
+    from firstread.dicom.decoding import decode
     from firstread.dicom.headers import open_dicom
-    from firstread.dicom.reading import decode
 
     if shutil.which(program) is None:
         pytest.skip(f"{program} of dcmtk is not here")

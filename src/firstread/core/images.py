@@ -67,7 +67,8 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
         path: any image file that firstread knows.
         frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle
             slice.
-        window: for 16-bit data, see `firstread.dicom.windowing`; ignored for 8-bit files.
+        window: for DICOM and NIfTI, see `firstread.dicom.windowing`. PNG and TIFF of 16 bits are stretched from their
+            darkest to their brightest pixel.
 
     Returns:
         uint8 array, (height, width) for grayscale or (height, width, 3) for colour.

@@ -51,9 +51,12 @@ def open_dataset(name_or_path: str | Path, *, split: str | None = None, seed: in
             cohort = _divide(cohort, split, seed)
         return replace(cohort, window=window) if window is not None else cohort
     path = Path(name_or_path).expanduser()
-    if not path.exists():
-        find_named(name)
-    cohort = _open_path(path, window)
+    try:
+        if not path.exists():
+            find_named(name)
+        cohort = _open_path(path, window)
+    except (PermissionError, NotADirectoryError) as error:
+        raise DataError("This cannot be read", where=error.filename or path, do="check that it is yours") from error
     _warn_of_patients_on_two_sides(cohort)
     if split is not None:
         return _divide(cohort, split, seed)

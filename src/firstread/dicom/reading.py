@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
+from firstread.dicom.decoding import decode
 from firstread.dicom.headers import (
     dicom_errors,
     frames_of,
-    is_compressed,
     open_dicom,
-    pixel_keyword,
     read_header,
-    transfer_syntax,
 )
 from firstread.dicom.windowing import Window, apply_range, apply_window, check_window, is_named_ct_window
 
@@ -78,33 +76,6 @@ def count_frames(path: str | Path) -> int:
         DataError: as `read_dicom`.
     """
     return int(read_header(path)["frames"])
-
-
-def decode(dataset: "Dataset", index: int) -> np.ndarray:
-    """Stored values of one frame: (H, W), or (H, W, 3) as RGB."""
-    from pydicom.pixels import get_decoder
-
-    if pixel_keyword(dataset) == "PixelData" and "PixelRepresentation" not in dataset:
-        dataset.PixelRepresentation = 0
-    syntax = transfer_syntax(dataset)
-    try:
-        array, _ = get_decoder(syntax).as_array(dataset, index=index, allow_excess_frames=False)
-    except (RuntimeError, NotImplementedError):
-        if not is_compressed(dataset):
-            raise
-        raise undecodable(dataset) from None
-    return array
-
-
-def undecodable(dataset: "Dataset") -> DataError:
-    """The refusal of pixels that no decoder of this installation can make sense of."""
-    name = getattr(transfer_syntax(dataset), "name", "an unknown transfer syntax")
-    return DataError(
-        f"The pixels ({name}, {dataset.get('BitsAllocated')} bits) cannot be decoded: they are broken, "
-        "or in a form that no decoder here reads",
-        where=Path(getattr(dataset, "filename", None) or "a DICOM file"),
-        do="export it again without compression, or leave it out",
-    )
 
 
 def _check_frame(frame: int | None, frames: int, path: Path) -> int:
