@@ -66,8 +66,7 @@ def head_tissues(head: Head, plane: Plane, z: float) -> dict[str, np.ndarray]:
     level = np.clip(1 - (max(z, 0) / head.height_mm) ** 2, 0, 1) ** 0.5
     if z < 0:  # the face: narrower, and shorter towards the neck
         level = float(np.interp(z, [-75, -30, 0], [0.72, 0.9, 1.0]))
-    if level < 0.12:
-        level = 0.12
+    level = max(level, 0.12)
     outside = _egg(x, y, head.width_mm * level + head.scalp_mm, head.length_mm * level + head.scalp_mm)
     skull = _egg(x, y, head.width_mm * level, head.length_mm * level)
     thickness = head.skull_mm / max(level, 0.35)

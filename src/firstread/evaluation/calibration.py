@@ -1,0 +1,42 @@
+"""Does a score of 0.8 come true in 8 of 10 cases?"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def reliability_table(truth: np.ndarray, scores: np.ndarray, *, bins: int = 5) -> "pd.DataFrame":
+    """Groups of equal size by score, each with its mean score and the share that was positive.
+
+    Args:
+        truth: (N,) 0 or 1.
+        scores: (N,) probability of 1.
+        bins: number of groups; fewer if there are few cases.
+
+    Returns:
+        Columns `score`, `observed`, `low`, `high` (Wilson), `cases`.
+    """
+    import pandas as pd
+
+    from firstread.evaluation.intervals import wilson
+
+    groups = [
+        g for g in np.array_split(np.argsort(scores, kind="stable"), max(1, min(bins, len(scores) // 5))) if len(g)
+    ]
+    rows = []
+    for group in groups:
+        observed = wilson(int(truth[group].sum()), len(group))
+        rows.append((float(scores[group].mean()), observed.value, observed.low, observed.high, len(group)))
+    return pd.DataFrame(rows, columns=["score", "observed", "low", "high", "cases"])
+
+
+def expected_calibration_error(truth: np.ndarray, scores: np.ndarray, *, bins: int = 5) -> float:
+    """Mean gap between score and observed share over groups of equal size; 0 is best, lower is better.
+
+    Depends on the number of groups, which is why it is stated (Naeini 2015; equal-size groups as in Nixon 2019).
+    """
+    table = reliability_table(truth, scores, bins=bins)
+    return float((np.abs(table["score"] - table["observed"]) * table["cases"]).sum() / max(table["cases"].sum(), 1))

@@ -1,0 +1,146 @@
+"""Confidence intervals: Wilson for proportions, DeLong for the area under the ROC curve, the bootstrap for the rest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from firstread.core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval.
+
+    Attributes:
+        value: the estimate; NaN where it is not defined.
+        low, high: the interval.
+        method: how the interval was found.
+    """
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"), "not defined")
+
+
+def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate:
+    """Interval of a proportion; good for few cases and for 0 or 100 %.
+
+    Source: Wilson 1927, doi 10.1080/01621459.1927.10502953; Newcombe 1998, method 3.
+    """
+    from scipy.stats import binomtest
+
+    if trials == 0:
+        return UNDEFINED
+    low, high = binomtest(int(successes), int(trials)).proportion_ci(confidence, method="wilson")
+    return Estimate(successes / trials, float(low), float(high), "Wilson")
+
+
+def auc_placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """DeLong's structural components: for each positive the share of negatives below it (ties half), and the reverse."""
+    from scipy.stats import rankdata
+
+    positive, negative = scores[truth == 1], scores[truth == 0]
+    m, n = len(positive), len(negative)
+    ranks = rankdata(np.concatenate([positive, negative]))
+    of_positive = (ranks[:m] - rankdata(positive)) / n
+    of_negative = 1 - (ranks[m:] - rankdata(negative)) / m
+    return of_positive, of_negative
+
+
+def auc_interval(truth: np.ndarray, scores: np.ndarray, *, confidence: float = 0.95) -> Estimate:
+    """Area under the ROC curve with DeLong's interval, on the logit scale so that it stays within 0 and 1.
+
+    Where classes are separated perfectly DeLong's variance is zero, and an interval of [1, 1] would be a lie. Then the lower
+    bound is that of Wilson's interval for the smaller class all correct, and `method` says so.
+
+    Args:
+        truth: (N,) 0 or 1.
+        scores: (N,) higher means more likely 1.
+
+    Source: DeLong 1988, doi 10.2307/2531595; fast form Sun 2014, doi 10.1109/LSP.2014.2337313.
+    """
+    from scipy.special import expit, logit
+    from scipy.stats import norm
+
+    m, n = int((truth == 1).sum()), int((truth == 0).sum())
+    if m == 0 or n == 0:
+        return UNDEFINED
+    if (scores == scores[0]).all():
+        return Estimate(0.5, 0.5, 0.5, "constant score: no ranking")
+    of_positive, of_negative = auc_placements(truth, scores)
+    area = float(of_positive.mean())
+    variance = (of_positive.var(ddof=1) / m if m > 1 else 0.0) + (of_negative.var(ddof=1) / n if n > 1 else 0.0)
+    if variance <= 1e-12 or area in (0.0, 1.0):
+        bound = wilson(min(m, n), min(m, n), confidence=confidence).low
+        low, high = (bound, 1.0) if area >= 0.5 else (0.0, 1 - bound)
+        if area not in (0.0, 1.0):
+            low, high = 0.0, 1.0
+        return Estimate(area, low, high, "Wilson bound (no spread for DeLong)")
+    reach = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
+    return Estimate(area, float(expit(logit(area) - reach)), float(expit(logit(area) + reach)), "DeLong, logit")
+
+
+def auc_difference(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """(difference of two AUCs on the same cases, two-sided p-value). Source: DeLong 1988."""
+    from scipy.stats import norm
+
+    a_pos, a_neg = auc_placements(truth, first)
+    b_pos, b_neg = auc_placements(truth, second)
+    difference = float(a_pos.mean() - b_pos.mean())
+    variance = np.var(a_pos - b_pos, ddof=1) / len(a_pos) + np.var(a_neg - b_neg, ddof=1) / len(a_neg)
+    if variance <= 1e-15:
+        return difference, 1.0 if abs(difference) < 1e-12 else 0.0
+    return difference, float(2 * norm.sf(abs(difference) / np.sqrt(variance)))
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float],
+    groups: np.ndarray,
+    *,
+    confidence: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Percentile interval, whole groups (patients) drawn with replacement.
+
+    Args:
+        statistic: from indices of cases (M,) to a number; NaN draws are left out.
+        groups: (N,) group of each case; cases of one patient must share one.
+        draws: how many resamples.
+        seed: of the draws.
+
+    Source: Efron and Tibshirani 1993; clusters as in Rutter 2000, doi 10.1016/S1076-6332(00)80381-5.
+    """
+    if not len(groups):
+        return UNDEFINED
+    _, which = np.unique(groups, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(draws):
+        drawn = rng.integers(len(members), size=len(members))
+        values.append(statistic(np.concatenate([members[i] for i in drawn])))
+    values = np.array(values)[np.isfinite(values)]
+    value = float(statistic(np.arange(len(groups))))
+    if len(values) < draws / 2:
+        return Estimate(value, float("nan"), float("nan"), "bootstrap not possible")
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    kind = "bootstrap by patient" if len(members) < len(groups) else "bootstrap"
+    return Estimate(value, float(min(low, value)), float(max(high, value)), kind)
+
+
+def check_confidence(confidence: float) -> float:
+    """The level itself, or an error in a sentence."""
+    if not 0.5 <= confidence < 1:
+        raise DataError(f"confidence={confidence} is not possible", expected="0.5 to below 1, such as 0.95")
+    return confidence
