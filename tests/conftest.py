@@ -3,12 +3,17 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
 os.environ.setdefault("FIRSTREAD_PROGRESS", "off")
+
+# a busy machine is not a fault: no property fails for being slow
+hypothesis.settings.register_profile("firstread", deadline=None)
+hypothesis.settings.load_profile("firstread")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firstread.core.cohort import Cohort, Origin, make_table
@@ -29,7 +29,6 @@ def cohort_of(patients_by_class, *, unlabelled=0):
 sizes = st.lists(st.integers(1, 8), min_size=3, max_size=25)
 
 
-@settings(deadline=None)
 @given(first=sizes, second=sizes, seed=st.integers(0, 2**31), unlabelled=st.integers(0, 3))
 def test_no_patient_is_on_two_sides(first, second, seed, unlabelled):
     cohort = split_by_patient(cohort_of([first, second], unlabelled=unlabelled), seed=seed)
@@ -42,7 +41,6 @@ def test_no_patient_is_on_two_sides(first, second, seed, unlabelled):
     assert list(table["case"]) == list(cohort_of([first, second], unlabelled=unlabelled).table["case"])
 
 
-@settings(deadline=None)
 @given(first=sizes, second=sizes, seed=st.integers(0, 99), folds=st.integers(2, 5))
 def test_folds_test_everybody_once_and_share_no_patient(first, second, seed, folds):
     cohort = cohort_of([first, second])
@@ -99,7 +97,6 @@ def test_two_fractions_are_training_and_validation():
     assert counts["train"].tolist() == [8, 8]
 
 
-@settings(deadline=None)
 @given(first=st.integers(20, 200), second=st.integers(20, 200), gap=st.integers(0, 5))
 def test_contiguous_parts_follow_one_another_with_a_gap_between(first, second, gap):
     cohort = split_contiguous(cohort_of([[first], [second]]), gap=gap)

@@ -102,7 +102,7 @@ def test_formats_are_told_by_their_first_bytes(tmp_path, head, kind):
 WHOLE = {}
 
 
-@settings(max_examples=200, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     place=st.floats(0, 0.999), value=st.binary(min_size=1, max_size=6), ending=st.sampled_from(["png", "jpg", "tif"])
 )

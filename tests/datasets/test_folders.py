@@ -175,7 +175,7 @@ def test_reports_among_the_dicom_are_no_fault(tmp_path, shared_data):
 WHOLE = {}
 
 
-@settings(max_examples=120, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1), ending=st.sampled_from(["png", "jpg", "tif"]))
 def test_a_picture_cut_anywhere_is_an_image_or_a_sentence(tmp_path, share, ending):
     from firstread.core.errors import FirstreadError

@@ -172,7 +172,7 @@ def _file_bytes() -> bytes:
 WHOLE = _file_bytes()
 
 
-@settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, len(WHOLE) - 1))
 def test_a_file_cut_anywhere_is_refused_in_a_sentence(tmp_path, cut):
     path = tmp_path / "cut.dcm"
@@ -182,7 +182,7 @@ def test_a_file_cut_anywhere_is_refused_in_a_sentence(tmp_path, cut):
     assert "SECRET" not in str(refusal.value)
 
 
-@settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255))
 def test_a_file_with_a_wrong_byte_is_an_image_or_a_sentence(tmp_path, place, value):
     path = tmp_path / "changed.dcm"

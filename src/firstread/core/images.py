@@ -113,8 +113,9 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
 
 def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
     """Map `low`..`high` linearly onto 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
-    span = max(float(high) - float(low), np.finfo(np.float32).tiny)
-    scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
+    span = max(float(high) - float(low), 1e-30)  # black and white at one value: a threshold
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
     return np.rint(np.clip(np.nan_to_num(scaled), 0, 255)).astype(np.uint8)
 
 

@@ -116,7 +116,8 @@ class ResumingDownloader:
         with _partial_file(url, Path(output_file)) as partial:
             self._fetch(url, partial)
             partial.flush()
-            os.replace(partial.name, output_file)
+            shutil.copyfile(partial.name, output_file)
+            partial.truncate(0)
         return None
 
     def _fetch(self, url: str, partial: IO[bytes]) -> None:
@@ -168,20 +169,20 @@ def _partial_file(url: str, output: Path) -> Iterator[IO[bytes]]:
         try:
             yield own
         finally:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 os.unlink(own.name)
 
 
 def _locked(file: IO[bytes]) -> bool:
     try:
         import fcntl
-    except ImportError:  # not on Windows, where an open file cannot be replaced anyway
+    except ImportError:  # Windows: every download gets a file of its own
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    return os.path.exists(file.name)
+    return True
 
 
 @contextmanager
