@@ -203,9 +203,9 @@ class _Judged:
     def resampled(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
         """Bootstrap by patient or case."""
         found = bootstrap(statistic, self.groups, confidence=self.confidence, draws=DRAWS, seed=self.seed)
-        if found.low == found.high and found.value in (0.0, 1.0):  # every resample is perfect: state what n can show
+        if np.isclose(found.low, found.high) and (np.isclose(found.value, 0) or np.isclose(found.value, 1)):  # every resample is perfect: state what n can show
             bound = wilson(*([len(np.unique(self.groups))] * 2), confidence=self.confidence).low
-            low, high = (bound, 1.0) if found.value == 1.0 else (0.0, 1 - bound)
+            low, high = (bound, 1.0) if found.value > 0.5 else (0.0, 1 - bound)
             return Estimate(found.value, low, high, "Wilson bound (no spread to resample)")
         return found
 

@@ -1,6 +1,7 @@
 """Maps of what moved a network's answer: Grad-CAM and occlusion, by MONAI, with a sanity check."""
 
 import copy
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +153,8 @@ def _occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarra
     watch = OcclusionSensitivity(
         nn_module=_Signed(model), mask_size=patch, overlap=0.5, n_batch=32, mode="mean_patch", verbose=False
     )
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # MONAI's way of indexing; its result is tested
         scores, _ = watch(x=pixels)
         whole = _Signed(model)(pixels)[0, index]
     lost = (whole - scores[0, index]).clamp_min(0)[None, None]
@@ -162,7 +164,7 @@ def _occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarra
 
 @torch.inference_mode()
 def last_map_layer(model: Classifier) -> str:
-    """Name of the last layer of the backbone whose output is still a map, at least 2 x 2."""
+    """Name of the last layer of the backbone whose output is still a map fine enough to point with, at least 5 x 5 if any is."""
     shapes: list[tuple[str, tuple[int, ...]]] = []
     hooks = [
         layer.register_forward_hook(
@@ -177,10 +179,11 @@ def last_map_layer(model: Classifier) -> str:
     finally:
         for hook in hooks:
             hook.remove()
-    maps = [name for name, shape in shapes if len(shape) == 4 and min(shape[2:]) >= 2 and shape[1] >= shape[2]]
-    if not maps:
-        raise SettingError("This backbone has no layer that Grad-CAM can read", do='use method="occlusion"')
-    return maps[-1]
+    for finest in (5, 2):
+        maps = [n for n, shape in shapes if len(shape) == 4 and min(shape[2:]) >= finest and shape[1] >= shape[2]]
+        if maps:
+            return maps[-1]
+    raise SettingError("This backbone has no layer that Grad-CAM can read", do='use method="occlusion"')
 
 
 def _randomised(model: Classifier, seed: int) -> Classifier:

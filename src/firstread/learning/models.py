@@ -170,8 +170,8 @@ class Classifier(nn.Module):
         b = self.blueprint
         learns = sum(p.numel() for p in self.parameters() if p.requires_grad)
         return (
-            f"{b.backbone}: {self.parameter_count:,} weights, {learns:,} of them learn; starts from {b.weights} "
-            f"weights; takes {b.size} x {b.size} pixels; dropout {b.dropout:g}; answers {', '.join(b.classes)}"
+            f"{b.backbone}: {self.parameter_count:,} weights, {learns:,} of them learn; starts from "
+            f"{'random' if b.weights == 'none' else b.weights} weights; takes {b.size} x {b.size} pixels; dropout {b.dropout:g}; answers {', '.join(b.classes)}"
         )
 
 
