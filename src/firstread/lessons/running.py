@@ -1,0 +1,199 @@
+"""`firstread run`: a lesson from start to finish without a browser, and what is measured afterwards."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from firstread.core.errors import FirstreadError
+from firstread.core.files import read_json, write_json, write_text
+from firstread.core.progress import Progress
+from firstread.core.settings import runs_folder
+from firstread.lessons.finding import LessonInfo, find_lesson
+from firstread.lessons.session import draw_arm
+
+CELL_SECONDS = 1800
+
+
+class LessonFailedError(FirstreadError):
+    """A cell of a lesson failed; everything before it is kept."""
+
+
+def run_lesson(
+    name: str, *, data: str | None = None, seed: int = 0, folder: str | Path | None = None, measure: bool = True
+) -> dict[str, Any]:
+    """Execute a lesson's notebook as a learner would, keep it with its outputs, and measure what its data allow.
+
+    Args:
+        name: of the lesson.
+        data: name or path of other data.
+        seed: of everything random.
+        folder: where everything goes; default a new folder among the runs.
+        measure: False leaves out cross-validation and repeated splits.
+
+    Returns:
+        Plain values: lesson, data, seed, result, measured, seconds, memory, versions, files.
+
+    Raises:
+        LessonFailedError: a cell failed; the notebook so far is kept and named.
+    """
+    info = find_lesson(name)
+    data = data or info.values["data"]
+    stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{info.name}"
+    folder = Path(folder) if folder else runs_folder() / "lessons" / stamp
+    folder.mkdir(parents=True, exist_ok=True)
+    seconds = {}
+    start = time.perf_counter()
+    notebook = with_edits(info, seed=seed)
+    try:
+        _execute(notebook, folder, info, env={"data": _absolute(data), "seed": str(seed)})
+    finally:
+        files = _keep(notebook, folder, info)
+    seconds["notebook"] = round(time.perf_counter() - start, 1)
+    result = read_json(folder / "result.json") if (folder / "result.json").exists() else {}
+    seconds |= {f"until step {step}": at for step, at in result.get("steps", {}).items()}
+    measured: dict[str, Any] = {}
+    if measure and data in info.values.get("measure", {}):
+        start = time.perf_counter()
+        measured = _measure(info, data)
+        seconds["measuring"] = round(time.perf_counter() - start, 1)
+    summary = {
+        "lesson": info.name,
+        "data": data,
+        "seed": seed,
+        "results": result.get("results", {}),
+        "measured": measured,
+        "seconds": seconds,
+        "peak_memory_mb": _peak_memory_mb(),
+        "versions": _versions(),
+        "files": {**files, **result.get("files", {})},
+    }
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def with_edits(info: LessonInfo, *, seed: int) -> Any:
+    """The notebook with the cells that a learner edits filled in, as lesson.toml says."""
+    notebook = info.notebook()
+    arms = {name: draw_arm(name, choices, seed=seed) for name, choices in info.values.get("arms", {}).items()}
+    for edit in info.values.get("edits", []):
+        for cell in notebook.cells:
+            if {"edit", edit["cell"]} <= set(cell.metadata.get("tags", [])):
+                cell.source = edit["code"].format(**arms).strip()
+    return notebook
+
+
+def _execute(notebook: Any, folder: Path, info: LessonInfo, *, env: dict[str, str]) -> None:
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    class Client(NotebookClient):
+        async def async_execute_cell(self, cell: Any, cell_index: int, **kwargs: Any) -> Any:
+            done = await super().async_execute_cell(cell, cell_index, **kwargs)
+            bar.step(**({"step": step} if (step := _step_of(cell)) else {}))
+            return done
+
+    environment = {
+        **os.environ,
+        "FIRSTREAD_LESSON_DATA": env["data"],
+        "FIRSTREAD_SEED": env["seed"],
+        "FIRSTREAD_LESSON_FOLDER": str(folder.resolve()),
+        "FIRSTREAD_PROGRESS": "off",
+    }
+    client = Client(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    client.create_kernel_manager()
+    client.km.kernel_spec.argv[0] = sys.executable
+    with Progress(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar:
+        try:
+            client.execute(env=environment)
+        except CellExecutionError as error:
+            raise LessonFailedError(
+                f"A cell of the lesson failed: {_last_line(error)}",
+                where=f"step {_reached(folder)} of {info.name}",
+                do=f"look at the notebook so far: {folder / (info.name + '.ipynb')}",
+            ) from error
+        except (CellTimeoutError, DeadKernelError) as error:
+            raise LessonFailedError(
+                "The lesson stopped: a cell took too long, or Python was ended (often for lack of memory)",
+                where=f"step {_reached(folder)} of {info.name}",
+                do="close other programs and run it again",
+            ) from error
+
+
+def _keep(notebook: Any, folder: Path, info: LessonInfo) -> dict[str, str]:
+    """Write the notebook with its outputs as .ipynb and as a page."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    written = write_text(folder / f"{info.name}.ipynb", nbformat.writes(notebook))
+    page, _ = HTMLExporter(template_name="lab", embed_images=True).from_notebook_node(
+        notebook, {"metadata": {"name": info.title}}
+    )
+    return {"notebook": str(written), "page": str(write_text(folder / f"{info.name}.html", page))}
+
+
+def _measure(info: LessonInfo, data: str) -> dict[str, Any]:
+    from firstread.datasets.opening import open_dataset
+    from firstread.evaluation.evaluating import evaluate
+    from firstread.learning.measuring import cross_validate, repeat_split
+
+    plan = info.values["measure"][data]
+    cohort, seeds = open_dataset(data), tuple(plan["seeds"])
+    if plan["kind"] == "cross-validation":
+        found = {
+            f"{plan['folds']}-fold cross-validation": cross_validate(
+                cohort, recipe=plan["recipe"], folds=plan["folds"], seeds=seeds
+            )
+        }
+    else:
+        found = {
+            f"{s} split": repeat_split(cohort, recipe=plan["recipe"], split=s, seeds=seeds) for s in plan["splits"]
+        }
+    return {name: {"seeds": seeds, **evaluate(predictions).to_json()} for name, predictions in found.items()}
+
+
+def _absolute(data: str) -> str:
+    path = Path(data).expanduser()
+    return str(path.resolve()) if path.exists() else data
+
+
+def _step_of(cell: Any) -> str | None:
+    return next((tag.removeprefix("step-") for tag in cell.metadata.get("tags", []) if tag.startswith("step-")), None)
+
+
+def _reached(folder: Path) -> str:
+    file = folder / "result.json"
+    steps = read_json(file).get("steps", {}) if file.exists() else {}
+    return max(steps, key=steps.get) if steps else "1"
+
+
+def _last_line(error: Exception) -> str:
+    name, value = getattr(error, "ename", ""), getattr(error, "evalue", "")
+    return f"{name}: {value}".strip(": ") or str(error).strip().splitlines()[-1]
+
+
+def _peak_memory_mb() -> float:
+    """The largest resident memory of this process or any of its ended children, in MB."""
+    unit = 1024 if platform.system() == "Linux" else 1024 * 1024
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(max(peaks) / unit, 1)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    out = {"python": platform.python_version()}
+    for name in ("firstread", "torch", "torchvision", "timm", "monai", "accelerate", "scikit-learn", "pandas", "numpy"):
+        try:
+            out[name] = version(name)
+        except PackageNotFoundError:
+            out[name] = "missing"
+    return out
