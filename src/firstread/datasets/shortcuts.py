@@ -158,7 +158,9 @@ def _reader(kind: str, *, classes: int) -> Any:
     if kind == "nearest":
         return KNeighborsClassifier(n_neighbors=1)
     leaves = 2 if kind == "pixel" and classes == 2 else 2 * classes
-    return DecisionTreeClassifier(max_leaf_nodes=leaves, min_samples_leaf=2, random_state=0, max_depth=1 if leaves == 2 else None)
+    return DecisionTreeClassifier(
+        max_leaf_nodes=leaves, min_samples_leaf=2, random_state=0, max_depth=1 if leaves == 2 else None
+    )
 
 
 def _predictions(cases: "pd.DataFrame", scores: np.ndarray, train: Cohort, name: str) -> Predictions:

@@ -203,7 +203,9 @@ class _Judged:
     def resampled(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
         """Bootstrap by patient or case."""
         found = bootstrap(statistic, self.groups, confidence=self.confidence, draws=DRAWS, seed=self.seed)
-        if np.isclose(found.low, found.high) and (np.isclose(found.value, 0) or np.isclose(found.value, 1)):  # every resample is perfect: state what n can show
+        if np.isclose(found.low, found.high) and (
+            np.isclose(found.value, 0) or np.isclose(found.value, 1)
+        ):  # every resample is perfect: state what n can show
             bound = wilson(*([len(np.unique(self.groups))] * 2), confidence=self.confidence).low
             low, high = (bound, 1.0) if found.value > 0.5 else (0.0, 1 - bound)
             return Estimate(found.value, low, high, "Wilson bound (no spread to resample)")
