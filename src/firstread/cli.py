@@ -68,7 +68,7 @@ def open_(
 
 
 @app.command()
-def run(  # noqa: PLR0913 - one argument an option
+def run(
     lesson: Annotated[str, typer.Argument(help="Name or number, such as hello-world or 1.")],
     data: Annotated[str | None, typer.Option(help="Other data: a name or a path.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,

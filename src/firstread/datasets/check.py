@@ -1,0 +1,385 @@
+"""`check_data`: what a careful radiologist and a sceptical statistician would want to know before any training."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from firstread.core.cohort import Cohort
+from firstread.core.errors import DataError
+from firstread.core.files import plain
+from firstread.core.images import read_image
+from firstread.core.report import Report
+from firstread.datasets import resemblance
+from firstread.datasets.blemishes import drawn_marks, emptiness
+from firstread.datasets.separation import Separation, measure_rules, pairwise_border_pixels, random_against_contiguous
+from firstread.datasets.shortcuts import Looks, look
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: a rule that is right more often than this, and than the most frequent class by a tenth, is called a shortcut
+SHORTCUT_ACCURACY = 0.9
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        severity: "problem" (results will be wrong), "warning" (results may mislead) or "note".
+        kind: such as "duplicates", "leak", "shortcut", "series", "noise", "marks", "stray files".
+        text: what, how many, why it matters, what to do.
+        cases: which.
+    """
+
+    severity: str
+    kind: str
+    text: str
+    cases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """The result of `check_data`.
+
+    Attributes:
+        cohort: what was checked.
+        findings: worst first.
+        counts: cases of each class in each split.
+        shortcuts: one row a trivial rule: `rule`, `accuracy`, `low`, `high`, `right`, `cases`, and the same on held-out splits.
+    """
+
+    cohort: Cohort
+    findings: tuple[Finding, ...]
+    counts: "pd.DataFrame"
+    shortcuts: "pd.DataFrame"
+    _pictures: dict[str, list[int]] = field(default_factory=dict, repr=False)
+
+    def of_kind(self, kind: str) -> list[Finding]:
+        """The findings of one kind."""
+        return [finding for finding in self.findings if finding.kind == kind]
+
+    def report(self) -> Report:
+        """A page with the findings, pictures of them, and the table of rules."""
+        report = Report(f"Data check: {self.cohort.origin.name}", f"{len(self.cohort)} images")
+        report.add_heading("Findings")
+        for finding in self.findings or (Finding("note", "none", "Nothing was found."),):
+            report.add_text(f"{finding.severity.upper()} ({finding.kind}). {finding.text}")
+        for kind, cases in self._pictures.items():
+            report.add_heading(f"Examples: {kind}")
+            report.add_figure(_sheet(self.cohort, cases), alt=kind)
+        report.add_heading("What is there")
+        report.add_table(self.counts)
+        report.add_heading("Trivial rules")
+        report.add_text(
+            "How well the classes can be told apart by something that is not anatomy. Cross-validated unless stated."
+        )
+        report.add_table(self.shortcuts)
+        return report
+
+    def show(self) -> Report:
+        """The report, in place in a notebook."""
+        return self.report()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        findings = [asdict(finding) for finding in self.findings]
+        return plain(
+            {
+                "data": self.cohort.describe(),
+                "findings": findings,
+                "shortcuts": self.shortcuts.to_dict("records"),
+            }
+        )
+
+    def __str__(self) -> str:
+        lines = [f"Data check of {self.cohort.origin.name}: {len(self.cohort)} images", ""]
+        lines += [f"{finding.severity.upper():8s} {finding.text}" for finding in self.findings] or [
+            "Nothing was found."
+        ]
+        columns = [c for c in self.shortcuts.columns if c not in ("low", "high")]
+        table = self.shortcuts[columns].to_string(index=False, float_format="{:.3f}".format, na_rep="")
+        return "\n".join([*lines, "", "How far trivial rules get:", table])
+
+    def _repr_html_(self) -> str:
+        return self.report()._repr_html_()
+
+
+def check_data(cohort: Cohort) -> DataCheck:
+    """Look for duplicates, leaks between splits, noise, marks, and rules that give the classes away.
+
+    Why a radiologist should care: a network finds the easiest way to its label, and the easiest way is often not in the anatomy.
+
+    Args:
+        cohort: any cohort; labels and splits are used where there are any.
+
+    Returns:
+        Findings in sentences, tables, and a page with pictures.
+
+    Raises:
+        DataError: there are no images.
+    """
+    if not len(cohort):
+        raise DataError("There are no images to check", where=cohort.origin.name)
+    looks = look(cohort)
+    thumbnails = np.stack([one.thumbnail for one in looks])
+    pictures: dict[str, list[int]] = {}
+    findings = [
+        *_balance(cohort),
+        *_stray(cohort),
+        *_equals(cohort, pictures),
+        *_near(cohort, thumbnails, pictures),
+        *_series(cohort, thumbnails),
+        *_blemishes(cohort, pictures),
+        *_sizes(cohort, looks),
+    ]
+    rules = measure_rules(cohort, looks) if len(np.unique(cohort.targets[cohort.targets >= 0])) > 1 else []
+    findings += _shortcuts(cohort, rules)
+    if rules:
+        findings += _borders(cohort)
+        findings += _order(cohort, thumbnails)
+    order = {"problem": 0, "warning": 1, "note": 2}
+    findings.sort(key=lambda finding: order[finding.severity])
+    return DataCheck(cohort, tuple(findings), cohort.counts(), _rule_table(rules), pictures)
+
+
+def _balance(cohort: Cohort) -> list[Finding]:
+    counts = np.bincount(cohort.targets[cohort.targets >= 0], minlength=len(cohort.classes))
+    out = []
+    unlabelled = int((cohort.targets < 0).sum())
+    if unlabelled:
+        out.append(Finding("note", "labels", f"{unlabelled} images have no label."))
+    if counts.min() * 5 < counts.max():
+        rare = cohort.classes[int(counts.argmin())]
+        out.append(
+            Finding(
+                "warning",
+                "balance",
+                f"{rare} has {counts.min()} images, the largest class {counts.max()}. Accuracy alone will mislead.",
+            )
+        )
+    if cohort.table["patient"].isna().all():
+        out.append(
+            Finding(
+                "note",
+                "patients",
+                "Patients are not known, so nothing keeps images of one patient on one side of a split.",
+            )
+        )
+    return out
+
+
+def _stray(cohort: Cohort) -> list[Finding]:
+    count = sum(int(step.parameters.get("stray_files", 0) or 0) for step in cohort.steps)
+    text = f"{count} files of operating systems (such as .DS_Store) lay among the images. They were left out; a script that counts files would count them."
+    return [Finding("note", "stray files", text)] if count else []
+
+
+def _equals(cohort: Cohort, pictures: dict[str, list[int]]) -> list[Finding]:
+    groups = resemblance.groups_of_equals(resemblance.pixel_fingerprints(cohort))
+    if not groups:
+        return []
+    pictures["identical images"] = [index for group in groups for index in group]
+    names = cohort.table["case"]
+    listed = "; ".join(" = ".join(names[i] for i in group) for group in groups[:SHOWN])
+    text = f"{len(groups)} groups of identical images: {listed}. A case that counts twice makes intervals too narrow; keep one of each."
+    return [
+        Finding("warning", "duplicates", text, tuple(names[i] for group in groups for i in group)),
+        *_across(cohort, [(g[0], j) for g in groups for j in g[1:]], "identical"),
+        *_two_labels(cohort, groups),
+    ]
+
+
+def _near(cohort: Cohort, thumbnails: np.ndarray, pictures: dict[str, list[int]]) -> list[Finding]:
+    pairs = resemblance.close_pairs(thumbnails, within=resemblance.NEARLY_SAME)
+    if not len(pairs):
+        return []
+    pictures["nearly the same"] = [int(i) for pair in pairs[:4] for i in pair]
+    involved = len(np.unique(pairs))
+    text = f"{involved} images have another that is nearly the same (thumbnails differ by less than {resemblance.NEARLY_SAME:g} gray levels): neighbouring slices or repeats."
+    names = cohort.table["case"]
+    return [
+        Finding("warning", "near duplicates", text, tuple(names[i] for i in np.unique(pairs))),
+        *_across(cohort, pairs.tolist(), "nearly the same"),
+    ]
+
+
+def _across(cohort: Cohort, pairs: list[Any], word: str) -> list[Finding]:
+    split, names = cohort.table["split"], cohort.table["case"]
+    apart = [(i, j) for i, j in pairs if split[i] is not None and split[j] is not None and split[i] != split[j]]
+    if not apart:
+        return []
+    some = "; ".join(f"{names[i]} ({split[i]}) and {names[j]} ({split[j]})" for i, j in apart[:3])
+    text = f'{len(apart)} pairs of images that are {word} lie on two sides of a split, such as {some}. The network has already seen the answer: split by patient, or split="contiguous".'
+    return [Finding("problem", "leak", text, tuple(dict.fromkeys(names[i] for pair in apart for i in pair)))]
+
+
+def _two_labels(cohort: Cohort, groups: list[list[int]]) -> list[Finding]:
+    label, names = cohort.table["label"], cohort.table["case"]
+    wrong = [g for g in groups if len({label[i] for i in g}) > 1]
+    if not wrong:
+        return []
+    cases = tuple(names[i] for g in wrong for i in g)
+    return [
+        Finding(
+            "problem", "labels", f"{len(wrong)} identical images carry different labels: {', '.join(cases[:6])}.", cases
+        )
+    ]
+
+
+def _series(cohort: Cohort, thumbnails: np.ndarray) -> list[Finding]:
+    out, targets, names = [], cohort.targets, cohort.table["case"]
+    patients = cohort.table["patient"]
+    for index, label in enumerate(cohort.classes):
+        members = np.flatnonzero(targets == index)
+        if len(members) < 10:
+            continue
+        chain = resemblance.series_of(thumbnails[members])
+        largest = members[chain == np.bincount(chain).argmax()]
+        if patients[largest].notna().all() and patients[largest].nunique() == 1:
+            continue
+        if len(largest) >= max(10, 0.2 * len(members)):
+            text = f"{len(largest)} of {len(members)} images of {label} look like slices of one scan: each has a neighbour that hardly differs. They are not {len(largest)} independent cases; keep them on one side of a split."
+            out.append(Finding("warning", "series", text, tuple(names[i] for i in largest)))
+    return out
+
+
+def _blemishes(cohort: Cohort, pictures: dict[str, list[int]]) -> list[Finding]:
+    empty: dict[str, list[int]] = {"empty": [], "noise": []}
+    marked: dict[str, list[int]] = {"colour": [], "label or arrow": []}
+    rows = zip(cohort.table["file"], cohort.table["frame"], strict=True)
+    for index, (file, frame) in enumerate(rows):
+        image = read_image(file, frame=None if frame is None else int(frame), window=cohort.window)
+        state = emptiness(image)
+        if state:
+            empty[state].append(index)
+        for mark in drawn_marks(image):
+            marked[mark].append(index)
+    out, names = [], cohort.table["case"]
+    for state, cases in empty.items():
+        if cases:
+            pictures[f"{state} images"] = cases
+            word = "show nothing" if state == "empty" else "show noise only"
+            text = f"{len(cases)} images {word} ({_by_class(cohort, cases)}), such as {', '.join(names[i] for i in cases[:4])}. No label is right for them; leave them out."
+            out.append(Finding("warning", state, text, tuple(names[i] for i in cases)))
+    for mark, cases in marked.items():
+        if cases:
+            pictures[f"marks: {mark}"] = cases
+            out.append(_marks(cohort, mark, cases))
+    return out
+
+
+def _marks(cohort: Cohort, mark: str, cases: list[int]) -> Finding:
+    names, labels = cohort.table["case"], {cohort.table["label"][i] for i in cases}
+    certainty = "" if mark == "colour" else " (a guess from sharp, uniform patches; look at them)"
+    where = (
+        f" They occur only on {labels.pop()}: a network can learn the mark instead of the anatomy."
+        if len(labels) == 1 and len(cohort.classes) > 1
+        else f" By class: {_by_class(cohort, cases)}."
+    )
+    what = "coloured marks" if mark == "colour" else "burned-in labels, arrows or text"
+    return Finding(
+        "warning",
+        "marks",
+        f"{len(cases)} images seem to carry {what}{certainty}.{where}",
+        tuple(names[i] for i in cases),
+    )
+
+
+def _sizes(cohort: Cohort, looks: list[Looks]) -> list[Finding]:
+    sizes = {(one.width, one.height) for one in looks}
+    modes = {"colour" if one.coloured > 0 else "gray" for one in looks}
+    text = (
+        f"Image sizes: {len(sizes)} different, from {min(sizes)[0]} x {min(sizes)[1]} to {max(sizes)[0]} x {max(sizes)[1]} pixels."
+        if len(sizes) > 1
+        else f"All images have {next(iter(sizes))[0]} x {next(iter(sizes))[1]} pixels."
+    )
+    return [Finding("note", "sizes", f"{text} {'Some are in colour.' if 'colour' in modes else 'All are gray.'}")]
+
+
+def _shortcuts(cohort: Cohort, rules: list[Separation]) -> list[Finding]:
+    out = []
+    for rule in rules:
+        if rule.accuracy < SHORTCUT_ACCURACY or rule.accuracy < rule.most_frequent + 0.1:
+            continue
+        held = "; ".join(f"{right} of {cases} in {split}" for split, (right, cases) in rule.held_out.items())
+        text = f'"{rule.name.removeprefix("rule: ")}" alone tells the classes apart in {rule.right} of {rule.cases} ({rule.accuracy:.1%}{", " + rule.how}){"; fitted on training, " + held if held else ""}.'
+        if rule.words:
+            text += f" {rule.words}"
+        if rule.about_anatomy:
+            text += " This much needs no network: quote it beside any accuracy."
+            out.append(Finding("warning", "shortcut", text))
+        else:
+            text += (
+                " This is not anatomy: remove it (bring all images to one size and format) or the network may use it."
+            )
+            out.append(Finding("problem", "shortcut", text))
+    return out
+
+
+def _borders(cohort: Cohort) -> list[Finding]:
+    found = [pair for pair in pairwise_border_pixels(cohort) if pair.accuracy >= 0.97]
+    if not found:
+        return []
+    found.sort(key=lambda pair: -pair.accuracy)
+    listed = "; ".join(f"{p.first} from {p.second} in {p.accuracy:.1%}" for p in found)
+    return [
+        Finding(
+            "warning",
+            "shortcut",
+            f"One pixel at the border of the image separates {listed}. What lies there is the scanner, not the patient.",
+        )
+    ]
+
+
+def _order(cohort: Cohort, thumbnails: np.ndarray) -> list[Finding]:
+    if cohort.table["patient"].notna().any():
+        return []
+    found = random_against_contiguous(cohort, thumbnails)
+    if found is None:
+        return []
+    random, contiguous = found
+    text = f'"Say what the most similar training image was" is right in {random:.1%} when cases are dealt at random, and in {contiguous:.1%} when they are split by runs of file numbers.'
+    if random - contiguous > 0.05:
+        return [
+            Finding(
+                "problem",
+                "leak",
+                f'{text} Neighbours in file order belong together: use split="contiguous", and believe that figure.',
+            )
+        ]
+    return [Finding("note", "leak", text)]
+
+
+def _rule_table(rules: list[Separation]) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = []
+    for rule in rules:
+        row: dict[str, Any] = {
+            "rule": rule.name,
+            "accuracy": rule.accuracy,
+            "low": rule.low,
+            "high": rule.high,
+            "right": rule.right,
+            "cases": rule.cases,
+            "how": rule.how,
+        }
+        for split, (right, cases) in rule.held_out.items():
+            row[f"fitted on train, {split}"] = f"{right} of {cases}"
+        rows.append(row)
+    return pd.DataFrame(rows, columns=None if rows else ["rule", "accuracy", "low", "high", "right", "cases", "how"])
+
+
+def _by_class(cohort: Cohort, cases: list[int]) -> str:
+    labels = [cohort.table["label"][i] or "no label" for i in cases]
+    return ", ".join(f"{labels.count(name)} {name}" for name in dict.fromkeys(labels))
+
+
+def _sheet(cohort: Cohort, cases: list[int]) -> Any:
+    from firstread.core.figures import show_images
+
+    studies = [cohort[i] for i in cases[:SHOWN]]
+    return show_images([s.image() for s in studies], [f"{s.case}\n{s.split or ''}" for s in studies], columns=4)
