@@ -1,0 +1,55 @@
+# Every target sets up what it needs in .venv from nothing but Python and a package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
+# one thread a test process: two processes share the machine
+QUIET := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+.PHONY: demo test lint check-full bench docs clean help
+
+help:
+	@echo "make demo        lesson 1 on simulated patients, start to finish"
+	@echo "make test        the tests"
+	@echo "make lint        style, and which room may import which"
+	@echo "make check-full  the tests that take long, too"
+	@echo "make bench       speed and accuracy, beside other frameworks"
+	@echo "make docs        the documentation as a site, in site/"
+	@echo "make clean       remove what the targets made"
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "firstread needs Python 3.11, 3.12 or 3.13; choose one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all]" --group test
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group docs
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/firstread run hello-world
+
+test: $(READY)
+	$(QUIET) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
+check-full: $(READY)
+	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: $(DOCS_READY)
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "The site is in site/index.html"
+
+clean:
+	rm -rf $(VENV) .venv-peers site build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
