@@ -42,6 +42,7 @@ class Classifier(nn.Module):
         backbone: a timm model without its classifier: (N, C, S, S) -> (N, F, h, w) through `forward_features`.
         head: pooling, dense 256, dropout, outputs.
         mean, std: (1, C, 1, 1), what pixels (0 to 1) are normalised with; they match the weights.
+        fitted: True once they do; random weights are fitted to the training images before their first epoch.
     """
 
     def __init__(self, blueprint: Blueprint, backbone: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -55,6 +56,7 @@ class Classifier(nn.Module):
         )
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("fitted", torch.tensor(blueprint.weights != "none"))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -130,6 +132,7 @@ class Classifier(nn.Module):
         Args:
             images: training images, uint8 (N, S, S) or (N, S, S, 3).
         """
+        self.fitted.fill_(True)
         images = images[:: max(1, len(images) // 512)]
         pixels = self.prepare(images)
         self.mean.copy_(pixels.mean(dim=(0, 2, 3), keepdim=True))

@@ -115,7 +115,7 @@ class _Training:
         part = cohort.validation
         part = part.where(part.targets >= 0)
         self.validation = part.images(model.size, channels=model.channels), part.targets
-        if model.blueprint.weights == "none" and not run.history:
+        if not model.fitted:
             model.measure_normalisation(self.pixels)
         if not len(part) and not run.history:
             _say("There is no validation split: the curves will show training only, and cannot show overfitting.")

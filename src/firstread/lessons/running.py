@@ -109,6 +109,8 @@ def _execute(notebook: Any, folder: Path, info: LessonInfo, *, env: dict[str, st
     )
     client.create_kernel_manager()
     client.km.kernel_spec.argv[0] = sys.executable
+    if os.name == "posix":
+        client.km.transport = "ipc"  # a file only this user can open, instead of a port
     with Progress(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar:
         try:
             client.execute(env=environment)
