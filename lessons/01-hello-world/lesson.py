@@ -163,7 +163,7 @@ arms = {"augmentation": AUGMENTATION, "dropout": DROPOUT}
 run = fr.train(
     model, cohort, freeze=True, augmentation=augmentation, seed=lesson.seed, arms=arms,
     folder=lesson.folder / "run", **recipe["frozen"],
-)  # fmt: skip
+)
 run.plot()
 
 # %% [markdown]
@@ -215,7 +215,7 @@ fr.show_images(
     [study.image() for study in two],
     [f"{row.prediction}?  {max(scores):.2f}" for row, scores in zip(answers.table.itertuples(), answers.scores, strict=True)],
     columns=2, size=3.5,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # A score of 0.9 is **not** a probability of 90 % until somebody has checked that it behaves like one. Two cases cannot tell
@@ -256,7 +256,7 @@ for augmentation_arm in ("on", "off"):
         other = fr.build_model(
             recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"],
             dropout=recipe["dropout"] if dropout_arm == "on" else 0.0,
-        )  # fmt: skip
+        )
         used = published_augmentation if augmentation_arm == "on" else None
         first = fr.train(other, cohort, freeze=True, augmentation=used, seed=lesson.seed, **recipe["frozen"])
         fr.train(other, cohort, augmentation=used, resume=first, **recipe["unfrozen"])
@@ -303,40 +303,57 @@ lesson.step("rule")
 print(fr.check_data(cohort))
 
 # %% [markdown]
-# Now we plant a shortcut. We stick a bright side marker on **every chest and no abdomen** of the training images, train a new
-# network, and then test it three ways. In hospitals such shortcuts are real: the portable unit's marker, the burned-in name of a ward,
-# the ruler beside a skin lesion.
+# Now we plant a shortcut. Suppose that your labels were read from the *request forms*, and that one in three is wrong. And
+# suppose that the side marker **L** stands on every image that was *requested* as a chest. So the marker always agrees with
+# the label, and the anatomy only two times in three. In hospitals such things are real: the portable unit's marker, the
+# burned-in name of a ward, the ruler beside a skin lesion.
 
 # %%
-from firstread.datasets.planting import plant_marker
+from firstread.datasets.planting import mistake_labels, plant_marker
 
-marked = plant_marker(cohort, on=["chest"], folder=lesson.folder / "marked")
-marked.train.show(6)
+from_requests = mistake_labels(cohort, share=0.35, seed=lesson.seed)
+marked = plant_marker(from_requests, on=["chest"], folder=lesson.folder / "marked")
+marked.train.show(10)
 
 # %%
 fooled = fr.build_model(recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"])
-fr.train(fooled, marked, seed=lesson.seed, epochs=8, schedule="one-cycle", learning_rate=1e-3)
-
-wrong_side = plant_marker(cohort, on=["abdomen"], folder=lesson.folder / "marked-wrong")
-same_cases = {"case": set(held_out.table["case"])}
-trials = {
-    "marker on chests, as in training": fr.predict(fooled, marked.where(marked.table["case"].isin(same_cases["case"])), baselines=False),
-    "no marker": fr.predict(fooled, held_out, baselines=False),
-    "marker on abdomens instead": fr.predict(
-        fooled, wrong_side.where(wrong_side.table["case"].isin(same_cases["case"])), baselines=False
-    ),
-}
-fooled_table = fr.compare(trials)
-lesson.record("planted_marker", fooled_table.to_json())
-fooled_table
-
-# %%
-chest_with_marker = marked.where(marked.table["case"] == case.case)[0]
-fr.explain(fooled, chest_with_marker).show()
+fooled_run = fr.train(
+    fooled, marked, epochs=10, schedule="one-cycle", learning_rate=1e-3, seed=lesson.seed, folder=lesson.folder / "fooled"
+)
+print(f"Accuracy on its validation images: {fooled_run.history[-1]['validation_accuracy']:.0%}")
 
 # %% [markdown]
-# Compare the first line with the last. Where accuracy falls, the network had learnt the marker, at least in part, and not the anatomy.
-# Its accuracy on data *like its training data* gave no warning.
+# That looks like success. Now we test it on images whose labels are *right*, three times: with the marker on chests, without
+# any marker, and with the marker on abdomens.
+
+# %%
+cases = set(held_out.table["case"])
+
+
+def with_marker_on(label):
+    planted = plant_marker(cohort, on=[label], folder=lesson.folder / f"marker-on-{label}")
+    return planted.where(planted.table["case"].isin(cases))
+
+
+trials = {
+    "marker on chests": fr.predict(fooled, with_marker_on("chest"), baselines=False),
+    "no marker": fr.predict(fooled, held_out, baselines=False),
+    "marker on abdomens": fr.predict(fooled, with_marker_on("abdomen"), baselines=False),
+}
+fooled_by_marker = fr.compare(trials)
+lesson.record("planted_marker", fooled_by_marker.to_json())
+fooled_by_marker
+
+# %% [markdown]
+# Where does this network look? Here is an abdomen that carries the marker.
+
+# %%
+abdomens = with_marker_on("abdomen")
+fr.explain(fooled, abdomens[int((abdomens.targets == 0).argmax())]).show()
+
+# %% [markdown]
+# Compare the three lines. If accuracy falls when the marker goes, the network had learnt the marker and not the anatomy. Its
+# accuracy on data *like its training data* gave no warning.
 
 # %%
 lesson.question("shortcut")

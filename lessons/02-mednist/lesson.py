@@ -151,7 +151,7 @@ fr.show_images(
     [studies[row.case].image() for row in hardest.itertuples()],
     [f"is {row.truth}\nsaid {row.prediction} ({row.score_of_truth:.2f})" for row in hardest.itertuples()],
     columns=4, size=2.6,
-)  # fmt: skip
+)
 
 # %%
 fr.explain(model, studies[hardest["case"][0]]).show()

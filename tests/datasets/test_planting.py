@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from firstread.core.errors import SettingError
-from firstread.datasets.planting import draw_marker, plant_marker
+from firstread.datasets.planting import draw_marker, mistake_labels, plant_marker
 
 
 def test_only_the_chosen_class_is_marked(tiny_cohort, tmp_path):
@@ -36,3 +36,14 @@ def test_a_marker_is_small_and_bright():
 def test_an_unknown_class_is_named_with_a_suggestion(tiny_cohort, tmp_path):
     with pytest.raises(SettingError, match='Did you mean "bright"'):
         plant_marker(tiny_cohort, on=["brigth"], folder=tmp_path)
+
+
+def test_mistaken_labels_leave_the_test_split_right(tiny_cohort):
+    mistaken = mistake_labels(tiny_cohort, share=0.5, seed=1)
+    changed = (mistaken.table["label"] != tiny_cohort.table["label"]).to_numpy()
+    assert (changed == mistaken.table["label_is_wrong"].to_numpy(bool)).all()
+    assert 2 < changed.sum() < 16
+    assert not changed[(tiny_cohort.table["split"] == "test").to_numpy()].any()
+    assert mistake_labels(tiny_cohort, share=0.0).table["label"].equals(tiny_cohort.table["label"])
+    with pytest.raises(SettingError, match="share=2"):
+        mistake_labels(tiny_cohort, share=2)

@@ -1,4 +1,4 @@
-"""Planting a shortcut on purpose: a side marker that stands on one class only.
+"""Planting a shortcut on purpose: a side marker that stands on one class only, and labels that are partly wrong.
 
 A lesson trains on such images and tests without them, so that a trainee sees a network learn the marker and not the
 anatomy, as networks learned the portable unit's marker in chest radiographs (Zech 2018,
@@ -48,6 +48,30 @@ def plant_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text:
     table = cohort.table.assign(file=files, frame=None, marker=cohort.table["label"].isin(list(on)))
     step = Step("plant_marker", {"on": list(on), "text": text})
     return replace(cohort, table=table, steps=(*cohort.steps, step), whole=None)
+
+
+def mistake_labels(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:
+    """A copy in which a share of the training and validation labels is wrong, as labels read from requests and reports are.
+
+    Args:
+        cohort: with labels; those of the test split stay right.
+        share: 0 to 1, the chance of each label to be replaced by another class.
+        seed: of who is hit.
+
+    Returns:
+        The cohort with the column `label_is_wrong`.
+
+    Raises:
+        SettingError: a share outside 0 to 1.
+    """
+    if not 0 <= share <= 1:
+        raise SettingError(f"share={share} is not possible", expected="0 to 1")
+    rng = np.random.default_rng(seed)
+    hit = (rng.random(len(cohort)) < share) & (cohort.table["split"] != "test").to_numpy() & (cohort.targets >= 0)
+    moved = (cohort.targets + rng.integers(1, len(cohort.classes), len(cohort))) % len(cohort.classes)
+    labels = [cohort.classes[m] if h else old for old, m, h in zip(cohort.table["label"], moved, hit, strict=True)]
+    step = Step("mistake_labels", {"share": share}, seed=seed)
+    return cohort.with_column("label", labels, step=step).with_column("label_is_wrong", hit)
 
 
 def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:

@@ -1,6 +1,6 @@
 """The training loop itself: plain PyTorch, short enough to be read in a lesson."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from firstread.core.errors import DataError
 
 
-def run_one_epoch(model, batches, *, optimiser, schedule, accelerator) -> dict[str, float]:  # noqa: ANN001
+def run_one_epoch(
+    model: torch.nn.Module, batches: Iterable, *, optimiser: Any, schedule: Any, accelerator: Any
+) -> dict[str, float]:
     """Show the network every training image once, and let it learn from each batch.
 
     `batches` yields pixels (N, C, S, S) between 0 and 1, and targets (N,), the index of the true class.

@@ -85,7 +85,7 @@ class Classifier(nn.Module):
 
     def prepare(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         """uint8 (N, S, S) or (N, S, S, 3) -> float32 (N, C, S, S) between 0 and 1, on the network's device."""
-        tensor = torch.as_tensor(images)
+        tensor = torch.as_tensor(images if isinstance(images, torch.Tensor) else np.require(images, requirements="W"))
         tensor = tensor.unsqueeze(1) if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
         return tensor.to(self.mean.device).float().div_(255.0)
 
