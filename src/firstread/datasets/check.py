@@ -11,7 +11,7 @@ from firstread.core.files import plain
 from firstread.core.images import read_image
 from firstread.core.report import Report
 from firstread.datasets import resemblance
-from firstread.datasets.blemishes import drawn_marks, emptiness
+from firstread.datasets.blemishes import MARKS, drawn_marks, emptiness
 from firstread.datasets.separation import Separation, measure_rules, pairwise_border_pixels, random_against_contiguous
 from firstread.datasets.shortcuts import Looks, look
 
@@ -248,7 +248,7 @@ def _series(cohort: Cohort, thumbnails: np.ndarray) -> list[Finding]:
 
 def _blemishes(cohort: Cohort, pictures: dict[str, list[int]]) -> list[Finding]:
     empty: dict[str, list[int]] = {"empty": [], "noise": []}
-    marked: dict[str, list[int]] = {"colour": [], "label or arrow": []}
+    marked: dict[str, list[int]] = {mark: [] for mark in MARKS}
     rows = zip(cohort.table["file"], cohort.table["frame"], strict=True)
     for index, (file, frame) in enumerate(rows):
         image = read_image(file, frame=None if frame is None else int(frame), window=cohort.window)
@@ -266,7 +266,7 @@ def _blemishes(cohort: Cohort, pictures: dict[str, list[int]]) -> list[Finding]:
             out.append(Finding("warning", state, text, tuple(names[i] for i in cases)))
     for mark, cases in marked.items():
         if cases:
-            pictures[f"marks: {mark}"] = cases
+            pictures[MARKS[mark]] = cases
             out.append(_marks(cohort, mark, cases))
     return out
 
@@ -279,11 +279,10 @@ def _marks(cohort: Cohort, mark: str, cases: list[int]) -> Finding:
         if len(labels) == 1 and len(cohort.classes) > 1
         else f" By class: {_by_class(cohort, cases)}."
     )
-    what = "coloured marks" if mark == "colour" else "burned-in labels, arrows or text"
     return Finding(
         "warning",
         "marks",
-        f"{len(cases)} images seem to carry {what}{certainty}.{where}",
+        f"{len(cases)} images seem to carry {MARKS[mark]}{certainty}.{where}",
         tuple(names[i] for i in cases),
     )
 
