@@ -9,8 +9,8 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import SettingError
 from firstread.phantoms.collections import make_hello_world, make_mednist
 from firstread.phantoms.patients import KINDS, make_images, simulate_patients
-from firstread.phantoms.slices import paint_trunk
 from firstread.phantoms.shapes import Plane
+from firstread.phantoms.slices import paint_trunk
 from firstread.phantoms.trunk import make_trunk
 
 

@@ -30,7 +30,7 @@ def test_the_cuts_of_an_ellipsoid_add_up_to_its_volume(a, b, c):
 def test_a_tube_is_as_thick_as_its_radius():
     tube = line((0, 0, -80), (0, 0, 80), radius=10)
     plane = Plane.centred(100, field_mm=100, upward=True)
-    part, chord = tube.project(plane)
+    _, chord = tube.project(plane)
     assert chord.max() == pytest.approx(20, abs=0.3)
     _, share = tube.cut(Plane.centred(100, field_mm=100), 0.0)
     assert share.sum() == pytest.approx(np.pi * 100, rel=0.05)

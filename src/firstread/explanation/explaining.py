@@ -139,7 +139,11 @@ def _grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray
     model.requires_grad_(True)
     try:
         layer = f"model.backbone.{last_map_layer(model)}"
-        cam = GradCAM(nn_module=_Signed(model), target_layers=layer)(x=pixels.clone(), class_idx=index)
+        # without MONAI's own scaling, in which 0 is the most important
+        watch = GradCAM(nn_module=_Signed(model), target_layers=layer, postprocessing=lambda cam: cam)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            cam = watch(x=pixels.clone(), class_idx=index)
     finally:
         for parameter, learns in zip(model.parameters(), trainable, strict=True):
             parameter.requires_grad_(learns)

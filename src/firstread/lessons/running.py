@@ -4,6 +4,7 @@ import os
 import platform
 import resource
 import sys
+import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -104,14 +105,15 @@ def _execute(notebook: Any, folder: Path, info: LessonInfo, *, env: dict[str, st
         "FIRSTREAD_LESSON_FOLDER": str(folder.resolve()),
         "FIRSTREAD_PROGRESS": "off",
     }
-    client = Client(
-        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
+    client = Client(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     client.create_kernel_manager()
     client.km.kernel_spec.argv[0] = sys.executable
-    if os.name == "posix":
-        client.km.transport = "ipc"  # a file only this user can open, instead of a port
-    with Progress(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar:
+    with (
+        tempfile.TemporaryDirectory(prefix="firstread-") as sockets,
+        Progress(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar,
+    ):
+        if os.name == "posix":  # files that only this user can open, instead of ports that any user of the machine can
+            client.km.transport, client.km.ip = "ipc", os.path.join(sockets, "kernel")
         try:
             client.execute(env=environment)
         except CellExecutionError as error:

@@ -1,0 +1,111 @@
+"""Every lesson there is keeps the same promises; a lesson runs, and one that breaks keeps what it had."""
+
+import json
+
+import nbformat
+import pytest
+
+from firstread.lessons import find_lessons, run_lesson
+from firstread.lessons.opening import jupyter_command, learners_copy
+from firstread.lessons.running import LessonFailedError, with_edits
+
+LESSONS = find_lessons()
+
+
+@pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)
+def test_every_lesson_is_whole(info):
+    notebook = info.notebook()
+    nbformat.validate(notebook)
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    source = "\n".join(cell.source for cell in notebook.cells)
+    assert sum(step["minutes"] for step in info.steps) <= info.values["minutes"]
+    for step in info.steps:
+        assert f'lesson.step("{step["id"]}")' in source
+        assert f"step-{step['id']}" in tags
+    for name, question in info.questions().items():
+        assert f'lesson.question("{name}")' in source
+        assert question["answer"] in "abcdefgh"[: len(question["options"])]
+    for edit in info.values.get("edits", []):
+        assert edit["cell"] in tags
+    assert "reading room" in source
+    assert "Not" in source or "not a medical device" in source.lower()
+    assert 'importlib.util.find_spec("firstread")' in source
+
+
+@pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)
+def test_cells_are_short_and_explained(info):
+    cells = info.notebook().cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 20
+            compile(cell.source, info.name, "exec")
+            assert "fmt:" not in cell.source
+            assert "noqa" not in cell.source
+    assert sum(c.cell_type == "markdown" for c in cells) > 0.3 * len(cells)
+
+
+def test_edits_are_typed_into_their_cells():
+    info = LESSONS[0]
+    for seed in range(4):
+        source = "\n".join(cell.source for cell in with_edits(info, seed=seed).cells)
+        assert "type on or off" not in source
+        assert 'AUGMENTATION = "o' in source
+
+
+def test_a_learners_copy_is_never_overwritten(tmp_path):
+    copy = learners_copy("hello-world", folder=tmp_path)
+    copy.write_text("my work")
+    assert learners_copy("hello-world", folder=tmp_path).read_text() == "my work"
+    fresh = learners_copy("hello-world", folder=tmp_path, fresh=True)
+    assert fresh != copy
+    nbformat.read(fresh, as_version=4)
+    assert copy.read_text() == "my work"
+
+
+def test_jupyter_listens_on_this_computer_only_and_asks_nobody(tmp_path):
+    words = " ".join(jupyter_command(tmp_path / "x.ipynb", browser=False))
+    assert "--ServerApp.ip=127.0.0.1" in words
+    assert "NeverCheckForUpdate" in words
+    assert "token=" not in words  # Jupyter draws one itself
+
+
+@pytest.fixture
+def small_lesson(tmp_path, monkeypatch):
+    """A lesson of three cells that needs no network, in a folder of lessons of its own."""
+
+    def make(third="lesson.record('evaluation', {})"):
+        folder = tmp_path / "lessons" / "01-small"
+        folder.mkdir(parents=True)
+        (folder / "lesson.toml").write_text(
+            'name = "small"\ntitle = "Small"\nminutes = 1\ndata = "hello-world"\n[[steps]]\nid = "one"\ntitle = "One"\nminutes = 1\n'
+            '[arms]\ndropout = ["on", "off"]\n[[edits]]\ncell = "choose"\ncode = "chosen = \'{dropout}\'"\n'
+        )
+        (folder / "lesson.py").write_text(
+            "# %% tags=['step-one']\nfrom firstread.lessons import finding\nfrom pathlib import Path\n"
+            f"finding._SOURCE = Path({str(tmp_path / 'lessons')!r})\nimport firstread as fr\nlesson = fr.lesson('small')\nlesson.step('one')\n\n"
+            '# %% tags=["edit", "choose"]\nchosen = "?"\n\n'
+            f"# %%\nassert chosen in ('on', 'off')\nlesson.record('data', lesson.data)\n{third}\n"
+        )
+        monkeypatch.setattr("firstread.lessons.finding._SOURCE", tmp_path / "lessons")
+
+    return make
+
+
+def test_a_lesson_runs_to_the_end(small_lesson, tmp_path):
+    small_lesson()
+    summary = run_lesson("small", data="other-data", seed=3, folder=tmp_path / "out")
+    assert summary["results"]["data"] == "other-data"
+    assert summary["seconds"]["notebook"] > 0
+    assert summary["peak_memory_mb"] > 10
+    assert summary["versions"]["python"]
+    page = (tmp_path / "out" / "small.html").read_text()
+    assert "jp-Cell" in page
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == json.loads(json.dumps(summary))
+
+
+def test_a_cell_that_fails_keeps_what_was_done_and_says_where(small_lesson, tmp_path):
+    small_lesson(third="raise ValueError('the reason')")
+    with pytest.raises(LessonFailedError, match=r"ValueError: the reason.*step one of small.*small.ipynb"):
+        run_lesson("small", folder=tmp_path / "out")
+    notebook = nbformat.read(tmp_path / "out" / "small.ipynb", as_version=4)
+    assert notebook.cells[0].execution_count == 1

@@ -1,0 +1,35 @@
+"""The house stays as it is drawn: public names exist, the light part is light, rooms import one way."""
+
+import subprocess
+import sys
+
+import pytest
+
+import firstread
+
+
+@pytest.mark.parametrize("name", firstread.__all__)
+def test_every_public_name_exists_and_is_documented(name):
+    value = getattr(firstread, name)
+    assert name == "__version__" or (value.__doc__ or "").strip()
+
+
+def test_a_name_with_a_typo_gets_a_suggestion():
+    with pytest.raises(AttributeError, match='Did you mean "open_dataset"'):
+        firstread.opn_dataset  # noqa: B018
+
+
+def test_importing_firstread_and_its_core_brings_nothing_heavy():
+    code = (
+        "import sys, firstread, firstread.core.cohort, firstread.core.predictions, firstread.core.run, firstread.core.report\n"
+        "sys.exit(len({'torch', 'pandas', 'matplotlib', 'sklearn', 'pydicom', 'scipy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_tables_are_evaluated_without_torch():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import firstread as fr; fr.evaluate; fr.check_data; fr.open_dataset; fr.simulate_patients; fr.read_dicom\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
