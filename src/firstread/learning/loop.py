@@ -77,14 +77,22 @@ def shuffled_batches(
     batch_size: int,
     generator: torch.Generator,
     augmentation: Any,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Every training image once, in a new order, augmented.
 
     No image is dropped: a last batch of one joins its neighbour, because BatchNorm cannot learn from a single image.
+
+    Args:
+        share: (index, count) of this process under `accelerate launch`; each takes its share of every step's images.
     """
+    index, count = share
     order = torch.randperm(len(targets), generator=generator).numpy()
-    for part in batch_slices(len(order), batch_size):
-        chosen = order[part]
+    if count > 1:  # the order is common to all, the augmentation is each process's own
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        generator = torch.Generator().manual_seed(seed + index)
+    for part in batch_slices(len(order), batch_size * count):
+        chosen = order[part] if count == 1 else _share_of(order[part], index, count)
         batch = model.prepare(pixels[chosen])
         if augmentation is not None:
             batch = augmentation(batch, generator)
@@ -97,3 +105,9 @@ def batch_slices(count: int, batch_size: int) -> list[slice]:
     if len(starts) > 1 and count - starts[-1] == 1:
         starts.pop()
     return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], count], strict=True)]
+
+
+def _share_of(chosen: np.ndarray, index: int, count: int) -> np.ndarray:
+    """One process's images of a step; all get the same number, and at least two, so the last ones may be seen twice."""
+    each = max(2, -(-len(chosen) // count))
+    return np.resize(chosen, each * count)[index::count]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from firstread.core.cohort import Cohort, Origin, make_table
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
 from firstread.core.study import Study
 from firstread.learning.loop import plain_batches
@@ -28,6 +28,8 @@ def predict(model: Classifier, cases: Cohort | Study, *, baselines: bool = True)
     Raises:
         DataError: no cases, or a file that cannot be read.
     """
+    if not isinstance(model, Classifier) or not isinstance(cases, (Cohort, Study)):
+        raise SettingError("predict takes a network and a cohort or one study, in this order")
     cohort = _as_cohort(cases, model) if isinstance(cases, Study) else cases
     if not len(cohort):
         raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")

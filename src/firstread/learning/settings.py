@@ -20,6 +20,7 @@ class TrainingSettings(TypedDict, total=False):
     device: "auto", "cpu", "cuda", "mps".
     precision: "auto", "float32", "bfloat16".
     arms: experiment arms as really run, kept with the result.
+    quiet: True shows no progress and prints no remarks; they are kept in `run.facts`.
     """
 
     schedule: str
@@ -33,6 +34,7 @@ class TrainingSettings(TypedDict, total=False):
     device: str
     precision: str
     arms: dict[str, str]
+    quiet: bool
 
 
 DEFAULTS: dict[str, Any] = {
@@ -47,6 +49,7 @@ DEFAULTS: dict[str, Any] = {
     "device": "auto",
     "precision": "auto",
     "arms": None,
+    "quiet": False,
 }
 _CHOICES = {
     "schedule": ("constant", "one-cycle"),
