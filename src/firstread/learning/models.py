@@ -14,9 +14,9 @@ import timm
 import torch
 from torch import nn
 
-from firstread.core.errors import DataError, NetworkError, SettingError, suggest
+from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import write_atomically
-from firstread.core.settings import data_folder
+from firstread.learning.weights import imagenet_file, load_backbone
 
 HEAD_WIDTH = 256
 _FORMAT = "firstread-classifier-1"
@@ -204,19 +204,23 @@ def build_model(
         SettingError: an unknown backbone or an impossible value.
         NetworkError: ImageNet weights were asked for and are not on this computer.
     """
+    if isinstance(classes, str):
+        raise SettingError("classes is one word", where=f"classes={classes!r}", expected="a list of class names")
     classes = tuple(str(name) for name in classes)
     if len(set(classes)) < 2 or len(set(classes)) != len(classes):
         raise SettingError("A classifier needs at least two different classes", where=f"classes={list(classes)}")
-    if not 0 <= dropout < 1:
-        raise SettingError(f"dropout={dropout} is not possible", expected="0 (off) to below 1")
+    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+        raise SettingError(f"dropout={dropout!r} is not possible", expected="0 (off) to below 1")
     known = timm.list_models()
     if backbone not in known:
         hint = suggest(backbone, ("resnet18", "resnet34", "inception_v3", *known))
         raise SettingError(f'There is no backbone called "{backbone}".{hint}')
     channels = channels or (3 if str(weights) == "imagenet" else 1)
     size = size or (299 if "inception" in backbone else 96)
-    if channels not in (1, 3) or size < 32:
-        raise SettingError(f"size={size}, channels={channels} is not possible", expected="size >= 32, channels 1 or 3")
+    if channels not in (1, 3) or not isinstance(size, int) or size < 32:
+        raise SettingError(
+            f"size={size!r}, channels={channels!r} is not possible", expected="a whole size from 32, channels 1 or 3"
+        )
     blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, _weights_name(weights))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -241,10 +245,15 @@ def load_model(path: str | Path) -> Classifier:
         raise DataError("The network cannot be read", where=path, expected="a whole .safetensors file") from error
     if about.get("format") != _FORMAT:
         raise DataError("This file does not hold a firstread network", where=path, do="use build_model(weights=path)")
-    values = json.loads(about["blueprint"])
-    values.pop("parameters")
-    model = _assemble(Blueprint(**{**values, "classes": tuple(values["classes"])}), "none")
-    model.load_state_dict({name: value for name, value in state.items() if not name.startswith("training/")})
+    try:
+        values = json.loads(about["blueprint"])
+        values.pop("parameters", None)
+        model = _assemble(Blueprint(**{**values, "classes": tuple(values["classes"])}), "none")
+        model.load_state_dict({name: value for name, value in state.items() if not name.startswith("training/")})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            "This network does not fit its own description", where=path, do="save it again, or use another copy"
+        ) from error
     return model.eval()
 
 
@@ -261,8 +270,8 @@ def _assemble(blueprint: Blueprint, weights: str | Path) -> Classifier:
         ) from error
     mean, std = [0.5] * blueprint.channels, [0.25] * blueprint.channels
     if str(weights) != "none":
-        file = _imagenet_file(blueprint.backbone) if str(weights) == "imagenet" else Path(weights)
-        _load_backbone(backbone, file, blueprint)
+        file = imagenet_file(blueprint.backbone) if str(weights) == "imagenet" else Path(weights)
+        load_backbone(backbone, file, name=blueprint.backbone)
         config = backbone.pretrained_cfg
         mean, std = list(config["mean"]), list(config["std"])
         if blueprint.channels == 1:
@@ -289,50 +298,3 @@ def _feature_count(backbone: nn.Module, blueprint: Blueprint) -> int:
 
 def _weights_name(weights: str | Path) -> str:
     return str(weights) if str(weights) in ("none", "imagenet") else Path(weights).name
-
-
-def _imagenet_file(backbone: str) -> Path:
-    for folder in (data_folder() / "weights", Path(torch.hub.get_dir()) / "checkpoints"):
-        for suffix in (".safetensors", ".pth"):
-            for file in sorted(folder.glob(f"{backbone}*{suffix}")) if folder.is_dir() else ():
-                return file
-    raise NetworkError(
-        f"ImageNet weights of {backbone} are not on this computer",
-        where=data_folder() / "weights",
-        expected=f"{backbone}.safetensors",
-        do='put the file there (timm publishes it under the same name), or use weights="none"',
-    )
-
-
-def _load_backbone(backbone: nn.Module, file: Path, blueprint: Blueprint) -> None:
-    from safetensors.torch import load_file
-
-    try:
-        if file.suffix == ".safetensors":
-            state = load_file(file)
-        else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise DataError("There is no file of weights", where=file, do="check the path") from error
-    except Exception as error:  # unpickling refuses with many types; none of them may run code
-        raise DataError(
-            "The weights cannot be read safely", where=file, expected="safetensors, or a .pth that holds tensors only"
-        ) from error
-    state = {name.removeprefix("backbone."): value for name, value in state.items() if not name.startswith("head.")}
-    own = backbone.state_dict()
-    if blueprint.channels == 1:
-        state = {name: _gray(value, own.get(name)) for name, value in state.items()}
-    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    if len(fitting) < 0.9 * len(own):
-        raise DataError(
-            f"The weights do not fit: {len(fitting)} of {len(own)} tensors match {blueprint.backbone}",
-            where=file,
-            do="choose the backbone that the weights were made for",
-        )
-    backbone.load_state_dict(fitting, strict=False)
-
-
-def _gray(value: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-    """The first convolution's weights, made for three channels, summed for one."""
-    colour = own is not None and value.ndim == 4 and value.shape[1] == 3 and own.shape[1] == 1
-    return value.sum(1, keepdim=True) if colour else value

@@ -1,0 +1,197 @@
+"""Training on machines that fail, and in hands that repeat themselves: nothing is lost and nothing is overwritten."""
+
+import inspect
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import firstread.learning.training as training
+from firstread.core.errors import DataError, SettingError
+from firstread.core.run import Run
+from firstread.learning.augmentation import Augmentation
+from firstread.learning.loop import run_one_epoch, shuffled_batches
+from firstread.learning.models import build_model
+from firstread.learning.training import continue_training, train
+
+QUICK = {"schedule": "one-cycle", "learning_rate": 1e-3, "batch_size": 6}
+
+
+def network(seed=0):
+    return build_model("mobilenetv3_small_050", classes=("dark", "bright"), size=32, dropout=0.0, seed=seed)
+
+
+def weights_of(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_second_run_in_the_same_folder_does_not_overwrite_the_first(tiny_cohort, tmp_path):
+    first = train(network(), tiny_cohort, epochs=1, folder=tmp_path / "run", **QUICK)
+    second = train(network(1), tiny_cohort, epochs=2, folder=tmp_path / "run", **QUICK)
+    assert second.folder == tmp_path / "run-2"
+    assert Run.load(first.folder).history == first.history
+
+
+def test_resuming_from_an_older_copy_of_a_run_loses_no_epoch(tiny_cohort, tmp_path, capsys):
+    model = network()
+    first = train(model, tiny_cohort, epochs=1, folder=tmp_path / "run", **QUICK)
+    second = train(model, tiny_cohort, epochs=1, resume=first, **QUICK)
+    third = train(model, tiny_cohort, epochs=1, resume=first, **QUICK)  # the cell was run twice
+    assert third.history[:2] == second.history
+    assert third.epochs == 3
+    assert "continued from epoch 2" in capsys.readouterr().err
+
+
+def test_epochs_without_checkpoints_are_not_undone_by_an_older_checkpoint(tiny_cohort, tmp_path):
+    model = network()
+    run = train(model, tiny_cohort, epochs=1, folder=tmp_path / "run", **QUICK)
+    run = train(model, tiny_cohort, epochs=1, resume=run, checkpoints=False, **QUICK)
+    before = weights_of(model)
+    train(model, tiny_cohort, epochs=1, resume=run, freeze=True, checkpoints=False, **QUICK)
+    backbone = {name: value for name, value in before.items() if name.startswith("backbone.")}
+    assert same(backbone, model.state_dict())
+
+
+def test_interrupted_in_the_middle_of_an_epoch_the_network_is_that_of_the_last_whole_one(
+    tiny_cohort, tmp_path, monkeypatch, capsys
+):
+    real, calls = training.run_one_epoch, []
+
+    def interrupted(model, batches, **keywords):
+        calls.append(1)
+        result = real(model, batches, **keywords)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(training, "run_one_epoch", interrupted)
+    model = network()
+    run = train(model, tiny_cohort, epochs=3, folder=tmp_path / "run", **QUICK)
+    assert run.epochs == 1
+    assert "resume=run" in capsys.readouterr().err
+    kept, _ = training.load_checkpoint(tmp_path / "run" / "last.safetensors")
+    assert same(model.state_dict(), kept)
+    assert "interrupted" not in train(model, tiny_cohort, epochs=1, resume=run, **QUICK).facts
+
+
+def test_a_gpu_that_dies_takes_nothing_with_it(tiny_cohort, monkeypatch, capsys):
+    """The "GPU" is the processor in disguise; when it fails, its memory is gone."""
+    monkeypatch.setattr(training._Training, "_on_gpu", property(lambda self: self.device != "cpu"))
+    real, state = training.run_one_epoch, {"failed": False}
+
+    def dies(model, batches, **keywords):
+        if not state["failed"]:
+            state["failed"] = True
+            with torch.no_grad():
+                for value in model.parameters():
+                    value.fill_(float("nan"))
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return real(model, batches, **keywords)
+
+    monkeypatch.setattr(training, "run_one_epoch", dies)
+    run = train(network(), tiny_cohort, epochs=2, checkpoints=False, **QUICK)
+    assert run.epochs == 2
+    assert np.isfinite(run.history[-1]["train_loss"])
+    assert "The GPU failed: going on with the processor" in capsys.readouterr().err
+
+
+def test_memory_running_out_while_validating_is_survived_too(tiny_cohort, monkeypatch):
+    real, failed = training.measure, []
+
+    def fails_once(*arguments, **keywords):
+        if not failed:
+            failed.append(1)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*arguments, **keywords)
+
+    monkeypatch.setattr(training, "measure", fails_once)
+    run = train(network(), tiny_cohort, epochs=2, checkpoints=False, **QUICK)
+    assert run.epochs == 2
+    assert "3 images a step" in run.facts["messages"][0]
+
+
+def test_patience_without_validation_is_said_and_not_used(tiny_cohort, capsys):
+    cohort = tiny_cohort.where(tiny_cohort.table["split"] != "validation")
+    run = train(network(), cohort, epochs=3, patience=1, checkpoints=False, **QUICK)
+    assert run.epochs == 3
+    assert "patience has no meaning" in capsys.readouterr().err
+
+
+def test_uneven_classes_are_stated(tiny_cohort, capsys):
+    table = tiny_cohort.table
+    rare = (table["label"] == "dark") & (table["split"] == "train") & (np.arange(len(table)) > 3)
+    run = train(network(), tiny_cohort.where(~rare), epochs=1, checkpoints=False, **QUICK)
+    assert "Always saying bright would be right in 75%" in capsys.readouterr().err
+    assert any("uneven" in message for message in run.facts["messages"])
+
+
+def test_quiet_keeps_what_it_does_not_print(tiny_cohort, capsys):
+    cohort = tiny_cohort.where(tiny_cohort.table["split"] != "validation")
+    run = train(network(), cohort, epochs=1, checkpoints=False, quiet=True, **QUICK)
+    assert capsys.readouterr().err == ""
+    assert "no validation split" in run.facts["messages"][0]
+
+
+def test_validation_images_are_never_augmented(tiny_cohort, monkeypatch):
+    seen = []
+    real = Augmentation.__call__
+    monkeypatch.setattr(
+        Augmentation, "__call__", lambda self, batch, g: seen.append(len(batch)) or real(self, batch, g)
+    )
+    train(network(), tiny_cohort, epochs=2, augmentation=Augmentation(flip=True), checkpoints=False, **QUICK)
+    assert sum(seen) == 2 * len(tiny_cohort.train)
+
+
+def test_normalisation_comes_from_the_training_images_alone(tiny_cohort):
+    model = network()
+    train(model, tiny_cohort, epochs=1, checkpoints=False, **QUICK)
+    expected = tiny_cohort.train.images(32).mean() / 255
+    assert float(model.mean) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_processes_share_every_image_and_take_the_same_number_of_steps(count):
+    model = network()
+    for images in (7, 12, 25):
+        pixels = np.repeat(np.arange(images, dtype=np.uint8)[:, None, None], 32, 1).repeat(32, 2)
+        shares = []
+        for index in range(count):
+            generator = torch.Generator().manual_seed(5)
+            batches = shuffled_batches(
+                model, pixels, np.arange(images), batch_size=3, generator=generator, augmentation=None,
+                share=(index, count),
+            )  # fmt: skip
+            shares.append([targets.tolist() for _, targets in batches])
+        assert len({len(share) for share in shares}) == 1
+        assert {t for share in shares for batch in share for t in batch} == set(range(images))
+        assert min(len(batch) for share in shares for batch in share) >= 2
+
+
+def test_two_classes_with_an_empty_run_folder_cannot_be_continued(tmp_path, tiny_cohort):
+    with pytest.raises(DataError, match="checkpoint cannot be read"):
+        continue_training(tmp_path, tiny_cohort)
+
+
+def test_arguments_in_the_wrong_order(tiny_cohort):
+    with pytest.raises(SettingError, match="a network and a cohort"):
+        train(tiny_cohort, network(), epochs=1)
+    with pytest.raises(SettingError, match="is not a run"):
+        train(network(), tiny_cohort, epochs=1, resume="run")
+
+
+def test_a_run_of_other_classes_is_not_resumed(tiny_cohort):
+    run = train(network(), tiny_cohort, epochs=1, checkpoints=False, **QUICK)
+    other = replace(run, model={**run.model, "classes": ["a", "b"]})
+    with pytest.raises(SettingError, match="had other classes"):
+        train(network(), tiny_cohort, epochs=1, resume=other)
+
+
+def test_the_loop_is_short_enough_for_a_lesson():
+    source = inspect.getsource(run_one_epoch)
+    assert len(source.splitlines()) <= 30
+    assert "(N, C, S, S)" in source

@@ -1,0 +1,101 @@
+"""Weights are found where they may lie, read without running anything, and never fetched."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from firstread.core.errors import DataError, NetworkError, SettingError
+from firstread.learning.models import build_model, load_model
+from firstread.learning.weights import imagenet_file
+
+BUILD = {"classes": ["a", "b"], "size": 32}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("firstread.learning.weights._hugging_face_folder", lambda: tmp_path / "hub")
+    return tmp_path
+
+
+def put(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return path
+
+
+def test_imagenet_weights_are_looked_for_in_three_places(home):
+    with pytest.raises(NetworkError, match="pretrained=True"):
+        imagenet_file("resnet18")
+    hub = put(home / "hub/models--timm--resnet18.a1_in1k/snapshots/x/model.safetensors")
+    assert imagenet_file("resnet18") == hub
+    cached = put(home / "torch/hub/checkpoints/resnet18-f37072fd.pth")
+    assert imagenet_file("resnet18") == cached
+    own = put(home / "data/weights/resnet18.safetensors")
+    assert imagenet_file("resnet18") == own
+
+
+def test_another_backbone_with_a_longer_name_is_not_taken(home):
+    put(home / "data/weights/resnet18d.safetensors")
+    with pytest.raises(NetworkError, match="are not on this computer"):
+        imagenet_file("resnet18")
+
+
+def test_imagenet_weights_bring_their_own_normalisation_and_three_channels(home):
+    state = timm.create_model("resnet18", pretrained=False).state_dict()  # with its 1000-class layer, as published
+    (home / "data/weights").mkdir(parents=True)
+    save_file(state, home / "data/weights/resnet18.safetensors")
+    model = build_model("resnet18", weights="imagenet", **BUILD)
+    assert model.channels == 3
+    assert model.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    assert model.std.flatten().tolist() == pytest.approx([0.229, 0.224, 0.225])
+    assert bool(model.fitted)
+    assert torch.equal(model.backbone.conv1.weight, state["conv1.weight"])
+    assert model.prepare(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda s: {"state_dict": s, "epoch": 3}, lambda s: {f"module.{k}": v for k, v in s.items()}]
+)
+def test_wrapped_weights_are_unwrapped(tmp_path, wrap):
+    state = timm.create_model("resnet18", pretrained=False, in_chans=1, num_classes=0).state_dict()
+    torch.save(wrap(state), tmp_path / "w.pth")
+    model = build_model("resnet18", weights=tmp_path / "w.pth", **BUILD)
+    assert torch.equal(model.backbone.conv1.weight, state["conv1.weight"])
+
+
+def test_a_list_of_tensors_is_no_network(tmp_path):
+    torch.save([torch.zeros(3)], tmp_path / "w.pth")
+    with pytest.raises(DataError, match=r"0 of .* tensors match"):
+        build_model("resnet18", weights=tmp_path / "w.pth", **BUILD)
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(DataError, match="no file of weights"):
+        build_model("resnet18", weights=tmp_path / "absent.safetensors", **BUILD)
+    (tmp_path / "broken.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0nonsense")
+    with pytest.raises(DataError, match="cannot be read safely"):
+        build_model("resnet18", weights=tmp_path / "broken.safetensors", **BUILD)
+
+
+def test_a_network_whose_description_is_broken(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "m.safetensors", metadata={"format": "firstread-classifier-1"})
+    with pytest.raises(DataError, match="does not fit its own description"):
+        load_model(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"classes": "chest"}, "one word"),
+        ({"dropout": "on"}, "dropout='on'"),
+        ({"size": "96"}, "size='96'"),
+        ({"channels": 2}, "channels=2"),
+    ],
+)
+def test_arguments_of_the_wrong_kind(arguments, message):
+    with pytest.raises(SettingError, match=message):
+        build_model("resnet18", **{**BUILD, **arguments})
