@@ -1,0 +1,79 @@
+"""What firstread reaches on the published images: cross-validated, by split, and from phantoms alone."""
+
+from typing import Any
+
+import numpy as np
+
+import firstread as fr
+from firstread.core.cohort import Cohort
+from firstread.core.predictions import Predictions, stack_predictions
+from firstread.learning.measuring import cross_validate, repeat_split, train_by_recipe
+from firstread.learning.prediction import predict
+from firstread.lessons.finding import find_lesson
+
+SEEDS = (0, 1, 2)
+#: phantoms only: image size, and everything else, is the same for both classes
+TRANSFER = {
+    "backbone": "resnet18", "size": 96, "batch_size": 16, "augmentation": {"rotate_degrees": 15, "shift": 0.1, "zoom": 0.15, "shear_degrees": 10, "flip": True},
+    "phases": [{"epochs": 4, "schedule": "one-cycle", "learning_rate": 1e-3}],
+}  # fmt: skip
+SIX = {
+    "backbone": "resnet18", "size": 64, "batch_size": 32, "augmentation": {"rotate_degrees": 10, "shift": 0.08, "zoom": 0.15, "flip": True},
+    "phases": [{"epochs": 6, "schedule": "one-cycle", "learning_rate": 2e-3}],
+}  # fmt: skip
+
+
+def cross_validated_openi(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+    """hello-world/openi, five folds, all images brought to one square size."""
+    plan = find_lesson("hello-world").values["measure"]["hello-world/openi"]
+    cohort = fr.open_dataset("hello-world/openi")
+    return _told(cross_validate(cohort, recipe=plan["recipe"], folds=plan["folds"], seeds=seeds), seeds)
+
+
+def mednist_by_split(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+    """mednist/rsna with ResNet34 from random weights, random and contiguous split."""
+    plan = find_lesson("mednist").values["measure"]["mednist/rsna"]
+    cohort = fr.open_dataset("mednist/rsna")
+    return {s: _told(repeat_split(cohort, recipe=plan["recipe"], split=s, seeds=seeds), seeds) for s in plan["splits"]}
+
+
+def phantoms_to_openi(count: int = 240, seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+    """A network that has seen phantom radiographs alone reads the 77 published ones."""
+    phantoms = fr.simulate_patients(count, size=192, seed=99)
+    renamed = _rename(phantoms, {"abdomen radiograph": "abdomen", "chest radiograph": "chest"}, ("abdomen", "chest"))
+    return _told(_transfer(renamed, fr.open_dataset("hello-world/openi"), TRANSFER, seeds), seeds)
+
+
+def phantoms_to_rsna(seeds: tuple[int, ...] = SEEDS) -> dict[str, Any]:
+    """A network that has seen the phantom set of six classes alone reads the published ones. Most of their chest CT is not chest."""
+    return _told(_transfer(fr.open_dataset("mednist"), fr.open_dataset("mednist/rsna"), SIX, seeds), seeds)
+
+
+def _transfer(phantoms: Cohort, real: Cohort, recipe: dict[str, Any], seeds: tuple[int, ...]) -> Predictions:
+    from firstread.datasets.shortcuts import trivial_baselines
+
+    everything = phantoms.with_column("split", ["train"] * len(phantoms))
+    parts = []
+    for seed in seeds:
+        found = predict(train_by_recipe(everything, recipe, seed=seed), real, baselines=False)
+        rules = [_seeded(rule, seed) for rule in trivial_baselines(everything, real)]
+        parts.append(_seeded(found, seed).with_baselines(rules))
+    return stack_predictions(parts)
+
+
+def _seeded(predictions: Predictions, seed: int) -> Predictions:
+    return Predictions(predictions.table.assign(seed=seed), predictions.classes, predictions.model)
+
+
+def _rename(cohort: Cohort, names: dict[str, str], classes: tuple[str, ...]) -> Cohort:
+    table = cohort.table.assign(label=[names[label] for label in cohort.table["label"]])
+    return Cohort(table, classes, cohort.origin, cohort.steps)
+
+
+def _told(predictions: Predictions, seeds: tuple[int, ...]) -> dict[str, Any]:
+    found = fr.evaluate(predictions)
+    by_seed = []
+    for seed in seeds:
+        part = predictions.table["seed"].to_numpy() == seed
+        by_seed.append(float(np.mean(predictions.predicted[part] == predictions.truth[part])))
+    return {"seeds": list(seeds), "accuracy_by_seed": by_seed, **found.to_json()}

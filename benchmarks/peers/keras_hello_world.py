@@ -1,0 +1,70 @@
+"""The published lesson 1 in its own framework: Keras, InceptionV3 at 299 pixels, batch 8, 5 frozen and 3 unfrozen epochs.
+
+Weights are random, because no weights are fetched; the arithmetic is the same. Usage: keras_hello_world.py FOLDER EPOCHS_FROZEN EPOCHS_UNFROZEN
+"""
+
+import json
+import os
+import sys
+import time
+
+start = time.perf_counter()
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import psutil  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from keras import layers  # noqa: E402
+
+folder, frozen, unfrozen = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+keras.utils.set_random_seed(0)
+data = np.load(os.path.join(folder, "images.npz"))
+augment = keras.Sequential(
+    [
+        layers.RandomFlip("horizontal"), layers.RandomRotation(20 / 360), layers.RandomTranslation(0.1, 0.1),
+        layers.RandomZoom(0.1), layers.RandomShear(10 / 90, 10 / 90),
+    ]
+)  # fmt: skip
+
+
+def dataset(part, *, train):
+    images, targets = data[f"{part}_images"].astype("float32"), data[f"{part}_targets"].astype("float32")
+    made = tf.data.Dataset.from_tensor_slices((images, targets))
+    if train:
+        made = made.shuffle(len(images), seed=0).batch(8).map(lambda x, y: (augment(x, training=True), y))
+    else:
+        made = made.batch(8)
+    return made.map(lambda x, y: (x / 127.5 - 1, y)).prefetch(tf.data.AUTOTUNE)
+
+
+base = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(299, 299, 3))
+network = keras.Sequential(
+    [
+        base,
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(256, activation="relu"),
+        layers.Dropout(0.5),
+        layers.Dense(1, activation="sigmoid"),
+    ]
+)
+train, validation = dataset("train", train=True), dataset("validation", train=False)
+ready = time.perf_counter()
+seconds = {}
+for phase, epochs in (("frozen", frozen), ("unfrozen", unfrozen)):
+    base.trainable = phase == "unfrozen"
+    network.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy", metrics=["accuracy"])
+    begin = time.perf_counter()
+    history = network.fit(train, validation_data=validation, epochs=epochs, verbose=0)
+    seconds[phase] = time.perf_counter() - begin
+print(
+    json.dumps(
+        {
+            "framework": f"keras {keras.__version__}, tensorflow {tf.__version__}",
+            "seconds_training": sum(seconds.values()),
+            "seconds_by_phase": seconds,
+            "seconds_before": ready - start,
+            "validation_accuracy": float(history.history["val_accuracy"][-1]),
+            "peak_memory_mb": psutil.Process().memory_info().rss / 2**20,
+        }
+    )
+)

@@ -1,0 +1,220 @@
+"""`make bench`: firstread beside the frameworks of the published lessons, in one run on one machine.
+
+Usage: python benchmarks/run.py [--only NAME ...] [--quick] [--peers/--no-peers]
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PEERS = ROOT / ".venv-peers"
+WORKS = ("start", "phantoms", "hello-world", "mednist", "accuracy")
+console = Console()
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help=f"One or more of {', '.join(WORKS)}.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One epoch each: does it run at all?")] = False,
+    peers: Annotated[bool, typer.Option(help="Install and run the peers.")] = True,
+) -> None:
+    """Measure, print, and keep the figures with the machine's description under benchmarks/results/."""
+    os.environ.setdefault("FIRSTREAD_PROGRESS", "off")
+    shared = ROOT.parent / "shared" / "data"
+    if shared.is_dir():
+        os.environ.setdefault("FIRSTREAD_DATA_MIRROR", str(shared))
+    chosen = only or list(WORKS)
+    python = peers_python() if peers and {"hello-world", "mednist"} & set(chosen) else None
+    found: dict[str, Any] = {"machine": machine(), "date": f"{datetime.now():%Y-%m-%d %H:%M}", "quick": quick}
+    works = {"start": start, "phantoms": phantoms, "hello-world": hello_world, "mednist": mednist, "accuracy": accuracy}
+    for name in chosen:
+        console.rule(name)
+        try:
+            found[name] = works[name](quick=quick, peer=python)
+        except Exception as error:  # one work that cannot be had must not take the others with it
+            found[name] = {"skipped": f"{type(error).__name__}: {error}"}
+        console.print_json(json.dumps(found[name], default=str))
+    show(found)
+    file = HERE / "results" / f"{datetime.now():%Y-%m-%d-%H%M}-{platform.machine()}{'-quick' if quick else ''}.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")
+    console.print(f"Kept: {file.relative_to(ROOT)}")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    import torch
+
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
+    return {
+        "cpu": cpu, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.release()}",
+        "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
+        "python": platform.python_version(), "torch": torch.__version__, "gpu": torch.cuda.is_available(),
+    }  # fmt: skip
+
+
+def peers_python() -> Path | None:
+    """The peers' own environment, made if it is not there."""
+    python = PEERS / "bin" / "python"
+    ready = PEERS / ".ready"
+    if not ready.exists():
+        console.print("Installing the peers into .venv-peers; this takes some minutes.")
+        try:
+            subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
+            subprocess.run(
+                [str(python), "-m", "pip", "install", "-q", "-r", str(HERE / "peers" / "requirements.txt")], check=True
+            )
+        except subprocess.CalledProcessError:
+            console.print("The peers cannot be installed here; only firstread is measured.")
+            return None
+        ready.touch()
+    return python
+
+
+def start(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """Seconds of `import firstread`, of its core, and of `firstread --help`; median of several."""
+    commands = {
+        "import firstread": [sys.executable, "-c", "import firstread"],
+        "import firstread.core.*": [
+            sys.executable,
+            "-c",
+            "import firstread.core.cohort, firstread.core.predictions, firstread.core.run",
+        ],
+        "firstread --help": [str(Path(sys.executable).parent / "firstread"), "--help"],
+        "python alone": [sys.executable, "-c", "pass"],
+    }
+    return {name: {"median_seconds": round(_median(words, 2 if quick else 9), 3)} for name, words in commands.items()}
+
+
+def phantoms(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """Seconds to simulate 77 radiographs of 256 pixels, and 1,800 slices of 64."""
+    from firstread.phantoms.collections import make_mednist
+    from firstread.phantoms.patients import simulate_patients
+
+    out = {}
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        count = 8 if quick else 77
+        simulate_patients(count, kinds=("chest radiograph",), size=256, folder=Path(folder) / "r")
+        out[f"{count} radiographs of 256 pixels"] = {"seconds": round(time.perf_counter() - begin, 1)}
+        begin = time.perf_counter()
+        each = 20 if quick else 300
+        make_mednist(Path(folder) / "m", size=64, per_class=each)
+        out[f"{6 * each} images of six classes, 64 pixels"] = {"seconds": round(time.perf_counter() - begin, 1)}
+    return out
+
+
+def hello_world(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """The published lesson 1: InceptionV3, 299 pixels, batch 8, 5 frozen and 3 unfrozen epochs, augmented."""
+    import firstread as fr
+
+    cohort = fr.open_dataset("hello-world/openi")
+    epochs = ["1", "1"] if quick else ["5", "3"]
+    return _beside(cohort, 299, 3, peer, "keras_hello_world.py", "hello_world.py", epochs)
+
+
+def mednist(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """The published lesson 2: ResNet34 from random weights, 64 pixels, one cycle and five more, augmented."""
+    import firstread as fr
+
+    cohort = fr.open_dataset("mednist/rsna", split="random")
+    cohort = cohort.where(cohort.table["split"].isin(["train", "validation"]))
+    epochs = ["0", "1", "1"] if quick else ["0", "1", "5"]
+    return _beside(cohort, 64, 1, peer, "fastai_mednist.py", "mednist.py", epochs)
+
+
+def accuracy(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """Accuracy on the published images, with intervals and the trivial rules."""
+    sys.path.insert(0, str(HERE))
+    import accuracy as measured
+
+    seeds = (0,) if quick else measured.SEEDS
+    return {
+        "phantoms alone, read on hello-world/openi": measured.phantoms_to_openi(20 if quick else 240, seeds),
+        "phantoms alone, read on mednist/rsna": measured.phantoms_to_rsna(seeds),
+        "hello-world/openi, cross-validated": measured.cross_validated_openi(seeds),
+        **{f"mednist/rsna, {s} split": v for s, v in measured.mednist_by_split(seeds).items()},
+    }
+
+
+def _beside(
+    cohort: Any, size: int, channels: int, peer: Path | None, theirs: str, ours: str, words: list[str]
+) -> dict[str, Any]:
+    """The same images to both, as arrays to the peer and as a cohort to firstread, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = {}
+        for part in ("train", "validation"):
+            cases = cohort.part(part)
+            arrays |= {f"{part}_images": cases.images(size, channels=channels), f"{part}_targets": cases.targets}
+        np.savez(Path(folder) / "images.npz", **arrays)
+        cohort.save(folder)
+        out = {"firstread": _json_of([sys.executable, str(HERE / "work" / ours), folder, *words])}
+        if peer is not None:
+            out["peer"] = _json_of([str(peer), str(HERE / "peers" / theirs), folder, *words])
+            out["ratio, training"] = round(out["peer"]["seconds_training"] / out["firstread"]["seconds_training"], 2)
+    return out
+
+
+def _json_of(words: list[str]) -> dict[str, Any]:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _median(words: list[str], times: int) -> float:
+    seconds = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        subprocess.run(words, capture_output=True, check=True)
+        seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds)
+
+
+def show(found: dict[str, Any]) -> None:
+    """The figures that matter, as tables."""
+    table = Table("work", "firstread", "peer", "ratio", title=str(found["machine"]))
+    for name in ("hello-world", "mednist"):
+        value = found.get(name, {})
+        if "firstread" in value:
+            theirs = (
+                f"{value['peer']['seconds_training']:.1f} s ({value['peer']['framework']})"
+                if "peer" in value
+                else "not here"
+            )
+            table.add_row(
+                name, f"{value['firstread']['seconds_training']:.1f} s", theirs, str(value.get("ratio, training", ""))
+            )
+    console.print(table)
+    table = Table("accuracy on published images", "accuracy", "AUC", "best trivial rule", "seeds")
+    for name, value in found.get("accuracy", {}).items():
+        if isinstance(value, dict) and "comparison" in value:
+            network = value["comparison"][0]
+            rule = max(value["comparison"][1:], key=lambda row: row["accuracy"])
+            table.add_row(
+                name, f"{network['accuracy']:.4f} [{network['low']:.4f}, {network['high']:.4f}]",
+                f"{network['AUC'] or float('nan'):.4f} [{network['AUC low'] or float('nan'):.4f}, {network['AUC high'] or float('nan'):.4f}]",
+                f"{rule['name']} {rule['accuracy']:.4f}", str(value["seeds"]),
+            )  # fmt: skip
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
