@@ -52,12 +52,13 @@ lesson.question("use")
 lesson.step("bits")
 import numpy as np
 
-from firstread.dicom.windowing import apply_window
+from firstread.dicom.windowing import CT_WINDOWS, apply_window
 
 values_hu = np.array([-1000, -700, -100, 0, 40, 60, 120, 400, 1200])
 print("Hounsfield units:", *(f"{value:6d}" for value in values_hu))
 for name in ("lung", "abdomen", "brain", "bone"):
-    shown = apply_window(values_hu, window=name)
+    center, width = CT_WINDOWS[name]
+    shown = apply_window(values_hu, center=center, width=width)
     print(f"{name:16s}:", *(f"{value:6d}" for value in shown))
 
 # %% [markdown]
