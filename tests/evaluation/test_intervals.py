@@ -93,5 +93,5 @@ def test_the_bootstrap_draws_whole_patients():
     by_case = bootstrap(lambda i: float(values[i].mean()), np.arange(100), seed=1)
     by_patient = bootstrap(lambda i: float(values[i].mean()), np.repeat(np.arange(4), 25), seed=1)
     assert by_patient.high - by_patient.low > 2 * (by_case.high - by_case.low)
-    assert by_patient.method == "bootstrap by patient"
+    assert by_patient.method == "bootstrap by group"
     assert bootstrap(lambda i: float(values[i].mean()), np.arange(100), seed=1) == by_case

@@ -1,7 +1,7 @@
 """`evaluate`: every metric with its interval, beside the trivial rules, from a table of predictions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Evaluation:
         confusion: counts; rows the truth, columns the answer.
         per_class: one row a class against the rest: sensitivity, specificity, PPV, NPV, F1, AUC, each as an Estimate's text.
         costs: for two classes, what thresholds mean for 1,000 patients at `prevalence`; else None.
+        prevalence: share of positives that `costs` is for, or None.
         notes: what a reader must know: polarity, cases left out, what could not be computed.
         predictions: what was evaluated.
     """
@@ -47,6 +48,7 @@ class Evaluation:
     confusion: "pd.DataFrame"
     per_class: "pd.DataFrame"
     costs: "pd.DataFrame | None"
+    prevalence: float | None
     notes: tuple[str, ...]
     predictions: Predictions = field(repr=False)
 
@@ -62,7 +64,8 @@ class Evaluation:
         """ROC, confusion matrix, and the network beside the trivial rules."""
         from firstread.evaluation.figures import overview
 
-        return overview(self.predictions, self.confusion, self.comparison)
+        areas = dict(zip(self.per_class["class"], self.per_class["AUC"], strict=True))
+        return overview(self.predictions, self.confusion, self.comparison, areas=areas)
 
     def details(self) -> Any:
         """Precision-recall and calibration."""
@@ -141,7 +144,7 @@ def evaluate(
     binary = len(predictions.classes) == 2
     estimates = judged.binary_metrics(prevalence) if binary else judged.multiclass_metrics()
     rows = [(name, e.value, e.low, e.high, e.method) for name, e in estimates.items()]
-    costs = None
+    costs, share = None, None
     if binary and len(np.unique(judged.truth)) == 2:
         share = float(judged.truth.mean()) if prevalence is None else prevalence
         costs = clinic_costs(judged.truth, judged.scores[:, 1], prevalence=share)
@@ -153,6 +156,7 @@ def evaluate(
         confusion=pd.DataFrame(counts, index=pd.Index(names, name="truth"), columns=pd.Index(names, name="answer")),
         per_class=judged.per_class(),
         costs=costs,
+        prevalence=share,
         notes=_notes(predictions, judged, threshold),
         predictions=predictions,
     )
@@ -170,18 +174,18 @@ class _Judged:
             self.called = (self.scores[:, 1] >= threshold).astype(np.int64)
         table = predictions.table[known]
         self.seeds = table["seed"].to_numpy() if "seed" in table else np.zeros(len(table), np.int64)
-        self.groups = table["case"].to_numpy().astype(str)
+        self.groups, self.group = table["case"].to_numpy().astype(str), "case"
         if "patient" in table and table["patient"].notna().all():
-            self.groups = table["patient"].to_numpy().astype(str)
+            self.groups, self.group = table["patient"].to_numpy().astype(str), "patient"
         self.independent = len(np.unique(self.groups)) == len(self.groups)
 
-    def proportion(self, name: str) -> Estimate:
-        """One proportion of the 2 x 2 table: Wilson, or the bootstrap where cases are not independent."""
+    def proportion(self, name: str, truth: np.ndarray, called: np.ndarray) -> Estimate:
+        """One proportion of a 2 x 2 table: Wilson, or the bootstrap where cases are not independent."""
         if self.independent:
-            return wilson(*metrics.binary_proportions(self.truth, self.called)[name], confidence=self.confidence)
+            return wilson(*metrics.binary_proportions(truth, called)[name], confidence=self.confidence)
 
         def value(i: np.ndarray) -> float:
-            good, all_ = metrics.binary_proportions(self.truth[i], self.called[i])[name]
+            good, all_ = metrics.binary_proportions(truth[i], called[i])[name]
             return good / all_ if all_ else float("nan")
 
         return self.resampled(value)
@@ -203,6 +207,7 @@ class _Judged:
     def resampled(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
         """Bootstrap by patient or case."""
         found = bootstrap(statistic, self.groups, confidence=self.confidence, draws=DRAWS, seed=self.seed)
+        found = replace(found, method=found.method.replace("by group", f"by {self.group}"))
         if np.isclose(found.low, found.high) and (
             np.isclose(found.value, 0) or np.isclose(found.value, 1)
         ):  # every resample is perfect: state what n can show
@@ -214,7 +219,10 @@ class _Judged:
     def binary_metrics(self, prevalence: float | None) -> dict[str, Estimate]:
         """Every metric of two classes."""
         positive = self.scores[:, 1]
-        out = {name: self.proportion(name) for name in ("accuracy", "sensitivity", "specificity", "PPV", "NPV")}
+        out = {
+            name: self.proportion(name, self.truth, self.called)
+            for name in ("accuracy", "sensitivity", "specificity", "PPV", "NPV")
+        }
         if prevalence is not None:
             del out["PPV"], out["NPV"]
             for name, index in ((f"PPV at {prevalence:.0%}", 0), (f"NPV at {prevalence:.0%}", 1)):
@@ -274,12 +282,11 @@ class _Judged:
         rows = []
         for k, name in enumerate(self.classes):
             truth, called = (self.truth == k).astype(int), (self.called == k).astype(int)
-            parts = metrics.binary_proportions(truth, called)
             row: dict[str, Any] = {"class": name, "cases": int(truth.sum())}
             for metric in ("sensitivity", "specificity", "PPV", "NPV"):
-                row[metric] = str(wilson(*parts[metric], confidence=self.confidence))
+                row[metric] = str(self.proportion(metric, truth, called))
             row["F1"] = metrics.f1_score(truth, called)
-            row["AUC"] = str(auc_interval(truth, self.scores[:, k], confidence=self.confidence))
+            row["AUC"] = str(self.area(k))
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -323,7 +330,10 @@ def _notes(predictions: Predictions, judged: _Judged, threshold: float) -> tuple
     seeds = len(np.unique(judged.seeds))
     if seeds > 1:
         notes.append(f"Mean over {seeds} seeds; intervals from resampling cases, not seeds.")
-    rules = [b for b in predictions.baselines if _accuracy(b) >= _accuracy(predictions)]
+    if "fold" in predictions.table:
+        notes.append("Scores of different folds come from different networks and are ranked together for the AUC.")
+    own = float((judged.called == judged.truth).mean())
+    rules = [b for b in predictions.baselines if _accuracy(b) >= own]
     if rules:
         names = ", ".join(f"{b.model} ({_accuracy(b):.3f})" for b in rules)
         notes.append(f"A trivial rule does as well as the network or better: {names}. What has it learnt?")

@@ -7,14 +7,13 @@ import numpy as np
 from firstread.core.figures import LINE_STYLES, PALETTE, new_figure
 from firstread.core.predictions import Predictions
 from firstread.evaluation.calibration import reliability_table
-from firstread.evaluation.intervals import auc_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def draw_roc(axis: Any, predictions: Predictions) -> None:
-    """ROC curve of the positive class, or of each class against the rest."""
+def draw_roc(axis: Any, predictions: Predictions, areas: "dict[str, str]") -> None:
+    """ROC curve of the positive class, or of each class against the rest; `areas` holds what the legend says of each."""
     from sklearn.metrics import roc_curve
 
     known = predictions.truth >= 0
@@ -24,9 +23,14 @@ def draw_roc(axis: Any, predictions: Predictions) -> None:
         positive = (truth == index).astype(int)
         if 0 < positive.sum() < len(positive):
             false_rate, true_rate, _ = roc_curve(positive, scores[:, index])
-            area = auc_interval(positive, scores[:, index])
             style = {"color": PALETTE[number % 7], "linestyle": LINE_STYLES[number % 7]}
-            axis.plot(false_rate, true_rate, **style, linewidth=2, label=f"{predictions.classes[index]}: {area}")
+            axis.plot(
+                false_rate,
+                true_rate,
+                **style,
+                linewidth=2,
+                label=f"{predictions.classes[index]}: {areas[predictions.classes[index]]}",
+            )
     axis.plot([0, 1], [0, 1], color="#999999", linewidth=1)
     axis.set(xlabel="1 - specificity", ylabel="Sensitivity", title="ROC: AUC with interval", aspect="equal")
     axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -100,11 +104,13 @@ def draw_comparison(axis: Any, table: "pd.DataFrame") -> None:
     )
 
 
-def overview(predictions: Predictions, confusion: "pd.DataFrame", comparison: "pd.DataFrame") -> Any:
+def overview(
+    predictions: Predictions, confusion: "pd.DataFrame", comparison: "pd.DataFrame", *, areas: dict[str, str]
+) -> Any:
     """One figure: ROC, confusion matrix, and the network beside the trivial rules if there are any."""
     panels = 3 if len(comparison) > 1 else 2
     figure, axes = new_figure(1, panels, width=4.9, height=4.3)
-    draw_roc(axes[0, 0], predictions)
+    draw_roc(axes[0, 0], predictions, areas)
     draw_confusion(axes[0, 1], confusion)
     if panels == 3:
         draw_comparison(axes[0, 2], comparison)

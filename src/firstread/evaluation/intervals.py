@@ -77,7 +77,9 @@ def auc_interval(truth: np.ndarray, scores: np.ndarray, *, confidence: float = 0
         return Estimate(0.5, 0.5, 0.5, "constant score: no ranking")
     of_positive, of_negative = auc_placements(truth, scores)
     area = float(of_positive.mean())
-    variance = (of_positive.var(ddof=1) / m if m > 1 else 0.0) + (of_negative.var(ddof=1) / n if n > 1 else 0.0)
+    if min(m, n) < 2:
+        return Estimate(area, 0.0, 1.0, "a single case of a class: no interval")
+    variance = of_positive.var(ddof=1) / m + of_negative.var(ddof=1) / n
     if variance <= 1e-12 or area in (0.0, 1.0):
         bound = wilson(min(m, n), min(m, n), confidence=confidence).low
         low, high = (bound, 1.0) if area >= 0.5 else (0.0, 1 - bound)
@@ -95,9 +97,11 @@ def auc_difference(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
     a_pos, a_neg = auc_placements(truth, first)
     b_pos, b_neg = auc_placements(truth, second)
     difference = float(a_pos.mean() - b_pos.mean())
+    if min(len(a_pos), len(a_neg)) < 2:
+        return difference, float("nan")
     variance = np.var(a_pos - b_pos, ddof=1) / len(a_pos) + np.var(a_neg - b_neg, ddof=1) / len(a_neg)
     if variance <= 1e-15:
-        return difference, 1.0 if abs(difference) < 1e-12 else 0.0
+        return difference, 1.0 if abs(difference) < 1e-12 else float("nan")  # no spread: the test is not defined
     return difference, float(2 * norm.sf(abs(difference) / np.sqrt(variance)))
 
 
@@ -135,7 +139,7 @@ def bootstrap(
         return Estimate(value, float("nan"), float("nan"), "bootstrap not possible")
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
-    kind = "bootstrap by patient" if len(members) < len(groups) else "bootstrap"
+    kind = "bootstrap by group" if len(members) < len(groups) else "bootstrap"
     return Estimate(value, float(min(low, value)), float(max(high, value)), kind)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold and what it does: scores at or above it are called positive."""
+    """A threshold and what it does: scores at or above it are called positive; infinite where all or nothing is."""
 
     threshold: float
     sensitivity: float
@@ -28,7 +28,7 @@ def operating_points(truth: np.ndarray, scores: np.ndarray) -> list[OperatingPoi
     positive, negative = np.sort(scores[truth == 1]), np.sort(scores[truth == 0])
     sensitivity = 1 - np.searchsorted(positive, cuts, side="left") / len(positive)
     specificity = np.searchsorted(negative, cuts, side="left") / len(negative)
-    return [OperatingPoint(*map(float, row)) for row in zip(np.clip(cuts, 0, 1), sensitivity, specificity, strict=True)]
+    return [OperatingPoint(*map(float, row)) for row in zip(cuts, sensitivity, specificity, strict=True)]
 
 
 def youden(truth: np.ndarray, scores: np.ndarray) -> OperatingPoint:

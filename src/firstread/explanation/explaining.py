@@ -93,6 +93,8 @@ def sanity_check(model: Classifier, study: Study, *, method: str = "grad-cam", d
     image and not what was learnt. Source: Adebayo 2018, arXiv 1810.03292.
     """
     likeness = sanity_correlation(model, study, method=method, draws=draws)
+    if np.isnan(likeness):
+        return "This map is blank: nothing in the image spoke for the answer, so there is nothing to check."
     if likeness > 0.5:
         return (
             f"Do not trust this map: networks with random weights draw nearly the same (rank correlation {likeness:.2f}). "
@@ -105,14 +107,16 @@ def sanity_check(model: Classifier, study: Study, *, method: str = "grad-cam", d
 
 
 def sanity_correlation(model: Classifier, study: Study, *, method: str = "grad-cam", draws: int = 3) -> float:
-    """Mean rank correlation (-1 to 1) of the map with those of randomised networks."""
+    """Mean rank correlation (-1 to 1) of the map with those of randomised networks; NaN if the map is blank."""
     from scipy.stats import spearmanr
 
     own = explain(model, study, method=method)
+    if np.ptp(own.map) == 0:
+        return float("nan")
     values = []
     for seed in range(draws):
         other = explain(_randomised(model, seed), study, method=method, target=own.target)
-        if np.ptp(own.map) > 0 and np.ptp(other.map) > 0:
+        if np.ptp(other.map) > 0:
             values.append(float(spearmanr(own.map.ravel(), other.map.ravel()).statistic))
         else:
             values.append(0.0)

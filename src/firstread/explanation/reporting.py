@@ -97,7 +97,10 @@ def _results(report: Report, evaluation: Evaluation) -> None:
     report.add_table(evaluation.per_class, caption="Each class against the rest")
     report.add_figure(evaluation.details(), alt="precision and recall, calibration")
     if evaluation.costs is not None:
-        report.add_table(evaluation.costs, caption="What thresholds mean for 1,000 patients at this prevalence")
+        report.add_table(
+            evaluation.costs,
+            caption=f"What thresholds mean for 1,000 patients of whom {evaluation.prevalence:.0%} are positive",
+        )
 
 
 def _cases(report: Report, cohort: Cohort, model: Classifier, predictions: Predictions) -> None:
