@@ -1,6 +1,11 @@
 """Training on machines that fail, and in hands that repeat themselves: nothing is lost and nothing is overwritten."""
 
 import inspect
+import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -195,3 +200,39 @@ def test_the_loop_is_short_enough_for_a_lesson():
     source = inspect.getsource(run_one_epoch)
     assert len(source.splitlines()) <= 30
     assert "(N, C, S, S)" in source
+
+
+PROCESSES = """
+import json, sys
+from firstread.core.cohort import Cohort
+from firstread.learning.models import build_model
+from firstread.learning.training import train
+cohort = Cohort.load(sys.argv[1])
+model = build_model("mobilenetv3_small_050", classes=cohort.classes, size=32, dropout=0.0)
+run = train(model, cohort, epochs=2, schedule="one-cycle", batch_size=4, folder=sys.argv[2], device="cpu", quiet=True)
+run = train(model, cohort, epochs=1, freeze=True, resume=run, batch_size=4, device="cpu", quiet=True)
+total = sum(float(p.detach().double().sum()) for p in model.parameters())
+losses = [round(row["train_loss"], 5) for row in run.history]
+print("FOUND " + json.dumps({"losses": losses, "total": round(total, 4)}) + " ", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(tiny_cohort, tmp_path):
+    """What `accelerate launch` does on two GPUs, on two processors: shared work, the same network in both."""
+    tiny_cohort.save(tmp_path / "cohort")
+    (tmp_path / "work.py").write_text(PROCESSES, encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port),
+         str(tmp_path / "work.py"), str(tmp_path / "cohort"), str(tmp_path / "run")],
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    found = [json.loads(line[6:]) for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    assert len(found) == 2, done.stderr[-2000:]
+    assert found[0] == found[1]
+    assert len(found[0]["losses"]) == 3
+    assert Run.load(tmp_path / "run").epochs == 3

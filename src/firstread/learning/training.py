@@ -304,8 +304,11 @@ class _Training:
 
     def _keep(self, row: dict[str, Any], *, best: bool) -> None:
         self.run = replace(self.run, history=[*self.run.history, row])
-        if not self.call["checkpoints"] or not self.accelerator.is_main_process:
-            return
+        if self.call["checkpoints"] and self.accelerator.is_main_process:
+            self._write(best=best)
+        self.accelerator.wait_for_everyone()
+
+    def _write(self, *, best: bool) -> None:
         save_checkpoint(
             self.run.folder / "last.safetensors",
             self.model,
