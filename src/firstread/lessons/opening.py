@@ -61,6 +61,7 @@ def jupyter_command(notebook: Path, *, browser: bool = True, port: int = 0) -> l
         f"--ServerApp.root_dir={notebook.parent}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
         f"--ServerApp.open_browser={browser}",
+        f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
