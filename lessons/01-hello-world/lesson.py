@@ -79,7 +79,7 @@ lesson.question("patient-split")
 # %% tags=["step-guess"]
 lesson.step("guess")
 held_out = cohort.test if len(cohort.test) >= 10 else cohort.validation
-ten = held_out.where([i in held_out.table.sample(10, random_state=lesson.seed).index for i in range(len(held_out))])
+ten = [held_out[i] for i in held_out.table.sample(10, random_state=lesson.seed).index]
 fr.show_images([study.image() for study in ten], [f"image {i + 1}" for i in range(10)])
 
 # %% tags=["edit", "guess"]
@@ -208,14 +208,10 @@ print(inspect.getsource(loop.run_one_epoch))
 
 # %% tags=["step-cases"]
 lesson.step("cases")
-test_cases = cohort.test
-two = test_cases.where([i in (list(test_cases.targets).index(0), list(test_cases.targets).index(1)) for i in range(len(test_cases))])
-answers = fr.predict(model, two)
-fr.show_images(
-    [study.image() for study in two],
-    [f"{row.prediction}?  {max(scores):.2f}" for row, scores in zip(answers.table.itertuples(), answers.scores, strict=True)],
-    columns=2, size=3.5,
-)
+two = [cohort.test[list(cohort.test.targets).index(k)] for k in (0, 1)]
+answers = [fr.predict(model, study) for study in two]
+titles = [f"{answer.table['prediction'][0]}?  {answer.scores.max():.2f}" for answer in answers]
+fr.show_images([study.image() for study in two], titles, columns=2, size=3.5)
 
 # %% [markdown]
 # A score of 0.9 is **not** a probability of 90 % until somebody has checked that it behaves like one. Two cases cannot tell
@@ -235,7 +231,7 @@ evaluation.show()
 
 # %%
 lesson.record("evaluation", evaluation.to_json())
-on_the_ten = [row.prediction for row in predictions.table.set_index("case").loc[list(ten.table["case"])].itertuples()]
+on_the_ten = [row.prediction for row in predictions.table.set_index("case").loc[[study.case for study in ten]].itertuples()]
 network_score = sum(a == b for a, b in zip(on_the_ten, truth, strict=True))
 print(f"On the ten images you read: you {my_score}, the network {network_score}.")
 
