@@ -33,7 +33,9 @@ def test_a_planted_image_size_is_found_and_nothing_else(tmp_path):
         label = "ab"[i % 2]
         shape = (40, 40) if label == "a" else (40, 48)
         Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)).save(tmp_path / f"{i}.png")
-        rows.append({"case": str(i), "file": str(tmp_path / f"{i}.png"), "label": label, "split": "train" if i < 40 else "test"})
+        rows.append(
+            {"case": str(i), "file": str(tmp_path / f"{i}.png"), "label": label, "split": "train" if i < 40 else "test"}
+        )
     cohort = Cohort(make_table(rows), ("a", "b"), Origin("sizes"))
     found = by_name(trivial_baselines(cohort.train, cohort.test))
     assert right(found["rule: image size"]) == 1.0

@@ -1,6 +1,7 @@
 """`check_data`: what a careful radiologist and a sceptical statistician would want to know before any training."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.files import plain
-from firstread.core.images import read_image
+from firstread.core.images import STRAY_FILES, read_image
 from firstread.core.report import Report
 from firstread.datasets import resemblance
 from firstread.datasets.blemishes import MARKS, drawn_marks, emptiness
@@ -76,6 +77,8 @@ class DataCheck:
         report.add_text(
             "How well the classes can be told apart by something that is not anatomy. Cross-validated unless stated."
         )
+        if len(self.shortcuts):
+            report.add_figure(_rule_figure(self.shortcuts), alt="accuracy of each trivial rule with its 95 % interval")
         report.add_table(self.shortcuts)
         return report
 
@@ -125,12 +128,13 @@ def check_data(cohort: Cohort) -> DataCheck:
         raise DataError("There are no images to check", where=cohort.origin.name)
     looks = look(cohort)
     thumbnails = np.stack([one.thumbnail for one in looks])
+    groups = resemblance.groups_of_equals(resemblance.pixel_fingerprints(cohort))
     pictures: dict[str, list[int]] = {}
     findings = [
         *_balance(cohort),
         *_stray(cohort),
-        *_equals(cohort, pictures),
-        *_near(cohort, thumbnails, pictures),
+        *_equals(cohort, groups, pictures),
+        *_near(cohort, thumbnails, groups, pictures),
         *_series(cohort, thumbnails),
         *_blemishes(cohort, pictures),
         *_sizes(cohort, looks),
@@ -172,19 +176,31 @@ def _balance(cohort: Cohort) -> list[Finding]:
 
 
 def _stray(cohort: Cohort) -> list[Finding]:
-    count = sum(int(step.parameters.get("stray_files", 0) or 0) for step in cohort.steps)
-    text = f"{count} files of operating systems (such as .DS_Store) lay among the images. They were left out; a script that counts files would count them."
-    return [Finding("note", "stray files", text)] if count else []
+    counted = sum(int(step.parameters.get("stray_files", 0) or 0) for step in cohort.steps)
+    folders = {Path(file).parent for file in cohort.table["file"]}
+    lying = [path for folder in sorted(folders) for path in _listed(folder) if _is_stray(path.name)]
+    count = max(counted, len(lying))
+    if not count:
+        return []
+    text = f"{count} files of operating systems (such as .DS_Store) lie among the images. They were left out; a script that counts files would count them."
+    return [Finding("note", "stray files", text)]
 
 
-def _equals(cohort: Cohort, pictures: dict[str, list[int]]) -> list[Finding]:
-    groups = resemblance.groups_of_equals(resemblance.pixel_fingerprints(cohort))
+def _listed(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_stray(name: str) -> bool:
+    return name.lower() in STRAY_FILES or name.startswith("._")
+
+
+def _equals(cohort: Cohort, groups: list[list[int]], pictures: dict[str, list[int]]) -> list[Finding]:
     if not groups:
         return []
     pictures["identical images"] = [index for group in groups for index in group]
     names = cohort.table["case"]
     listed = "; ".join(" = ".join(names[i] for i in group) for group in groups[:SHOWN])
-    text = f"{len(groups)} groups of identical images: {listed}. A case that counts twice makes intervals too narrow; keep one of each."
+    text = f"{len(groups)} {'group' if len(groups) == 1 else 'groups'} of identical images: {listed}. A case that counts twice makes intervals too narrow; keep one of each."
     return [
         Finding("warning", "duplicates", text, tuple(names[i] for group in groups for i in group)),
         *_across(cohort, [(g[0], j) for g in groups for j in g[1:]], "identical"),
@@ -192,8 +208,12 @@ def _equals(cohort: Cohort, pictures: dict[str, list[int]]) -> list[Finding]:
     ]
 
 
-def _near(cohort: Cohort, thumbnails: np.ndarray, pictures: dict[str, list[int]]) -> list[Finding]:
+def _near(
+    cohort: Cohort, thumbnails: np.ndarray, groups: list[list[int]], pictures: dict[str, list[int]]
+) -> list[Finding]:
     pairs = resemblance.close_pairs(thumbnails, within=resemblance.NEARLY_SAME)
+    equal = {index: number for number, group in enumerate(groups) for index in group}
+    pairs = np.array([(i, j) for i, j in pairs if i not in equal or equal[i] != equal.get(j)], int).reshape(-1, 2)
     if not len(pairs):
         return []
     pictures["nearly the same"] = [int(i) for pair in pairs[:4] for i in pair]
@@ -375,6 +395,24 @@ def _rule_table(rules: list[Separation]) -> "pd.DataFrame":
 def _by_class(cohort: Cohort, cases: list[int]) -> str:
     labels = [cohort.table["label"][i] or "no label" for i in cases]
     return ", ".join(f"{labels.count(name)} {name}" for name in dict.fromkeys(labels))
+
+
+def _rule_figure(rules: "pd.DataFrame") -> Any:
+    """Accuracy of each rule with its interval, beside that of the most frequent class."""
+    from firstread.core.figures import PALETTE, new_figure
+
+    figure, axes = new_figure(1, 1, width=8.0, height=0.4 * len(rules) + 1.0)
+    axis, places = axes[0, 0], np.arange(len(rules))[::-1]
+    spread = np.abs(np.stack([rules["accuracy"] - rules["low"], rules["high"] - rules["accuracy"]]))
+    axis.errorbar(rules["accuracy"], places, xerr=spread, fmt="o", color=PALETTE[0], capsize=4)
+    axis.axvline(float(rules["accuracy"].iloc[0]), color=PALETTE[6], linestyle=":")
+    axis.axvline(SHORTCUT_ACCURACY, color=PALETTE[1], linestyle="--")
+    axis.set_yticks(places, [name.removeprefix("rule: ") for name in rules["rule"]])
+    axis.set_xlim(0, 1.02)
+    axis.set_xlabel(
+        "share of cases it gets right (95 % interval)\ndotted: always the most frequent class · dashed: called a shortcut from here on"
+    )
+    return figure
 
 
 def _sheet(cohort: Cohort, cases: list[int]) -> Any:

@@ -13,6 +13,8 @@ from firstread.core.progress import track
 NEARLY_SAME = 2.0
 #: under which two images count as neighbours in one scan
 SAME_SERIES = 4.0
+#: and by less than this share of the images' own contrast, or two dark images would always count as the same
+SHARE_OF_CONTRAST = 0.2
 _CHUNK = 1024
 
 
@@ -35,7 +37,7 @@ def groups_of_equals(prints: list[str]) -> list[list[int]]:
 
 
 def close_pairs(thumbnails: np.ndarray, *, within: float) -> np.ndarray:
-    """(M, 2) index pairs i < j of thumbnails (N, h, w) that differ by less than `within` (root mean square)."""
+    """(M, 2) index pairs i < j of thumbnails (N, h, w) that differ by less than `within` (root mean square) and a fifth of their contrast."""
     pairs = [np.stack([rows, columns], axis=1) for rows, columns in _close(thumbnails, within)]
     return np.concatenate(pairs) if pairs else np.zeros((0, 2), np.int64)
 
@@ -54,9 +56,12 @@ def series_of(thumbnails: np.ndarray) -> np.ndarray:
 def _close(thumbnails: np.ndarray, within: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     squares = (flat**2).sum(axis=1)
+    limit = np.minimum(within, SHARE_OF_CONTRAST * flat.std(axis=1))
     for start in range(0, len(flat), _CHUNK):
         part = flat[start : start + _CHUNK]
         distance = squares[start : start + _CHUNK, None] + squares[None] - 2 * part @ flat.T
-        rows, columns = np.nonzero(distance / flat.shape[1] < within**2)
+        rows, columns = np.nonzero(
+            distance / flat.shape[1] < np.minimum(limit[start : start + _CHUNK, None], limit[None]) ** 2
+        )
         keep = columns > rows + start
         yield rows[keep] + start, columns[keep]

@@ -1,5 +1,6 @@
 """How well each trivial rule separates the classes of a cohort."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -68,11 +69,12 @@ def measure_rules(cohort: Cohort, looks: list[Looks]) -> list[Separation]:
     known = np.flatnonzero(targets >= 0)
     looks, targets = [looks[i] for i in known], targets[known]
     split = cohort.table["split"].to_numpy()[known]
+    patients = cohort.table["patient"].to_numpy(dtype=object)[known]
     classes = len(cohort.classes)
-    out = []
+    out = [_most_frequent(targets, split)]
     for name, (features, kind) in RULES.items():
         values = features(looks)
-        predicted = _cross_validated(values, targets, kind=kind, classes=classes)
+        predicted = _cross_validated(values, targets, kind=kind, classes=classes, patients=patients)
         right, cases = int((predicted == targets).sum()), len(targets)
         low, high = binomtest(right, cases).proportion_ci(method="wilson")
         held = _held_out(values, targets, split, kind=kind, classes=classes)
@@ -126,14 +128,48 @@ def _nearest(flat: np.ndarray, targets: np.ndarray, held_out: np.ndarray) -> flo
     return float((scores.argmax(axis=1) == targets[held_out]).mean())
 
 
-def _cross_validated(values: np.ndarray, targets: np.ndarray, *, kind: str, classes: int) -> np.ndarray:
-    from sklearn.model_selection import KFold, StratifiedKFold
+def _most_frequent(targets: np.ndarray, split: np.ndarray) -> Separation:
+    """The rule that always says the class it met most often: what every other rule is to be measured against."""
+    from scipy.stats import binomtest
+
+    right = int(np.bincount(targets).max())
+    low, high = binomtest(right, len(targets)).proportion_ci(method="wilson")
+    train = targets[split == "train"]
+    held = {}
+    if len(np.unique(train)) > 1:
+        always = int(np.bincount(train).argmax())
+        for name in ("train", "validation", "test"):
+            part = targets[split == name]
+            if len(part):
+                held[name] = (int((part == always).sum()), len(part))
+    share = right / len(targets)
+    return Separation("rule: most frequent class", right, len(targets), low, high, "counted", share, held)
+
+
+def _folds(values: np.ndarray, targets: np.ndarray, patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """At most ten folds; a patient's images stay together where patients are known."""
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     fewest = int(np.bincount(targets)[np.unique(targets)].min())
-    cutter = StratifiedKFold if fewest >= 10 else KFold
-    folds = cutter(n_splits=min(10, len(targets)), shuffle=True, random_state=0)
+    names = [str(index) if name is None else f"patient {name}" for index, name in enumerate(patients)]
+    count = min(10, len(set(names)))
+    if count < 2:
+        yield from KFold(min(10, len(targets)), shuffle=True, random_state=0).split(values)
+    elif len(set(names)) < len(names):
+        by_class = [len({names[i] for i in np.flatnonzero(targets == k)}) for k in np.unique(targets)]
+        balanced = min(by_class) >= count
+        cutter = StratifiedGroupKFold(count, shuffle=True, random_state=0) if balanced else GroupKFold(count)
+        yield from cutter.split(values, targets, names)
+    else:
+        cutter = StratifiedKFold if fewest >= 10 else KFold
+        yield from cutter(count, shuffle=True, random_state=0).split(values, targets)
+
+
+def _cross_validated(
+    values: np.ndarray, targets: np.ndarray, *, kind: str, classes: int, patients: np.ndarray
+) -> np.ndarray:
     predicted = np.zeros(len(targets), int)
-    for train, test in folds.split(values, targets):
+    for train, test in _folds(values, targets, patients):
         if len(np.unique(targets[train])) < 2:
             predicted[test] = targets[train][0]
             continue
@@ -152,6 +188,8 @@ def _held_out(
     out = {}
     for name in ("train", "validation", "test"):
         part = split == name
+        if name == "train" and kind == "nearest":
+            continue  # every training image is its own nearest one
         if part.any():
             predicted = fit_and_score(values[train], targets[train], values[part], kind=kind, classes=classes).argmax(
                 axis=1
