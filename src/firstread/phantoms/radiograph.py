@@ -99,5 +99,5 @@ def _display(depth: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, f
     equalised = depth - detail * blurred
     low, high = np.percentile(equalised, [rng.uniform(0.5, 6), rng.uniform(97.5, 99.8)])
     shown = np.clip((equalised - low) / max(high - low, 1e-6), 0, 1.0)
-    gamma = float(rng.uniform(0.75, 1.35))
-    return shown**gamma * rng.uniform(0.86, 1.0) + rng.uniform(0, 0.06), gamma
+    gamma = float(np.exp(rng.normal(0, 0.35)))  # published radiographs come from many machines, printers and scanners
+    return shown**gamma * rng.uniform(0.65, 1.15) + rng.uniform(-0.08, 0.15), gamma
