@@ -43,7 +43,8 @@ def tiny_cohort(tmp_path):
     """24 images of 32 pixels, bright and dark, in three splits: what a network can learn in a second."""
     from PIL import Image
 
-    from firstread.core.cohort import Cohort, Origin, make_table
+    from firstread.core.cohort import Cohort, Origin
+    from firstread.core.columns import make_table
 
     rng = np.random.default_rng(0)
     rows = []

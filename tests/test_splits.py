@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.cohort import Cohort, Origin, make_table
+from firstread.core.cohort import Cohort, Origin
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.splits import folds_by_patient, split_by_patient, split_contiguous, split_random
 

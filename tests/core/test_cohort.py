@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.cohort import Cohort, Origin, Step, make_table
+from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 
 CLASSES = ("dark", "bright")

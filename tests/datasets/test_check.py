@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin, Step, make_table
+from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError
 from firstread.datasets.check import check_data
 from firstread.datasets.opening import open_dataset

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin, make_table
+from firstread.core.cohort import Cohort, Origin
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import atomic_folder
 from firstread.datasets.opening import open_dataset

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin, make_table
+from firstread.core.cohort import Cohort, Origin
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError
 from firstread.datasets.shortcuts import RULES, trivial_baselines
 

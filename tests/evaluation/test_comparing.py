@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.cohort import make_table
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError
 from firstread.core.predictions import Predictions
 from firstread.evaluation.comparing import compare

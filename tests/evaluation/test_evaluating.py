@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from firstread.core.cohort import make_table
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions, stack_predictions
 from firstread.evaluation.evaluating import evaluate

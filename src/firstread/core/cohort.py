@@ -1,8 +1,7 @@
 """Cohort: the table every step reads and writes, one row an image or series, with where it came from and what was
 done."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -10,23 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstread.core.columns import COLUMNS, SPLITS, checked_table, label_indices, none_if_missing
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import plain, read_json, write_atomically, write_json
 from firstread.core.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: the columns every cohort has, in this order; any others are the user's own facts
-COLUMNS = ("case", "file", "frame", "label", "patient", "split")
-SPLITS = ("train", "validation", "test")
-_OTHER_NAMES = {
-    "val": "validation",
-    "valid": "validation",
-    "training": "train",
-    "testing": "test",
-    "dev": "validation",
-}
 
 
 @dataclass(frozen=True)
@@ -77,7 +66,7 @@ class Cohort:
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(str(name) for name in self.classes))
         object.__setattr__(self, "steps", tuple(self.steps))
-        object.__setattr__(self, "table", _checked(self.table, self.classes))
+        object.__setattr__(self, "table", checked_table(self.table, self.classes))
 
     # ---- looking
 
@@ -92,7 +81,7 @@ class Cohort:
             row = self.table.iloc[index]
         except IndexError:
             raise IndexError(f"There is no case {index}: the cohort has {len(self)}.") from None
-        values = {key: _none_if_missing(value) for key, value in row.items()}
+        values = {key: none_if_missing(value) for key, value in row.items()}
         frame = values.pop("frame")
         return Study(
             frame=None if frame is None else int(frame),
@@ -174,7 +163,7 @@ class Cohort:
         stack = np.zeros(shape, np.uint8)
         rows = zip(self.table["file"], self.table["frame"], strict=True)
         for index, (file, frame) in enumerate(track(rows, "Reading images", total=len(self))):
-            pixels = read_image(file, frame=_none_if_missing(frame), window=self.window)
+            pixels = read_image(file, frame=none_if_missing(frame), window=self.window)
             if channels == 1:
                 pixels = to_grayscale(pixels)
             elif pixels.ndim == 2:
@@ -271,77 +260,6 @@ class Cohort:
 
     def _repr_html_(self) -> str:
         return f"<p><b>{escape(self.origin.name)}</b>: {len(self)} cases</p>{self.counts().to_html()}"
-
-
-def make_table(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-    """A cohort table from dictionaries; columns that are not given are missing values."""
-    import pandas as pd
-
-    return pd.DataFrame(list(rows), columns=None if rows else list(COLUMNS))
-
-
-def text_column(values: Iterable[Any]) -> "pd.Series":
-    """A column of text in which what is missing is None, whatever pandas would make of it."""
-    import pandas as pd
-
-    return pd.Series([_text(value) for value in values], dtype=object)
-
-
-def label_indices(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -> np.ndarray:
-    """(N,) int64: index of each label in `classes`, -1 where it is missing."""
-    index = {name: position for position, name in enumerate(classes)}
-    return np.array([index.get(label, -1) for label in labels], dtype=np.int64)
-
-
-def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
-    import pandas as pd
-
-    table = table.reset_index(drop=True)
-    if "file" not in table.columns:
-        raise DataError("The table has no column 'file'", expected=f"columns {', '.join(COLUMNS)}")
-    for name in COLUMNS:
-        if name not in table.columns:
-            table[name] = None
-    if table["case"].isna().all() and len(table):
-        table["case"] = [f"case{i:05d}" for i in range(len(table))]
-    for name in ("case", "file", "label", "patient", "split"):
-        table[name] = text_column(table[name])
-    table["frame"] = pd.Series([_none_if_missing(value) for value in table["frame"]], dtype=object)
-    table["split"] = text_column(_OTHER_NAMES.get(value, value) for value in table["split"])
-    repeated = table["case"].duplicated()
-    if repeated.any():
-        raise DataError(
-            f"{int(repeated.sum())} cases have a name that another case has too",
-            where="column 'case'",
-            do="give every row a name of its own",
-        )
-    unknown = sorted({value for value in table["label"] if value is not None} - set(classes))
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} labels are not among the classes",
-            where="column 'label'",
-            expected=", ".join(classes),
-        )
-    strange = sorted({value for value in table["split"] if value is not None} - set(SPLITS))
-    if strange:
-        raise DataError("A split has an unknown name", where="column 'split'", expected=", ".join(SPLITS))
-    rest = [name for name in table.columns if name not in COLUMNS]
-    return table[[*COLUMNS, *rest]].reset_index(drop=True)
-
-
-def _none_if_missing(value: Any) -> Any:
-    if (
-        value is None
-        or (isinstance(value, float) and math.isnan(value))
-        or type(value).__name__ in ("NAType", "NaTType")
-    ):
-        return None
-    return value
-
-
-def _text(value: Any) -> str | None:
-    value = _none_if_missing(value)
-    return None if value is None else str(value)
 
 
 def _relative(file: Path, base: Path) -> str:

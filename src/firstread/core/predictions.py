@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstread.core.cohort import label_indices, text_column
+from firstread.core.columns import label_indices, text_column
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from firstread.core.cohort import SPLITS
+from firstread.core.columns import SPLITS
 from firstread.core.errors import DataError, SettingError
 
 

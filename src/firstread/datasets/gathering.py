@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstread.core.cohort import Cohort, Origin, Step, make_table
+from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError
 from firstread.core.progress import track
 from firstread.core.settings import version

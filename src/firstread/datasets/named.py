@@ -5,7 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from firstread.core.cohort import Cohort, Step, make_table
+from firstread.core.cohort import Cohort, Step
+from firstread.core.columns import make_table
 from firstread.core.dividing import split_contiguous, split_random
 from firstread.core.errors import DataError
 from firstread.core.settings import data_folder, version

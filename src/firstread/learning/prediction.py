@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from firstread.core.cohort import Cohort, Origin, make_table
+from firstread.core.cohort import Cohort, Origin
+from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
 from firstread.core.study import Study

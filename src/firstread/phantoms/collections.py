@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from firstread.core.cohort import Cohort, Origin, Step, make_table
+from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.columns import make_table
 from firstread.core.files import atomic_folder
 from firstread.core.progress import Progress
 from firstread.phantoms.patients import ORIGIN, VERSION, make_images

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from firstread.core.cohort import Cohort, Origin, Step, make_table
+from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.columns import make_table
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import write_atomically
 from firstread.core.progress import track
