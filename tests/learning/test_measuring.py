@@ -2,7 +2,7 @@
 
 import pytest
 
-import firstread.learning.training as training
+import firstread.learning.trainer as training
 from firstread.core.errors import SettingError
 from firstread.learning.measuring import cross_validate, repeat_split
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-import firstread.learning.training as training
+import firstread.learning.trainer as training
 from firstread.core.errors import DataError, SettingError
 from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
@@ -86,7 +86,7 @@ def test_interrupted_in_the_middle_of_an_epoch_the_network_is_that_of_the_last_w
 
 def test_a_gpu_that_dies_takes_nothing_with_it(tiny_cohort, monkeypatch, capsys):
     """The "GPU" is the processor in disguise; when it fails, its memory is gone."""
-    monkeypatch.setattr(training._Training, "_on_gpu", property(lambda self: self.device != "cpu"))
+    monkeypatch.setattr(training.Trainer, "_on_gpu", property(lambda self: self.device != "cpu"))
     real, state = training.run_one_epoch, {"failed": False}
 
     def dies(model, batches, **keywords):
@@ -168,7 +168,7 @@ def test_processes_share_every_image_and_take_the_same_number_of_steps(count):
         for index in range(count):
             generator = torch.Generator().manual_seed(5)
             batches = shuffled_batches(
-                model, pixels, np.arange(images), batch_size=3, generator=generator, augmentation=None,
+                pixels, np.arange(images), prepare=model.prepare, batch_size=3, generator=generator, augmentation=None,
                 share=(index, count),
             )  # fmt: skip
             shares.append([targets.tolist() for _, targets in batches])

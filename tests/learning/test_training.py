@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import firstread.learning.training as training
+import firstread.learning.trainer as training
 from firstread.core.errors import DataError, SettingError
 from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation

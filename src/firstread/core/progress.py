@@ -62,6 +62,44 @@ class Progress:
         )
 
 
+class Waiting:
+    """A line that says what is waited for. Nothing is shown until `say` is called, and nothing stays after `end`.
+
+    In a log file it prints a changed line at most every ten seconds.
+    """
+
+    def __init__(self, description: str, *, quiet: bool = False) -> None:
+        self.description, self.quiet = description, quiet
+        self._bar: Any = None
+        self._last = -10.0
+
+    def say(self, text: str) -> None:
+        """Show `text` behind the description, in place of what stood there."""
+        if self.quiet or os.environ.get("FIRSTREAD_PROGRESS") == "off":
+            return
+        if _in_notebook() or sys.stderr.isatty():
+            from tqdm.auto import tqdm
+
+            if self._bar is None:
+                self._bar = tqdm(total=0, bar_format="{desc}", leave=False)
+            self._bar.set_description_str(f"{self.description}: {text}")
+        elif time.monotonic() - self._last >= 10:
+            self._last = time.monotonic()
+            print(f"{self.description}: {text}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """The waiting is over (for now)."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
 def track(items: Iterable[T], description: str, *, total: int | None = None, unit: str = "image") -> Iterator[T]:
     """Iterate with a progress bar."""
     if total is None:

@@ -80,7 +80,7 @@ def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what the optimiser remembered."""
+    """Put back what the optimiser remembered, in the memory format of the weights: a fused optimiser goes through both as they lie."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(_PREFIX + "optimiser/"):
@@ -88,6 +88,10 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch
             state.setdefault(int(index), {})[key] = value
     whole = optimiser.state_dict()
     optimiser.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+    for weight, kept in optimiser.state.items():
+        for key, value in kept.items():
+            if value.shape == weight.shape:
+                kept[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def generator_state(tensors: dict[str, torch.Tensor], name: str) -> torch.Tensor:

@@ -1,5 +1,9 @@
-"""Where a network is trained: device, precision, and what to do when memory runs out or a GPU fails."""
+"""Where a network is trained: device, precision, threads, turn, and what to do when memory runs out or a GPU fails."""
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -7,10 +11,13 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
 from firstread.core.errors import SettingError
+from firstread.core.progress import Waiting
+from firstread.learning.machine import available_cores, this_machine
+from firstread.learning.turns import Turn
 
 
-def make_accelerator(*, device: str = "auto", precision: str = "auto") -> Accelerator:
-    """Hugging Face Accelerate's handle on device, precision and (under `accelerate launch`) several GPUs.
+def choose_device(device: str = "auto") -> str:
+    """ "cpu", "cuda" or "mps": what was asked for, or the GPU if there is one.
 
     Raises:
         SettingError: a GPU was asked for and is not there.
@@ -21,12 +28,59 @@ def make_accelerator(*, device: str = "auto", precision: str = "auto") -> Accele
             f'device="{device}" was asked for, but there is no such GPU here that torch can use',
             do='use device="auto" (takes a GPU if there is one), or run `firstread doctor` to see why',
         )
+    return next((name for name in present if present[name]), "cpu") if device == "auto" else device
+
+
+def make_accelerator(*, device: str = "auto", precision: str = "auto") -> Accelerator:
+    """Hugging Face Accelerate's handle on device, precision and (under `accelerate launch`) several GPUs.
+
+    Args:
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the device has it in hardware and, on a processor, where a
+            measured probe says that it is faster.
+
+    Raises:
+        SettingError: a GPU was asked for and is not there.
+    """
+    device = choose_device(device)
     if PartialState._shared_state and PartialState().num_processes == 1:
         AcceleratorState._reset_state(reset_partial_state=True)
-    on_gpu = device != "cpu" and any(present.values())
     if precision == "auto":
-        precision = "bfloat16" if on_gpu and present["cuda"] and torch.cuda.is_bf16_supported() else "float32"
-    return Accelerator(cpu=not on_gpu, mixed_precision="bf16" if precision == "bfloat16" else "no")
+        on_gpu = (
+            "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+        )
+        precision = this_machine().precision if device == "cpu" else on_gpu
+    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bfloat16" else "no")
+
+
+@contextmanager
+def processor_threads() -> Iterator[None]:
+    """No more threads than a container's limit lets run at once: more of them would wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, available_cores()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def my_turn(device: str, *, quiet: bool) -> Iterator[Turn]:
+    """Wait until this computer is free for one more training, and say how the line stands meanwhile.
+
+    The processes of one training under `accelerate launch` belong together and do not wait for one another.
+    """
+    device = choose_device(device)
+    many = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    name = device if device != "cuda" else f"cuda-{os.environ.get('CUDA_VISIBLE_DEVICES', '0')}"
+    with Waiting("Waiting for other trainings on this computer", quiet=quiet) as waiting:
+        turn = Turn(
+            threads=torch.get_num_threads() if device == "cpu" else 1,
+            cores=available_cores() if device == "cpu" else 1,
+            tell=lambda place: waiting.say(str(place)) if place.place else waiting.end(),
+            line=None if many else re.sub(r"[^a-z0-9]+", "-", name.lower()),
+        )
+        with turn:
+            yield turn
 
 
 def way_out(error: Exception, *, batch_size: int, on_cpu: bool) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The training loop itself: plain PyTorch, short enough to be read in a lesson."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,12 @@ def answers_of(logits: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def measure(model: Any, pixels: np.ndarray, targets: np.ndarray, *, batch_size: int) -> dict[str, float]:
-    """Loss and accuracy without learning and without augmentation: uint8 images and targets (N,)."""
+def measure(model: torch.nn.Module, batches: Iterable[torch.Tensor], targets: np.ndarray) -> dict[str, float]:
+    """Loss and accuracy without learning and without augmentation: all cases in order, in batches, and targets (N,)."""
     if not len(targets):
         return {"validation_loss": float("nan"), "validation_accuracy": float("nan")}
     model.eval()
-    logits = torch.cat([model(batch).float().cpu() for batch in plain_batches(model, pixels, batch_size=batch_size)])
+    logits = torch.cat([model(batch).float().cpu() for batch in batches])
     truth = torch.from_numpy(targets)
     accuracy = float((answers_of(logits) == truth).float().mean())
     return {"validation_loss": float(loss_of(logits, truth)), "validation_accuracy": accuracy}
@@ -69,11 +69,16 @@ def plain_batches(model: Any, pixels: np.ndarray, *, batch_size: int) -> Iterato
         yield model.prepare(pixels[start : start + batch_size])
 
 
+def as_it_is(batch: torch.Tensor) -> torch.Tensor:
+    """What is already prepared."""
+    return batch
+
+
 def shuffled_batches(
-    model: Any,
-    pixels: np.ndarray,
+    images: np.ndarray | torch.Tensor,
     targets: np.ndarray,
     *,
+    prepare: Callable[[Any], torch.Tensor],
     batch_size: int,
     generator: torch.Generator,
     augmentation: Any,
@@ -84,6 +89,8 @@ def shuffled_batches(
     No image is dropped: a last batch of one joins its neighbour, because BatchNorm cannot learn from a single image.
 
     Args:
+        images: uint8 images, or the features (N, F) that a frozen backbone made of them.
+        prepare: what turns chosen images into a batch on the network's device.
         share: (index, count) of this process under `accelerate launch`; each takes its share of every step's images.
     """
     index, count = share
@@ -93,7 +100,7 @@ def shuffled_batches(
         generator = torch.Generator().manual_seed(seed + index)
     for part in batch_slices(len(order), batch_size * count):
         chosen = order[part] if count == 1 else _share_of(order[part], index, count)
-        batch = model.prepare(pixels[chosen])
+        batch = prepare(images[chosen])
         if augmentation is not None:
             batch = augmentation(batch, generator)
         yield batch, torch.from_numpy(targets[chosen]).to(batch.device)
