@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 # one thread a test process: two processes share the machine
 QUIET := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-.PHONY: demo test lint check-full bench docs clean help
+.PHONY: demo test lint check-full bench pretrain docs clean help
 
 help:
 	@echo "make demo        lesson 1 on simulated patients, start to finish"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint        style, and which room may import which"
 	@echo "make check-full  the tests that take long, too"
 	@echo "make bench       speed and accuracy, beside other frameworks"
+	@echo "make pretrain    the bundled weights, trained again on simulated patients"
 	@echo "make docs        the documentation as a site, in site/"
 	@echo "make clean       remove what the targets made"
 
@@ -40,12 +41,15 @@ check-full: $(READY)
 	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks pretraining
+	$(BIN)/ruff check src tests benchmarks pretraining
 	$(BIN)/lint-imports
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+pretrain: $(READY)
+	$(BIN)/python pretraining/pretrain.py $(ARGS)
 
 docs: $(DOCS_READY)
 	$(BIN)/mkdocs build --strict --quiet

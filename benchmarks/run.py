@@ -21,13 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 import accuracy
+import few_images
 
 HERE = Path(__file__).resolve().parent
 
 
 ROOT = HERE.parent
 PEERS = ROOT / ".venv-peers"
-WORKS = ("start", "phantoms", "hello-world", "mednist", "openi", "transfer", "rsna", "transfer-six")
+WORKS = ("start", "phantoms", "hello-world", "mednist", "openi", "transfer", "rsna", "transfer-six", "few")
 console = Console()
 
 
@@ -46,7 +47,7 @@ def main(
     found: dict[str, Any] = {"machine": machine(), "date": f"{datetime.now():%Y-%m-%d %H:%M}", "quick": quick}
     works = {
         "start": start, "phantoms": phantoms, "hello-world": hello_world, "mednist": mednist,
-        "openi": openi, "transfer": transfer, "rsna": rsna, "transfer-six": transfer_six,
+        "openi": openi, "transfer": transfer, "rsna": rsna, "transfer-six": transfer_six, "few": few,
     }  # fmt: skip
     for name in chosen:
         console.rule(name)
@@ -134,7 +135,7 @@ def hello_world(*, quick: bool, peer: Path | None) -> dict[str, Any]:
 
     cohort = fr.open_dataset("hello-world/openi")
     epochs = ["1", "1"] if quick else ["5", "3"]
-    return _beside(cohort, 299, 3, peer, "keras_hello_world.py", "hello_world.py", epochs)
+    return _beside(cohort, "hello-world", peer, "keras_hello_world.py", "hello_world.py", epochs)
 
 
 def mednist(*, quick: bool, peer: Path | None) -> dict[str, Any]:
@@ -143,8 +144,8 @@ def mednist(*, quick: bool, peer: Path | None) -> dict[str, Any]:
 
     cohort = fr.open_dataset("mednist/rsna", split="random")
     cohort = cohort.where(cohort.table["split"].isin(["train", "validation"]))
-    epochs = ["0", "1", "1"] if quick else ["0", "1", "5"]
-    return _beside(cohort, 64, 1, peer, "fastai_mednist.py", "mednist.py", epochs)
+    epochs = ["1", "1"] if quick else ["1", "5"]
+    return _beside(cohort, "mednist", peer, "fastai_mednist.py", "mednist.py", epochs)
 
 
 def openi(*, quick: bool, peer: Path | None) -> dict[str, Any]:
@@ -169,14 +170,25 @@ def transfer_six(*, quick: bool, peer: Path | None) -> dict[str, Any]:
     return {"phantoms alone, read on mednist/rsna": accuracy.phantoms_to_rsna(_seeds(quick))}
 
 
+def few(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """Few training images: bundled weights against random ones."""
+    return few_images.measure_few(quick=quick)
+
+
 def _seeds(quick: bool) -> tuple[int, ...]:
     return (0,) if quick else accuracy.SEEDS
 
 
-def _beside(
-    cohort: Any, size: int, channels: int, peer: Path | None, theirs: str, ours: str, words: list[str]
-) -> dict[str, Any]:
-    """The same images to both, as arrays to the peer and as a cohort to firstread, one after the other."""
+#: backbone, pixels on each side, channels, and how often an image goes through the network by phase: 1 forward, 3 with learning
+_ARCHITECTURES = {
+    "hello-world": ("inception_v3", 299, 3, {"first": 1, "more": 3}),
+    "mednist": ("resnet34", 64, 1, {"first": 3, "more": 3}),
+}
+
+
+def _beside(cohort: Any, work: str, peer: Path | None, theirs: str, ours: str, epochs: list[str]) -> dict[str, Any]:
+    """The same images to everyone, as arrays to the peers and as a cohort to firstread, one after the other."""
+    backbone, size, channels, passes = _ARCHITECTURES[work]
     with tempfile.TemporaryDirectory() as folder:
         arrays = {}
         for part in ("train", "validation"):
@@ -184,11 +196,50 @@ def _beside(
             arrays |= {f"{part}_images": cases.images(size, channels=channels), f"{part}_targets": cases.targets}
         np.savez(Path(folder) / "images.npz", **arrays)
         cohort.save(folder)
-        out = {"firstread": _json_of([sys.executable, str(HERE / "work" / ours), folder, *words])}
+        loops = str(HERE / "peers" / "torch_loops.py")
+        commands = {
+            "firstread": [sys.executable, str(HERE / "work" / ours), folder, *epochs],
+            "firstread, float32": [sys.executable, str(HERE / "work" / ours), folder, *epochs, "float32"],
+            "plain PyTorch": [sys.executable, loops, folder, "torchvision", work, *epochs],
+            "MONAI CacheDataset": [sys.executable, loops, folder, "monai", work, *epochs],
+        }
         if peer is not None:
-            out["peer"] = _json_of([str(peer), str(HERE / "peers" / theirs), folder, *words])
-            out["ratio, training"] = round(out["peer"]["seconds_training"] / out["firstread"]["seconds_training"], 2)
+            commands[theirs.split("_", maxsplit=1)[0]] = [str(peer), str(HERE / "peers" / theirs), folder, *epochs]
+        out = {name: _json_of(words) for name, words in commands.items()}
+    once = _gflop(backbone, size, channels)
+    seen = len(arrays["train_targets"]) * np.array([int(n) for n in epochs])
+    for name, value in out.items():
+        value["images_per_second"] = round(float(seen.sum()) / value["seconds_training"], 1)
+        value["times_as_long_as_firstread"] = round(value["seconds_training"] / out["firstread"]["seconds_training"], 2)
+        if name.startswith("firstread"):
+            peak = matrix_peak_gflops(value["precision"])
+            value["matrix_peak_gflop_per_second"] = round(peak)
+            value["share_of_peak_by_phase"] = {
+                phase: round(once * passes[phase] * count / value["seconds_by_phase"][phase] / peak, 3)
+                for phase, count in zip(("first", "more"), seen, strict=True)
+            }
     return out
+
+
+def matrix_peak_gflops(precision: str) -> float:
+    """The measured rate of a 4096 matrix product."""
+    import torch
+
+    from firstread.learning.machine import matrix_peak
+
+    return matrix_peak(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+
+
+def _gflop(backbone: str, size: int, channels: int) -> float:
+    """10^9 operations of one image going forward through a backbone."""
+    import timm
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    network = timm.create_model(backbone, num_classes=0, in_chans=channels).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, channels, size, size))
+    return counter.get_total_flops() / 1e9
 
 
 def _json_of(words: list[str]) -> dict[str, Any]:
@@ -209,21 +260,24 @@ def _median(words: list[str], times: int) -> float:
 
 def show(found: dict[str, Any]) -> None:
     """The figures that matter, as tables."""
-    table = Table("work", "firstread", "peer", "ratio", title=str(found["machine"]))
-    for name in ("hello-world", "mednist"):
-        value = found.get(name, {})
-        if "firstread" in value:
-            theirs = (
-                f"{value['peer']['seconds_training']:.1f} s ({value['peer']['framework']})"
-                if "peer" in value
-                else "not here"
-            )
+    console.print(found["machine"])
+    for work in ("hello-world", "mednist"):
+        rows = {k: v for k, v in found.get(work, {}).items() if isinstance(v, dict)}
+        if not rows:
+            continue
+        title = f"{work}: the same architecture, images, epochs and augmentation"
+        table = Table("", "seconds", "images/s", "peak memory", "times as long", "share of matrix peak", title=title)
+        for name, value in rows.items():
+            share = ", ".join(f"{k} {v:.0%}" for k, v in value.get("share_of_peak_by_phase", {}).items())
             table.add_row(
-                name, f"{value['firstread']['seconds_training']:.1f} s", theirs, str(value.get("ratio, training", ""))
-            )
-    console.print(table)
+                f"{name} ({value['framework']})", f"{value['seconds_training']:.1f}", f"{value['images_per_second']:.1f}",
+                f"{value['peak_memory_mb']:.0f} MB", f"{value['times_as_long_as_firstread']:.2f}", share,
+            )  # fmt: skip
+        console.print(table)
     table = Table("accuracy on published images", "accuracy", "AUC", "best trivial rule", "seeds")
-    told = {k: v for work in ("openi", "transfer", "rsna", "transfer-six") for k, v in found.get(work, {}).items()}
+    told = {
+        k: v for work in ("openi", "transfer", "rsna", "transfer-six", "few") for k, v in found.get(work, {}).items()
+    }
     for name, value in told.items():
         if isinstance(value, dict):
             network = value["comparison"][0]

@@ -50,8 +50,8 @@ network = keras.Sequential(
 train, validation = dataset("train", train=True), dataset("validation", train=False)
 ready = time.perf_counter()
 seconds = {}
-for phase, epochs in (("frozen", frozen), ("unfrozen", unfrozen)):
-    base.trainable = phase == "unfrozen"
+for phase, epochs in (("first", frozen), ("more", unfrozen)):
+    base.trainable = phase == "more"
     network.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy", metrics=["accuracy"])
     begin = time.perf_counter()
     history = network.fit(train, validation_data=validation, epochs=epochs, verbose=0)

@@ -1,4 +1,4 @@
-"""firstread doing the published lesson 1. Usage: hello_world.py FOLDER EPOCHS_FROZEN EPOCHS_UNFROZEN"""
+"""firstread doing the published lesson 1. Usage: hello_world.py FOLDER EPOCHS_FROZEN EPOCHS_UNFROZEN [PRECISION]"""
 
 import json
 import resource
@@ -13,16 +13,18 @@ cohort = Cohort.load(sys.argv[1])
 augmentation = fr.Augmentation(rotate_degrees=20, shift=0.1, zoom=0.1, shear_degrees=10, flip=True)
 model = fr.build_model("inception_v3", classes=cohort.classes, size=299, channels=3)
 ready = time.perf_counter()
-run = fr.train(model, cohort, epochs=int(sys.argv[2]), freeze=True, augmentation=augmentation, checkpoints=False)
+settings = {"augmentation": augmentation, "checkpoints": False, "precision": (sys.argv + ["auto"])[4]}
+run = fr.train(model, cohort, epochs=int(sys.argv[2]), freeze=True, **settings)
 middle = time.perf_counter()
-run = fr.train(model, cohort, epochs=int(sys.argv[3]), resume=run, augmentation=augmentation, checkpoints=False)
+run = fr.train(model, cohort, epochs=int(sys.argv[3]), resume=run, **settings)
 end = time.perf_counter()
 print(
     json.dumps(
         {
             "framework": f"firstread {fr.__version__}",
+            "precision": run.facts["precision"],
             "seconds_training": end - ready,
-            "seconds_by_phase": {"frozen": middle - ready, "unfrozen": end - middle},
+            "seconds_by_phase": {"first": middle - ready, "more": end - middle},
             "seconds_before": ready - start,
             "validation_accuracy": run.history[-1]["validation_accuracy"],
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

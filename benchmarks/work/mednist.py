@@ -1,4 +1,4 @@
-"""firstread doing the published lesson 2. Usage: mednist.py FOLDER SEED EPOCHS_FIRST EPOCHS_MORE"""
+"""firstread doing the published lesson 2. Usage: mednist.py FOLDER EPOCHS_FIRST EPOCHS_MORE [PRECISION]"""
 
 import json
 import resource
@@ -9,23 +9,25 @@ start = time.perf_counter()
 import firstread as fr  # noqa: E402
 from firstread.core.cohort import Cohort  # noqa: E402
 
-cohort, seed = Cohort.load(sys.argv[1]), int(sys.argv[2])
+cohort = Cohort.load(sys.argv[1])
 augmentation = fr.Augmentation(rotate_degrees=10, zoom=0.1, flip=True)
-model = fr.build_model("resnet34", classes=cohort.classes, size=64, seed=seed)
-settings = {"batch_size": 64, "schedule": "one-cycle", "learning_rate": 3e-3, "seed": seed, "checkpoints": False}
+model = fr.build_model("resnet34", classes=cohort.classes, size=64)
+settings = {"batch_size": 64, "schedule": "one-cycle", "learning_rate": 3e-3, "checkpoints": False}
+settings["precision"] = (sys.argv + ["auto"])[4]
 ready = time.perf_counter()
-run = fr.train(model, cohort, epochs=int(sys.argv[3]), augmentation=augmentation, **settings)
+run = fr.train(model, cohort, epochs=int(sys.argv[2]), augmentation=augmentation, **settings)
 middle = time.perf_counter()
-run = fr.train(model, cohort, epochs=int(sys.argv[4]), augmentation=augmentation, resume=run, **settings)
+run = fr.train(model, cohort, epochs=int(sys.argv[3]), augmentation=augmentation, resume=run, **settings)
 end = time.perf_counter()
 print(
     json.dumps(
         {
             "framework": f"firstread {fr.__version__}",
+            "precision": run.facts["precision"],
             "seconds_training": end - ready,
             "seconds_by_phase": {"first": middle - ready, "more": end - middle},
             "seconds_before": ready - start,
-            "error_after_first": 1 - run.history[int(sys.argv[3]) - 1]["validation_accuracy"],
+            "error_after_first": 1 - run.history[int(sys.argv[2]) - 1]["validation_accuracy"],
             "error": 1 - run.history[-1]["validation_accuracy"],
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from firstread.core.errors import DataError, NetworkError, SettingError
 from firstread.learning.models import build_model, load_model
-from firstread.learning.weights import imagenet_file
+from firstread.learning.weights import DEFAULT_BACKBONE, bundled_file, imagenet_file
 
 BUILD = {"classes": ["a", "b"], "size": 32}
 
@@ -99,3 +99,57 @@ def test_a_network_whose_description_is_broken(tmp_path):
 def test_arguments_of_the_wrong_kind(arguments, message):
     with pytest.raises(SettingError, match=message):
         build_model("resnet18", **{**BUILD, **arguments})
+
+
+# ---- the weights that come with firstread
+
+
+def test_bundled_weights_are_the_default_and_small(home):
+    model = build_model(classes=["a", "b"])
+    assert model.backbone_name == DEFAULT_BACKBONE
+    assert model.blueprint.weights == "phantom"
+    assert model.blueprint.per_image
+    assert bool(model.fitted)
+    assert bundled_file(DEFAULT_BACKBONE).stat().st_size <= 8e6
+    assert build_model("resnet18", **BUILD).blueprint.weights == "none"
+
+
+def test_imagenet_weights_on_disk_come_before_bundled_ones(home):
+    (home / "data/weights").mkdir(parents=True)
+    state = timm.create_model(DEFAULT_BACKBONE, pretrained=False).state_dict()
+    save_file(state, home / f"data/weights/{DEFAULT_BACKBONE}.safetensors")
+    model = build_model(classes=["a", "b"], size=32)
+    assert model.blueprint.weights == "imagenet"
+    assert not model.blueprint.per_image
+    assert build_model(classes=["a", "b"], size=32, weights="phantom").blueprint.weights == "phantom"
+
+
+def test_phantom_weights_of_another_backbone_are_refused_with_a_way_out(home):
+    with pytest.raises(SettingError, match=rf"no phantom weights of resnet18.*{DEFAULT_BACKBONE}.*weights=\"none\""):
+        build_model("resnet18", weights="phantom", **BUILD)
+
+
+def test_bundled_weights_do_not_care_for_exposure_or_contrast(home):
+    model = build_model(classes=["a", "b"], size=64, weights="phantom").eval()
+    image = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.allclose(model(image), model(image * 0.4 + 0.3), atol=1e-3)
+        assert torch.isfinite(model(torch.zeros(1, 1, 64, 64))).all()
+
+
+def test_bundled_weights_in_colour_read_gray_as_gray(home):
+    gray, colour = (build_model(classes=["a", "b"], size=64, weights="phantom", channels=n).eval() for n in (1, 3))
+    image = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        ours = gray.backbone(gray.normalise(image))
+        assert torch.allclose(ours, colour.backbone(colour.normalise(image.expand(-1, 3, -1, -1))), atol=1e-3)
+
+
+def test_a_network_from_bundled_weights_comes_back_from_disk_as_it_was(home, tmp_path):
+    model = build_model(classes=["a", "b"], size=64, weights="phantom").eval()
+    loaded = load_model(model.save(tmp_path / "m.safetensors"))
+    image = torch.rand(2, 1, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(model(image), loaded(image))
+    other = build_model(classes=["x", "y"], size=64, weights=tmp_path / "m.safetensors")
+    assert other.blueprint.per_image

@@ -16,7 +16,7 @@ from torch import nn
 
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import write_atomically
-from firstread.learning.weights import imagenet_file, load_backbone
+from firstread.learning.weights import DEFAULT_BACKBONE, find_weights, load_backbone, reads_each_image_by_itself
 
 HEAD_WIDTH = 256
 _FORMAT = "firstread-classifier-1"
@@ -24,7 +24,10 @@ _FORMAT = "firstread-classifier-1"
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a network was built from; enough, with its weights, to build it again."""
+    """What a network was built from; enough, with its weights, to build it again.
+
+    `per_image` says how pixels are normalised: each image by its own mean and spread (as the bundled weights learned), or all by one.
+    """
 
     backbone: str
     classes: tuple[str, ...]
@@ -32,6 +35,7 @@ class Blueprint:
     size: int
     channels: int
     weights: str
+    per_image: bool = False
 
 
 class Classifier(nn.Module):
@@ -91,7 +95,7 @@ class Classifier(nn.Module):
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, C, S, S), 0 to 1 -> what the backbone's weights expect."""
-        return (pixels - self.mean) / self.std
+        return standardise_each(pixels) if self.blueprint.per_image else (pixels - self.mean) / self.std
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, C, S, S), 0 to 1 -> logits, (N, 1) for two classes or (N, K)."""
@@ -156,7 +160,7 @@ class Classifier(nn.Module):
         b = self.blueprint
         return {
             "backbone": b.backbone, "classes": list(b.classes), "dropout": b.dropout, "size": b.size,
-            "channels": b.channels, "weights": b.weights, "parameters": self.parameter_count,
+            "channels": b.channels, "weights": b.weights, "per_image": b.per_image, "parameters": self.parameter_count,
         }  # fmt: skip
 
     def save(self, path: str | Path) -> Path:
@@ -178,30 +182,38 @@ class Classifier(nn.Module):
         )
 
 
+def standardise_each(pixels: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W): every image to mean 0 and standard deviation 1, whatever its exposure, window or sequence; a blank one to 0."""
+    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+    spread = pixels.std(dim=(1, 2, 3), keepdim=True)
+    return (pixels - mean) / spread.clamp_min(0.02)
+
+
 def build_model(
-    backbone: str,
+    backbone: str = DEFAULT_BACKBONE,
     *,
     classes: Sequence[str],
     dropout: float = 0.5,
     size: int | None = None,
     channels: int | None = None,
-    weights: str | Path = "none",
+    weights: str | Path | None = None,
     seed: int = 0,
 ) -> Classifier:
     """Build a network.
 
     Args:
-        backbone: a timm name, such as "resnet18", "inception_v3", "mobilenetv3_small_100".
+        backbone: a timm name, such as "resnet18", "inception_v3"; default the small one that weights come with.
         classes: class names; with two, the second is the positive one.
         dropout: share of the dense layer's cells that is switched off at each training step, 0 to below 1.
         size: pixels on each side; default 299 for Inception, else 96.
         channels: 1 (grayscale) or 3 (colour); default 3 with ImageNet weights, else 1.
-        weights: "none" (random), "imagenet" (from this computer's disk; never fetched unasked), or the path of a
-            .safetensors file or of a .pth file that holds tensors only.
+        weights: "phantom" (they come with firstread, for its default backbone), "imagenet" (from this computer's disk; never
+            fetched unasked), "none" (random), or the path of a .safetensors file or of a .pth file that holds tensors only.
+            Default: the first of "imagenet", "phantom", "none" that can be had for this backbone.
         seed: of the random weights.
 
     Raises:
-        SettingError: an unknown backbone or an impossible value.
+        SettingError: an unknown backbone, an impossible value, or phantom weights of a backbone that has none.
         NetworkError: ImageNet weights were asked for and are not on this computer.
     """
     if isinstance(classes, str):
@@ -215,16 +227,18 @@ def build_model(
     if backbone not in known:
         hint = suggest(backbone, ("resnet18", "resnet34", "inception_v3", *known))
         raise SettingError(f'There is no backbone called "{backbone}".{hint}')
-    channels = channels or (3 if str(weights) == "imagenet" else 1)
+    weights, file = find_weights(weights, backbone)
+    channels = channels or (3 if weights == "imagenet" else 1)
     size = size or (299 if "inception" in backbone else 96)
     if channels not in (1, 3) or not isinstance(size, int) or size < 32:
         raise SettingError(
             f"size={size!r}, channels={channels!r} is not possible", expected="a whole size from 32, channels 1 or 3"
         )
-    blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, _weights_name(weights))
+    per_image = file is not None and reads_each_image_by_itself(file)
+    blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, weights, per_image)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _assemble(blueprint, weights)
+        return _assemble(blueprint, file)
 
 
 def load_model(path: str | Path) -> Classifier:
@@ -248,7 +262,7 @@ def load_model(path: str | Path) -> Classifier:
     try:
         values = json.loads(about["blueprint"])
         values.pop("parameters", None)
-        model = _assemble(Blueprint(**{**values, "classes": tuple(values["classes"])}), "none")
+        model = _assemble(Blueprint(**{**values, "classes": tuple(values["classes"])}), None)
         model.load_state_dict({name: value for name, value in state.items() if not name.startswith("training/")})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(
@@ -257,7 +271,7 @@ def load_model(path: str | Path) -> Classifier:
     return model.eval()
 
 
-def _assemble(blueprint: Blueprint, weights: str | Path) -> Classifier:
+def _assemble(blueprint: Blueprint, file: Path | None) -> Classifier:
     try:
         backbone = timm.create_model(
             blueprint.backbone, pretrained=False, num_classes=0, in_chans=blueprint.channels, **_extra(blueprint)
@@ -269,8 +283,7 @@ def _assemble(blueprint: Blueprint, weights: str | Path) -> Classifier:
             do="try another size",
         ) from error
     mean, std = [0.5] * blueprint.channels, [0.25] * blueprint.channels
-    if str(weights) != "none":
-        file = imagenet_file(blueprint.backbone) if str(weights) == "imagenet" else Path(weights)
+    if file is not None:
         load_backbone(backbone, file, name=blueprint.backbone)
         config = backbone.pretrained_cfg
         mean, std = list(config["mean"]), list(config["std"])
@@ -294,7 +307,3 @@ def _feature_count(backbone: nn.Module, blueprint: Blueprint) -> int:
             f"{blueprint.backbone} cannot take images of {blueprint.size} pixels",
             do="choose a larger size (Inception needs 75 or more)",
         ) from error
-
-
-def _weights_name(weights: str | Path) -> str:
-    return str(weights) if str(weights) in ("none", "imagenet") else Path(weights).name

@@ -105,6 +105,7 @@ class Trainer:
 
     def _set_up(self) -> None:
         self.accelerator = make_accelerator(device=self.device, precision=self.call["precision"])
+        self.run.facts["precision"] = "bfloat16" if self.accelerator.mixed_precision == "bf16" else "float32"
         self.model.freeze(self.call["freeze"])
         self.model.to(self.accelerator.device, memory_format=torch.channels_last)
         if not self.model.fitted:
