@@ -28,7 +28,19 @@ HERE = Path(__file__).resolve().parent
 
 ROOT = HERE.parent
 PEERS = ROOT / ".venv-peers"
-WORKS = ("start", "phantoms", "hello-world", "mednist", "openi", "transfer", "rsna", "transfer-six", "few")
+WORKS = (
+    "start",
+    "phantoms",
+    "hello-world",
+    "mednist",
+    "openi",
+    "transfer",
+    "rsna",
+    "transfer-six",
+    "few",
+    "outcome",
+    "queue",
+)
 console = Console()
 
 
@@ -43,11 +55,12 @@ def main(
     if shared.is_dir():
         os.environ.setdefault("FIRSTREAD_DATA_MIRROR", str(shared))
     chosen = only or list(WORKS)
-    python = peers_python() if peers and {"hello-world", "mednist"} & set(chosen) else None
+    python = peers_python() if peers and {"hello-world", "mednist", "outcome"} & set(chosen) else None
     found: dict[str, Any] = {"machine": machine(), "date": f"{datetime.now():%Y-%m-%d %H:%M}", "quick": quick}
     works = {
         "start": start, "phantoms": phantoms, "hello-world": hello_world, "mednist": mednist,
-        "openi": openi, "transfer": transfer, "rsna": rsna, "transfer-six": transfer_six, "few": few,
+        "openi": openi, "transfer": transfer, "rsna": rsna, "transfer-six": transfer_six, "few": few, "outcome": outcome,
+        "queue": queue,
     }  # fmt: skip
     for name in chosen:
         console.rule(name)
@@ -175,6 +188,72 @@ def few(*, quick: bool, peer: Path | None) -> dict[str, Any]:
     return few_images.measure_few(quick=quick)
 
 
+def outcome(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """Seconds of training to a network of a cross-validated accuracy on hello-world/openi: the default recipe, and the published one in Keras."""
+    import firstread as fr
+    from firstread.splits import folds_by_patient
+
+    cohort = fr.open_dataset("hello-world/openi")
+    commands = {"firstread": [sys.executable, str(HERE / "work" / "default_recipe.py")]}
+    if peer is not None:
+        commands["keras"] = [str(peer), str(HERE / "peers" / "keras_hello_world.py")]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
+    sizes = []
+    for _, held_out in list(folds_by_patient(cohort, folds=5, seed=0))[: 1 if quick else 5]:
+        sizes.append(int(held_out.sum()))
+        divided = cohort.with_column("split", np.where(held_out, "validation", "train"))
+        with tempfile.TemporaryDirectory() as folder:
+            _write_images(divided, folder, size=299, channels=3)
+            for name, words in commands.items():
+                epochs = (["1", "1"] if quick else ["5", "3"]) if name == "keras" else []
+                found[name].append(_json_of([*words, folder, *epochs]))
+    out: dict[str, Any] = {}
+    for name, folds in found.items():
+        right = sum(round(fold["validation_accuracy"] * size) for fold, size in zip(folds, sizes, strict=True))
+        out[name] = {
+            "framework": folds[0]["framework"], "cases": sum(sizes), "cross_validated_accuracy": round(right / sum(sizes), 4),
+            "seconds_training": statistics.median(fold["seconds_training"] for fold in folds),
+            "peak_memory_mb": max(fold["peak_memory_mb"] for fold in folds),
+        }  # fmt: skip
+    if "keras" in out:
+        out["ratio"] = round(out["keras"]["seconds_training"] / out["firstread"]["seconds_training"], 1)
+    return out
+
+
+def queue(*, quick: bool, peer: Path | None) -> dict[str, Any]:
+    """Several trainings at once, in line and not in line, beside the same trainings one after another: wall seconds."""
+    import firstread as fr
+
+    count = 2 if quick else 6
+    with tempfile.TemporaryDirectory() as folder:
+        cohort = fr.open_dataset("mednist/rsna", split="random")
+        cohort.where(cohort.table["split"].isin(["train", "validation"])).save(folder)
+        words = [sys.executable, str(HERE / "work" / "mednist.py"), folder, "1", "1" if quick else "2"]
+
+        def seconds(at_once: bool, line: str) -> float:
+            environment = {**os.environ, "FIRSTREAD_QUEUE": line}
+            begin = time.perf_counter()
+            running = []
+            for _ in range(count):
+                running.append(
+                    subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                )
+                if not at_once:
+                    running[-1].wait()
+            failed = sum(process.wait() != 0 for process in running)
+            if failed:
+                raise RuntimeError(f"{failed} of {count} trainings failed")
+            return time.perf_counter() - begin
+
+        line = str(Path(folder) / "line")
+        one_by_one, in_line, all_at_once = seconds(False, line), seconds(True, line), seconds(True, "off")
+    return {
+        "trainings": count, "seconds_one_after_another": one_by_one, "seconds_in_line": in_line,
+        "seconds_without_line": all_at_once, "throughput_in_line": round(one_by_one / in_line, 3),
+        "throughput_without_line": round(one_by_one / all_at_once, 3),
+    }  # fmt: skip
+
+
 def _seeds(quick: bool) -> tuple[int, ...]:
     return (0,) if quick else accuracy.SEEDS
 
@@ -190,12 +269,7 @@ def _beside(cohort: Any, work: str, peer: Path | None, theirs: str, ours: str, e
     """The same images to everyone, as arrays to the peers and as a cohort to firstread, one after the other."""
     backbone, size, channels, passes = _ARCHITECTURES[work]
     with tempfile.TemporaryDirectory() as folder:
-        arrays = {}
-        for part in ("train", "validation"):
-            cases = cohort.part(part)
-            arrays |= {f"{part}_images": cases.images(size, channels=channels), f"{part}_targets": cases.targets}
-        np.savez(Path(folder) / "images.npz", **arrays)
-        cohort.save(folder)
+        _write_images(cohort, folder, size=size, channels=channels)
         loops = str(HERE / "peers" / "torch_loops.py")
         commands = {
             "firstread": [sys.executable, str(HERE / "work" / ours), folder, *epochs],
@@ -207,7 +281,7 @@ def _beside(cohort: Any, work: str, peer: Path | None, theirs: str, ours: str, e
             commands[theirs.split("_", maxsplit=1)[0]] = [str(peer), str(HERE / "peers" / theirs), folder, *epochs]
         out = {name: _json_of(words) for name, words in commands.items()}
     once = _gflop(backbone, size, channels)
-    seen = len(arrays["train_targets"]) * np.array([int(n) for n in epochs])
+    seen = len(cohort.train) * np.array([int(n) for n in epochs])
     for name, value in out.items():
         value["images_per_second"] = round(float(seen.sum()) / value["seconds_training"], 1)
         value["times_as_long_as_firstread"] = round(value["seconds_training"] / out["firstread"]["seconds_training"], 2)
@@ -219,6 +293,16 @@ def _beside(cohort: Any, work: str, peer: Path | None, theirs: str, ours: str, e
                 for phase, count in zip(("first", "more"), seen, strict=True)
             }
     return out
+
+
+def _write_images(cohort: Any, folder: str, *, size: int, channels: int) -> None:
+    """As arrays for the peers, and as a cohort for firstread."""
+    arrays = {}
+    for part in ("train", "validation"):
+        cases = cohort.part(part)
+        arrays |= {f"{part}_images": cases.images(size, channels=channels), f"{part}_targets": cases.targets}
+    np.savez(Path(folder) / "images.npz", **arrays)
+    cohort.save(folder)
 
 
 def matrix_peak_gflops(precision: str) -> float:
@@ -276,7 +360,9 @@ def show(found: dict[str, Any]) -> None:
         console.print(table)
     table = Table("accuracy on published images", "accuracy", "AUC", "best trivial rule", "seeds")
     told = {
-        k: v for work in ("openi", "transfer", "rsna", "transfer-six", "few") for k, v in found.get(work, {}).items()
+        k: v
+        for work in ("openi", "transfer", "rsna", "transfer-six", "few", "outcome", "queue")
+        for k, v in found.get(work, {}).items()
     }
     for name, value in told.items():
         if isinstance(value, dict):

@@ -202,6 +202,19 @@ from firstread.learning import loop
 print(inspect.getsource(loop.run_one_epoch))
 
 # %% [markdown]
+# **What did the network know before?** Its backbone did not start from nothing. It has seen thousands of images of other
+# *phantom patients* (none of yours), and was asked what they show. That is *transfer learning*: what helps with one task is carried to
+# another. Does it help on *real* images? The figure was measured on published CT, MR and radiographs of five kinds. The fewer
+# images there are to learn from, the more a good start is worth.
+
+# %%
+import pandas as pd
+
+from firstread.core.figures import plot_learning_curve
+
+plot_learning_curve(pd.read_csv(lesson.info.folder / "learning-curve.csv"))
+
+# %% [markdown]
 # ## 7. Two new patients
 #
 # One chest and one abdomen that the network has never seen. It returns a *score* for each class; together they make 1.

@@ -68,6 +68,34 @@ def show_images(
     return figure
 
 
+def plot_learning_curve(table: Any, *, value: str = "accuracy", title: str = "") -> Any:
+    """How good a way of learning is, by the number of images that it learned from; returns the figure.
+
+    Args:
+        table: a data frame with the columns way, images, mean, low, high: one row for each way and number of images.
+        value: what mean, low and high are.
+    """
+    figure, axes = new_figure(width=7.0, height=4.2)
+    axis = axes[0, 0]
+    ways = list(dict.fromkeys(table["way"]))
+    for index, way in enumerate(ways):
+        rows = table[table["way"] == way].sort_values("images")
+        shift = 1 + 0.025 * (index - (len(ways) - 1) / 2)  # so that intervals do not hide one another
+        axis.errorbar(
+            rows["images"] * shift, rows["mean"], yerr=[rows["mean"] - rows["low"], rows["high"] - rows["mean"]],
+            label=way, color=PALETTE[index], linestyle=LINE_STYLES[index], marker="osD^vPX"[index], capsize=3,
+        )  # fmt: skip
+    axis.set_xscale("log")
+    counts = sorted(set(table["images"]))
+    axis.set_xticks(counts, [str(count) for count in counts])
+    axis.minorticks_off()
+    axis.set_xlabel("training images of each class")
+    axis.set_ylabel(f"{value}, mean and 95% interval")
+    axis.set_title(title)
+    axis.legend(fontsize=9, loc="lower right")
+    return figure
+
+
 @cache
 def _figure_class() -> type:
     from matplotlib.figure import Figure

@@ -69,6 +69,8 @@ class Trainer:
             torch.use_deterministic_algorithms(self.call["deterministic"] or deterministic)
             try:
                 with processor_threads(), my_turn(self.device, quiet=self.call["quiet"]) as self.turn:
+                    if self.tensors is not None:
+                        restore(self.model, self.tensors)
                     self._set_up()
                     if self.tensors is not None:
                         self._take_up(self.tensors)
@@ -111,6 +113,7 @@ class Trainer:
         if not self.model.fitted:
             with self.accelerator.autocast():
                 self.model.measure_normalisation(self.images)
+        self.resident = self._on_device(self.images)
         self.frozen = FrozenBackbone(self.model, self.accelerator) if self.call["freeze"] else None
         self.learner = self.model.head if self.frozen else self.model
         learns = [p for p in self.learner.parameters() if p.requires_grad]
@@ -130,8 +133,16 @@ class Trainer:
             schedule.step()
         self.network, self.optimiser, self.schedule = self.accelerator.prepare(self.learner, optimiser, schedule)
 
+    def _on_device(self, images: np.ndarray) -> np.ndarray | torch.Tensor:
+        """On a GPU with room for them, the images lie in its memory from the start, as bytes."""
+        if not self._on_gpu:
+            return images
+        try:
+            return torch.from_numpy(images).to(self.accelerator.device)
+        except torch.OutOfMemoryError:
+            return images
+
     def _take_up(self, tensors: dict[str, torch.Tensor]) -> None:
-        restore(self.model, tensors)
         restore_optimiser(self.optimiser, tensors)
         rates = [group["lr"] for group in self.schedule.scheduler.optimizer.param_groups]
         for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
@@ -185,7 +196,7 @@ class Trainer:
         }
 
     def _learn(self, bar: Any) -> dict[str, float]:
-        images, prepare = self.images, self.model.prepare
+        images, prepare = self.resident, self.model.prepare
         if self.frozen and not self.augmentation:
             images, prepare = self.frozen.features(self.images, batch_size=self._reading_batch), as_it_is
         batches = shuffled_batches(
@@ -256,7 +267,7 @@ class Trainer:
     def _recover(self, change: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> None:
         self.accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)
         self.optimiser.zero_grad()
-        self.network = self.optimiser = self.schedule = self.frozen = None
+        self.network = self.optimiser = self.schedule = self.frozen = self.resident = None
         gc.collect()
         self.batch_size = change.get("batch_size", self.batch_size)
         if "device" in change:

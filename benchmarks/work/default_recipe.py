@@ -1,0 +1,38 @@
+"""firstread's own recipe for chest or abdomen: default backbone, bundled weights. Usage: default_recipe.py FOLDER"""
+
+import json
+import resource
+import sys
+import time
+
+start = time.perf_counter()
+import firstread as fr  # noqa: E402
+from firstread.core.cohort import Cohort  # noqa: E402
+from firstread.lessons.finding import find_lesson  # noqa: E402
+
+cohort = Cohort.load(sys.argv[1])
+recipe = find_lesson("hello-world").values["measure"]["hello-world/openi"]["recipe"]
+augmentation = fr.Augmentation(**recipe["augmentation"])
+ready = time.perf_counter()
+model = fr.build_model(
+    recipe["backbone"],
+    classes=cohort.classes,
+    size=recipe["size"],
+    dropout=recipe["dropout"],
+    weights=recipe["weights"],
+)
+run = None
+for phase in recipe["phases"]:
+    run = fr.train(model, cohort, augmentation=augmentation, resume=run, checkpoints=False, **phase)
+end = time.perf_counter()
+print(
+    json.dumps(
+        {
+            "framework": f"firstread {fr.__version__}, {recipe['backbone']}, phantom weights",
+            "seconds_training": end - ready,
+            "seconds_before": ready - start,
+            "validation_accuracy": run.history[-1]["validation_accuracy"],
+            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    )
+)

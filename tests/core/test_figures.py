@@ -1,0 +1,30 @@
+"""Figures: every way of learning is drawn, with its interval, and told apart without colour."""
+
+import pandas as pd
+
+from firstread.core.figures import plot_learning_curve, png_bytes
+
+
+def table():
+    rows = []
+    for way, start in (("phantom", 0.8), ("random", 0.6)):
+        for images in (5, 10, 50):
+            mean = start + images / 500
+            rows.append({"way": way, "images": images, "mean": mean, "low": mean - 0.05, "high": mean + 0.03})
+    return pd.DataFrame(rows)
+
+
+def test_a_learning_curve_shows_each_way_with_its_interval():
+    axis = plot_learning_curve(table(), title="Few images").axes[0]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["phantom", "random"]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["5", "10", "50"]
+    lowest = min(segment[:, 1].min() for bars in axis.collections for segment in bars.get_segments())
+    assert round(lowest, 3) == 0.56
+    assert (
+        len({line.get_linestyle() for line in axis.lines if line.get_marker() in "os" and len(line.get_xdata()) == 3})
+        == 2
+    )
+
+
+def test_the_same_table_is_the_same_picture():
+    assert png_bytes(plot_learning_curve(table())) == png_bytes(plot_learning_curve(table()))
