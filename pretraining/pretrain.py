@@ -33,7 +33,7 @@ SIZES = (64, 96)  # pixels; taken in turn
 
 def main(
     backbone: Annotated[str, typer.Option(help="A timm name.")] = DEFAULT_BACKBONE,
-    epochs: Annotated[int, typer.Option(min=1)] = 24,
+    epochs: Annotated[int, typer.Option(min=1)] = 16,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     slice_patients: Annotated[int, typer.Option(min=1, help="Of each CT and MR kind.")] = 250,
     radiograph_patients: Annotated[int, typer.Option(min=1, help="Of each region.")] = 900,
@@ -75,7 +75,7 @@ def main(
                 optimiser.step()
                 optimiser.zero_grad()
                 schedule.step()
-                loss_sum, right = loss_sum + float(loss), right + int((logits.argmax(1) == truth).sum())
+                loss_sum, right = loss_sum + loss.item(), right + int((logits.argmax(1) == truth).sum())
                 bar.step()
             row = {"epoch": epoch + 1, "loss": loss_sum / steps, "accuracy": right / (2 * steps * BATCH)}
             history.append({**row, "seconds": time.perf_counter() - begin})

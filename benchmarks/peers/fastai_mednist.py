@@ -5,14 +5,14 @@ Usage: fastai_mednist.py FOLDER EPOCHS_FIRST EPOCHS_MORE
 
 import contextlib
 import io
-import json
 import sys
 import time
+
+from telling import tell
 
 start = time.perf_counter()
 import fastai  # noqa: E402
 import numpy as np  # noqa: E402
-import psutil  # noqa: E402
 from fastai.vision.all import (  # noqa: E402
     CategoryBlock,
     DataBlock,
@@ -50,16 +50,13 @@ for epochs in (first, more):
         learner.fit_one_cycle(epochs)
     seconds.append(time.perf_counter() - begin)
     errors.append(1 - float(learner.recorder.values[-1][-1]))
-print(
-    json.dumps(
-        {
-            "framework": f"fastai {fastai.__version__}",
-            "seconds_training": sum(seconds),
-            "seconds_by_phase": {"first": seconds[0], "more": seconds[1]},
-            "seconds_before": ready - start,
-            "error_after_first": errors[0],
-            "error": errors[1],
-            "peak_memory_mb": psutil.Process().memory_info().rss / 2**20,
-        }
-    )
+tell(
+    f"fastai {fastai.__version__}",
+    start=start,
+    ready=ready,
+    precision="float32",
+    seconds_training=sum(seconds),
+    seconds_by_phase={"first": seconds[0], "more": seconds[1]},
+    error_after_first=errors[0],
+    error=errors[1],
 )

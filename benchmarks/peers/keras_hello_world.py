@@ -3,16 +3,16 @@
 Weights are random, because no weights are fetched; the arithmetic is the same. Usage: keras_hello_world.py FOLDER EPOCHS_FROZEN EPOCHS_UNFROZEN
 """
 
-import json
 import os
 import sys
 import time
+
+from telling import tell
 
 start = time.perf_counter()
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import psutil  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers  # noqa: E402
 
@@ -56,15 +56,12 @@ for phase, epochs in (("first", frozen), ("more", unfrozen)):
     begin = time.perf_counter()
     history = network.fit(train, validation_data=validation, epochs=epochs, verbose=0)
     seconds[phase] = time.perf_counter() - begin
-print(
-    json.dumps(
-        {
-            "framework": f"keras {keras.__version__}, tensorflow {tf.__version__}",
-            "seconds_training": sum(seconds.values()),
-            "seconds_by_phase": seconds,
-            "seconds_before": ready - start,
-            "validation_accuracy": float(history.history["val_accuracy"][-1]),
-            "peak_memory_mb": psutil.Process().memory_info().rss / 2**20,
-        }
-    )
+tell(
+    f"keras {keras.__version__}, tensorflow {tf.__version__}",
+    start=start,
+    ready=ready,
+    precision="float32",
+    seconds_training=sum(seconds.values()),
+    seconds_by_phase=seconds,
+    validation_accuracy=float(history.history["val_accuracy"][-1]),
 )

@@ -3,10 +3,10 @@
 Usage: torch_loops.py FOLDER torchvision|monai hello-world|mednist EPOCHS_FIRST EPOCHS_MORE
 """
 
-import json
-import resource
 import sys
 import time
+
+from telling import tell
 
 start = time.perf_counter()
 import numpy as np  # noqa: E402
@@ -124,15 +124,12 @@ for phase, epochs in (("first", first), ("more", more)):
         epoch(learns=True)
         accuracy = epoch(learns=False)
     seconds[phase] = time.perf_counter() - begin
-print(
-    json.dumps(
-        {
-            "framework": f"torch {torch.__version__}, {loader}",
-            "seconds_training": sum(seconds.values()),
-            "seconds_by_phase": seconds,
-            "seconds_before": ready - start,
-            "validation_accuracy": accuracy,
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-    )
+tell(
+    f"torch {torch.__version__}, {loader}",
+    start=start,
+    ready=ready,
+    precision="bfloat16",
+    seconds_training=sum(seconds.values()),
+    seconds_by_phase=seconds,
+    validation_accuracy=accuracy,
 )

@@ -1,9 +1,9 @@
 """firstread's own recipe for chest or abdomen: default backbone, bundled weights. Usage: default_recipe.py FOLDER"""
 
-import json
-import resource
 import sys
 import time
+
+from telling import tell
 
 start = time.perf_counter()
 import firstread as fr  # noqa: E402
@@ -25,14 +25,10 @@ run = None
 for phase in recipe["phases"]:
     run = fr.train(model, cohort, augmentation=augmentation, resume=run, checkpoints=False, **phase)
 end = time.perf_counter()
-print(
-    json.dumps(
-        {
-            "framework": f"firstread {fr.__version__}, {recipe['backbone']}, phantom weights",
-            "seconds_training": end - ready,
-            "seconds_before": ready - start,
-            "validation_accuracy": run.history[-1]["validation_accuracy"],
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-    )
+tell(
+    f"firstread {fr.__version__}, {recipe['backbone']}, phantom weights",
+    start=start,
+    ready=ready,
+    seconds_training=end - ready,
+    validation_accuracy=run.history[-1]["validation_accuracy"],
 )

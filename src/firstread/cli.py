@@ -256,9 +256,9 @@ def _print_summary(summary: dict[str, Any]) -> None:
             typer.echo(
                 f"  beside it, {rule['name']}: accuracy {rule['accuracy']:.3f} [{rule['low']:.3f}, {rule['high']:.3f}]"
             )
-    typer.echo(
-        f"\n{summary['seconds']['notebook']:.0f} s for the notebook, peak memory {summary['peak_memory_mb']:.0f} MB"
-    )
+    memory = summary["peak_memory_mb"]
+    told = f", peak memory {memory:.0f} MB" if memory else ""
+    typer.echo(f"\n{summary['seconds']['notebook']:.0f} s for the notebook{told}")
     for name, path in summary["files"].items():
         typer.echo(f"{name:9s} {path}")
     typer.echo(f"\nTo open the lesson in your browser: firstread open {summary['lesson']}")

@@ -1,11 +1,12 @@
 """What a notebook uses: groups, questions, a record that is kept."""
 
 import json
+import shutil
 from collections import Counter
 
 import pytest
 
-from firstread.core.errors import SettingError
+from firstread.core.errors import DataError, SettingError
 from firstread.lessons import arm, find_lesson, find_lessons, lesson
 from firstread.lessons.session import draw_arm
 
@@ -19,6 +20,18 @@ def running(monkeypatch, tmp_path):
 
 def kept(running):
     return json.loads((running.folder / "result.json").read_text())
+
+
+def test_an_instructor_may_bring_their_own_lessons(monkeypatch, tmp_path):
+    mine = tmp_path / "01-mine"
+    shutil.copytree(find_lesson("hello-world").folder, mine)
+    text = (mine / "lesson.toml").read_text(encoding="utf-8")
+    (mine / "lesson.toml").write_text(text.replace('name = "hello-world"', 'name = "mine"', 1), encoding="utf-8")
+    monkeypatch.setenv("FIRSTREAD_LESSONS", str(tmp_path))
+    assert [info.name for info in find_lessons()] == ["mine"]
+    monkeypatch.setenv("FIRSTREAD_LESSONS", str(tmp_path / "empty"))
+    with pytest.raises(DataError, match="FIRSTREAD_LESSONS"):
+        find_lessons()
 
 
 def test_groups_are_drawn_by_seed_and_evenly():

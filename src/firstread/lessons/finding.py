@@ -1,5 +1,6 @@
 """Lessons on disk: a folder with lesson.toml, lesson.py (a notebook as text) and quiz.toml."""
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,12 @@ class LessonInfo:
 
 
 def lessons_folder() -> Path:
-    """Where the lessons lie: in the source tree, or in the installed package."""
+    """Where the lessons lie: in FIRSTREAD_LESSONS, an instructor's own folder; else in the source tree, or in the installed package."""
+    own = os.environ.get("FIRSTREAD_LESSONS")
+    if own and not any(Path(own).glob("*/lesson.toml")):
+        raise DataError("There is no lesson in the folder that FIRSTREAD_LESSONS names", where=own, expected="NAME/lesson.toml")
+    if own:
+        return Path(own)
     for folder in (_SOURCE, _INSTALLED):
         if any(folder.glob("*/lesson.toml")):
             return folder

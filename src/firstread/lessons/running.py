@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import sys
 import tempfile
 import time
@@ -184,8 +183,12 @@ def _last_line(error: Exception) -> str:
     return f"{name}: {value}".strip(": ") or str(error).strip().splitlines()[-1]
 
 
-def _peak_memory_mb() -> float:
-    """The largest resident memory of this process or any of its ended children, in MB."""
+def _peak_memory_mb() -> float | None:
+    """The largest resident memory of this process or any of its ended children, in MB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     unit = 1024 if platform.system() == "Linux" else 1024 * 1024
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return round(max(peaks) / unit, 1)
