@@ -22,12 +22,6 @@ SIX = {
     "backbone": "resnet18", "size": 64, "weights": "none", "batch_size": 32, "augmentation": {"rotate_degrees": 10, "shift": 0.08, "zoom": 0.15, "flip": True},
     "phases": [{"epochs": 6, "schedule": "one-cycle", "learning_rate": 2e-3}],
 }  # fmt: skip
-#: lesson 2's first cycle, from bundled weights
-FIRST_CYCLE = {
-    "backbone": DEFAULT_BACKBONE, "size": 64, "weights": "phantom", "batch_size": 32,
-    "augmentation": {"rotate_degrees": 10, "zoom": 0.1, "flip": True},
-    "phases": [{"epochs": 1, "schedule": "one-cycle", "learning_rate": 2e-3}],
-}  # fmt: skip
 
 
 def cross_validated_openi(*, quick: bool = False) -> dict[str, Any]:
@@ -44,8 +38,10 @@ def mednist_by_split(*, quick: bool = False) -> dict[str, Any]:
 
 
 def mednist_from_bundled(*, quick: bool = False) -> dict[str, Any]:
-    """mednist/rsna with the default backbone and its bundled weights, one cycle as in the first part of lesson 2."""
-    return _by_split(FIRST_CYCLE, _seeds(quick), "bundled weights, one cycle")
+    """mednist/rsna with the default backbone and its bundled weights, one cycle as in lesson 2."""
+    transfer = find_lesson("mednist").values["recipe"]["transfer"]
+    recipe = {"backbone": DEFAULT_BACKBONE, "size": 64, "weights": "phantom", "phases": [transfer]}
+    return _by_split(recipe, _seeds(quick), "bundled weights, one cycle")
 
 
 def phantoms_to_openi(*, quick: bool = False) -> dict[str, Any]:

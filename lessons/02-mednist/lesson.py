@@ -106,9 +106,19 @@ fr.evaluate(after_one).confusion
 # Rows are the truth, columns the network's answer. After a single cycle from random weights most of this may be wrong. That
 # is what *random weights* means: this network has seen nothing in its life but these images, once.
 #
+# **A network that is not a newborn.** The published notebook began with weights from ImageNet, a million photographs. Here is a smaller
+# network whose weights have seen *phantom patients* (not these). The same single cycle:
+
+# %%
+transferred = fr.build_model(classes=cohort.classes, size=recipe["size"], weights="phantom")
+fr.train(transferred, cohort, seed=lesson.seed, **recipe["transfer"])
+after_one_transferred = fr.predict(transferred, held_out, baselines=False)
+fr.compare({"random weights": after_one, "weights that have seen phantoms": after_one_transferred})
+
+# %% [markdown]
 # ## 5. Five more
 #
-# `resume=run` goes on where it stopped. Nothing is overwritten: the history grows.
+# We go on with ResNet34. `resume=run` goes on where it stopped. Nothing is overwritten: the history grows.
 
 # %% tags=["step-more-cycles"]
 lesson.step("more-cycles")

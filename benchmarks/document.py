@@ -1,0 +1,172 @@
+"""Write the figures of the newest benchmarks into the documentation: its tables, and the learning curve that lesson 1 shows, too.
+
+A page says where a table goes with a pair of comments, `<!-- table: NAME -->` and `<!-- end of table -->`.
+Usage: python benchmarks/document.py, after `make bench`
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from firstread.core.figures import plot_learning_curve, png_bytes
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("docs/explanation/measured.md", "docs/explanation/bundled-weights.md")
+PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+#: name in the benchmark -> name in the figure, in the order of the legend
+WAYS = {
+    "phantom, frozen, linear head": "phantom weights, frozen",
+    "phantom, all weights trained": "phantom weights, all trained",
+    "imagenet, frozen, linear head": "ImageNet weights, frozen",
+    "imagenet, all weights trained": "ImageNet weights, all trained",
+    "random, all weights trained": "random weights, all trained",
+    "random, frozen, linear head": "random weights, frozen",
+    "rule: 8x8 thumbnail": "rule: thumbnail of 8 x 8 pixels",
+}
+IN_FIGURE = [way for way in WAYS if way != "random, frozen, linear head"]
+
+
+def newest(work: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the newest whole benchmark found of a work, and the machine it was found on."""
+    for file in sorted((ROOT / "benchmarks" / "results").glob("*.json"), reverse=True):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if work in found and "skipped" not in found[work] and not found.get("quick"):
+            return found[work], found["machine"]
+    raise SystemExit(f'No result of "{work}" yet: run  make bench ARGS="--only {work}"')
+
+
+def beside(work: str) -> str:
+    """Speed beside the peers."""
+    found, machine = newest(work)
+    peaks = ", ".join(f"{v} in {k}" for k, v in machine["matrix_peak_gflop_per_second"].items())
+    rows = [
+        [
+            name if name.startswith("firstread") else f"{name} ({row['framework']})",
+            f"{row['seconds_training']:.1f}", f"{row['images_per_second']:.0f}",
+            ", ".join(f"{p:.0%}" for p in row["share_of_peak_by_phase"].values()),
+            f"{row['peak_memory_mb']:.0f}", f"{row['times_as_long_as_firstread']:.2f}",
+        ]
+        for name, row in sorted(found.items(), key=lambda item: item[1]["seconds_training"])
+    ]  # fmt: skip
+    head = [
+        "",
+        "seconds",
+        "images a second",
+        "share of the matrix peak, two phases",
+        "peak memory, MB",
+        "times as long",
+    ]
+    return (
+        f"{_table(head, rows)}\n{machine['cpu']}, {machine['cores']} cores; a 4096 matrix product: {peaks} GFLOP/s.\n"
+    )
+
+
+def few(kind: str) -> str:
+    """Accuracy after few training images, mean of the seeds with its interval."""
+    found, _ = newest("few")
+    columns = {name: value for name, value in found.items() if name.startswith(kind)}
+    rows = [
+        [shown, *(_mean(value[way]) for value in columns.values())]
+        for way, shown in WAYS.items()
+        if way in next(iter(columns.values()))
+    ]
+    for name in ("frozen phantom minus trained from random", "trained phantom minus trained from random"):
+        rows.append([f"*{name}*", *(_mean(value[name], sign=True) for value in columns.values())])
+    return _table([kind, *(name.split(", ")[1] for name in columns)], rows)
+
+
+def accuracy() -> str:
+    """Accuracy on published images beside the best trivial rule."""
+    rows = []
+    for work in ("openi", "rsna", "rsna-bundled", "transfer", "transfer-six"):
+        for name, value in newest(work)[0].items():
+            network = value["comparison"][0]
+            rule = max(value["comparison"][1:], key=lambda row: row["accuracy"])
+            auc = (
+                f"{network['AUC']:.4f} [{network['AUC low']:.4f}, {network['AUC high']:.4f}]" if network["AUC"] else ""
+            )
+            of_rule = (
+                f"{rule['name'].removeprefix('rule: ')} {rule['accuracy']:.3f} [{rule['low']:.3f}, {rule['high']:.3f}]"
+            )
+            rows.append(
+                [name, f"{network['accuracy']:.3f} [{network['low']:.3f}, {network['high']:.3f}]", auc, of_rule,
+                 ", ".join(f"{one:.3f}" for one in value["accuracy_by_seed"])]
+            )  # fmt: skip
+    return _table(["", "accuracy", "AUC", "best trivial rule, its accuracy", "by seed"], rows)
+
+
+def outcome() -> str:
+    """Seconds of training to a cross-validated accuracy."""
+    found, _ = newest("outcome")
+    rows = [
+        [row["framework"], f"{row['seconds_training']:.1f}", f"{row['cross_validated_accuracy']:.3f} of {row['cases']}", row["peak_memory_mb"]]
+        for row in found.values()
+        if isinstance(row, dict)
+    ]  # fmt: skip
+    return _table(["", "seconds of training, median of folds", "cross-validated accuracy", "peak memory, MB"], rows)
+
+
+def plain(work: str) -> str:
+    """Name and figure."""
+    found, _ = newest(work)
+    if all(isinstance(row, dict) for row in found.values()):
+        heads = list(next(iter(found.values())))
+        return _table(
+            ["", *(h.replace("_", " ") for h in heads)],
+            [[name, *(row[h] for h in heads)] for name, row in found.items()],
+        )
+    return _table(["", ""], [[name.replace("_", " "), row] for name, row in found.items()])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "hello-world": lambda: beside("hello-world"),
+    "mednist": lambda: beside("mednist"),
+    "outcome": outcome,
+    "queue": lambda: plain("queue"),
+    "lesson": lambda: plain("lesson"),
+    "start": lambda: plain("start"),
+    "phantoms": lambda: plain("phantoms"),
+    "accuracy": accuracy,
+    "few-rsna": lambda: few("mednist/rsna"),
+    "few-openi": lambda: few("hello-world/openi"),
+}
+
+
+def main() -> None:
+    """Write the tables, docs/images/learning-curve.png and lessons/01-hello-world/learning-curve.csv."""
+    for page in PAGES:
+        file = ROOT / page
+        text = file.read_text(encoding="utf-8")
+        file.write_text(PLACE.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", text), encoding="utf-8")
+    curve = pd.DataFrame(_curve_rows())
+    curve.to_csv(ROOT / "lessons" / "01-hello-world" / "learning-curve.csv", index=False)
+    title = "Five kinds of published images, read after few of them"
+    (ROOT / "docs" / "images" / "learning-curve.png").write_bytes(png_bytes(plot_learning_curve(curve, title=title)))
+
+
+def _curve_rows() -> list[dict[str, Any]]:
+    return [
+        {"way": WAYS[way], "images": int(name.split()[1]), **{k: ways[way][k] for k in ("mean", "low", "high")}}
+        for name, ways in newest("few")[0].items()
+        if name.startswith("mednist/rsna")
+        for way in IN_FIGURE
+        if way in ways
+    ]
+
+
+def _mean(value: dict[str, float], *, sign: bool = False) -> str:
+    form = "+.3f" if sign else ".3f"
+    return f"{value['mean']:{form}} [{value['low']:{form}}, {value['high']:{form}}]"
+
+
+def _table(head: list[str], rows: list[list[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n" + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
