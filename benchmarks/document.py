@@ -138,19 +138,20 @@ TABLES: dict[str, Callable[[], str]] = {
 
 def main() -> None:
     """Write the tables, docs/images/learning-curve.png and lessons/01-hello-world/learning-curve.csv."""
-    for page in PAGES:
-        file = ROOT / page
-        text = file.read_text(encoding="utf-8")
-        file.write_text(PLACE.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", text), encoding="utf-8")
     curve = pd.DataFrame(_curve_rows())
     curve.to_csv(ROOT / "lessons" / "01-hello-world" / "learning-curve.csv", index=False)
     title = "Five kinds of published images, read after few of them"
     (ROOT / "docs" / "images" / "learning-curve.png").write_bytes(png_bytes(plot_learning_curve(curve, title=title)))
+    for page in PAGES:
+        file = ROOT / page
+        text = file.read_text(encoding="utf-8")
+        file.write_text(PLACE.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", text), encoding="utf-8")
 
 
 def _curve_rows() -> list[dict[str, Any]]:
     return [
-        {"way": WAYS[way], "images": int(name.split()[1]), **{k: ways[way][k] for k in ("mean", "low", "high")}}
+        {"way": WAYS[way], "images": int(name.split()[1]), "mean": ways[way]["mean"]}
+        | dict(zip(("low", "high"), _possible(ways[way]), strict=True))
         for name, ways in newest("few")[0].items()
         if name.startswith("mednist/rsna")
         for way in IN_FIGURE
@@ -160,7 +161,13 @@ def _curve_rows() -> list[dict[str, Any]]:
 
 def _mean(value: dict[str, float], *, sign: bool = False) -> str:
     form = "+.3f" if sign else ".3f"
-    return f"{value['mean']:{form}} [{value['low']:{form}}, {value['high']:{form}}]"
+    low, high = (value["low"], value["high"]) if sign else _possible(value)
+    return f"{value['mean']:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _possible(value: dict[str, float]) -> tuple[float, float]:
+    """Student's interval of a share may reach beyond what a share can be."""
+    return max(value["low"], 0.0), min(value["high"], 1.0)
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> str:
