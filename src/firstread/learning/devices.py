@@ -100,3 +100,13 @@ def way_out(error: Exception, *, batch_size: int, on_cpu: bool) -> dict[str, Any
     if gpu:
         return {"device": "cpu", "message": "The GPU failed: going on with the processor, which takes longer."}
     return None
+
+
+def hand_back(accelerator: Any, network: Any) -> None:
+    """Undo `accelerator.prepare`: the network is as it was, and another training can prepare it anew.
+
+    Accelerate leaves its mark on a network that it unwraps, and would take it for prepared: without autocast, in float32.
+    """
+    for one in (network, accelerator.unwrap_model(network, keep_fp32_wrapper=False)):
+        vars(one).pop("_is_accelerate_prepared", None)
+        vars(one).pop("forward", None)

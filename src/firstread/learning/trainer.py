@@ -21,7 +21,7 @@ from firstread.learning.checkpoints import (
     restore_optimiser,
     save_checkpoint,
 )
-from firstread.learning.devices import make_accelerator, my_turn, processor_threads, way_out
+from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, way_out
 from firstread.learning.frozen import FrozenBackbone
 from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
 from firstread.learning.models import Classifier
@@ -96,7 +96,7 @@ class Trainer:
     def _hand_back(self) -> None:
         """The network as the caller gave it: on the processor, nothing frozen, without Accelerate's wrapping."""
         if hasattr(self, "network"):
-            self.accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)
+            hand_back(self.accelerator, self.network)
         self.model.freeze(False)
         self.model.to("cpu").eval()
 
@@ -265,7 +265,7 @@ class Trainer:
         return {name: value.detach().to("cpu", copy=True) for name, value in self.model.state_dict().items()}
 
     def _recover(self, change: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> None:
-        self.accelerator.unwrap_model(self.network, keep_fp32_wrapper=False)
+        hand_back(self.accelerator, self.network)
         self.optimiser.zero_grad()
         self.network = self.optimiser = self.schedule = self.frozen = self.resident = None
         gc.collect()
