@@ -1,5 +1,6 @@
 """What a notebook uses while it runs: its data, its recipe, the learner's group, questions, and a record of what was done."""
 
+import json
 import os
 import secrets
 import time
@@ -12,6 +13,7 @@ from firstread.core.errors import SettingError, suggest
 from firstread.core.files import read_json, write_json
 from firstread.core.settings import runs_folder
 from firstread.lessons.finding import LessonInfo, find_lesson
+from firstread.lessons.telling import at_step, tell
 
 
 class Note:
@@ -66,7 +68,7 @@ class Lesson:
         arms = self.info.values.get("arms", {})
         if name not in arms:
             raise SettingError(f'The lesson has no experiment "{name}".{suggest(name, arms)}')
-        return draw_arm(name, arms[name], seed=self.seed)
+        return arm(name, tuple(arms[name]))
 
     def check_arms(self, ran: dict[str, str]) -> Note:
         """Compare what the learner typed with the group they were drawn into; both are recorded."""
@@ -89,6 +91,7 @@ class Lesson:
         if name not in known:
             raise SettingError(f'The lesson has no step "{name}".{suggest(name, known)}')
         self._update("steps", {name: round(time.time() - self._started, 1)})
+        at_step(name)
 
     def question(self, name: str, answer: str | None = None) -> Note:
         """Show a question, or check an answer: `lesson.question("flip", "c")`."""
@@ -105,15 +108,18 @@ class Lesson:
             return Note(f"Answer with one letter: {', '.join(letters)}.", good=False)
         right = given == question["answer"]
         self._update("answers", {name: {"answer": given, "right": right}})
+        tell("answer", question=name, answer=given, right=right)
         return Note(f"{'Right.' if right else 'Not quite.'} {question['because']}", good=right)
 
     def record(self, name: str, value: Any) -> None:
         """Keep a result with the lesson, as plain values."""
         self._update("results", {name: value})
+        tell("record", name=name, value=value)
 
     def finish(self, **files: Path) -> Note:
         """The end of the lesson: where its results lie."""
         self._update("files", {name: str(path) for name, path in files.items()})
+        tell("finish")
         lines = [f"Done. Your results are in {self.folder}"]
         lines += [f"{name}: {path}" for name, path in files.items()]
         return Note("\n".join(lines), good=True)
@@ -149,13 +155,17 @@ def lesson(name: str) -> Lesson:
 
 
 def arm(name: str, choices: tuple[str, ...] = ("on", "off")) -> str:
-    """The experiment group of this learner, drawn by seed.
+    """The experiment group of this learner: the one that their class assigned, or, outside a class, one drawn by seed.
 
     Args:
         name: of the experiment, such as "augmentation".
         choices: the groups.
     """
-    return draw_arm(name, choices, seed=_seed())
+    try:
+        assigned = json.loads(os.environ.get("FIRSTREAD_ARMS", "{}")).get(name)
+    except (ValueError, AttributeError):
+        assigned = None
+    return assigned if assigned in choices else draw_arm(name, choices, seed=_seed())
 
 
 def draw_arm(name: str, choices: Any, *, seed: int) -> str:

@@ -1,0 +1,100 @@
+"""A class's memory, in SQLite and in a real PostgreSQL that the tests start."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sqlalchemy", reason="the classroom needs firstread[classroom]")
+
+from firstread.classroom.store import Store
+
+KEY = b"a class's key"
+FACTORIAL = {"augmentation": ["on", "off"], "dropout": ["on", "off"]}
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """The address of an empty PostgreSQL, reached through a socket file; skipped where there is no server to start."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed")
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    folder = tmp_path_factory.mktemp("pg")
+    server = [
+        str(Path(initdb).with_name("postgres")),
+        "-D",
+        str(folder / "data"),
+        "-k",
+        str(folder),
+        "-c",
+        "listen_addresses=",
+    ]
+    before: list[str] = []
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        before = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        for place in (folder, *folder.parents):
+            if place.is_relative_to("/tmp") and place != Path("/tmp"):
+                place.chmod(place.stat().st_mode | 0o711)
+        shutil.chown(folder, "nobody", "nogroup")
+    subprocess.run(
+        [*before, initdb, "-D", str(folder / "data"), "-U", "class", "-A", "trust"], check=True, capture_output=True
+    )
+    running = subprocess.Popen([*before, *server], stderr=subprocess.DEVNULL)
+    url = f"postgresql+psycopg://class@/postgres?host={folder}"
+    try:
+        _wait_for(url)
+        yield url
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def _wait_for(url):
+    import time
+
+    from sqlalchemy import create_engine, text
+
+    for _ in range(100):
+        try:
+            with create_engine(url).connect() as connection:
+                connection.execute(text("select 1"))
+                return
+        except Exception:
+            time.sleep(0.1)
+    raise RuntimeError("PostgreSQL did not start")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'class.sqlite'}"
+    from sqlalchemy import create_engine, text
+
+    address = request.getfixturevalue("postgresql")
+    with create_engine(address).begin() as connection:
+        connection.execute(text("drop schema public cascade; create schema public"))
+    return address
+
+
+@pytest.fixture
+def reopen(url):
+    """Opens the class's memory, as another process would."""
+    opened = []
+
+    def reopen(key=KEY):
+        opened.append(Store(url, key=key, experiments=FACTORIAL, seed=3))
+        opened[-1].create()
+        return opened[-1]
+
+    yield reopen
+    for store in opened:
+        store.engine.dispose()
+
+
+@pytest.fixture
+def store(reopen):
+    return reopen()
