@@ -60,6 +60,8 @@ def main(
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(WORKS)}")
     python = peers_python() if peers and WITH_PEERS & set(chosen) else None
     found: dict[str, Any] = {"machine": machine(), "date": f"{datetime.now():%Y-%m-%d %H:%M}", "quick": quick}
+    file = HERE / "results" / f"{datetime.now():%Y-%m-%d-%H%M}-{platform.machine()}{'-quick' if quick else ''}.json"
+    file.parent.mkdir(exist_ok=True)
     for name in chosen:
         console.rule(name)
         try:
@@ -67,10 +69,8 @@ def main(
         except Exception as error:  # one work that cannot be had must not take the others with it
             found[name] = {"skipped": f"{type(error).__name__}: {error}"}
         console.print_json(json.dumps(found[name], default=str))
+        file.write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")  # what is measured stays
     show(found, console)
-    file = HERE / "results" / f"{datetime.now():%Y-%m-%d-%H%M}-{platform.machine()}{'-quick' if quick else ''}.json"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(found, indent=2, default=str) + "\n", encoding="utf-8")
     console.print(f"Kept: {file.relative_to(ROOT)}")
 
 
