@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from firstread.classroom.commands import class_app
+
 app = typer.Typer(
     name="firstread",
     help="From Hello, World! to a deep-learning model on real medical images. For teaching and research; not a medical device.",
@@ -17,6 +19,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Named data sets and your own folders.", no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(data_app, name="data")
+app.add_typer(class_app, name="class")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Folder = Annotated[Path | None, typer.Option(help="Where the results go.")]

@@ -1,0 +1,165 @@
+"""A class on disk: one folder that holds everything, so that it can be started again after anything."""
+
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from firstread.classroom.store import Store
+from firstread.classroom.words import new_join_code
+from firstread.core.errors import DataError, SettingError
+from firstread.core.files import read_json, write_json
+from firstread.core.settings import home
+from firstread.lessons.finding import LessonInfo, find_lesson
+
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class ClassSettings:
+    """What was decided when the class was made.
+
+    Attributes:
+        name: of the class.
+        lesson: that it runs.
+        data: of the lesson.
+        host, port: where it listens.
+        certificate, key: files for https; empty for http.
+        database: address, empty for a file in the folder.
+        join_code: what participants type.
+        instructor_key: what the instructor types; secret.
+        class_key: with which resume words are found; secret.
+        seed: of the randomisation.
+    """
+
+    name: str
+    lesson: str
+    data: str
+    host: str
+    port: int
+    certificate: str
+    key: str
+    database: str
+    join_code: str
+    instructor_key: str
+    class_key: str
+    seed: int
+
+
+class ClassFolder:
+    """A class's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        file = path / "class.json"
+        if not file.exists():
+            raise DataError(
+                "There is no class here", where=path, do="start one: firstread class start --lesson hello-world"
+            )
+        values = read_json(file)
+        known = {field.name for field in fields(ClassSettings)}
+        if set(values) != known:
+            raise DataError("The class was made by another version of firstread", where=file)
+        self.settings = ClassSettings(**values)
+
+    @classmethod
+    def make(
+        cls, name: str, *, lesson: str, data: str | None = None, host: str = "127.0.0.1", port: int = 8000, **more: str
+    ) -> "ClassFolder":
+        """A new class, or the one of this name, with the address as given now.
+
+        Raises:
+            SettingError: no such lesson, or a name that no folder can have.
+        """
+        if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
+            raise SettingError(f'A class cannot be called "{name}"', expected="letters, digits, - and _")
+        info = find_lesson(lesson)
+        path = classes_folder() / name
+        before = os.umask(0o077)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(PRIVATE)
+            kept: dict[str, Any] = read_json(path / "class.json") if (path / "class.json").exists() else {}
+            new = {
+                "name": name, "lesson": info.name, "data": data or info.values["data"], "host": host, "port": port,
+                "certificate": more.get("certificate", ""), "key": more.get("key", ""), "database": more.get("database", ""),
+                "join_code": new_join_code(), "instructor_key": secrets.token_urlsafe(12), "class_key": secrets.token_hex(32),
+                "seed": secrets.randbelow(2**31),
+            }  # fmt: skip
+            if kept and kept.get("lesson") != info.name:
+                raise SettingError(
+                    f'The class "{name}" is of the lesson {kept.get("lesson")}', do="choose another name with --name"
+                )
+            secret = ("join_code", "instructor_key", "class_key", "seed")
+            write_json(path / "class.json", new | {key: kept[key] for key in secret if key in kept})
+            (path / "class.json").chmod(0o600)
+            for part in ("hub", "homes", "log"):
+                (path / part).mkdir(exist_ok=True)
+        finally:
+            os.umask(before)
+        return cls(path)
+
+    @property
+    def lesson(self) -> LessonInfo:
+        """The lesson of this class."""
+        return find_lesson(self.settings.lesson)
+
+    @property
+    def address(self) -> str:
+        """Where participants go."""
+        scheme = "https" if self.settings.certificate else "http"
+        return f"{scheme}://{self.settings.host}:{self.settings.port}/"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where hub and service listen on this machine only; chosen once, so that whatever starts again is found again."""
+        file = self.path / "hub" / "ports.json"
+        if not file.exists():
+            write_json(file, {"hub": _free_port(), "service": _free_port()})
+        return read_json(file)
+
+    @property
+    def service_address(self) -> str:
+        """The classroom service, from this machine."""
+        return f"http://127.0.0.1:{self.ports['service']}/services/classroom/"
+
+    def store(self) -> Store:
+        """The class's memory."""
+        url = self.settings.database or f"sqlite:///{self.path / 'class.sqlite'}"
+        return Store(
+            url,
+            key=bytes.fromhex(self.settings.class_key),
+            experiments=self.lesson.values.get("arms", {}),
+            seed=self.settings.seed,
+        )
+
+    def home_of(self, username: str) -> Path:
+        """A participant's own folder."""
+        return self.path / "homes" / username
+
+    def plain(self) -> dict[str, Any]:
+        """The settings without secrets."""
+        hidden = ("instructor_key", "class_key", "seed", "database")
+        return {name: value for name, value in asdict(self.settings).items() if name not in hidden}
+
+
+@cache
+def open_class(path: str) -> tuple[ClassFolder, Store]:
+    """A class and its memory, opened once in a process."""
+    folder = ClassFolder(Path(path))
+    return folder, folder.store()
+
+
+def classes_folder() -> Path:
+    """Where classes lie."""
+    return home() / "classes"
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

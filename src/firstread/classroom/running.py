@@ -1,0 +1,237 @@
+"""Starting a class, keeping it up, and ending it."""
+
+import ctypes
+import ipaddress
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from firstread.classroom.folder import ClassFolder, classes_folder
+from firstread.classroom.spawning import prepare_class
+from firstread.core.errors import DataError, FirstreadError, SettingError
+
+_READY_SECONDS = 60
+_STOP_SECONDS = 8
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class ClassError(FirstreadError):
+    """A class cannot be started."""
+
+
+def start_class(folder: ClassFolder, *, trust_everyone: bool = False, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve a class until it is stopped; a hub that dies is started again, and finds everyone where they were.
+
+    Args:
+        trust_everyone: serve other computers although participants are not separated from one another on this one.
+        ready: called once the class can be joined.
+
+    Raises:
+        ClassError: it runs already, the port is taken, or other computers would be served unprotected.
+    """
+    if running(folder):
+        raise ClassError("The class runs already", where=folder.path, do="see `firstread class status`")
+    if not _only_this_computer(folder.settings.host) and not trust_everyone:
+        raise ClassError(
+            "Participants' code is not yet kept apart on this machine, so the class is served to this computer only",
+            where=f"--host {folder.settings.host}",
+            do="use --host 127.0.0.1, or say --trust-everyone if all participants may read one another's files",
+        )
+    _free(folder.settings.host, folder.settings.port)
+    folder.store().create()
+    prepare_class(folder)
+    _Keeper(folder).keep(ready)
+
+
+def stop_class(folder: ClassFolder) -> bool:
+    """End a class, its hub and everyone's servers; what they did is kept. False if it did not run."""
+    keeper = running(folder)
+    if keeper is None:
+        return False
+    keeper.terminate()
+    with suppress(psutil.TimeoutExpired):
+        keeper.wait(_STOP_SECONDS * 3)
+    return True
+
+
+def running(folder: ClassFolder) -> psutil.Process | None:
+    """The process that keeps this class up, if there is one."""
+    with suppress(OSError, ValueError, psutil.Error):
+        pid, began = _pid_file(folder).read_text().split()
+        process = psutil.Process(int(pid))
+        if abs(process.create_time() - float(began)) < 2:
+            return process
+    return None
+
+
+def find_class(name: str | None) -> ClassFolder:
+    """The class of this name, or the only one, or the only one that runs.
+
+    Raises:
+        SettingError: there are several.
+    """
+    folders = [ClassFolder(file.parent) for file in sorted(classes_folder().glob("*/class.json"))]
+    if name is not None:
+        return ClassFolder(classes_folder() / name)
+    if not folders:
+        raise DataError("There is no class yet", do="start one: firstread class start --lesson hello-world")
+    up = [folder for folder in folders if running(folder)]
+    chosen = folders if len(folders) == 1 else up
+    if len(chosen) != 1:
+        raise SettingError(
+            "Which class?", expected=", ".join(folder.settings.name for folder in folders), do="say --name"
+        )
+    return chosen[0]
+
+
+class _Keeper:
+    """The parent of everything in a class: starts the hub, starts it again, and takes everyone along when it ends."""
+
+    def __init__(self, folder: ClassFolder) -> None:
+        self.folder = folder
+        self._ending = False
+
+    def keep(self, ready: Callable[[], None]) -> None:
+        me = psutil.Process()
+        _pid_file(self.folder).write_text(f"{me.pid} {me.create_time()}")
+        _adopt_orphans()
+        before = {number: signal.signal(number, self._end) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            hub, began, told = self._start_hub(), time.monotonic(), False
+            while not self._ending:
+                time.sleep(0.2)
+                _bury()
+                if not told and self._answers():
+                    told = True
+                    ready()
+                if not told and time.monotonic() - began > _READY_SECONDS:
+                    raise ClassError("The hub did not start", where=self._log, do="look at the last lines of this file")
+                if not _alive(hub):
+                    if not told:
+                        raise ClassError(
+                            "The hub ended at once", where=self._log, do="look at the last lines of this file"
+                        )
+                    time.sleep(0.5)
+                    hub = self._start_hub()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            _end_all(me.children(recursive=True))
+            _pid_file(self.folder).unlink(missing_ok=True)
+
+    def _end(self, _: int, __: FrameType | None) -> None:
+        self._ending = True
+
+    @property
+    def _log(self) -> Path:
+        return self.folder.path / "log" / "hub.log"
+
+    def _start_hub(self) -> int:
+        config = Path(__file__).resolve().parent / "hub_config.py"
+        environment = {
+            **os.environ, "FIRSTREAD_CLASS": str(self.folder.path),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        }  # fmt: skip
+        with open(self._log, "ab") as log:
+            return subprocess.Popen(  # noqa: S603 - our own command, no shell
+                [sys.executable, "-m", "jupyterhub", "-f", str(config)],
+                cwd=self.folder.path / "hub", env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                umask=0o077, start_new_session=True,
+            ).pid  # fmt: skip
+
+    def _answers(self) -> bool:
+        """True if hub and service can be reached where participants reach them."""
+        settings = self.folder.settings
+        anywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened at
+        host = "127.0.0.1" if anywhere else settings.host
+        scheme = "https" if settings.certificate else "http"
+        context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323 - our own, a moment after its start
+        for path in ("hub/health", "services/classroom/login"):
+            address = f"{scheme}://{host}:{settings.port}/{path}"
+            try:
+                with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310 - an address of this machine
+                    if answer.status != 200:
+                        return False
+            except (OSError, urllib.error.URLError):
+                return False
+        return True
+
+
+def _end_all(processes: list[psutil.Process]) -> None:
+    """Ask all to end, and make those end that do not."""
+    for process in processes:
+        with suppress(psutil.Error):
+            process.terminate()
+    _, left = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=2)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _adopt_orphans() -> None:
+    """On Linux: the servers of a hub that was killed become this process's children, so that none is left behind at the end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _bury() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _only_this_computer(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _free(host: str, port: int) -> None:
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            raise ClassError(f"Port {port} cannot be used", where=host, do="choose another with --port") from error
+
+
+def _pid_file(folder: ClassFolder) -> Path:
+    return folder.path / "hub" / "pid"
+
+
+def describe(folder: ClassFolder) -> dict[str, Any]:
+    """A class as `firstread class status` shows it."""
+    store = folder.store()
+    store.create()
+    settings = folder.settings
+    return {
+        "name": settings.name, "lesson": settings.lesson, "running": running(folder) is not None, "address": folder.address,
+        "join_code": settings.join_code, "dashboard": f"{folder.address}services/classroom/",
+        "instructor_key": settings.instructor_key, "door": store.state().door, "participants": len(store.people()),
+        "waiting_for_help": len(store.help_queue()), "folder": str(folder.path),
+    }  # fmt: skip

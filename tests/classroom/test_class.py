@@ -1,0 +1,269 @@
+"""A whole class: real hub, real servers, real kernels, over HTTP and WebSockets."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import aiohttp
+import psutil
+import pytest
+
+pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+
+from firstread.classroom.folder import ClassFolder
+from firstread.classroom.running import find_class, running
+from firstread.classroom.scripted import RehearsalError, ScriptedParticipant
+from firstread.classroom.words import new_join_code
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")
+NOTEBOOK = "hello-world.ipynb"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("class-home")
+
+
+@pytest.fixture(scope="module")
+def started(home):
+    """`firstread class start`, as an instructor types it, on a port of its own."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("FIRSTREAD_HOME", str(home))
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    words = [sys.executable, "-m", "firstread", "class", "start", "--lesson", "hello-world", "--port", str(port)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "Ctrl-C" in line:
+            break
+    else:
+        log = home / "classes" / "class" / "log" / "hub.log"
+        pytest.fail("".join(said) + (log.read_text()[-3000:] if log.exists() else ""))
+    yield process, find_class(None)
+    process.terminate()
+    process.wait(30)
+    patch.undo()
+
+
+def ask(coroutine):
+    return asyncio.run(coroutine)
+
+
+async def until(condition, *, seconds=30):
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        await asyncio.sleep(0.2)
+    raise AssertionError("it did not happen")
+
+
+@pytest.fixture
+def folder(started):
+    return started[1]
+
+
+def participant(folder, code=None):
+    return ScriptedParticipant(folder.address, code or folder.settings.join_code)
+
+
+def test_from_the_code_to_a_running_cell_and_back_again(folder):
+    async def story():
+        async with participant(folder) as ana:
+            await ana.join("Ana <b>")
+            assert ana.word.count("-") == 2
+            await ana.open()
+            cells = await ana.notebook(NOTEBOOK)
+            await ana.start_kernel(NOTEBOOK)
+            hello = next(cell for cell in cells if "Hello, World!" in cell["source"])
+            assert (await ana.run(hello["source"], cell=hello["id"]))["text"] == "Hello, World!\n"
+            begin = next(cell for cell in cells if 'lesson.step("hello")' in cell["source"])
+            assert (await ana.run(begin["source"], cell=begin["id"]))["status"] == "ok"
+            assert (await ana.run("nonsense", cell=begin["id"]))["ename"] == "NameError"
+            groups = (await ana.run("print(lesson.arm('augmentation'), lesson.arm('dropout'))"))["text"].split()
+            await ana.run("open('mine.txt', 'w').write('my work')")
+            store = folder.store()
+            person = store.person(ana.username)
+            assert person.name == "Ana <b>"
+            assert groups == [person.arms["augmentation"], person.arms["dropout"]]
+            news = await until(lambda: [e for e in store.events() if e.kind in ("step", "cell")][5:])
+            assert news
+            events = [(e.kind, e.step, e.values.get("error")) for e in store.events()]
+            assert events.count(("step", "hello", None)) == 1
+            assert ("cell", "hello", "NameError") in events
+        async with participant(folder) as again:
+            await again.join(word=ana.word)
+            await again.open()
+            assert again.username == ana.username
+            assert (await again.api("GET", "contents/mine.txt?content=1"))["content"] == "my work"
+            assert again.seconds["server"] < 20
+
+    ask(story())
+
+
+def test_strangers_stay_outside(folder):
+    async def story():
+        for wrong in (new_join_code(), "", "x" * 500):
+            async with participant(folder, wrong) as stranger:
+                with pytest.raises(RehearsalError, match="not the class's code"):
+                    await stranger.join("Eve")
+        async with participant(folder) as stranger:
+            with pytest.raises(RehearsalError, match="nobody's resume word"):
+                await stranger.join(word="otter-maple-000")
+            with pytest.raises(RehearsalError, match="name is missing"):
+                await stranger.join("  ")
+        async with aiohttp.ClientSession() as nobody:
+            for path in ("services/classroom/", "services/classroom/stream", "services/classroom/api/standings"):
+                async with nobody.get(f"{folder.address}{path}", allow_redirects=False) as answer:
+                    assert answer.status in (303, 401), path
+            for headers in ({}, {"Authorization": "token made-up"}):
+                async with nobody.post(
+                    f"{folder.address}services/classroom/api/events", json=[], headers=headers
+                ) as answer:
+                    assert answer.status in (401, 403)
+            async with nobody.post(f"{folder.address}services/classroom/do/door", data={"value": "locked"}) as answer:
+                assert answer.status == 401
+        assert folder.store().state().door == "open"
+
+    ask(story())
+
+
+def test_nobody_enters_a_neighbours_server(folder):
+    async def story():
+        async with participant(folder) as ana, participant(folder) as eve:
+            await ana.join("Ana")
+            await ana.open()
+            await eve.join("Eve")
+            await eve.open()
+            async with eve.session.get(f"{ana.home}/api/contents") as answer:
+                assert answer.status in (403, 404)
+
+    ask(story())
+
+
+async def log_in(session, folder, key=None):
+    return await session.post(
+        f"{folder.address}services/classroom/login", data={"key": key or folder.settings.instructor_key}
+    )
+
+
+def test_the_instructor_sees_who_is_stuck(folder):
+    async def story():
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with participant(folder) as bea, aiohttp.ClientSession(cookie_jar=jar) as instructor:
+            assert "not the class" in await (await log_in(instructor, folder, "wrong")).text()
+            page = await (await log_in(instructor, folder)).text()
+            assert folder.settings.join_code in page
+            assert "<svg" in page
+            await bea.join("Bea")
+            await bea.open()
+            await bea.start_kernel(NOTEBOOK)
+            await bea.run("import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('look')")
+            await bea.run("1 / 0", cell="cell-008")
+            begin = time.monotonic()
+
+            async def stuck():
+                async with instructor.get(f"{folder.address}services/classroom/api/standings") as answer:
+                    return [
+                        row
+                        for row in (await answer.json())["rows"]
+                        if row["name"] == "Bea" and row["trouble"] == "error"
+                    ]
+
+            while not (found := await stuck()):
+                assert time.monotonic() - begin < 10
+                await asyncio.sleep(0.2)
+            assert found[0]["error"][0] == "ZeroDivisionError"
+            async with instructor.get(f"{folder.address}services/classroom/stream") as stream:
+                line = await asyncio.wait_for(stream.content.readline(), 10)
+            board = json.loads(line.decode().removeprefix("data: "))
+            assert "ZeroDivisionError" in board
+            assert "Ana &lt;b&gt;" in board or "<b>Ana" not in board
+            await instructor.post(f"{folder.address}services/classroom/do/door", data={"value": "closed"})
+            async with participant(folder) as late:
+                with pytest.raises(RehearsalError, match="nobody new"):
+                    await late.join("Late")
+            await instructor.post(f"{folder.address}services/classroom/do/door", data={"value": "open"})
+
+    ask(story())
+
+
+def test_whatever_is_killed_comes_back_and_nothing_is_lost(folder):
+    async def story():
+        async with participant(folder) as cem:
+            await cem.join("Cem")
+            await cem.open()
+            await cem.start_kernel(NOTEBOOK)
+            await cem.run("import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('hello')\nkept = 42")
+            keeper = running(folder)
+            for what in ("firstread.classroom.service", "jupyterhub -f", "-m jupyterhub"):
+                victims = [
+                    p
+                    for p in keeper.children(recursive=True)
+                    if what in " ".join(p.cmdline()) and "singleuser" not in " ".join(p.cmdline())
+                ]
+                for victim in victims:
+                    victim.send_signal(signal.SIGKILL)
+            store = folder.store()
+            await until(lambda: _answers(folder), seconds=30)
+            async with participant(folder) as again:
+                await again.join(word=cem.word)
+                await again.open(patience_seconds=30)
+                sessions = await again.api("GET", "sessions")
+                assert sessions, "the kernel went on"
+                before = len([e for e in store.events() if e.kind == "step"])
+                again._kernel = sessions[0]["kernel"]["id"]
+                again._notebook_session = "again"
+                url = f"{again.home}/api/kernels/{again._kernel}/channels?session_id=again"
+                again._socket = await again.session.ws_connect(url.replace("http", "ws", 1), max_msg_size=0)
+                assert (await again.run("print(kept); lesson.step('look')"))["text"] == "42\n"
+                await until(lambda: len([e for e in store.events() if e.kind == "step"]) == before + 1)
+
+    ask(story())
+
+
+def _answers(folder):
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"{folder.address}hub/health", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def test_status_export_and_the_files_of_a_class(folder, tmp_path):
+    told = subprocess.run(
+        [sys.executable, "-m", "firstread", "class", "status", "--json"], capture_output=True, text=True, check=True
+    )
+    found = json.loads(told.stdout)
+    assert found["running"] is True
+    assert found["join_code"] == folder.settings.join_code
+    subprocess.run(
+        [sys.executable, "-m", "firstread", "class", "export", str(tmp_path / "out")], check=True, capture_output=True
+    )
+    assert "Participant 1" in (tmp_path / "out" / "participants.csv").read_text()
+    assert "Bea" not in "".join(file.read_text() for file in (tmp_path / "out").glob("*.csv"))
+    for secret in ("class.json", "hub/hub.sqlite", "hub/cookie_secret", "class.sqlite"):
+        assert (folder.path / secret).stat().st_mode & 0o077 == 0, secret
+    assert folder.path.stat().st_mode & 0o077 == 0
+
+
+def test_at_the_end_nobody_is_left_behind(started):
+    process, folder = started
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    process.send_signal(signal.SIGINT)
+    process.wait(40)
+    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert ClassFolder(folder.path).store().people()

@@ -1,0 +1,161 @@
+"""The service: what it takes, from whom, and what it refuses."""
+
+import pytest
+from starlette.testclient import TestClient
+
+pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+
+from firstread.classroom.folder import ClassFolder
+from firstread.classroom.service import make_app
+from firstread.core.errors import DataError, SettingError
+
+AT = "/services/classroom"
+
+
+class Hub:
+    """Knows whose a token is, as JupyterHub does."""
+
+    def __init__(self):
+        self.tokens = {}
+
+    async def user_for_token(self, token, *, sync):
+        return self.tokens.get(token)
+
+
+@pytest.fixture
+def room(monkeypatch, tmp_path):
+    monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
+    folder = ClassFolder.make("class", lesson="hello-world")
+    hub, store = Hub(), folder.store()
+    with TestClient(make_app(folder, store=store, hub=hub), base_url="http://testserver") as client:
+        ana, _ = store.join("Ana <script>alert(1)</script>")
+        hub.tokens["of-ana"] = {"kind": "user", "name": ana.username}
+        hub.tokens["of-service"] = {"kind": "service", "name": "classroom"}
+        hub.tokens["of-stranger"] = {"kind": "user", "name": "stranger"}
+        client.folder, client.store, client.ana = folder, store, ana
+        yield client
+
+
+def news(key="0123456789abcdef", **other):
+    return {"key": key, "kind": "step", "step": "look", "values": {}, "happened": "2026-11-21T09:00:00+00:00", **other}
+
+
+def send(room, body, token="of-ana"):
+    return room.post(f"{AT}/api/events", json=body, headers={"Authorization": f"token {token}"})
+
+
+def log_in(room):
+    return room.post(f"{AT}/login", data={"key": room.folder.settings.instructor_key}, follow_redirects=False)
+
+
+def test_news_are_kept_once(room):
+    assert send(
+        room, [news(), news("fedcba9876543210", kind="cell", values={"ok": False, "error": "NameError"})]
+    ).json() == {"new": 2}
+    assert send(room, [news()]).json() == {"new": 0}
+    assert [event.participant_id for event in room.store.events()] == [room.ana.id] * 2
+
+
+@pytest.mark.parametrize("token", ["", "made-up", "of-service"])
+def test_only_participants_tell(room, token):
+    assert send(room, [news()], token).status_code in (401, 403)
+    assert room.store.events() == []
+
+
+def test_someone_who_is_not_in_the_class_tells_nothing(room):
+    answer = send(room, [news()], "of-stranger")
+    assert (answer.status_code, "no such participant" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"key": "short"}, {"key": "x" * 65}, {"key": "../../etc/passwd"}, {"kind": "grade"}, {"step": "x" * 65}, {"happened": "now"},
+        {"happened": "2026-11-21T09:00:00"}, {"participant_id": 7}, {"received": "2026-11-21T09:00:00+00:00"}, {"values": "text"},
+    ],
+)  # fmt: skip
+def test_forged_news_are_refused(room, forged):
+    assert send(room, [news(**forged)]).status_code == 422
+    assert room.store.events() == []
+
+
+def test_too_much_is_refused(room):
+    assert send(room, [news(f"{n:032x}") for n in range(201)]).status_code == 413
+    assert send(room, [news(values={"x": "y" * 200_000})]).status_code == 413
+    assert send(room, [news(values={"x": "y" * 9_000_000})]).status_code == 413
+    chunks = (b"[" + b" " * 1000 for _ in range(3))
+    assert room.post(f"{AT}/api/events", content=chunks, headers={"Authorization": "token of-ana"}).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/", "/stream", "/api/standings"])
+def test_the_dashboard_needs_the_key(room, path):
+    assert room.get(AT + path, headers={"Accept": "text/html"}, follow_redirects=False).status_code == 303
+    assert room.get(AT + path, headers={"Accept": "application/json"}).status_code == 401
+
+
+def test_a_participants_token_opens_no_dashboard(room):
+    assert room.get(f"{AT}/api/standings", headers={"Authorization": "token of-ana"}).status_code == 401
+
+
+def test_keys_cannot_be_guessed_for_long(room):
+    for _ in range(11):
+        assert "wrong=1" in room.post(f"{AT}/login", data={"key": "guess"}, follow_redirects=False).headers["location"]
+    assert "wrong=1" in log_in(room).headers["location"], "even the right key waits now"
+
+
+def test_a_name_is_shown_and_not_run(room):
+    assert log_in(room).headers["location"] == f"{AT}/"
+    page = room.get(f"{AT}/").text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+
+
+def test_what_the_instructor_does(room):
+    log_in(room)
+    for what, value in (("door", "closed"), ("begin", ""), ("step", "freeze"), ("say", "Hello"), ("pause", "")):
+        assert room.post(f"{AT}/do/{what}", data={"value": value}, follow_redirects=False).status_code == 303
+    state = room.store.state()
+    assert (state.door, state.step) == ("closed", "freeze")
+    assert state.paused is not None
+    assert room.store.broadcasts()[0].text == "Hello"
+    asked = room.store.ask_help(room.ana.username, "help me")
+    assert "help me" in room.get(f"{AT}/").text
+    room.post(f"{AT}/do/take", data={"number": asked.id})
+    room.post(f"{AT}/do/resolve", data={"number": asked.id, "value": "like this"})
+    assert room.store.help_queue(everything=True)[0].answer == "like this"
+    assert "ajar" in room.post(f"{AT}/do/door", data={"value": "ajar"}).text
+    assert room.post(f"{AT}/do/step", data={"value": "no such"}).status_code == 400
+    assert room.post(f"{AT}/do/explode").status_code == 404
+    room.post(f"{AT}/logout")
+    assert room.get(f"{AT}/api/standings").status_code == 401
+
+
+def test_another_site_cannot_act_in_the_instructors_name(room):
+    log_in(room)
+    answer = room.post(f"{AT}/do/door", data={"value": "locked"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert room.store.state().door == "open"
+    assert "SameSite=strict".lower() in log_in(room).headers["set-cookie"].lower()
+
+
+def test_strict_headers_on_everything(room):
+    for path in ("/login", "/app.js", "/nothing"):
+        headers = room.get(AT + path).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_class_folder_keeps_its_secrets_when_it_is_started_again(room):
+    first = room.folder.settings
+    again = ClassFolder.make("class", lesson="hello-world", port=9000).settings
+    assert (again.join_code, again.instructor_key, again.class_key, again.seed) == (
+        first.join_code, first.instructor_key, first.class_key, first.seed,
+    )  # fmt: skip
+    assert again.port == 9000
+    assert not {"instructor_key", "class_key"} & set(room.folder.plain())
+    with pytest.raises(SettingError, match="is of the lesson"):
+        ClassFolder.make("class", lesson="mednist")
+    with pytest.raises(SettingError, match="cannot be called"):
+        ClassFolder.make("../elsewhere", lesson="hello-world")
+    with pytest.raises(DataError, match="no class here"):
+        ClassFolder(room.folder.path / "nothing")
