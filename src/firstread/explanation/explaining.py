@@ -12,6 +12,7 @@ from torch import nn
 from firstread.core.errors import SettingError, suggest
 from firstread.core.images import resize_square, to_grayscale
 from firstread.core.study import Study
+from firstread.learning.loop import images_at_once
 from firstread.learning.models import Classifier
 
 METHODS = ("grad-cam", "occlusion")
@@ -159,7 +160,12 @@ def _occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarra
 
     patch = max(8, model.size // 8)
     watch = OcclusionSensitivity(
-        nn_module=_Signed(model), mask_size=patch, overlap=0.5, n_batch=32, mode="mean_patch", verbose=False
+        nn_module=_Signed(model),
+        mask_size=patch,
+        overlap=0.5,
+        n_batch=images_at_once(model.size),
+        mode="mean_patch",
+        verbose=False,
     )
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # MONAI's way of indexing; its result is tested

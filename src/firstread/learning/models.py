@@ -16,6 +16,7 @@ from torch import nn
 
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import write_atomically
+from firstread.learning.loop import images_at_once
 from firstread.learning.weights import DEFAULT_BACKBONE, find_weights, load_backbone, reads_each_image_by_itself
 
 HEAD_WIDTH = 256
@@ -127,7 +128,7 @@ class Classifier(nn.Module):
         return self
 
     @torch.no_grad()
-    def measure_normalisation(self, images: np.ndarray, *, batch_size: int = 64) -> None:
+    def measure_normalisation(self, images: np.ndarray) -> None:
         """Fit a network with random weights to the scale of its images, before any training.
 
         Pixel mean and spread, and the statistics of every BatchNorm layer, are taken from (at most 512) training images, so
@@ -149,6 +150,7 @@ class Classifier(nn.Module):
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # a plain average over the batches
+        batch_size = images_at_once(self.size)
         for start in range(0, len(pixels) - 1, batch_size):
             self.backbone(self.normalise(pixels[start : start + batch_size]))
         for layer, momentum in zip(layers, usual, strict=True):

@@ -10,7 +10,7 @@ from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
 from firstread.core.study import Study
-from firstread.learning.loop import plain_batches
+from firstread.learning.loop import images_at_once, plain_batches
 from firstread.learning.models import Classifier
 
 
@@ -47,9 +47,10 @@ def predict(model: Classifier, cases: Cohort | Study, *, baselines: bool = True)
 
 
 @torch.inference_mode()
-def scores(model: Classifier, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
+def scores(model: Classifier, images: np.ndarray) -> np.ndarray:
     """(N, K) probabilities for uint8 images (N, S, S) or (N, S, S, 3)."""
     model.eval()
+    batch_size = images_at_once(model.size)
     parts = [
         model.probabilities(model(batch)).cpu().numpy() for batch in plain_batches(model, images, batch_size=batch_size)
     ]

@@ -21,7 +21,7 @@ from firstread.learning.checkpoints import (
     restore_optimiser,
     save_checkpoint,
 )
-from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, way_out
+from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, release_memory, way_out
 from firstread.learning.frozen import FrozenBackbone
 from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
 from firstread.learning.models import Classifier
@@ -99,6 +99,9 @@ class Trainer:
             hand_back(self.accelerator, self.network)
         self.model.freeze(False)
         self.model.to("cpu").eval()
+        for part in ("network", "optimiser", "schedule", "frozen", "resident", "learner"):
+            vars(self).pop(part, None)
+        release_memory()
 
     def _tell(self, message: str) -> None:
         self.run.facts.setdefault("messages", []).append(message)
