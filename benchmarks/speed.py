@@ -75,11 +75,11 @@ def outcome(*, quick: bool, peers: Path | None) -> dict[str, Any]:
 
 def queue(*, quick: bool) -> dict[str, Any]:
     """Several trainings at once, in line and not in line, beside the same trainings one after another: wall seconds."""
-    count = 2 if quick else 6
+    count = 2 if quick else 4
     with tempfile.TemporaryDirectory() as folder:
         cohort = fr.open_dataset("mednist/rsna", split="random")
         cohort.where(cohort.table["split"].isin(["train", "validation"])).save(folder)
-        words = [sys.executable, str(HERE / "work" / "mednist.py"), folder, "1", "1" if quick else "2"]
+        words = [sys.executable, str(HERE / "work" / "mednist.py"), folder, "1", "1"]
 
         def seconds(at_once: bool, line: str) -> float:
             environment = _environment() | {"FIRSTREAD_QUEUE": line}
