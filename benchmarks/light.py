@@ -44,24 +44,20 @@ def phantoms(*, quick: bool) -> dict[str, Any]:
     return out
 
 
-def lesson(*, quick: bool) -> dict[str, Any]:
-    """Lesson 1 as `firstread run` does it, with its default network and with InceptionV3 at 299 pixels."""
+def lesson(*, inception: bool) -> dict[str, Any]:
+    """Lesson 1 as `firstread run` does it, with its own network or with InceptionV3 at 299 pixels."""
     from firstread.lessons.finding import find_lesson
 
     source = find_lesson("hello-world").folder
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        lessons = {"default network": place / "as-it-is"}
-        shutil.copytree(source, lessons["default network"] / source.name)
-        if not quick:
-            lessons["InceptionV3, 299 pixels"] = place / "inception"
-            shutil.copytree(source, place / "inception" / source.name)
-            _change_recipe(
-                place / "inception" / source.name / "lesson.toml",
-                'backbone = "inception_v3"\nsize = 299\nweights = "none"\n',
-            )
-        _lesson_once(place / "as-it-is", place / "warm", place / "home")  # phantoms are simulated once and kept
-        return {name: _lesson_once(here, place / f"run {name}", place / "home") for name, here in lessons.items()}
+        copied = place / "lessons" / source.name
+        shutil.copytree(source, copied)
+        _lesson_once(place / "lessons", place / "warm", place / "home")  # phantoms are simulated once and kept
+        if inception:
+            _change_recipe(copied / "lesson.toml", 'backbone = "inception_v3"\nsize = 299\nweights = "none"\n')
+        name = "InceptionV3, 299 pixels" if inception else "the lesson's own network"
+        return {name: _lesson_once(place / "lessons", place / "run", place / "home")}
 
 
 def _change_recipe(file: Path, lines: str) -> None:

@@ -30,7 +30,8 @@ WITH_PEERS = {"hello-world", "mednist", "outcome"}
 WORKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "start": lambda quick, peers: light.start(quick=quick),
     "phantoms": lambda quick, peers: light.phantoms(quick=quick),
-    "lesson": lambda quick, peers: light.lesson(quick=quick),
+    "lesson": lambda quick, peers: light.lesson(inception=False),
+    "lesson-inception": lambda quick, peers: light.lesson(inception=True),
     "hello-world": lambda quick, peers: speed.hello_world(quick=quick, peers=peers),
     "mednist": lambda quick, peers: speed.mednist(quick=quick, peers=peers),
     "outcome": lambda quick, peers: speed.outcome(quick=quick, peers=peers),
