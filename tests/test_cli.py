@@ -13,6 +13,7 @@ from firstread import cli
 
 COMMANDS = [
     [], ["lessons"], ["open"], ["run"], ["doctor"], ["data"], ["data", "list"], ["data", "get"], ["data", "show"], ["data", "check"],
+    ["class"], ["class", "start"], ["class", "status"], ["class", "stop"], ["class", "export"],
 ]  # fmt: skip
 
 
@@ -43,13 +44,14 @@ def folder(tmp_path):
 def test_every_command_has_help_with_an_example(capsys, monkeypatch, words):
     status, out, _ = run(capsys, monkeypatch, *words, "--help")
     assert status == 0
-    if words and words != ["data"]:
+    if words and words not in (["data"], ["class"]):
         assert "Example" in out
 
 
 def test_every_command_is_tested_here():
     whole = get_command(cli.app)
-    names = [[]] + [[n] for n in whole.commands] + [["data", n] for n in whole.commands["data"].commands]
+    groups = [name for name, command in whole.commands.items() if hasattr(command, "commands")]
+    names = [[]] + [[n] for n in whole.commands] + [[g, n] for g in groups for n in whole.commands[g].commands]
     assert sorted(names) == sorted(COMMANDS)
 
 
