@@ -107,6 +107,7 @@ def test_a_name_is_shown_and_not_run(room):
     assert log_in(room).headers["location"] == f"{AT}/"
     page = room.get(f"{AT}/").text
     assert "&lt;script&gt;alert(1)" in page
+    assert "viewBox" in page, "a QR code that is scaled must be scaled whole"
     assert "<script>alert" not in page
 
 

@@ -104,7 +104,7 @@ class Board:
         scheme = "https" if self.folder.settings.certificate else "http"
         address = f"{scheme}://{host}/"
         code = segno.make(f"{address}hub/login?code={self.folder.settings.join_code}", error="m", micro=False)
-        return {"address": address, "picture": code.svg_inline(scale=6, border=2, dark="#000", light="#fff")}
+        return {"address": address, "picture": code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff")}
 
 
 def _names_of_cells(folder: ClassFolder) -> dict[str, str]:
