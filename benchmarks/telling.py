@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 
-def tell(framework: str, *, ready: float, start: float, **figures: Any) -> None:
-    """Print what was measured, with the seconds before training and the peak memory of this process."""
-    told = {"framework": framework, "seconds_before": ready - start, **figures, "peak_memory_mb": peak_memory_mb()}
+def tell(framework: str, *, start: float, ready: float, seconds_by_phase: dict[str, float], **figures: Any) -> None:
+    """Print what was measured, with the seconds before training, of training, and the peak memory of this process."""
+    told = {
+        "framework": framework, "seconds_before": ready - start, "seconds_training": sum(seconds_by_phase.values()),
+        "seconds_by_phase": seconds_by_phase, **figures, "peak_memory_mb": peak_memory_mb(),
+    }  # fmt: skip
     print(json.dumps(told))
 
 

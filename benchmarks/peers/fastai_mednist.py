@@ -55,7 +55,6 @@ tell(
     start=start,
     ready=ready,
     precision="float32",
-    seconds_training=sum(seconds),
     seconds_by_phase={"first": seconds[0], "more": seconds[1]},
     error_after_first=errors[0],
     error=errors[1],

@@ -61,7 +61,6 @@ tell(
     start=start,
     ready=ready,
     precision="float32",
-    seconds_training=sum(seconds.values()),
     seconds_by_phase=seconds,
     validation_accuracy=float(history.history["val_accuracy"][-1]),
 )

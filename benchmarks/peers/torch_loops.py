@@ -129,7 +129,6 @@ tell(
     start=start,
     ready=ready,
     precision="bfloat16",
-    seconds_training=sum(seconds.values()),
     seconds_by_phase=seconds,
     validation_accuracy=accuracy,
 )

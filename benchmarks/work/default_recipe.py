@@ -29,6 +29,6 @@ tell(
     f"firstread {fr.__version__}, {recipe['backbone']}, phantom weights",
     start=start,
     ready=ready,
-    seconds_training=end - ready,
+    seconds_by_phase={"all": end - ready},
     validation_accuracy=run.history[-1]["validation_accuracy"],
 )

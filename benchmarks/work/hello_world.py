@@ -23,7 +23,6 @@ tell(
     start=start,
     ready=ready,
     precision=run.facts["precision"],
-    seconds_training=end - ready,
     seconds_by_phase={"first": middle - ready, "more": end - middle},
     validation_accuracy=run.history[-1]["validation_accuracy"],
 )

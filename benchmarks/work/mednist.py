@@ -24,7 +24,6 @@ tell(
     start=start,
     ready=ready,
     precision=run.facts["precision"],
-    seconds_training=end - ready,
     seconds_by_phase={"first": middle - ready, "more": end - middle},
     error_after_first=1 - run.history[int(sys.argv[2]) - 1]["validation_accuracy"],
     error=1 - run.history[-1]["validation_accuracy"],

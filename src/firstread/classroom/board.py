@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from jinja2 import Environment, FileSystemLoader
 
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.standing import errors_by_kind, stand, step_of_plan
-from firstread.classroom.store import Store
-from firstread.classroom.tables import Event
+from firstread.classroom.store import Store, minutes_gone, shown_names
+from firstread.classroom.tables import Event, Participant
 from firstread.core.errors import SettingError
+from firstread.lessons.finding import step_of
 
 PAGES = Path(__file__).resolve().parent / "pages"
 LOOK_SECONDS = 0.7
@@ -25,6 +27,7 @@ class Board:
     def __init__(self, folder: ClassFolder, store: Store) -> None:
         self.folder, self.store, self.lesson = folder, store, folder.lesson
         self._events: list[Event] = []
+        self._reading = threading.Lock()
         self._pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
         self._cells = _names_of_cells(folder)
 
@@ -44,13 +47,10 @@ class Board:
 
     def values(self) -> dict[str, Any]:
         """Everything that the page shows."""
-        self._events += self.store.events(after=self._events[-1].id if self._events else 0)
         people, now = self.store.people(), datetime.now(UTC)
-        present = {person.id for person in people}
-        self._events = [event for event in self._events if event.participant_id in present]
-        steps, names, state = self.lesson.steps, self.store.shown_names(), self.store.state()
-        standings = stand(people, self._events, steps, now)
-        minutes = self.store.minutes_gone(now)
+        steps, names, state = self.lesson.steps, shown_names(people), self.store.state()
+        standings = stand(people, self._events_of(people), steps, now)
+        minutes = minutes_gone(state, now)
         planned, left = step_of_plan(steps, minutes)
         place = {step["id"]: number for number, step in enumerate(steps)}
         rows = [
@@ -71,6 +71,14 @@ class Board:
             ],
             "code": self.folder.settings.join_code,
         }  # fmt: skip
+
+    def _events_of(self, people: Sequence[Participant]) -> list[Event]:
+        """All events of these people; only new ones are read, by one viewer's thread at a time, so that none is taken twice."""
+        present = {person.id for person in people}
+        with self._reading:
+            self._events += self.store.events(after=self._events[-1].id if self._events else 0)
+            self._events = [event for event in self._events if event.participant_id in present]
+            return self._events
 
     def plain(self) -> dict[str, Any]:
         """The standings as plain values."""
@@ -115,6 +123,6 @@ def _names_of_cells(folder: ClassFolder) -> dict[str, str]:
     names, step = {}, ""
     if template.exists():
         for number, cell in enumerate(nbformat.read(template, as_version=4).cells, start=1):
-            step = next((t.removeprefix("step-") for t in cell.metadata.get("tags", []) if t.startswith("step-")), step)
+            step = step_of(cell) or step
             names[cell["id"]] = f"{step}, cell {number}" if step else f"cell {number}"
     return names

@@ -112,7 +112,7 @@ def _tell(folder: "ClassFolder") -> None:
         f"""
 The class is open.
   participants   {folder.address}   code {settings.join_code}
-  instructor     {folder.address}services/classroom/   key {settings.instructor_key}
+  instructor     {folder.dashboard}   key {settings.instructor_key}
   kept in        {folder.path}
 Ctrl-C ends it."""
     )

@@ -17,6 +17,9 @@ from firstread.core.settings import home
 from firstread.lessons.finding import LessonInfo, find_lesson
 
 PRIVATE = 0o700
+#: of the classroom service in the hub; it is reached under PREFIX
+SERVICE = "classroom"
+PREFIX = f"/services/{SERVICE}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,11 @@ class ClassFolder:
         return f"{scheme}://{self.settings.host}:{self.settings.port}/"
 
     @property
+    def dashboard(self) -> str:
+        """Where the instructor goes."""
+        return f"{self.address.rstrip('/')}{PREFIX}/"
+
+    @property
     def ports(self) -> dict[str, int]:
         """Where hub and service listen on this machine only; chosen once, so that whatever starts again is found again."""
         file = self.path / "hub" / "ports.json"
@@ -125,7 +133,7 @@ class ClassFolder:
     @property
     def service_address(self) -> str:
         """The classroom service, from this machine."""
-        return f"http://127.0.0.1:{self.ports['service']}/services/classroom/"
+        return f"http://127.0.0.1:{self.ports['service']}{PREFIX}/"
 
     def store(self) -> Store:
         """The class's memory."""

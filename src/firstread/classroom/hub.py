@@ -4,13 +4,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from firstread.classroom.folder import ClassFolder
+from firstread.classroom.board import PAGES
+from firstread.classroom.folder import SERVICE, ClassFolder
 from firstread.classroom.joining import JoinAuthenticator
 from firstread.classroom.proxy import HubProxy
 from firstread.classroom.spawning import ClassSpawner
 
-PAGES = Path(__file__).resolve().parent / "pages"
-SERVICE = "classroom"
 #: of the hub's environment only this goes on to a participant; the rest may hold secrets
 KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "FIRSTREAD_LESSONS", "PYTHONPATH")
 _HEADERS = {

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from firstread.classroom.room import PREFIX, SESSION_SECONDS, Room, room_of
+from firstread.classroom.folder import PREFIX
+from firstread.classroom.room import SESSION_SECONDS, Room, room_of
 
 router = APIRouter()
 TheRoom = Annotated[Room, Depends(room_of)]

@@ -1,13 +1,13 @@
 """What participants' servers may do: tell what happened in their own notebooks, and nothing about anybody else."""
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firstread.classroom.room import Room, room_of
-from firstread.lessons.telling import MOST_CHARACTERS
+from firstread.lessons.telling import MOST_CHARACTERS, Kind
 
 MOST_AT_ONCE = 200
 router = APIRouter()
@@ -18,7 +18,7 @@ class News(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     key: str = Field(min_length=8, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")
-    kind: Literal["step", "cell", "answer", "record", "finish"]
+    kind: Kind
     step: str | None = Field(default=None, max_length=64)
     values: dict[str, Any] = Field(default_factory=dict)
     happened: AwareDatetime

@@ -10,7 +10,6 @@ from firstread.classroom.folder import ClassFolder
 from firstread.classroom.limits import Guesses
 from firstread.classroom.store import Store
 
-PREFIX = "/services/classroom"
 SESSION_SECONDS = 12 * 3600
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from firstread.classroom.folder import ClassFolder, classes_folder
+from firstread.classroom.folder import PREFIX, ClassFolder, classes_folder
 from firstread.classroom.spawning import prepare_class
 from firstread.core.errors import DataError, FirstreadError, SettingError
 
@@ -161,8 +161,8 @@ class _Keeper:
         host = "127.0.0.1" if anywhere else settings.host
         scheme = "https" if settings.certificate else "http"
         context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323 - our own, a moment after its start
-        for path in ("hub/health", "services/classroom/login"):
-            address = f"{scheme}://{host}:{settings.port}/{path}"
+        for path in ("/hub/health", f"{PREFIX}/login"):
+            address = f"{scheme}://{host}:{settings.port}{path}"
             try:
                 with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310 - an address of this machine
                     if answer.status != 200:
@@ -241,7 +241,7 @@ def describe(folder: ClassFolder) -> dict[str, Any]:
     settings = folder.settings
     return {
         "name": settings.name, "lesson": settings.lesson, "running": running(folder) is not None, "address": folder.address,
-        "join_code": settings.join_code, "dashboard": f"{folder.address}services/classroom/",
+        "join_code": settings.join_code, "dashboard": folder.dashboard,
         "instructor_key": settings.instructor_key, "door": store.state().door, "participants": len(store.people()),
         "waiting_for_help": len(store.help_queue()), "folder": str(folder.path),
     }  # fmt: skip

@@ -20,9 +20,9 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from firstread.classroom import instructing, participating
 from firstread.classroom.board import Board
-from firstread.classroom.folder import ClassFolder
+from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.limits import Guesses
-from firstread.classroom.room import PREFIX, SESSION_SECONDS, Room
+from firstread.classroom.room import SESSION_SECONDS, Room
 from firstread.classroom.store import DoorError, Store
 from firstread.core.errors import SettingError
 

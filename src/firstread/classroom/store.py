@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, delete, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 from firstread.classroom.arms import assign
 from firstread.classroom.tables import Base, Broadcast, ClassState, Event, Help, Participant
@@ -85,11 +85,7 @@ class Store:
 
     def minutes_gone(self, now: datetime | None = None) -> float | None:
         """Minutes of the plan, without pauses; None before it began."""
-        state = self.state()
-        if state.began is None:
-            return None
-        until = aware(state.paused) if state.paused else (now or _now())
-        return max(0.0, (until - aware(state.began)).total_seconds() - state.pauses_seconds) / 60
+        return minutes_gone(self.state(), now or _now())
 
     def join(self, name: str, now: datetime | None = None) -> tuple[Participant, str]:
         """Someone new, and their resume word, which is not kept.
@@ -145,20 +141,16 @@ class Store:
     def person(self, username: str) -> Participant | None:
         """The participant whom the hub calls so."""
         with self._session() as session:
-            return session.scalar(select(Participant).where(Participant.username == username))
+            return _find(session, username)
 
     def shown_names(self) -> dict[int, str]:
         """participant id -> display name; the second Ana is "Ana (2)"."""
-        shown, seen = {}, {}
-        for person in self.people():
-            times = seen[person.name.casefold()] = seen.get(person.name.casefold(), 0) + 1
-            shown[person.id] = person.name if times == 1 else f"{person.name} ({times})"
-        return shown
+        return shown_names(self.people())
 
     def forget(self, username: str) -> None:
         """Delete a participant and everything that is kept of them."""
         with self._session.begin() as session:
-            person = session.scalar(select(Participant).where(Participant.username == username))
+            person = _find(session, username)
             if person is not None:
                 for table in (Event, Help):
                     session.execute(delete(table).where(table.participant_id == person.id))
@@ -175,9 +167,7 @@ class Store:
         """
         now, rows = now or _now(), list(events)
         with self._session.begin() as session:
-            person = session.scalar(select(Participant).where(Participant.username == username))
-            if person is None:
-                raise DoorError("There is no such participant", do="join the class again")
+            person = _known(session, username)
             person.seen = now
             if not rows:
                 return 0
@@ -206,9 +196,7 @@ class Store:
         """Put a participant into the help queue; who already waits has their note replaced."""
         now = _now()
         with self._session.begin() as session:
-            person = session.scalar(select(Participant).where(Participant.username == username))
-            if person is None:
-                raise DoorError("There is no such participant", do="join the class again")
+            person = _known(session, username)
             waiting = select(Help).where(Help.participant_id == person.id, Help.state != "resolved")
             asked = session.scalar(waiting) or Help(participant_id=person.id, asked=now)
             asked.note, asked.step, asked.error, asked.notebook, asked.changed = note, step, error, notebook, now
@@ -242,6 +230,34 @@ class Store:
         """What was said to everyone."""
         with self._session() as session:
             return list(session.scalars(select(Broadcast).order_by(Broadcast.id)))
+
+
+def shown_names(people: Iterable[Participant]) -> dict[int, str]:
+    """participant id -> display name, of people in the order of joining; the second Ana is "Ana (2)"."""
+    shown, seen = {}, {}
+    for person in people:
+        times = seen[person.name.casefold()] = seen.get(person.name.casefold(), 0) + 1
+        shown[person.id] = person.name if times == 1 else f"{person.name} ({times})"
+    return shown
+
+
+def minutes_gone(state: ClassState, now: datetime) -> float | None:
+    """Minutes of the plan, without pauses; None before it began."""
+    if state.began is None:
+        return None
+    until = aware(state.paused) if state.paused else now
+    return max(0.0, (until - aware(state.began)).total_seconds() - state.pauses_seconds) / 60
+
+
+def _find(session: Session, username: str) -> Participant | None:
+    return session.scalar(select(Participant).where(Participant.username == username))
+
+
+def _known(session: Session, username: str) -> Participant:
+    person = _find(session, username)
+    if person is None:
+        raise DoorError("There is no such participant", do="join the class again")
+    return person
 
 
 def _engine(url: str) -> Engine:

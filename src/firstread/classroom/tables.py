@@ -67,7 +67,7 @@ class Event(Base):
 
     Attributes:
         key: made where it happened; the same event sent twice is kept once.
-        kind: see `lessons.telling.KINDS`.
+        kind: see `lessons.telling.Kind`.
         step: of the lesson, at that moment.
         happened, received: by the participant's clock and by the service's.
     """

@@ -17,13 +17,14 @@ class Progress:
     nothing at all for work that is done within two seconds.
     """
 
-    def __init__(self, description: str, total: int, *, unit: str = "image") -> None:
+    def __init__(self, description: str, total: int, *, unit: str = "image", quiet: bool = False) -> None:
+        self.quiet = quiet or os.environ.get("FIRSTREAD_PROGRESS") == "off"
         self.description, self.total, self.unit = description, total, unit
         self.done = 0
         self._start = self._last = time.monotonic()
         self._note = ""
         self._bar: Any = None
-        if os.environ.get("FIRSTREAD_PROGRESS") != "off" and (_in_notebook() or sys.stderr.isatty()):
+        if not self.quiet and (_in_notebook() or sys.stderr.isatty()):
             from tqdm.auto import tqdm
 
             self._bar = tqdm(total=total, desc=description, unit=unit, delay=0.5, dynamic_ncols=True)
@@ -51,7 +52,7 @@ class Progress:
             self._line()
 
     def _line(self) -> None:
-        if os.environ.get("FIRSTREAD_PROGRESS") == "off":
+        if self.quiet:
             return
         seconds = time.monotonic() - self._start
         note = f" ({self._note})" if self._note else ""

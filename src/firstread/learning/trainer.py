@@ -1,6 +1,5 @@
 """What one call of `train` does: it waits for its turn, then goes epoch by epoch, losing nothing on the way."""
 
-import gc
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -157,7 +156,8 @@ class Trainer:
         epochs = self.call["epochs"]
         words = "Training the head" if self.call["freeze"] else "Training"
         best, waited = self._best_so_far()
-        with _Quiet() if self.call["quiet"] else Progress(words, (epochs - self.done) * self.steps, unit="step") as bar:
+        steps = (epochs - self.done) * self.steps
+        with Progress(words, steps, unit="step", quiet=self.call["quiet"]) as bar:
             while self.done < epochs and not (self.patience and waited >= self.patience):
                 row = self._one_epoch(bar)
                 self.done += 1
@@ -271,7 +271,7 @@ class Trainer:
         hand_back(self.accelerator, self.network)
         self.optimiser.zero_grad()
         self.network = self.optimiser = self.schedule = self.frozen = self.resident = None
-        gc.collect()
+        release_memory()
         self.batch_size = change.get("batch_size", self.batch_size)
         if "device" in change:
             self.device = change["device"]
@@ -298,15 +298,3 @@ class Trainer:
         if best:
             self.model.save(self.run.folder / "best.safetensors")
         self.run.save()
-
-
-class _Quiet:
-    """A progress bar that is not there."""
-
-    def __enter__(self) -> "_Quiet":
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def step(self, count: int = 1) -> None:
-        """Nothing to show."""

@@ -95,6 +95,11 @@ def find_lesson(name: str, folder: Path | None = None) -> LessonInfo:
     raise SettingError(f'There is no lesson called "{name}".{suggest(name, names)}', do="see `firstread lessons`")
 
 
+def step_of(cell: Any) -> str | None:
+    """The step that a notebook's cell begins, by its tag `step-...`; None if it begins none."""
+    return next((tag.removeprefix("step-") for tag in cell.metadata.get("tags", []) if tag.startswith("step-")), None)
+
+
 def _read(folder: Path) -> LessonInfo:
     values = _read_toml(folder / "lesson.toml")
     missing = [key for key in ("name", "title", "minutes", "data", "steps") if key not in values]

@@ -13,7 +13,7 @@ from firstread.core.errors import FirstreadError
 from firstread.core.files import read_json, write_json, write_text
 from firstread.core.progress import Progress
 from firstread.core.settings import runs_folder
-from firstread.lessons.finding import LessonInfo, find_lesson
+from firstread.lessons.finding import LessonInfo, find_lesson, step_of
 from firstread.lessons.session import draw_arm
 
 CELL_SECONDS = 1800
@@ -94,7 +94,7 @@ def _execute(notebook: Any, folder: Path, info: LessonInfo, *, env: dict[str, st
     class Client(NotebookClient):
         async def async_execute_cell(self, cell: Any, cell_index: int, **kwargs: Any) -> Any:
             done = await super().async_execute_cell(cell, cell_index, **kwargs)
-            bar.step(**({"step": step} if (step := _step_of(cell)) else {}))
+            bar.step(**({"step": step} if (step := step_of(cell)) else {}))
             return done
 
     environment = {
@@ -166,10 +166,6 @@ def _measure(info: LessonInfo, data: str) -> dict[str, Any]:
 def _absolute(data: str) -> str:
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else data
-
-
-def _step_of(cell: Any) -> str | None:
-    return next((tag.removeprefix("step-") for tag in cell.metadata.get("tags", []) if tag.startswith("step-")), None)
 
 
 def _reached(folder: Path) -> str:

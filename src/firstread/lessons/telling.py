@@ -11,20 +11,20 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from firstread.core.errors import FirstreadError
 from firstread.core.files import plain, read_json, write_json
 
 #: what can be told: a step reached; a cell run; a question answered; a group chosen or a result kept; the end
-KINDS = ("step", "cell", "answer", "record", "finish")
+Kind = Literal["step", "cell", "answer", "record", "finish"]
 #: so many wait at most; a class that never listens must not fill the disk
 MOST_WAITING = 5000
 #: of one thing; more is not carried
 MOST_CHARACTERS = 60_000
 
 
-def tell(kind: str, *, step: str | None = None, **values: Any) -> None:
+def tell(kind: Kind, *, step: str | None = None, **values: Any) -> None:
     """Tell the class, if there is one. It never fails: what a class wants to know must not disturb a lesson."""
     folder = spool()
     if folder is None:
