@@ -1,7 +1,7 @@
 """How people come in: the class's code and a name, or the code and a resume word. No account, no password."""
 
 import asyncio
-from pathlib import Path
+import os
 from typing import Any
 
 from jupyterhub.auth import Authenticator
@@ -9,7 +9,7 @@ from jupyterhub.handlers import LoginHandler
 from tornado import web
 from traitlets import Unicode
 
-from firstread.classroom.folder import open_class
+from firstread.classroom.folder import ClassFolder, open_class
 from firstread.classroom.limits import Guesses
 from firstread.classroom.words import same
 from firstread.core.errors import FirstreadError
@@ -88,14 +88,15 @@ class JoinAuthenticator(Authenticator):
                 self.guesses.wrong(address)
             raise web.HTTPError(403, str(error)) from error
         self.fresh_words[person.username] = word
-        await asyncio.to_thread(_keep_word, self.folder.home_of(person.username), word)
+        await asyncio.to_thread(_keep_word, self.folder, person.username, word)
         return person.username
 
 
-def _keep_word(home: Path, word: str) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_text(
-        home / WORD_FILE,
-        f"{word}\n\nWith this word and the class's code you come back to your work from any browser.\n",
-    )
-    (home / WORD_FILE).chmod(0o600)
+def _keep_word(folder: ClassFolder, username: str, word: str) -> None:
+    """In the folder of somebody new, before any process of theirs has run."""
+    file = folder.make_home(username) / WORD_FILE
+    write_text(file, f"{word}\n\nWith this word and the class's code you come back to your work from any browser.\n")
+    file.chmod(0o600)
+    user = folder.user_of(username)
+    if user is not None:
+        os.chown(file, user, user, follow_symlinks=False)
