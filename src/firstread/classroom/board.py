@@ -89,20 +89,22 @@ class Board:
 
     async def changes(self) -> AsyncIterator[str]:
         """The moving part of the page as server-sent events, each time it has changed, and a sign of life now and then."""
-        shown, quiet = "", 0
+        shown, last, quiet = "", -1, 0
         while True:
-            now = await asyncio.to_thread(self._moving_part)
-            if now != shown:
-                yield f"data: {json.dumps(now)}\n\n"
-                shown, quiet = now, 0
-            else:
-                quiet += 1
-                if quiet % 20 == 0:
-                    yield ": still here\n\n"
+            now, seen = await asyncio.to_thread(self._moving_part)
+            news = (
+                f"id: {seen}\n" if seen != last else ""
+            )  # what a browser would ask for after a break, and how a rehearsal knows what was shown when
+            news += f"data: {json.dumps(now)}\n" if now != shown else ""
+            if news or quiet >= 20:
+                yield f"{news or ': still here'}\n\n"
+                shown, last, quiet = now, seen, 0
+            quiet += 1
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _moving_part(self) -> str:
-        return self.render("board.html", **self.values())
+    def _moving_part(self) -> tuple[str, int]:
+        page = self.render("board.html", **self.values())
+        return page, self._events[-1].id if self._events else 0
 
     def join_address(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Where participants go, as the instructor's own browser reached this machine, and the same as a picture to scan."""

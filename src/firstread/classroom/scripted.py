@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 from aiohttp import ClientSession, ClientTimeout, CookieJar, WSMsgType
 from yarl import URL
 
@@ -112,9 +113,17 @@ class ScriptedParticipant:
 
     async def notebook(self, name: str) -> list[dict[str, Any]]:
         """The code cells of their copy of the lesson."""
+        return [cell for cell in (await self.document(name)).cells if cell["cell_type"] == "code"]
+
+    async def document(self, name: str) -> Any:
+        """Their copy of the lesson (nbformat), after the page that shows it."""
         await self._get(f"{self.home}/lab/tree/{name}")  # a browser would have the page, and with it the cookie
+        return nbformat.from_dict((await self.api("GET", f"contents/{name}?content=1"))["content"])
+
+    async def save(self, name: str) -> None:
+        """Save their notebook, as the page does by itself."""
         content = (await self.api("GET", f"contents/{name}?content=1"))["content"]
-        return [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+        await self.api("PUT", f"contents/{name}", type="notebook", format="json", content=content)
 
     async def start_kernel(self, name: str) -> None:
         """Open the notebook's kernel and wait until it answers."""

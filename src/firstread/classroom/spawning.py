@@ -131,7 +131,7 @@ def prepare_class(folder: ClassFolder) -> None:
             "language": "python",
             "interrupt_mode": "message",
             "metadata": {"debugger": False, "kernel_provisioner": {"provisioner_name": "firstread-class"}},
-        },  # fmt: skip
+        },
     )
     write_json(
         folder.path / "jupyter" / "jupyter_server_config.json",

@@ -110,8 +110,8 @@ def _limits(memory_bytes: int | None) -> None:
         wanted[resource.RLIMIT_DATA] = memory_bytes
     for which, most in wanted.items():
         _, hard = resource.getrlimit(which)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (most, most))
+        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(which, (limit, limit))
 
 
 def _drop_capabilities() -> None:
