@@ -109,10 +109,10 @@ def rehearse(
         typer.echo(json.dumps(found.plain(), indent=2))
     else:
         for name, value in found.plain().items():
-            if isinstance(value, dict):
-                value = ", ".join(f"{label} {one}" for label, one in value.items()) or "none"
+            several = isinstance(value, dict)
+            shown = (", ".join(f"{label} {one}" for label, one in value.items()) or "none") if several else value
             if name not in ("misgivings", "will_hold"):
-                typer.echo(f"{name.replace('_', ' '):22s} {value}")
+                typer.echo(f"{name.replace('_', ' '):22s} {shown}")
         typer.echo(
             "\nThis machine will hold."
             if not found.misgivings

@@ -27,8 +27,8 @@ from firstread.core.errors import DataError, FirstreadError, SettingError
 _READY_SECONDS = 60
 _STOP_SECONDS = 8
 _PR_SET_CHILD_SUBREAPER = 36
-#: a warm process that has lived for so long was sound; so many may end earlier, one after another
-_SOUND_SECONDS, _MOST_FAILURES = 30, 3
+#: the warm processes answer within so long, and are not started more often than this
+_WARM_SECONDS, _PAUSE_SECONDS = 180, 1.0
 #: no threads before the fork, and none that spin while they wait for one another after it
 _QUIET_THREADS = {
     "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "MALLOC_ARENA_MAX": "2", "MPLBACKEND": "agg",
@@ -114,7 +114,7 @@ class _Keeper:
     def __init__(self, folder: ClassFolder) -> None:
         self.folder = folder
         self._ending = False
-        self._warm: dict[Kind, tuple[int, float, int]] = {}
+        self._warm: dict[Kind, tuple[int, float]] = {}
 
     def keep(self, ready: Callable[[], None]) -> None:
         me = psutil.Process()
@@ -123,8 +123,7 @@ class _Keeper:
         before = {number: signal.signal(number, self._end) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self._keep_warm()
-            while not self._ending and not self._all_warm():
-                time.sleep(0.2)
+            self._wait_until_warm()
             hub, began, told = self._start_hub(), time.monotonic(), False
             while not self._ending:
                 time.sleep(0.2)
@@ -149,22 +148,25 @@ class _Keeper:
             _pid_file(self.folder).unlink(missing_ok=True)
 
     def _keep_warm(self) -> None:
-        """Start the warm processes, and start again those that have ended (unless they end at once: then servers and kernels are started cold)."""
+        """Start the warm processes, and start again those that have ended."""
         for kind in () if missing() else KINDS:
-            pid, began, failures = self._warm.get(kind, (0, 0.0, 0))
-            if pid and _alive(pid):
-                continue
-            failures = 0 if time.monotonic() - began > _SOUND_SECONDS else failures + 1
-            if failures <= _MOST_FAILURES:
+            pid, began = self._warm.get(kind, (0, float("-inf")))
+            if not (pid and _alive(pid)) and time.monotonic() - began > _PAUSE_SECONDS:
                 words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind]
                 pid = self._start(words, log=f"{kind}s.log", environment=_QUIET_THREADS)
-                self._warm[kind] = (pid, time.monotonic(), failures)
+                self._warm[kind] = (pid, time.monotonic())
 
-    def _all_warm(self) -> bool:
-        return missing() != "" or all(
-            warm(self.folder, kind) or self._warm[kind][2] > _MOST_FAILURES or not _alive(self._warm[kind][0])
-            for kind in KINDS
-        )
+    def _wait_until_warm(self) -> None:
+        end = time.monotonic() + _WARM_SECONDS
+        while not self._ending and not missing() and not all(warm(self.folder, kind) for kind in KINDS):
+            time.sleep(0.2)
+            _bury()
+            self._keep_warm()
+            if time.monotonic() > end:
+                raise ClassError(
+                    "The processes that servers and kernels are forked from did not start",
+                    where=self.folder.path / "log", do="look at the last lines of servers.log and kernels.log",
+                )  # fmt: skip
 
     def _end(self, _: int, __: FrameType | None) -> None:
         self._ending = True

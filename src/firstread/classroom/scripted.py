@@ -129,11 +129,18 @@ class ScriptedParticipant:
         """Open the notebook's kernel and wait until it answers."""
         begin = time.perf_counter()
         made = await self.api("POST", "sessions", path=name, type="notebook", name=name, kernel={"name": "python3"})
-        self._kernel, self._notebook_session = made["kernel"]["id"], uuid.uuid4().hex
+        self._kernel = made["kernel"]["id"]
+        await self.connect()
+        self.seconds["kernel"] = time.perf_counter() - begin
+
+    async def connect(self) -> None:
+        """Listen to the notebook's kernel, again after it was restarted."""
+        if self._socket is not None:
+            await self._socket.close()
+        self._notebook_session = uuid.uuid4().hex
         url = f"{self.home}/api/kernels/{self._kernel}/channels?session_id={self._notebook_session}"
         self._socket = await self.session.ws_connect(url.replace("http", "ws", 1), max_msg_size=0, heartbeat=30)
         await self._ask("kernel_info_request", {})
-        self.seconds["kernel"] = time.perf_counter() - begin
 
     async def run(self, code: str, *, cell: str = "", patience_seconds: float = 900) -> dict[str, Any]:
         """Run a cell; gives `status` ("ok" or "error"), `ename` of an error, and printed `text`."""

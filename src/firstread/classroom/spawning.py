@@ -1,6 +1,5 @@
 """A participant's own Jupyter server: their folder, their copy of the lesson, their groups."""
 
-import asyncio
 import json
 import os
 import sys
@@ -13,7 +12,8 @@ from jupyterhub.utils import random_port
 from traitlets import Unicode
 
 from firstread.classroom.folder import ClassFolder, open_class
-from firstread.classroom.warm.asking import ask, meeting_point, ticket, warm
+from firstread.classroom.separation.fence import missing
+from firstread.classroom.warm.asking import ask_patiently, meeting_point, ticket
 from firstread.core.files import write_bytes, write_json
 
 
@@ -50,7 +50,7 @@ class ClassSpawner(LocalProcessSpawner):
         env = super().get_env()
         person = self.store.person(self.user.name)
         settings, private = self.folder.settings, self.home / ".firstread"
-        if warm(self.folder, "kernel"):
+        if not missing():
             env |= {
                 "FIRSTREAD_WARM_KERNELS": str(meeting_point(self.folder, "kernel")),
                 "FIRSTREAD_TICKET": ticket(self.folder, "kernel", self.user.name),
@@ -78,7 +78,7 @@ class ClassSpawner(LocalProcessSpawner):
         if self.store.person(self.user.name) is None:
             raise PermissionError("not a participant of this class")
         self.folder.make_home(self.user.name)
-        if not warm(self.folder, "server"):
+        if missing():  # then only those are let in who may read one another's files: see running.start_class
             prepare_home(self.folder, self.user.name)
             return await super().start()
         self.port = self.port or random_port()
@@ -87,7 +87,7 @@ class ClassSpawner(LocalProcessSpawner):
             "environment": self.get_env(), "arguments": self.get_args(),
         }  # fmt: skip
         self.proc = None
-        self.pid, handle = await asyncio.to_thread(ask, meeting_point(self.folder, "server"), request)
+        self.pid, handle = await ask_patiently(meeting_point(self.folder, "server"), request)
         os.close(handle)
         return "127.0.0.1", self.port
 

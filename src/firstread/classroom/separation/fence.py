@@ -58,7 +58,7 @@ class Fence:
             OSError: the system refuses; the process must not go on.
         """
         os.umask(0o077)
-        _limits(self.memory_bytes)
+        _limits(self.memory_bytes, processes=_PROCESSES if self.user is not None else None)
         Path("/proc/self/oom_score_adj").write_text(str(self.sacrifice))
         if self.keen:
             os.nice(self.keen)
@@ -101,14 +101,15 @@ def python_folders() -> Iterable[Path]:
     return sorted(found)
 
 
-def _limits(memory_bytes: int | None) -> None:
+def _limits(memory_bytes: int | None, *, processes: int | None) -> None:
+    """What is counted by process is limited always, the number of processes only for a user of their own: it is counted by user."""
     wanted = {
-        resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _OPEN_FILES, resource.RLIMIT_NPROC: _PROCESSES,
-        resource.RLIMIT_FSIZE: _LARGEST_FILE,
+        resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _OPEN_FILES, resource.RLIMIT_FSIZE: _LARGEST_FILE,
+        resource.RLIMIT_DATA: memory_bytes, resource.RLIMIT_NPROC: processes,
     }  # fmt: skip
-    if memory_bytes is not None:
-        wanted[resource.RLIMIT_DATA] = memory_bytes
     for which, most in wanted.items():
+        if most is None:
+            continue
         _, hard = resource.getrlimit(which)
         limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (limit, limit))

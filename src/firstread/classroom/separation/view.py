@@ -32,13 +32,14 @@ def own_view(needed: Iterable[Path], *, own: Iterable[Path] = ()) -> None:
     call("unshare", _NEW_FILES | _NEW_MESSAGES)
     _mount(None, "/", None, _ALL | _PRIVATE)
     before = os.umask(0o022)
-    kept = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in {*needed, *own} if path.exists()}
+    kept_own = set(own)
+    kept = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in {*needed, *kept_own} if path.exists()}
     closed = sorted({folder for path in kept if (folder := first_closed(path)) and not _within(folder, SHARED)})
     for folder in (*closed, *SHARED):
         _mount("none", folder, "tmpfs", _NO_SETUID | _NO_DEVICES, _OWN if folder in SHARED else _EMPTY)
     for path, opened in sorted(kept.items()):  # a folder before what lies in it
         if _within(path, (*closed, *SHARED)):
-            _show_again(path, opened)
+            _show_again(path, opened, read_only=path not in kept_own)
         os.close(opened)
     for folder in closed:
         _mount(None, folder, None, _REMOUNT | _READ_ONLY | _NO_SETUID | _NO_DEVICES, _EMPTY)
@@ -57,7 +58,7 @@ def _within(path: Path, folders: Iterable[Path]) -> bool:
     return any(folder == path or folder in path.parents for folder in folders)
 
 
-def _show_again(path: Path, opened: int) -> None:
+def _show_again(path: Path, opened: int, *, read_only: bool) -> None:
     """Put a file or folder, opened before, back where it was, under what hides it now."""
     if stat.S_ISDIR(os.fstat(opened).st_mode):
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -65,6 +66,8 @@ def _show_again(path: Path, opened: int) -> None:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         path.touch()
     _mount(f"/proc/self/fd/{opened}", path, None, _BIND | _ALL)
+    if read_only:
+        _mount(None, path, None, _BIND | _REMOUNT | _READ_ONLY | _NO_SETUID | _NO_DEVICES)
 
 
 def _mount(source: str | None, target: str | Path, kind: str | None, flags: int, options: str | None = None) -> None:

@@ -1,11 +1,13 @@
 """Asking a zygote for a process: one packet there, one back, on a socket of this machine."""
 
 import array
+import asyncio
 import hashlib
 import hmac
 import json
 import os
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -16,11 +18,15 @@ from firstread.core.errors import FirstreadError
 Kind = Literal["server", "kernel"]
 KINDS: tuple[Kind, ...] = ("server", "kernel")
 MOST_BYTES = 128 * 1024
-_PATIENCE_SECONDS = 20
+_PATIENCE_SECONDS, _AGAIN_SECONDS = 20, 60
 
 
 class WarmError(FirstreadError):
     """A zygote gave no process."""
+
+
+class NobodyThereError(WarmError):
+    """No zygote answers at this moment."""
 
 
 def meeting_point(folder: ClassFolder, kind: Kind) -> Path:
@@ -57,13 +63,35 @@ def ask(point: Path, request: dict[str, Any], *, lifeline: socket.socket | None 
             socket.send_fds(asked, [packet], [lifeline.fileno()] if lifeline else [])
             answer, handles = receive(asked)
         except OSError as error:
-            raise WarmError("No warm process answers", do="it is started again by itself; try again") from error
-    told = json.loads(answer) if answer else {}
+            raise NobodyThereError("No warm process answers", do="it is started again by itself; try again") from error
+    if not answer:
+        raise NobodyThereError(
+            "The warm process ended while it was asked", do="it is started again by itself; try again"
+        )
+    told = json.loads(answer)
     if "pid" not in told or len(handles) != 1:
         for handle in handles:
             os.close(handle)
-        raise WarmError(told.get("refused", "The warm process ended while it was asked"))
+        raise WarmError(told.get("refused", "The warm process gave no process"))
     return told["pid"], handles[0]
+
+
+async def ask_patiently(
+    point: Path, request: dict[str, Any], *, lifeline: socket.socket | None = None
+) -> tuple[int, int]:
+    """The same, and if nobody is there, again until the zygote has been started anew.
+
+    Raises:
+        WarmError: the request was refused, or nobody came for a minute.
+    """
+    end = time.monotonic() + _AGAIN_SECONDS
+    while True:
+        try:
+            return await asyncio.to_thread(ask, point, request, lifeline=lifeline)
+        except NobodyThereError:
+            if time.monotonic() > end:
+                raise
+        await asyncio.sleep(0.3)
 
 
 def receive(asked: socket.socket) -> tuple[bytes, list[int]]:

@@ -9,12 +9,10 @@ from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
 
-from firstread.classroom.warm.asking import WarmError, ask
-from firstread.core.errors import FirstreadError
+from firstread.classroom.warm.asking import WarmError, ask_patiently
 
 #: of a server's environment, what a kernel does not get
 SECRETS = ("JUPYTERHUB_", "JPY_API_TOKEN", "FIRSTREAD_TICKET", "CONFIGPROXY_")
-_TRIES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 class WarmKernel:
@@ -74,21 +72,15 @@ class ClassProvisioner(LocalProvisioner):
         return self.connection_info
 
     async def _ask(self, point: Path, cmd: list[str], environment: dict[str, str]) -> WarmKernel:
-        import asyncio
-
         request = {
             "username": os.environ["JUPYTERHUB_USER"], "ticket": os.environ["FIRSTREAD_TICKET"], "environment": environment,
             "arguments": cmd[cmd.index("-f") :],
         }  # fmt: skip
-        for pause in (*_TRIES_SECONDS, None):
-            ours, theirs = socket.socketpair()
-            with theirs:
-                try:
-                    pid, handle = await asyncio.to_thread(ask, point, request, lifeline=theirs)
-                    return WarmKernel(pid, handle, ours)
-                except WarmError as error:
-                    ours.close()
-                    if pause is None or "answers" not in str(error):
-                        raise FirstreadError(str(error)) from error
-            await asyncio.sleep(pause)
-        raise FirstreadError("No kernel could be had")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                pid, handle = await ask_patiently(point, request, lifeline=theirs)
+            except WarmError:
+                ours.close()
+                raise
+        return WarmKernel(pid, handle, ours)

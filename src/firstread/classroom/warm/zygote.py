@@ -23,6 +23,7 @@ from firstread.classroom.warm.asking import KINDS, Kind, meeting_point, receive,
 from firstread.classroom.warm.becoming import become, prepare
 from firstread.core.errors import FirstreadError
 
+_COLD = "--cold"
 #: processes of one participant at once; callers that have not said what they want yet
 _MOST_EACH, _MOST_CALLERS, _CALLER_SECONDS = {"server": 2, "kernel": 6}, 256, 5.0
 
@@ -176,9 +177,13 @@ def main() -> None:
     if kind not in KINDS:
         raise SystemExit(f"which kind? {' or '.join(KINDS)}")
     folder = ClassFolder(Path(os.environ["FIRSTREAD_CLASS"]))
-    prepare(kind)
-    if threads() != 1:
-        raise SystemExit("something that was imported has started a thread: a fork of this process would not be whole")
+    if _COLD not in sys.argv:
+        prepare(kind)
+        if threads() != 1:  # a fork would not be whole: begin anew, and let each import what it needs after the fork
+            sys.stderr.write(
+                "What was imported has started a thread, so nothing is imported beforehand; servers and kernels start slowly.\n"
+            )
+            os.execv(sys.executable, [sys.executable, "-m", "firstread.classroom.warm.zygote", kind, _COLD])  # noqa: S606 - ourselves
     gc.collect()
     gc.freeze()
     Zygote(folder, kind).serve()
