@@ -20,6 +20,7 @@ import psutil
 
 from firstread.classroom.folder import PREFIX, ClassFolder, classes_folder
 from firstread.classroom.separation.fence import missing
+from firstread.classroom.separation.space import Space
 from firstread.classroom.spawning import prepare_class
 from firstread.classroom.warm.asking import KINDS, Kind, warm
 from firstread.core.errors import DataError, FirstreadError, SettingError
@@ -29,6 +30,7 @@ _STOP_SECONDS = 8
 _PR_SET_CHILD_SUBREAPER = 36
 #: the warm processes answer within so long, and are not started more often than this
 _WARM_SECONDS, _PAUSE_SECONDS = 180, 1.0
+_LOOK_SECONDS = 2.0
 #: no threads before the fork, and none that spin while they wait for one another after it
 _QUIET_THREADS = {
     "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "MALLOC_ARENA_MAX": "2", "MPLBACKEND": "agg",
@@ -113,7 +115,8 @@ class _Keeper:
 
     def __init__(self, folder: ClassFolder) -> None:
         self.folder = folder
-        self._ending = False
+        self.space = Space(folder)
+        self._ending, self._looked = False, 0.0
         self._warm: dict[Kind, tuple[int, float]] = {}
 
     def keep(self, ready: Callable[[], None]) -> None:
@@ -129,6 +132,7 @@ class _Keeper:
                 time.sleep(0.2)
                 _bury()
                 self._keep_warm()
+                self._keep_space()
                 if not told and self._answers():
                     told = True
                     ready()
@@ -155,6 +159,15 @@ class _Keeper:
                 words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind]
                 pid = self._start(words, log=f"{kind}s.log", environment=_QUIET_THREADS)
                 self._warm[kind] = (pid, time.monotonic())
+
+    def _keep_space(self) -> None:
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            for username in self.space.look():
+                with open(self._log, "a", encoding="utf-8") as log:
+                    log.write(
+                        f"{username} had filled more of the disk than a participant may; their kernels were stopped.\n"
+                    )
 
     def _wait_until_warm(self) -> None:
         end = time.monotonic() + _WARM_SECONDS

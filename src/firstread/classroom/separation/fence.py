@@ -25,7 +25,8 @@ SYSTEM = tuple(
     )
 )  # fmt: skip
 _DEVICES = tuple(Path(f"/dev/{name}") for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"))
-_OPEN_FILES, _PROCESSES, _LARGEST_FILE = 4096, 400, 2 * 2**30
+#: at once, threads counted as processes; and in one file
+_OPEN_FILES, _PROCESSES, LARGEST_FILE_BYTES = 4096, 400, 2**30
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Fence:
         bind, connect: TCP ports; with none, and `network` False, there is no network at all.
         user: number of the system's user that it becomes; None stays who it is.
         memory_bytes: of data; None for no limit.
+        file_bytes: of the largest file.
         keen: 0 for the system's own urgency, up to 19 for less.
         sacrifice: 0 to 1000: how readily the system ends it when memory runs out.
     """
@@ -48,6 +50,7 @@ class Fence:
     network: bool = True
     user: int | None = None
     memory_bytes: int | None = None
+    file_bytes: int = LARGEST_FILE_BYTES
     keen: int = 0
     sacrifice: int = 500
 
@@ -58,7 +61,7 @@ class Fence:
             OSError: the system refuses; the process must not go on.
         """
         os.umask(0o077)
-        _limits(self.memory_bytes, processes=_PROCESSES if self.user is not None else None)
+        self._limit()
         Path("/proc/self/oom_score_adj").write_text(str(self.sacrifice))
         if self.keen:
             os.nice(self.keen)
@@ -76,6 +79,18 @@ class Fence:
         landlock.restrict(Allowed(read=read, write=write, bind=self.bind, connect=self.connect))
         if not self.network:
             sockets.close_network()
+
+    def _limit(self) -> None:
+        """What is counted by process is limited always, the number of processes only for a user of their own: it is counted by user."""
+        wanted = {
+            resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _OPEN_FILES, resource.RLIMIT_FSIZE: self.file_bytes,
+            resource.RLIMIT_DATA: self.memory_bytes, resource.RLIMIT_NPROC: None if self.user is None else _PROCESSES,
+        }  # fmt: skip
+        for which, most in wanted.items():
+            _, hard = resource.getrlimit(which)
+            if most is not None:
+                limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+                resource.setrlimit(which, (limit, limit))
 
 
 @cache
@@ -99,20 +114,6 @@ def python_folders() -> Iterable[Path]:
     found |= {Path(path).resolve() for path in sys.path if path and Path(path).exists()}
     found.add(Path(firstread.__file__).resolve().parent)
     return sorted(found)
-
-
-def _limits(memory_bytes: int | None, *, processes: int | None) -> None:
-    """What is counted by process is limited always, the number of processes only for a user of their own: it is counted by user."""
-    wanted = {
-        resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _OPEN_FILES, resource.RLIMIT_FSIZE: _LARGEST_FILE,
-        resource.RLIMIT_DATA: memory_bytes, resource.RLIMIT_NPROC: processes,
-    }  # fmt: skip
-    for which, most in wanted.items():
-        if most is None:
-            continue
-        _, hard = resource.getrlimit(which)
-        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (limit, limit))
 
 
 def _drop_capabilities() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from firstread.classroom.folder import ClassFolder
-from firstread.classroom.separation.fence import Fence, python_folders
+from firstread.classroom.separation.fence import LARGEST_FILE_BYTES, Fence, python_folders
+from firstread.classroom.separation.space import LITTLE_BYTES, over_share
 from firstread.classroom.spawning import prepare_home
 
 # modules, not their use: nothing here may open a socket, start a thread or an event loop
@@ -94,14 +95,9 @@ def fence(folder: ClassFolder, kind: str, username: str, *, port: int = 0) -> Fe
             memory_bytes=SERVER_BYTES, sacrifice=300,
         )  # fmt: skip
     return Fence(
-        read=tuple(shared),
-        write=(*own, folder.path / "queue"),
-        network=False,
-        user=user,
-        memory_bytes=KERNEL_BYTES,
-        keen=5,
-        sacrifice=700,
-    )
+        read=tuple(shared), write=(*own, folder.path / "queue"), network=False, user=user, memory_bytes=KERNEL_BYTES,
+        file_bytes=LITTLE_BYTES if over_share(folder, username) else LARGEST_FILE_BYTES, keen=5, sacrifice=700,
+    )  # fmt: skip
 
 
 def _own_modules() -> list[str]:
