@@ -10,6 +10,7 @@ from typing import Any
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Unicode
 
+from firstread.classroom.bar import put_bar
 from firstread.classroom.folder import ClassFolder, open_class
 from firstread.core.files import write_bytes, write_json
 
@@ -113,6 +114,7 @@ def prepare_class(folder: ClassFolder) -> None:
             "ConnectionFileMixin": {"transport": "ipc"},
         },
     )
+    put_bar(folder.path / "jupyter")
     (folder.path / "queue").mkdir(exist_ok=True)
     _fetch_data(folder)
 
