@@ -76,8 +76,8 @@ export class Keeping {
     return `firstread:draft:${this.asking.settings.baseUrl}:${this.panel.context.path}`;
   }
 
+  // The model says that it changed before it says that it is not saved: the timers look again.
   _changed() {
-    if (!this.panel.context.model.dirty) return;
     this._dirtySince = this._dirtySince || Date.now();
     this._soon();
     clearTimeout(this._timers.draft);
