@@ -11,6 +11,7 @@ from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import random_port
 from traitlets import Unicode
 
+from firstread.classroom.bar import put_bar
 from firstread.classroom.folder import ClassFolder, open_class
 from firstread.classroom.separation.fence import missing
 from firstread.classroom.warm.asking import ask_patiently, meeting_point, ticket
@@ -145,6 +146,7 @@ def prepare_class(folder: ClassFolder) -> None:
             "ConnectionFileMixin": {"transport": "ipc"},
         },
     )
+    put_bar(folder.path / "jupyter")
     queue = folder.path / "queue"
     queue.mkdir(exist_ok=True)
     queue.chmod(0o1777)
