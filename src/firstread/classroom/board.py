@@ -5,7 +5,6 @@ from values that hold no names.
 """
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,7 +71,7 @@ class Board:
         self._pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
         self._one_at_a_time = threading.Lock()
         self._following = Following(self.lesson.steps)
-        self._seen: dict[int, float] = {}
+        self._seen: set[int] = set()
         self._settled = 0
         self._pauses: list[Pause] = []
         self._paused: datetime | None = None
@@ -107,7 +106,7 @@ class Board:
     def _values(self, now: datetime) -> dict[str, Any]:
         people, state = self.store.people(), self.store.state()
         self._note_pauses(state, now)
-        self._following.take(self._news())
+        self._following.take(self._news(now))
         standings = self._following.standings(people, now, self._pauses)
         names = shown_names(people)
         who = {person.id: {"number": person.number, "name": names[person.id]} for person in people}
@@ -127,16 +126,13 @@ class Board:
             "in_class": len(rows), "stuck": sum(bool(row["trouble"]) for row in rows), "finished": sum(row["finished"] for row in rows),
         } | self._plan(state, standings, now)  # fmt: skip
 
-    def _news(self) -> list[Event]:
+    def _news(self, now: datetime) -> list[Event]:
         """Events that were not read before; numbers that were given out but not yet kept when others were read are waited for."""
-        now, news = time.monotonic(), []
-        for event in self.store.events(after=self._settled, kinds=KINDS):
-            if event.id not in self._seen:
-                self._seen[event.id] = now
-                news.append(event)
-        if settled := [number for number, seen in self._seen.items() if now - seen > SETTLED_SECONDS]:
-            self._settled = max(settled)
-            self._seen = {number: seen for number, seen in self._seen.items() if number > self._settled}
+        read = self.store.events(after=self._settled, kinds=KINDS)
+        news = [event for event in read if event.id not in self._seen]
+        settled = [event.id for event in read if (now - aware(event.received)).total_seconds() > SETTLED_SECONDS]
+        self._settled = max(settled, default=self._settled)
+        self._seen = {event.id for event in read if event.id > self._settled}
         return news
 
     def _note_pauses(self, state: ClassState, now: datetime) -> None:

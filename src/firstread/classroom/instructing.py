@@ -199,11 +199,18 @@ def _person_page(room: Room, number: int, word: str | None = None) -> HTMLRespon
             "error": None if event.values.get("ok", True) else str(event.values.get("error") or "Error")[:60],
             "where": titles.get(event.step, "") if event.kind != "cell" else str(room.board.cells.find(str(event.values.get("cell")))),
         }
-        for event in reversed(events_of(room.store, who, most=MOST_SHOWN))
+        for event in reversed(events_of(room.store, who))
+        if event.kind != "cell" or not event.values.get("ok", True)
     ]  # fmt: skip
     return HTMLResponse(
         room.board.render(
-            "person.html", row=row, steps=values["steps"], events=events, word=word, door=values["door"], at=PREFIX
+            "person.html",
+            row=row,
+            steps=values["steps"],
+            events=events[:MOST_SHOWN],
+            word=word,
+            door=values["door"],
+            at=PREFIX,
         )
     )
 
