@@ -59,7 +59,7 @@ function show(news) {
 
 function refocus(active, card) {
   if (active.isConnected) active.focus({ preventScroll: true });
-  else if (card?.isConnected) card.querySelector("input:not([type=hidden]),button,a")?.focus();
+  else if (card?.isConnected) (card.querySelector("input:not([type=hidden])") || card.querySelector("button"))?.focus();
   else if (card) document.getElementById("help").focus();
 }
 
