@@ -97,7 +97,8 @@ def open_page(browser, room):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
         page.goto(f"{room.folder.service_address}login")
-        page.keyboard.type(room.folder.settings.instructor_key)  # the field has the focus
+        page.wait_for_selector("#key:focus")
+        page.keyboard.type(room.folder.settings.instructor_key)
         page.keyboard.press("Enter")
         page.wait_for_selector("#figures")
         return page

@@ -16,6 +16,8 @@ from firstread.core.tickets import tickets
 GIB = 2**30
 #: so often is looked, and over so many looks is the processor's load taken
 EVERY_SECONDS, LOOKS = 2.0, 15
+#: one look or two say little about the processor
+TELLING_SECONDS = 8.0
 #: little memory: less than this share, or than this
 LITTLE_SHARE, LITTLE_MEMORY, LITTLE_DISK = 0.08, 1.0 * GIB, 2.0 * GIB
 BUSY = 0.95
@@ -95,8 +97,9 @@ class Headroom:
                 most, left = min(most, limit), min(left, max(0.0, limit - used))
         cores, seconds = self._processor()
         self._loads.append((now, seconds))
-        (began, before), passed = self._loads[0], now - self._loads[0][0]
-        busy = min(1.0, (seconds - before) / (passed * cores)) if passed > 0 and now > began else None
+        began, before = self._loads[0]
+        passed = now - began
+        busy = min(1.0, (seconds - before) / (passed * cores)) if passed >= TELLING_SECONDS else None
         line = [ticket for place in self.folder.glob("queue/*/") for ticket in tickets(place)]
         running = sum(ticket.running for ticket in line)
         return Machine(
