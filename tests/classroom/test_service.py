@@ -10,6 +10,7 @@ pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroo
 
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.service import make_app
+from firstread.classroom.store import DoorError
 from firstread.core.errors import DataError, SettingError
 
 AT = "/services/classroom"
@@ -204,6 +205,9 @@ def test_many_bars_are_answered_from_one_reading(room, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["/", "/stream", "/api/standings"])
+@pytest.mark.parametrize(
+    "path", ["/", "/projector", "/stream", "/stream?view=projector", "/here", "/api/standings", "/person/1", "/copy/1"]
+)
 def test_the_dashboard_needs_the_key(room, path):
     assert room.get(AT + path, headers={"Accept": "text/html"}, follow_redirects=False).status_code == 303
     assert room.get(AT + path, headers={"Accept": "application/json"}).status_code == 401
@@ -223,8 +227,10 @@ def test_a_name_is_shown_and_not_run(room):
     assert log_in(room).headers["location"] == f"{AT}/"
     page = room.get(f"{AT}/").text
     assert "&lt;script&gt;alert(1)" in page
-    assert "viewBox" in page, "a QR code that is scaled must be scaled whole"
     assert "<script>alert" not in page
+    for path in ("/", "/projector"):
+        assert "viewBox" in room.get(AT + path).text, "a QR code that is scaled must be scaled whole"
+    assert "Ana" not in room.get(f"{AT}/projector").text
 
 
 def test_what_the_instructor_does(room):
@@ -245,6 +251,132 @@ def test_what_the_instructor_does(room):
     assert room.post(f"{AT}/do/explode").status_code == 404
     room.post(f"{AT}/logout")
     assert room.get(f"{AT}/api/standings").status_code == 401
+
+
+def test_where_the_instructor_goes_after_the_key(room):
+    key = room.folder.settings.instructor_key
+    answer = room.post(f"{AT}/login", data={"key": key, "view": "projector"}, follow_redirects=False)
+    assert answer.headers["location"] == f"{AT}/projector"
+    assert room.post(f"{AT}/login", data={"key": key, "view": "elsewhere"}, follow_redirects=False).status_code == 422
+
+
+def test_help_is_taken_answered_put_back_and_resolved(room):
+    log_in(room)
+    asked = room.store.ask_help(room.ana.username, "my cell is red")
+
+    def act(what, value=""):
+        return room.post(
+            f"{AT}/do/{what}", data={"number": asked.id, "value": value}, headers={"X-Requested-With": "fetch"}
+        ).status_code
+
+    def now():
+        found = room.store.help_queue(everything=True)[0]
+        return found.state, found.answer
+
+    assert (act("take"), now()) == (204, ("taken", None))
+    assert (act("answer", "  "), now()) == (400, ("taken", None))
+    assert (act("answer", "x" * 501), now()) == (400, ("taken", None))
+    assert (act("answer", "Restart and catch up"), now()) == (204, ("taken", "Restart and catch up"))
+    assert "You answered:" in room.get(f"{AT}/").text
+    assert (act("release"), now()[0]) == (204, "waiting")
+    assert (act("resolve"), now()) == (204, ("resolved", "Restart and catch up"))
+    assert room.post(f"{AT}/do/take", data={"number": 999}).status_code == 400
+
+
+def test_the_plan_can_be_ended_and_begun_again(room):
+    log_in(room)
+    for what in ("begin", "pause"):
+        room.post(f"{AT}/do/{what}")
+    room.post(f"{AT}/do/step", data={"value": "freeze"})
+    room.post(f"{AT}/do/end")
+    state = room.store.state()
+    assert (state.began, state.paused, state.pauses_seconds, state.step) == (None, None, 0.0, None)
+    assert room.store.minutes_gone() is None
+    room.post(f"{AT}/do/begin")
+    assert room.store.minutes_gone() < 1
+
+
+def test_nothing_is_said_by_mistake(room):
+    log_in(room)
+    for words in ("", "   ", "x" * 501):
+        assert room.post(f"{AT}/do/say", data={"value": words}).status_code == 400
+    assert room.store.broadcasts() == []
+
+
+def test_a_copy_is_shown_as_text_under_a_policy_that_lets_nothing_run(room):
+    from simulated import attacking_notebook
+
+    log_in(room)
+    asked = room.store.ask_help(room.ana.username, "look", notebook=attacking_notebook())
+    answer = room.get(f"{AT}/copy/{asked.id}")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "script-src" not in policy
+    assert "&lt;script&gt;document.title" in answer.text
+    assert answer.text.count("<img") == 1, "the one real picture"
+    assert "<script" not in answer.text
+    none = room.store.change_help(asked.id, state="resolved") or room.store.ask_help(room.ana.username, "without")
+    assert "cannot be read" in room.get(f"{AT}/copy/{none.id}").text
+    assert room.get(f"{AT}/copy/999").status_code == 400
+
+
+def test_a_lost_resume_word_is_replaced_and_shown_once(room):
+    log_in(room)
+    bea, old = room.store.join("Bea")
+    home = room.folder.home_of(bea.username)
+    home.mkdir(parents=True)
+    (home / "my resume word.txt").write_text(old)
+    page = room.post(f"{AT}/person/{bea.number}/word")
+    new = page.text.split('id="word">')[1].split("<")[0]
+    assert page.headers["cache-control"] == "no-store"
+    assert room.store.come_back(new).username == bea.username
+    with pytest.raises(DoorError, match="nobody's"):
+        room.store.come_back(old)
+    assert not (home / "my resume word.txt").exists(), "a word that is worth nothing misleads"
+    assert new not in room.get(f"{AT}/person/{bea.number}").text
+    assert room.post(f"{AT}/person/77/word").status_code == 400
+
+
+def test_nobody_is_removed_without_being_sure(room):
+    log_in(room)
+    send(room, [news()])
+    assert room.post(f"{AT}/person/1/remove").status_code == 400
+    assert room.post(f"{AT}/person/1/remove", data={"sure": "on"}).status_code == 400
+    assert len(room.store.people()) == 1
+    page = room.post(f"{AT}/person/1/remove", data={"sure": "yes"}).text
+    assert "no longer in the class" in page
+    assert "could not be ended from here" in page, "this hub has no address"
+    assert (room.store.people(), room.store.events()) == ([], [])
+    assert send(room, [news()]).status_code == 400
+    assert room.get(f"{AT}/person/1").status_code == 400
+
+
+def test_the_hub_forgets_who_is_removed(room):
+    """A hub's API, as the service reaches it."""
+    import http.server
+    import threading
+
+    asked = []
+
+    class Api(http.server.BaseHTTPRequestHandler):
+        def do_DELETE(self):
+            asked.append((self.path, self.headers["Authorization"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    hub = room.app.state.room.hub
+    hub.api_url, hub.api_token = f"http://127.0.0.1:{server.server_port}/hub/api/", "of-the-service"
+    log_in(room)
+    assert "Their server has ended." in room.post(f"{AT}/person/1/remove", data={"sure": "yes"}).text
+    server.shutdown()
+    server.server_close()
+    assert asked == [(f"/hub/api/users/{room.ana.username}", "token of-the-service")]
 
 
 def test_another_site_cannot_act_in_the_instructors_name(room):

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import firstread.learning.turns as turns
-from firstread.learning.turns import Place, Ticket, Turn, line_folder, tickets
+from firstread.core.tickets import Ticket, lock, tickets
+from firstread.learning.turns import Place, Turn, line_folder
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +99,7 @@ def test_kill_9_frees_the_place_at_once():
 
 def test_one_that_has_said_nothing_for_long_is_passed_over(monkeypatch):
     with turn():
-        monkeypatch.setattr(turns, "SILENT_SECONDS", 0.2)
+        monkeypatch.setattr("firstread.core.tickets.SILENT_SECONDS", 0.2)
         time.sleep(0.3)
         with turn() as second:
             assert second.waited < 5
@@ -170,7 +171,7 @@ def test_a_strange_ticket_holds_nobody_up(text):
     file = line_folder() / "000000001.ticket"
     file.write_bytes(text)
     handle = os.open(file, os.O_RDWR)
-    turns._lock(handle)
+    lock(handle)
     try:
         with turn() as mine:
             assert mine.waited < 2

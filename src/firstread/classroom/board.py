@@ -1,24 +1,65 @@
-"""What the instructor sees: the class in one picture, renewed as it changes."""
+"""What the instructor sees: the class at one moment, as values and as the parts of two pages.
 
-import asyncio
-import json
+The instructor's page shows everything. The projector's page is for the room: counts and no names, so that nobody is shamed in public; it is drawn
+from values that hold no names.
+"""
+
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader
 
+from firstread.classroom.cells import Cells
+from firstread.classroom.desk import calls_for_help
 from firstread.classroom.folder import ClassFolder
-from firstread.classroom.standing import errors_by_kind, stand, step_of_plan
-from firstread.classroom.store import Store, minutes_gone, shown_names
-from firstread.classroom.tables import Event, Participant
+from firstread.classroom.headroom import Headroom
+from firstread.classroom.standing import (
+    KINDS,
+    Following,
+    Pause,
+    Standing,
+    behind,
+    errors_by_kind,
+    middle_step,
+    step_of_plan,
+)
+from firstread.classroom.store import Store, aware, minutes_gone, shown_names
+from firstread.classroom.stream import Stream
+from firstread.classroom.tables import Broadcast, ClassState, Event
 from firstread.core.errors import SettingError
-from firstread.lessons.finding import step_of
 
 PAGES = Path(__file__).resolve().parent / "pages"
-LOOK_SECONDS = 0.7
+#: events may become visible in another order than that of their numbers: so long after them the ones before are read again
+SETTLED_SECONDS = 5.0
+#: so long a word to all stays on the projector
+SAID_SECONDS = 600
+MOST_SAID = 50
+
+View = Literal["instructor", "projector"]
+_PARTS = {
+    "instructor": ("figures", "plan", "door", "help", "stuck", "said", "machine", "heads"),
+    "projector": ("now", "progress"),
+}
+# who needs somebody comes first
+_ASKS, _ERROR, _SLOW, _ON_THE_WAY, _AWAY, _FINISHED = range(6)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The class at one moment.
+
+    Attributes:
+        values: what is so.
+        parts: of the two pages: view -> id of an element -> the element as HTML.
+    """
+
+    values: dict[str, Any]
+    parts: dict[View, dict[str, str]]
+    seen: int = 0
 
 
 class Board:
@@ -26,10 +67,16 @@ class Board:
 
     def __init__(self, folder: ClassFolder, store: Store) -> None:
         self.folder, self.store, self.lesson = folder, store, folder.lesson
-        self._events: list[Event] = []
-        self._reading = threading.Lock()
+        self.cells, self.headroom = Cells(folder), Headroom(folder.path)
+        self.stream = Stream(self.look)
         self._pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
-        self._cells = _names_of_cells(folder)
+        self._one_at_a_time = threading.Lock()
+        self._following = Following(self.lesson.steps)
+        self._seen: set[int] = set()
+        self._settled = self._newest = 0
+        self._pauses: list[Pause] = []
+        self._paused: datetime | None = None
+        self._rows: dict[str, tuple[dict[str, Any], str]] = {}
 
     def render(self, page: str, **values: Any) -> str:
         """A page as HTML; everything in it is escaped."""
@@ -45,86 +92,149 @@ class Board:
             raise SettingError(f'The lesson has no step "{step}"')
         return step or None
 
-    def values(self) -> dict[str, Any]:
-        """Everything that the page shows."""
-        people, now = self.store.people(), datetime.now(UTC)
-        steps, names, state = self.lesson.steps, shown_names(people), self.store.state()
-        standings = stand(people, self._events_of(people), steps, now)
-        minutes = minutes_gone(state, now)
-        planned, left = step_of_plan(steps, minutes)
-        place = {step["id"]: number for number, step in enumerate(steps)}
-        rows = [
-            {
-                "name": names[one.participant.id], "step": one.step, "place": place.get(one.step, -1),
-                "trouble": one.trouble, "finished": one.finished, "away": one.away, "minutes": int(one.seconds // 60),
-                "error": one.error and (one.error[0], self._cells.get(one.error[1], one.error[1])),
-            }
-            for one in standings
-        ]  # fmt: skip
-        return {
-            "steps": steps, "rows": rows, "state": state, "minutes": minutes, "planned": planned, "left": left,
-            "stuck": [row for row in rows if row["trouble"]],
-            "errors": [(name, self._cells.get(cell, cell), count) for name, cell, count in errors_by_kind(standings)],
-            "queue": [
-                {"number": asked.id, "name": names[asked.participant_id], "note": asked.note, "step": asked.step, "state": asked.state}
-                for asked in self.store.help_queue()
-            ],
-            "code": self.folder.settings.join_code,
-        }  # fmt: skip
-
-    def _events_of(self, people: Sequence[Participant]) -> list[Event]:
-        """All events of these people; only new ones are read, by one viewer's thread at a time, so that none is taken twice."""
-        present = {person.id for person in people}
-        with self._reading:
-            self._events += self.store.events(after=self._events[-1].id if self._events else 0)
-            self._events = [event for event in self._events if event.participant_id in present]
-            return self._events
+    def look(self) -> Look:
+        """The class now. One thread at a time: what was read before is not read again."""
+        with self._one_at_a_time:
+            values = self._values(datetime.now(UTC))
+            return Look(values, {"instructor": self._draw(values), "projector": self._draw_in_public(values)}, self._newest)
 
     def plain(self) -> dict[str, Any]:
-        """The standings as plain values."""
-        values = self.values()
-        return {name: values[name] for name in ("rows", "minutes", "planned", "left", "errors", "queue")} | {
-            "door": values["state"].door
-        }
+        """The class now as plain values."""
+        return self.look().values
 
-    async def changes(self) -> AsyncIterator[str]:
-        """The moving part of the page as server-sent events, each time it has changed, and a sign of life now and then."""
-        shown, last, quiet = "", -1, 0
-        while True:
-            now, seen = await asyncio.to_thread(self._moving_part)
-            news = (
-                f"id: {seen}\n" if seen != last else ""
-            )  # what a browser would ask for after a break, and how a rehearsal knows what was shown when
-            news += f"data: {json.dumps(now)}\n" if now != shown else ""
-            if news or quiet >= 20:
-                yield f"{news or ': still here'}\n\n"
-                shown, last, quiet = now, seen, 0
-            quiet += 1
-            await asyncio.sleep(LOOK_SECONDS)
+    # ---- what is so
 
-    def _moving_part(self) -> tuple[str, int]:
-        page = self.render("board.html", **self.values())
-        return page, self._events[-1].id if self._events else 0
+    def _values(self, now: datetime) -> dict[str, Any]:
+        people, state = self.store.people(), self.store.state()
+        self._note_pauses(state, now)
+        self._following.take(self._news(now))
+        standings = self._following.standings(people, now, self._pauses)
+        names = shown_names(people)
+        who = {person.id: {"number": person.number, "name": names[person.id]} for person in people}
+        waiting = [call for call in calls_for_help(self.store) if call.participant_id in who]
+        asking = {call.participant_id for call in waiting}
+        rows = [self._row(one, who[one.participant.id], one.participant.id in asking) for one in standings]
+        machine = self.headroom.now()
+        return {
+            "steps": self._steps(rows), "rows": rows, "errors": self._errors(standings, who),
+            "queue": [self._call(call, who[call.participant_id], now) for call in waiting],
+            "slow": [row for row in rows if row["trouble"] == "slow"],
+            "door": state.door, "called": state.step, "code": self.folder.settings.join_code,
+            "said": [_said(one, now) for one in self.store.broadcasts()[-MOST_SAID:]][::-1],
+            "machine": {
+                "words": machine.words(), "warnings": machine.warnings(), "training": machine.training, "waiting": machine.waiting,
+            },
+            "in_class": len(rows), "stuck": sum(bool(row["trouble"]) for row in rows), "finished": sum(row["finished"] for row in rows),
+        } | self._plan(state, standings, now)  # fmt: skip
 
-    def join_address(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Where participants go, as the instructor's own browser reached this machine, and the same as a picture to scan."""
-        import segno
+    def _news(self, now: datetime) -> list[Event]:
+        """Events that were not read before; numbers that were given out but not yet kept when others were read are waited for."""
+        read = self.store.events(after=self._settled, kinds=KINDS)
+        news = [event for event in read if event.id not in self._seen]
+        self._newest = max([self._newest, *(event.id for event in read)])
+        settled = [event.id for event in read if (now - aware(event.received)).total_seconds() > SETTLED_SECONDS]
+        self._settled = max(settled, default=self._settled)
+        self._seen = {event.id for event in read if event.id > self._settled}
+        return news
 
-        host = headers.get("x-forwarded-host") or headers.get("host", "")
-        scheme = "https" if self.folder.settings.certificate else "http"
-        address = f"{scheme}://{host}/"
-        code = segno.make(f"{address}hub/login?code={self.folder.settings.join_code}", error="m", micro=False)
-        return {"address": address, "picture": code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff")}
+    def _note_pauses(self, state: ClassState, now: datetime) -> None:
+        """Remembers when the plan stood still; a class that talks is not slow."""
+        if self._paused is not None:
+            self._pauses[-1] = (self._paused, now)
+        paused = aware(state.paused) if state.paused else None
+        if paused is not None and paused != self._paused:
+            self._pauses.append((paused, now))
+        self._paused = paused
+
+    def _plan(self, state: ClassState, standings: Sequence[Standing], now: datetime) -> dict[str, Any]:
+        steps, minutes = self.lesson.steps, minutes_gone(state, now)
+        planned, left = step_of_plan(steps, minutes)
+        middle = middle_step(standings, steps)
+        late = behind(middle, steps, minutes)
+        return {
+            "minutes": minutes, "minutes_planned": sum(step["minutes"] for step in steps), "planned": planned, "left": left,
+            "paused": state.paused is not None, "middle": middle, "behind": late,
+        }  # fmt: skip
+
+    def _row(self, one: Standing, who: Mapping[str, Any], asks: bool) -> dict[str, Any]:
+        minutes = int(one.seconds // 60)
+        place = next((number for number, step in enumerate(self.lesson.steps) if step["id"] == one.step), -1)
+        rank = (
+            _ASKS if asks else _ERROR if one.trouble == "error" else _SLOW if one.trouble == "slow"
+            else _FINISHED if one.finished else _AWAY if one.away else _ON_THE_WAY
+        )  # fmt: skip
+        return {
+            **who, "step": one.step, "place": place, "minutes": minutes,
+            "trouble": one.trouble, "asks": asks, "finished": one.finished, "away": one.away,
+            "error": one.error and (one.error[0], str(self.cells.find(one.error[1]))),
+            "rank": 1000 * rank + (999 - min(999, minutes) if rank <= _SLOW else 0),
+        }  # fmt: skip
+
+    def _steps(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The steps, each with how many are at it now and how many are through."""
+        return [
+            {
+                **step, "number": number + 1,
+                "here": sum(row["place"] == number and not row["finished"] for row in rows),
+                "through": sum(row["place"] > number or row["finished"] for row in rows),
+            }
+            for number, step in enumerate(self.lesson.steps)
+        ]  # fmt: skip
+
+    def _errors(self, standings: Sequence[Standing], who: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": kind, "cell": self.cells.plain(cell), "id": cell, "count": count,
+                "people": [who[one.participant.id] for one in standings if one.error == (kind, cell)],
+            }
+            for kind, cell, count in errors_by_kind(standings)
+        ]  # fmt: skip
+
+    def _call(self, call: Any, who: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        steps = {step["id"]: f"{number}. {step['title']}" for number, step in enumerate(self.lesson.steps, start=1)}
+        return {
+            "number": call.id, "participant": who["number"], "name": who["name"],
+            "note": call.note, "step": steps.get(call.step), "error": call.error, "state": call.state, "answer": call.answer,
+            "minutes": _minutes_since(call.asked, now), "has_copy": call.has_copy,
+        }  # fmt: skip
+
+    # ---- as parts of pages
+
+    def _draw(self, values: dict[str, Any]) -> dict[str, str]:
+        """The instructor's parts; a participant's row is drawn when something in it has changed."""
+        parts = self._pages.get_template("parts.html").module
+        drawn = {name: str(getattr(parts, name)(values)) for name in _PARTS["instructor"]}
+        rows, steps = {}, self.lesson.steps
+        for row in values["rows"]:
+            name, before = f"row-{row['number']}", self._rows.get(f"row-{row['number']}")
+            rows[name] = before if before and before[0] == row else (row, str(parts.row(row, steps)))
+        self._rows = rows
+        return drawn | {name: html for name, (_, html) in rows.items()}
+
+    def _draw_in_public(self, values: Mapping[str, Any]) -> dict[str, str]:
+        parts = self._pages.get_template("parts.html").module
+        shown = in_public(values)
+        return {name: str(getattr(parts, name)(shown)) for name in _PARTS["projector"]}
 
 
-def _names_of_cells(folder: ClassFolder) -> dict[str, str]:
-    """Cell id -> what to call it: its step and its number."""
-    import nbformat
+def in_public(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What may stand on the projector: counts, the plan, and what was said to all. No names, and nothing of who is in trouble."""
+    kept = (
+        "steps", "door", "called", "code", "minutes", "minutes_planned", "planned", "left", "paused", "in_class", "finished",
+    )  # fmt: skip
+    said = [one for one in values["said"][:1] if one["seconds"] < SAID_SECONDS]
+    machine = {name: values["machine"][name] for name in ("training", "waiting")}
+    return {name: values[name] for name in kept} | {"said": said, "machine": machine}
 
-    template = folder.path / "template.ipynb"
-    names, step = {}, ""
-    if template.exists():
-        for number, cell in enumerate(nbformat.read(template, as_version=4).cells, start=1):
-            step = step_of(cell) or step
-            names[cell["id"]] = f"{step}, cell {number}" if step else f"cell {number}"
-    return names
+
+def _said(one: Broadcast, now: datetime) -> dict[str, Any]:
+    return {
+        "number": one.id,
+        "text": one.text,
+        "minutes": _minutes_since(one.sent, now),
+        "seconds": (now - aware(one.sent)).total_seconds(),
+    }
+
+
+def _minutes_since(moment: datetime, now: datetime) -> int:
+    return max(0, int((now - aware(moment)).total_seconds() // 60))

@@ -2,9 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
@@ -17,8 +16,13 @@ PATIENCE_SECONDS = 90.0
 TIMES_THE_OTHERS, TIMES_THE_PLAN, ENOUGH = 2.5, 1.5, 3
 #: a browser that has said nothing for so long is away
 AWAY_SECONDS = 45.0
+#: and after so long they have left; nobody can help them
+LEFT_SECONDS = 600.0
+#: what is read of events
+KINDS = ("step", "cell", "finish")
 
 Trouble = Literal["error", "slow", ""]
+Pause = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,8 @@ class Standing:
     """One participant now.
 
     Attributes:
-        step: the lesson's step that they reached; None before the first.
-        seconds: since they reached it.
+        step: the furthest step of the lesson that they reached; None before the first.
+        seconds: since they reached it, without the pauses of the class.
         done: the steps that they have left behind.
         trouble: "error" (their last cell failed), "slow" (much longer than the others), or "".
         error: name of the error and its cell, such as "NameError", "guess".
@@ -45,21 +49,110 @@ class Standing:
     away: bool
 
 
+@dataclass
+class _Track:
+    """What is known of one participant: when they first came to each step, their last cell's error, whether they are through."""
+
+    reached: dict[str | None, datetime] = field(default_factory=dict)
+    step: str | None = None
+    error: tuple[str, str] | None = None
+    finished: bool = False
+
+
+class Following:
+    """Follows a class event by event, so that a look at it costs as much as there is news.
+
+    A step counts when somebody comes to it for the first time: who restarts and catches up runs all steps again in a moment, and
+    that is neither where they stand nor how long a step takes.
+
+    Args:
+        steps: of the lesson: `id` and planned `minutes`.
+    """
+
+    def __init__(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        self.steps = steps
+        self._place: dict[str | None, int] = {None: -1} | {step["id"]: number for number, step in enumerate(steps)}
+        self._tracks: dict[int, _Track] = defaultdict(_Track)
+        self._took: dict[str | None, list[tuple[datetime, datetime]]] = defaultdict(list)
+
+    def take(self, events: Iterable[Event]) -> None:
+        """What happened since, in the order in which it was received."""
+        for event in events:
+            track = self._tracks[event.participant_id]
+            if event.kind == "cell":
+                track.error = _error_of(event)
+            elif event.kind == "step" and event.step in self._place and event.step not in track.reached:
+                self._reach(track, event)
+            elif event.kind == "finish" and not track.finished:
+                track.finished = True
+                self._leave(track, aware(event.received))
+
+    def standings(self, people: Sequence[Participant], now: datetime, pauses: Sequence[Pause] = ()) -> list[Standing]:
+        """Everyone's standing, in the order of joining; who is not among these people is forgotten.
+
+        Args:
+            pauses: of the class; nobody is slower for them.
+        """
+        present = {person.id for person in people}
+        for gone in [number for number in self._tracks if number not in present]:
+            del self._tracks[gone]
+        limits = self._limits(people, pauses)
+        return [self._stand(person, limits, now, pauses) for person in people]
+
+    def _reach(self, track: _Track, event: Event) -> None:
+        now = aware(event.received)
+        track.reached[event.step] = now
+        if self._place[event.step] > self._place[track.step]:
+            self._leave(track, now)
+            track.step = event.step
+
+    def _leave(self, track: _Track, now: datetime) -> None:
+        if track.step is not None:
+            self._took[track.step].append((track.reached[track.step], now))
+
+    def _limits(self, people: Sequence[Participant], pauses: Sequence[Pause]) -> dict[str | None, float]:
+        """Step (None: before the first) -> after so many seconds somebody is slow."""
+        started = [self._tracks[one.id].reached.values() for one in people if self._tracks[one.id].reached]
+        joined = [aware(one.joined) for one in people if self._tracks[one.id].reached]
+        first = [_seconds(begin, min(moments), pauses) for begin, moments in zip(joined, started, strict=True)]
+        limits: dict[str | None, float] = {None: _limit(first, float("inf"))}
+        for step in self.steps:
+            took = [_seconds(begin, end, pauses) for begin, end in self._took[step["id"]]]
+            limits[step["id"]] = _limit(took, step["minutes"])
+        return limits
+
+    def _stand(
+        self, person: Participant, limits: Mapping[str | None, float], now: datetime, pauses: Sequence[Pause]
+    ) -> Standing:
+        track = self._tracks[person.id]
+        seconds = _seconds(track.reached.get(track.step, aware(person.joined)), now, pauses)
+        silent = (now - aware(person.seen)).total_seconds()
+        slow = not track.finished and silent <= LEFT_SECONDS and seconds > limits[track.step]
+        failed = track.error is not None and silent <= LEFT_SECONDS
+        return Standing(
+            participant=person,
+            step=track.step,
+            seconds=seconds,
+            done=tuple(step for step in track.reached if step and step != track.step),
+            trouble="error" if failed else "slow" if slow else "",
+            error=track.error if failed else None,
+            finished=track.finished,
+            away=silent > AWAY_SECONDS,
+        )
+
+
 def stand(
     people: Sequence[Participant], events: Iterable[Event], steps: Sequence[Mapping[str, Any]], now: datetime
 ) -> list[Standing]:
-    """Everyone's standing, in the order of joining.
+    """Everyone's standing, in the order of joining, from all that happened.
 
     Args:
         events: of the whole class, in the order in which they were received.
         steps: of the lesson: `id` and planned `minutes`.
     """
-    own: dict[int, list[Event]] = defaultdict(list)
-    for event in events:
-        own[event.participant_id].append(event)
-    took = _seconds_of_steps(own.values())
-    limits = {step["id"]: _limit(took[step["id"]], step["minutes"]) for step in steps}
-    return [_stand(person, own[person.id], limits, now) for person in people]
+    following = Following(steps)
+    following.take(events)
+    return following.standings(people, now)
 
 
 def errors_by_kind(standings: Iterable[Standing]) -> list[tuple[str, str, int]]:
@@ -80,38 +173,38 @@ def step_of_plan(steps: Sequence[Mapping[str, Any]], minutes: float | None) -> t
     return None, 0.0
 
 
-def _stand(person: Participant, events: list[Event], limits: Mapping[str, float], now: datetime) -> Standing:
-    reached = [event for event in events if event.kind == "step"]
-    cells = [event for event in events if event.kind == "cell"]
-    finished = any(event.kind == "finish" for event in events)
-    step = reached[-1].step if reached else None
-    since = aware(reached[-1].received if reached else person.joined)
-    seconds = (now - since).total_seconds()
-    error = None
-    if cells and not cells[-1].values.get("ok", True):
-        error = (str(cells[-1].values.get("error", "Error")), str(cells[-1].values.get("cell", "")))
-    slow = not finished and step is not None and seconds > limits.get(step, float("inf"))
-    return Standing(
-        participant=person,
-        step=step,
-        seconds=max(0.0, seconds),
-        done=tuple(dict.fromkeys(event.step for event in reached[:-1] if event.step and event.step != step)),
-        trouble="error" if error else "slow" if slow else "",
-        error=error,
-        finished=finished,
-        away=(now - aware(person.seen)).total_seconds() > AWAY_SECONDS,
-    )
+def middle_step(standings: Sequence[Standing], steps: Sequence[Mapping[str, Any]]) -> int | None:
+    """Where the middle one of the class stands: number of the step from 0; as many as there are steps when they have finished.
+
+    Who is away does not count, unless all are. None before anybody has begun.
+    """
+    place = {None: -1} | {step["id"]: number for number, step in enumerate(steps)}
+    counted = [one for one in standings if not one.away] or standings
+    places = sorted(len(steps) if one.finished else place[one.step] for one in counted)
+    middle = places[len(places) // 2] if places else -1
+    return middle if middle >= 0 else None
 
 
-def _seconds_of_steps(everyones: Iterable[list[Event]]) -> dict[str, list[float]]:
-    """Step -> how long each participant took who has left it."""
-    took: dict[str, list[float]] = defaultdict(list)
-    for events in everyones:
-        reached = [event for event in events if event.kind in ("step", "finish")]
-        for one, following in pairwise(reached):
-            if one.step and one.kind == "step":
-                took[one.step].append((aware(following.received) - aware(one.received)).total_seconds())
-    return took
+def behind(middle: int | None, steps: Sequence[Mapping[str, Any]], minutes: float | None) -> float | None:
+    """Minutes by which the class is behind the plan; negative if it is ahead, 0 within the step's time; None if there is nothing to compare."""
+    if middle is None or minutes is None:
+        return None
+    begins = sum(step["minutes"] for step in steps[:middle])
+    ends = begins + steps[middle]["minutes"] if middle < len(steps) else float("inf")
+    return minutes - ends if minutes > ends else min(0.0, minutes - begins)
+
+
+def _error_of(event: Event) -> tuple[str, str] | None:
+    """Name of the error and cell, in so many characters as a board has room for; it comes from a participant."""
+    if event.values.get("ok", True):
+        return None
+    return str(event.values.get("error") or "Error")[:60], str(event.values.get("cell", ""))[:64]
+
+
+def _seconds(begin: datetime, end: datetime, pauses: Sequence[Pause]) -> float:
+    """From one moment to another, without what of the pauses lies between."""
+    paused = sum(max(0.0, (min(end, until) - max(begin, since)).total_seconds()) for since, until in pauses)
+    return max(0.0, (end - begin).total_seconds() - paused)
 
 
 def _limit(took: Sequence[float], planned_minutes: float) -> float:

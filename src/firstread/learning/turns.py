@@ -17,39 +17,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
+
+from firstread.core.tickets import Ticket, lock, numbered, tickets
 
 #: a training that has held the processor for so long goes to the end of the line when its epoch is over
 SHARE_SECONDS = 60.0
-#: a training that has said nothing for so long (stopped, or hung) is passed over
-SILENT_SECONDS = 120.0
 #: how often a running training says how long it will still take
 _TELL_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """One training in the line.
-
-    Attributes:
-        number: tickets run in the order of their numbers.
-        threads: how many processor threads it uses.
-        running: True once it has its turn.
-        seconds_left: how long it will still take, counted from `told`; None if nobody knows.
-        told: time of this information, in seconds since 1970.
-    """
-
-    number: int
-    threads: int = 1
-    running: bool = False
-    seconds_left: float | None = None
-    told: float = 0.0
-
-    def remaining(self, now: float) -> float | None:
-        """Seconds from `now` until it is done, as far as it is known."""
-        if self.seconds_left is None:
-            return None
-        return max(0.0, self.seconds_left - (now - self.told if self.running else 0.0))
 
 
 @dataclass(frozen=True)
@@ -134,11 +109,11 @@ class Turn:
             return
         _make_folder(self.folder)
         with _held(self.folder / "door"):
-            self._number = 1 + max((number for number, _ in _numbered(self.folder)), default=0)
+            self._number = 1 + max((number for number, _ in numbered(self.folder)), default=0)
             ready = self.folder / f".{os.getpid()}-{self._number}"
             self._handle = os.open(ready, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
             _for_all_to_read(self._handle)
-            _lock(self._handle)
+            lock(self._handle)
             self._write(running=False)
             ready.replace(self.folder / f"{self._number:09d}.ticket")  # from here on it is seen, and seen as locked
 
@@ -186,16 +161,6 @@ def line_folder(line: str = "cpu") -> Path | None:
     return base / line
 
 
-def tickets(folder: Path) -> list[Ticket]:
-    """The living tickets of a line, first come first, without those that have fallen silent; what the dead left is swept away."""
-    found = []
-    for number, file in _numbered(folder):
-        about = _read_if_alive(file)
-        if about is not None:
-            found.append(Ticket(number, **about))
-    return [ticket for ticket in found if abs(time.time() - ticket.told) < SILENT_SECONDS]
-
-
 def _seconds_until_free(ahead: list[Ticket]) -> float | None:
     now = time.time()
     known = [ticket.remaining(now) for ticket in ahead]
@@ -205,42 +170,6 @@ def _seconds_until_free(ahead: list[Ticket]) -> float | None:
     typical = sum(told) / len(told)
     side_by_side = max(1, sum(ticket.running for ticket in ahead))
     return sum(typical if seconds is None else seconds for seconds in known) / side_by_side
-
-
-def _numbered(folder: Path) -> list[tuple[int, Path]]:
-    files = [entry for entry in folder.glob("*.ticket") if entry.stem.isdigit()]
-    return sorted((int(file.stem), file) for file in files)
-
-
-def _read_if_alive(file: Path) -> dict[str, Any] | None:
-    """What a ticket says, or None if nobody holds its lock any more."""
-    try:
-        handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return None
-    try:
-        if _is_free(handle):
-            with contextlib.suppress(OSError):
-                file.unlink()
-            return None
-        return _checked(os.read(handle, 1000))
-    except OSError:
-        return None
-    finally:
-        os.close(handle)
-
-
-def _checked(data: bytes) -> dict[str, Any]:
-    """A ticket's text; anything strange in it (another user wrote it) counts as a training that has long been silent."""
-    try:
-        about = json.loads(data)
-        seconds = about["seconds_left"]
-        return {
-            "threads": min(1024, max(1, int(about["threads"]))), "running": bool(about["running"]),
-            "seconds_left": None if seconds is None else min(1e6, max(0.0, float(seconds))), "told": float(about["told"]),
-        }  # fmt: skip
-    except (ValueError, KeyError, TypeError):
-        return {}
 
 
 def _make_folder(folder: Path) -> None:
@@ -263,7 +192,7 @@ def _held(file: Path) -> Iterator[None]:
         os.close(made)
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     try:
-        _lock(handle)
+        lock(handle)
         yield
     finally:
         os.close(handle)
@@ -273,38 +202,6 @@ def _for_all_to_read(handle: int) -> None:
     """Others must see whether a lock is held, whatever this user's umask."""
     if os.name == "posix":
         os.fchmod(handle, 0o644)
-
-
-if os.name == "nt":
-    import msvcrt
-
-    _BEYOND = 1 << 20  # a byte that holds no text: Windows forbids others to read what is locked
-
-    def _lock(handle: int) -> None:
-        os.lseek(handle, _BEYOND, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
-
-    def _is_free(handle: int) -> bool:
-        os.lseek(handle, _BEYOND, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            os.lseek(handle, 0, os.SEEK_SET)
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-
-    def _is_free(handle: int) -> bool:
-        try:  # shared, so that two who look at once do not take each other for the owner
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def _words(seconds: float) -> str:

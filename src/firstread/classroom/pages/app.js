@@ -1,9 +1,157 @@
-// The board as it changes. What somebody types into it is not taken away from under their hands.
-const board = document.getElementById("board");
-const stream = new EventSource("stream");
-stream.onmessage = (event) => {
-  const typing = board.contains(document.activeElement) && document.activeElement.value;
-  if (!typing) board.innerHTML = JSON.parse(event.data);
-};
-stream.onopen = () => document.body.classList.remove("cut-off");
-stream.onerror = () => document.body.classList.add("cut-off");
+// The page as it changes. Only what has changed is touched, so that focus, open lists and what somebody is typing stay.
+"use strict";
+const view = document.body.dataset.view;
+const cutOff = document.getElementById("cut-off");
+const told = document.getElementById("told");
+const matrix = document.getElementById("matrix");
+const QUIET_MS = 15000;
+let stream, heard, reached = true;
+
+function connect() {
+  if (stream) stream.close();
+  heard = Date.now();
+  stream = new EventSource(`stream?view=${view}`);
+  stream.onmessage = (event) => { alive(); show(JSON.parse(event.data)); };
+  stream.addEventListener("alive", alive);
+  stream.onerror = lost;
+}
+
+function alive() {
+  heard = Date.now();
+  if (!reached) say("Connected again.");
+  reached = true;
+  cutOff.hidden = true;
+}
+
+async function lost() {
+  const before = reached;
+  reached = false;
+  let words = "Cut off from the class: what stands here is old. Trying again by itself; what you typed stays.";
+  const answer = await fetch("here").catch(() => null);
+  if (reached) return;
+  if (answer && answer.status === 401) words = "Logged out here. Log in again in another tab; what you typed stays.";
+  if (before || cutOff.textContent !== words) cutOff.textContent = words;
+  cutOff.hidden = false;
+}
+
+setInterval(() => {
+  const quiet = Date.now() - heard > QUIET_MS;
+  if (quiet) lost();
+  if (quiet || stream.readyState === EventSource.CLOSED) connect();
+}, 2500);
+
+function show(news) {
+  const active = document.activeElement, card = active && active.closest("[data-key^='help-']");
+  const before = Number(document.getElementById("figures")?.dataset.help || 0);
+  if (news.whole) news.gone = [...document.querySelectorAll("#rows > tr")].map((row) => row.id).filter((id) => !(id in news.parts));
+  for (const [name, html] of Object.entries(news.parts)) {
+    const fresh = parse(html), old = document.getElementById(name);
+    if (old) renew(old, fresh);
+    else if (name.startsWith("row-")) document.getElementById("rows").append(fresh);
+  }
+  for (const name of news.gone) document.getElementById(name)?.remove();
+  if (matrix) arrange();
+  if (active && active !== document.body && document.activeElement !== active) refocus(active, card);
+  const asking = Number(document.getElementById("figures")?.dataset.help || 0);
+  if (asking > before) say(`${asking} ${asking === 1 ? "asks" : "ask"} for help.`);
+  document.title = document.title.replace(/^\(\d+\) /, "").replace(/^/, asking ? `(${asking}) ` : "");
+}
+
+function refocus(active, card) {
+  if (active.isConnected) active.focus({ preventScroll: true });
+  else if (card?.isConnected) (card.querySelector("input:not([type=hidden])") || card.querySelector("button"))?.focus();
+  else if (card) document.getElementById("help").focus();
+}
+
+function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html.trim();
+  return template.content.firstElementChild;
+}
+
+// Makes an element like a fresh one. What is open stays open, and a field with something typed into it is never taken away.
+function renew(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  for (const { name } of [...old.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const keys = new Set([...fresh.children].map(key).filter(Boolean));
+  for (const child of [...old.children]) if (key(child) && !keys.has(key(child))) drop(child);
+  let here = old.firstChild;
+  for (const next of [...fresh.childNodes]) {
+    while (here && here.nodeType === 1 && here.dataset.gone) here = here.nextSibling;
+    const named = key(next) && [...old.children].find((child) => key(child) === key(next));
+    const match = named || (here && !key(here) && !key(next) && here.nodeName === next.nodeName ? here : null);
+    if (!match) { old.insertBefore(next, here); continue; }
+    if (match === here) here = here.nextSibling;
+    else old.insertBefore(match, here);
+    if (match.nodeType === 1) renew(match, next);
+    else if (match.nodeValue !== next.nodeValue) match.nodeValue = next.nodeValue;
+  }
+  while (here) { const next = here.nextSibling; if (!here.dataset?.gone) here.remove(); here = next; }
+}
+
+function key(node) { return node.nodeType === 1 ? node.dataset.key : undefined; }
+
+function drop(element) {
+  const typed = [...element.querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
+  if (!typed) element.remove();
+  else element.dataset.gone = "no longer in the line; what you typed is still here";
+}
+
+// ---- who is shown, and in which order
+
+function arrange() {
+  const rows = document.getElementById("rows"), order = matrix.dataset.order;
+  const number = (row) => Number(row.id.slice(4)), rank = (row) => (order === "stuck" ? Number(row.dataset.rank) : 0);
+  const sorted = [...rows.children].sort((a, b) => rank(a) - rank(b) || number(a) - number(b));
+  sorted.forEach((row, place) => { if (rows.children[place] !== row) rows.insertBefore(row, rows.children[place]); });
+  document.querySelector(".nobody").textContent = sorted.length ? "" : "Nobody has joined yet.";
+}
+
+if (matrix?.dataset.show === "auto") {
+  const shown = matchMedia("(max-width:48rem)").matches ? "needs" : "all";
+  document.querySelector(`a[data-show=${shown}]`).setAttribute("aria-current", "true");
+}
+for (const what of matrix ? ["order", "show"] : []) {
+  for (const link of document.querySelectorAll(`[data-${what}]:is(a)`)) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      matrix.dataset[what] = link.dataset[what];
+      for (const other of link.parentElement.children) other.toggleAttribute("aria-current", false);
+      link.setAttribute("aria-current", "true");
+      history.replaceState(null, "", `?order=${matrix.dataset.order}&show=${matrix.dataset.show}`);
+      arrange();
+    });
+  }
+}
+
+// ---- acts, without leaving the page
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target, pressed = event.submitter;
+  const address = pressed?.hasAttribute("formaction") ? pressed.formAction : form.action;
+  if (!address.includes("/do/")) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form));
+  if (pressed?.name) body.append(pressed.name, pressed.value);
+  const answer = await fetch(address, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }).catch(() => null);
+  if (!answer) return say("Not sent: the class cannot be reached. What you typed stays.");
+  if (!answer.ok) return say(answer.status === 401 ? "Not sent: log in again in another tab." : `Not done. ${await answer.text()}`);
+  for (const field of form.querySelectorAll("input:not([type=hidden])")) field.value = "";
+  form.closest("details")?.removeAttribute("open");
+  say(form.dataset.done || "Done.");
+});
+
+let saying;
+function say(words) {
+  told.textContent = words;
+  clearTimeout(saying);
+  saying = setTimeout(() => { told.textContent = ""; }, 6000);
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input,select,textarea");
+  if (event.key === "v" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) document.getElementById("other-view").click();
+});
+
+connect();
