@@ -16,12 +16,13 @@ class Shown:
     """Something to look at."""
 
     def __init__(self):
+        self.seen = 0
         self.parts, self.broken = {"a": "<p>1</p>", "b": "<p>1</p>"}, False
 
     def look(self):
         if self.broken:
             raise OSError("the class's memory is away")
-        return Look({}, {"instructor": dict(self.parts), "projector": {"now": "<p>room</p>"}})
+        return Look({}, {"instructor": dict(self.parts), "projector": {"now": "<p>room</p>"}}, self.seen)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ async def news(viewer):
     while True:
         event = await asyncio.wait_for(anext(viewer), 5)
         if event.startswith("data: "):
-            return json.loads(event.removeprefix("data: "))
+            return json.loads(event.splitlines()[0].removeprefix("data: "))
 
 
 def test_first_everything_then_what_has_changed_then_what_is_gone():
@@ -47,6 +48,21 @@ def test_first_everything_then_what_has_changed_then_what_is_gone():
         assert await news(viewer) == {"whole": False, "parts": {"b": "<p>2</p>"}, "gone": []}
         del shown.parts["a"]
         assert await news(viewer) == {"whole": False, "parts": {}, "gone": ["a"]}
+        await viewer.aclose()
+
+    asyncio.run(story())
+
+
+def test_it_is_told_up_to_which_event_the_board_is_even_if_nothing_looks_different():
+    async def story():
+        shown = Shown()
+        viewer = Stream(shown.look).changes("instructor")
+        assert "id: 0\n" in await anext(viewer)
+        shown.seen = 7
+        told = await asyncio.wait_for(anext(viewer), 5)
+        while "alive" in told:
+            told = await asyncio.wait_for(anext(viewer), 5)
+        assert told == "id: 7\n\n"
         await viewer.aclose()
 
     asyncio.run(story())

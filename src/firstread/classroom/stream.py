@@ -46,7 +46,7 @@ class Stream:
                     gone = [name for name in shown if name not in parts]
                     number = f"id: {self._latest.seen}\n" if self._latest.seen != seen else ""
                     if first or changed or gone:
-                        yield f"{number}data: {json.dumps({'whole': first, 'parts': changed, 'gone': gone})}\n\n"
+                        yield f"data: {json.dumps({'whole': first, 'parts': changed, 'gone': gone})}\n{number}\n"
                     elif number:  # nothing to show, but a rehearsal wants to know how soon it was known
                         yield f"{number}\n"
                     shown, seen, first = parts, self._latest.seen, False
