@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def postgresql(tmp_path_factory):
         _wait_for(url)
         yield url
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # does not wait until the last connection is closed
         running.wait(10)
 
 
