@@ -18,7 +18,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from jupyterhub.services.auth import HubAuth
 from starlette.middleware.sessions import SessionMiddleware
 
-from firstread.classroom import instructing, participating
+from firstread.classroom import instructing, participating, personal, results
 from firstread.classroom.board import Board
 from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.limits import Guesses
@@ -54,6 +54,7 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     app.state.room = room
+    app.state.results, app.state.link_guesses = results.Results(folder, store), Guesses(most=10)
     app.add_middleware(
         SessionMiddleware, secret_key=secret, session_cookie="firstread-instructor", path=PREFIX, same_site="strict",
         https_only=bool(folder.settings.certificate), max_age=SESSION_SECONDS,
@@ -62,7 +63,8 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     app.exception_handler(401)(_to_login)
     for error in (SettingError, DoorError):
         app.exception_handler(error)(_in_words)
-    for router in (participating.router, instructing.router):
+    app.exception_handler(personal.StrangerError)(personal.who_are_you)
+    for router in (participating.router, instructing.router, personal.router, results.router):
         app.include_router(router, prefix=PREFIX)
     return app
 

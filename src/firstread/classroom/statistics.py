@@ -68,8 +68,15 @@ def difference(
     return Difference(gap, float(low), float(high), float(test.pvalue), len(sides[0]), len(sides[1]))
 
 
-def verdict(found: Difference | None, *, first: str, second: str) -> str:
-    """In one sentence what the difference allows to say, and what not."""
+def verdict(
+    found: Difference | None, *, first: str, second: str, lower_is_better: bool = False, percent: bool = False
+) -> str:
+    """In one sentence what the difference allows to say, and what not.
+
+    Args:
+        found: of group `first` minus group `second`.
+        percent: say the difference in percentage points.
+    """
     if found is None:
         return (
             f"Too few runs to compare {first} with {second}: two of each are needed, and many more to learn something."
@@ -77,10 +84,15 @@ def verdict(found: Difference | None, *, first: str, second: str) -> str:
     runs = found.first + found.second
     if np.isnan(found.low):
         return f"All {runs} runs gave the same within their group, so nothing can be said of chance."
-    told = f"difference {found.value:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}"
+    if percent:
+        value, low, high = (100 * one for one in (found.value, found.low, found.high))
+        told = f"difference {value:+.1f} percentage points, 95 % interval {low:+.1f} to {high:+.1f}"
+    else:
+        told = f"difference {found.value:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}"
     if not found.tells:
         return f"{runs} runs cannot tell {first} from {second}: {told}."
-    return f"{first if found.value > 0 else second} was better in {runs} runs: {told}. One class, one task: worth repeating."
+    better = first if (found.value > 0) != lower_is_better else second
+    return f"{better} was better in {runs} runs: {told}. One class, one task: worth repeating."
 
 
 def gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95) -> Difference | None:
