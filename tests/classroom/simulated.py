@@ -34,18 +34,41 @@ def simulate_class(store, lesson, people, *, seed=0, effect=0.02, later=0.5):
     for number in range(people):
         person, _ = store.join(f"Person {number + 1}", BEGAN + timedelta(seconds=7 * number))
         skill, at = rng.normal(0, 0.8), BEGAN + timedelta(minutes=2)
-        _answer(store, person, quiz, "pre", -0.6 + skill, rng, BEGAN + timedelta(minutes=1)) if rng.random() < 0.9 else None
+        _answer(
+            store, person, quiz, "pre", -0.6 + skill, rng, BEGAN + timedelta(minutes=1)
+        ) if rng.random() < 0.9 else None
         has_result = rng.random() < 0.92
         for place, step in enumerate(steps if has_result else steps[:5]):
             store.record(person.username, [told("step", at, step, lesson=lesson.name)], at)
             failed = rng.random() < 0.08
-            cell = told("cell", at, step, cell=f"cell-{place + 5:03d}", ok=not failed, error="NameError" if failed else None, seconds=1.0)
+            cell = told(
+                "cell",
+                at,
+                step,
+                cell=f"cell-{place + 5:03d}",
+                ok=not failed,
+                error="NameError" if failed else None,
+                seconds=1.0,
+            )
             store.record(person.username, [cell], at + timedelta(seconds=20))
             at += timedelta(minutes=float(rng.gamma(6, 0.5)))
         if not has_result:
             continue
-        ran = {name: (group if rng.random() < 0.93 else rng.choice(["on", "off"])) for name, group in person.arms.items()}
-        store.record(person.username, [told("record", at, name="arms", value={"assigned": person.arms, "ran": {k: str(v) for k, v in ran.items()}})], at)
+        ran = {
+            name: (group if rng.random() < 0.93 else rng.choice(["on", "off"])) for name, group in person.arms.items()
+        }
+        store.record(
+            person.username,
+            [
+                told(
+                    "record",
+                    at,
+                    name="arms",
+                    value={"assigned": person.arms, "ran": {k: str(v) for k, v in ran.items()}},
+                )
+            ],
+            at,
+        )
         mean = 0.93 + effect * (ran.get("augmentation") == "on") - 0.25 * effect * (ran.get("dropout") == "on")
         right = rng.binomial(40, min(mean + rng.normal(0, 0.015), 1.0)) / 40
         result = evaluation(right, min(1.0, right + 0.03), max(0.0, 1.05 - right) * 0.5)
@@ -68,7 +91,9 @@ def _answer(store, person, quiz, occasion, ability, rng, at):
     for place, item in enumerate(quiz.items):
         right = rng.random() < 1 / (1 + np.exp(-(ability - 0.35 * (place - 3.5))))
         wrong = [n for n in range(len(item.options)) if n != item.right]
-        chosen[item.id] = item.right if right else None if rng.random() < 0.35 else int(rng.choice(wrong, p=[0.6, 0.2, 0.2]))
+        chosen[item.id] = (
+            item.right if right else None if rng.random() < 0.35 else int(rng.choice(wrong, p=[0.6, 0.2, 0.2]))
+        )
     keep_quiz(store, person.id, occasion, items=quiz.items, chosen=chosen)
     with Session(store.engine) as session, session.begin():
         mine = (QuizAnswer.participant_id == person.id, QuizAnswer.occasion == occasion)

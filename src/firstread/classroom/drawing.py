@@ -43,7 +43,11 @@ class Axis:
     def words(self, value: float) -> str:
         """A value as it is written."""
         shown, digits = (100 * value, self._digits(100)) if self.percent else (value, self._digits(1))
-        text = f"{shown:+.{digits}f}" if self.signed and round(shown, digits) else f"{abs(shown) if not round(shown, digits) else shown:.{digits}f}"
+        text = (
+            f"{shown:+.{digits}f}"
+            if self.signed and round(shown, digits)
+            else f"{abs(shown) if not round(shown, digits) else shown:.{digits}f}"
+        )
         return f"{text} %" if self.percent and not self.signed else text
 
     def _digits(self, times: int) -> int:
@@ -84,7 +88,9 @@ def interval(axis: Axis, row: Mapping[str, float], *, mark: str = "filled", word
     low, high = row.get("low", math.nan), row.get("high", math.nan)
     parts = [_grid(axis)]
     if math.isfinite(low) and math.isfinite(high):
-        parts.append(f'<line class="reach {mark}" x1="{axis.at(low)}" x2="{axis.at(high)}" y1="{_MIDDLE}" y2="{_MIDDLE}"/>')
+        parts.append(
+            f'<line class="reach {mark}" x1="{axis.at(low)}" x2="{axis.at(high)}" y1="{_MIDDLE}" y2="{_MIDDLE}"/>'
+        )
         parts += [
             f'<line class="reach {mark}" x1="{axis.at(end)}" x2="{axis.at(end)}" y1="{_MIDDLE - 5}" y2="{_MIDDLE + 5}"/>'
             for end in (low, high)
@@ -101,17 +107,25 @@ def scale(axis: Axis, label: str = "") -> Markup:
     for number, tick in enumerate(axis.ticks):
         anchor = "start" if number == 0 else "end" if number == len(axis.ticks) - 1 else "middle"
         parts.append(f'<text x="{axis.at(tick)}" y="15" text-anchor="{anchor}">{escape(axis.words(tick))}</text>')
-    return _svg([*parts, f'<text class="label" x="50%" y="34" text-anchor="middle">{escape(label)}</text>' if label else ""], "", 40 if label else 20)
+    return _svg(
+        [*parts, f'<text class="label" x="50%" y="34" text-anchor="middle">{escape(label)}</text>' if label else ""],
+        "",
+        40 if label else 20,
+    )
 
 
-def change(axis: Axis, before: Mapping[str, float] | None, after: Mapping[str, float] | None, *, words: str = "") -> Markup:
+def change(
+    axis: Axis, before: Mapping[str, float] | None, after: Mapping[str, float] | None, *, words: str = ""
+) -> Markup:
     """A share before (hollow) and after (filled), joined by a line."""
     parts = [_grid(axis)]
     key = "right"
     if before and after:
         ends = (axis.at(before[key]), axis.at(after[key]))
         parts.append(f'<line class="way" x1="{ends[0]}" x2="{ends[1]}" y1="{_MIDDLE}" y2="{_MIDDLE}"/>')
-    parts += [_mark(axis.at(one[key]), f"{_MIDDLE}", mark) for one, mark in ((before, "hollow"), (after, "filled")) if one]
+    parts += [
+        _mark(axis.at(one[key]), f"{_MIDDLE}", mark) for one, mark in ((before, "hollow"), (after, "filled")) if one
+    ]
     return _svg(parts, words)
 
 
@@ -136,7 +150,9 @@ def stack(counts: Sequence[int], *, words: str = "") -> Markup:
         if count:
             width = 100 * count / of
             parts.append(f'<rect class="level-{number}" x="{left:.2f}%" width="{width:.2f}%" y="2" height="26"/>')
-            parts.append(f'<text class="on-{number}" x="{left + width / 2:.2f}%" y="20" text-anchor="middle">{count}</text>')
+            parts.append(
+                f'<text class="on-{number}" x="{left + width / 2:.2f}%" y="20" text-anchor="middle">{count}</text>'
+            )
             left += width
     return _svg(parts, words)
 
@@ -146,14 +162,18 @@ def over_days(points: Sequence[Mapping[str, float]], *, words: str = "") -> Mark
     axis = axis_for([0.0, *(point["days"] for point in points)], least=0.0)
     parts = []
     for percent in (0, 50, 100):
-        parts.append(f'<line class="grid" x1="0" x2="100%" y1="{_height(percent / 100)}" y2="{_height(percent / 100)}"/>')
+        parts.append(
+            f'<line class="grid" x1="0" x2="100%" y1="{_height(percent / 100)}" y2="{_height(percent / 100)}"/>'
+        )
         parts.append(f'<text x="0" y="{_height(percent / 100)}" dy="-4">{percent} %</text>')
     for tick in axis.ticks:
         anchor = "end" if tick == axis.high else "start" if tick == axis.low else "middle"
         parts.append(f'<text x="{_across(axis, tick)}" y="99%" text-anchor="{anchor}">{tick:g}</text>')
     for point in points:
         ends = [(_across(axis, 0), _height(point["after"])), (_across(axis, point["days"]), _height(point["later"]))]
-        parts.append(f'<line class="way thin" x1="{ends[0][0]}" y1="{ends[0][1]}" x2="{ends[1][0]}" y2="{ends[1][1]}"/>')
+        parts.append(
+            f'<line class="way thin" x1="{ends[0][0]}" y1="{ends[0][1]}" x2="{ends[1][0]}" y2="{ends[1][1]}"/>'
+        )
         parts += [_mark(*place, mark) for place, mark in zip(ends, ("hollow", "filled"), strict=True)]
     return _svg(parts, words, 260)
 
@@ -182,7 +202,9 @@ def _mark(x: str, y: str, mark: str) -> str:
 
 
 def _grid(axis: Axis, *, height: int = _ROW_PIXELS) -> str:
-    lines = [f'<line class="grid" x1="{axis.at(tick)}" x2="{axis.at(tick)}" y1="0" y2="{height}"/>' for tick in axis.ticks]
+    lines = [
+        f'<line class="grid" x1="{axis.at(tick)}" x2="{axis.at(tick)}" y1="0" y2="{height}"/>' for tick in axis.ticks
+    ]
     if axis.signed:
         lines.append(f'<line class="nothing" x1="{axis.at(0)}" x2="{axis.at(0)}" y1="0" y2="{height}"/>')
     return "".join(lines)

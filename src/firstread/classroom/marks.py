@@ -67,14 +67,18 @@ def quiz_answers(store: Store, participant_id: int | None = None) -> list[QuizAn
     """Everyone's answers, or one participant's, in the order in which they came."""
     wanted = select(QuizAnswer).order_by(QuizAnswer.id)
     with Session(store.engine, expire_on_commit=False) as session:
-        return list(session.scalars(wanted if participant_id is None else wanted.filter_by(participant_id=participant_id)))
+        return list(
+            session.scalars(wanted if participant_id is None else wanted.filter_by(participant_id=participant_id))
+        )
 
 
 def survey_answers(store: Store, participant_id: int | None = None) -> list[SurveyAnswer]:
     """Everyone's, or one participant's, in the order in which they came."""
     wanted = select(SurveyAnswer).order_by(SurveyAnswer.id)
     with Session(store.engine, expire_on_commit=False) as session:
-        return list(session.scalars(wanted if participant_id is None else wanted.filter_by(participant_id=participant_id)))
+        return list(
+            session.scalars(wanted if participant_id is None else wanted.filter_by(participant_id=participant_id))
+        )
 
 
 def _keep(store: Store, rows: Sequence[Base], again: str) -> None:

@@ -123,7 +123,8 @@ def _spread(shares: pd.Series, quiz: Quiz) -> dict[int, int]:
 def _questions(answers: pd.DataFrame, quiz: Quiz) -> list[dict[str, Any]]:
     """Each question before and after, the one that is hardest after the lesson first."""
     tables = {
-        name: difficulty(answers[answers["occasion"] == name]).set_index("question").to_dict("index") for name in ("pre", "post")
+        name: difficulty(answers[answers["occasion"] == name]).set_index("question").to_dict("index")
+        for name in ("pre", "post")
     }
     unknown = answers[answers["chosen"].isna()].groupby(["occasion", "question"]).size().to_dict()
     rows = [
@@ -185,7 +186,9 @@ def _engagement(gathered: Gathered, lesson: LessonInfo, answers: pd.DataFrame) -
     known = {person.id for person in gathered.people}
     reopened = {who for who, last in gathered.last.items() if last - gathered.first[who] > timedelta(hours=OVER_HOURS)}
     went_on = {
-        e.participant_id for e in gathered.events if e.kind == "step" and e.values.get("lesson", lesson.name) != lesson.name
+        e.participant_id
+        for e in gathered.events
+        if e.kind == "step" and e.values.get("lesson", lesson.name) != lesson.name
     }
     took = {event.participant_id for event in gathered.events if event.kind == "download"}
     later = set(answers.loc[answers["occasion"] == "retention", "participant"])

@@ -121,7 +121,12 @@ async def _quiz_page(
     quiz, state = quiz_of(room.folder.lesson), await _due(room, person)
     if quiz is None or occasion not in state.quizzes:
         raise HTTPException(404)
-    more: dict[str, Any] = {"title": NAMES[occasion], "occasion": occasion, "state": state.quizzes[occasion], "again": again}
+    more: dict[str, Any] = {
+        "title": NAMES[occasion],
+        "occasion": occasion,
+        "state": state.quizzes[occasion],
+        "again": again,
+    }
     if more["state"] == "due":
         questions = questions_for(quiz, who=person.username, occasion=occasion, typed=typed)
         return _page(

@@ -100,11 +100,15 @@ async def script(room: TheRoom) -> Response:
 @router.get("/results/stream", dependencies=only_instructor)
 async def stream(room: TheRoom, results: TheResults) -> StreamingResponse:
     """The page's moving part, whenever it changes (server-sent events)."""
-    return StreamingResponse(_changes(room, results), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    return StreamingResponse(
+        _changes(room, results), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
 
 
 @router.get("/api/results")
-async def for_notebook(request: Request, username: Annotated[str, Depends(participant)], room: TheRoom, results: TheResults) -> Response:
+async def for_notebook(
+    request: Request, username: Annotated[str, Depends(participant)], room: TheRoom, results: TheResults
+) -> Response:
     """The others' runs for a participant's notebook, without names; 304 if it has them already."""
     person = await asyncio.to_thread(room.store.person, username)
     body = json.dumps(await results.others(person.id if person else None))

@@ -88,7 +88,12 @@ def _outcomes(evaluation: Mapping[str, Any]) -> dict[str, float]:
         for metric in outcome.metrics:
             entry = metrics.get(metric)
             value = entry.get("value") if isinstance(entry, dict) else None
-            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 2:
+            if (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and math.isfinite(value)
+                and 0 <= value <= 2
+            ):
                 found[outcome.name] = float(value)
                 break
     return found if OUTCOMES[0].name in found else {}

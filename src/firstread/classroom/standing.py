@@ -57,7 +57,7 @@ def stand(
     own: dict[int, list[Event]] = defaultdict(list)
     for event in events:
         own[event.participant_id].append(event)
-    took = _seconds_of_steps(own.values())
+    took = seconds_of_steps(own.values())
     limits = {step["id"]: _limit(took[step["id"]], step["minutes"]) for step in steps}
     return [_stand(person, own[person.id], limits, now) for person in people]
 
@@ -103,7 +103,7 @@ def _stand(person: Participant, events: list[Event], limits: Mapping[str, float]
     )
 
 
-def _seconds_of_steps(everyones: Iterable[list[Event]]) -> dict[str, list[float]]:
+def seconds_of_steps(everyones: Iterable[list[Event]]) -> dict[str, list[float]]:
     """Step -> how long each participant took who has left it."""
     took: dict[str, list[float]] = defaultdict(list)
     for events in everyones:

@@ -108,9 +108,10 @@ def gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95) -> Di
     if len(both) < 2:
         return None
     change = (both["after"] - both["before"]).to_numpy(float)
+    if np.ptp(change) == 0:  # nothing varies: no interval can be estimated from it
+        return Difference(float(change.mean()), float("nan"), float("nan"), float("nan"), len(both), len(both))
     low, high = _interval_of_mean(change, confidence)
-    p_value = float(stats.ttest_1samp(change, 0).pvalue) if np.ptp(change) else float("nan")
-    return Difference(float(change.mean()), low, high, p_value, len(both), len(both))
+    return Difference(float(change.mean()), low, high, float(stats.ttest_1samp(change, 0).pvalue), len(both), len(both))
 
 
 def difficulty(answers: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
