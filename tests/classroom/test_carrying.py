@@ -28,7 +28,13 @@ def answer(code, body=b"", mark=""):
 def test_results_are_brought_when_they_are_new(tmp_path):
     service = Service()
     carrier = Carrier(tmp_path / "spool", "http://class/", "secret", service)
-    service.answers = [answer(200, b"one", '"1"'), answer(304), OSError("away"), answer(503), answer(200, b"two", '"2"')]
+    service.answers = [
+        answer(200, b"one", '"1"'),
+        answer(304),
+        OSError("away"),
+        answer(503),
+        answer(200, b"two", '"2"'),
+    ]
 
     async def story():
         return [await carrier.bring() for _ in range(5)]

@@ -30,7 +30,10 @@ def test_an_axis_of_differences_has_zero_in_the_middle(values):
 
 
 def test_numbers_are_written_as_people_write_them():
-    assert [axis_for([0.91, 0.97], least=0, most=1, percent=True).words(tick) for tick in (0.9, 1.0)] == ["90 %", "100 %"]
+    assert [axis_for([0.91, 0.97], least=0, most=1, percent=True).words(tick) for tick in (0.9, 1.0)] == [
+        "90 %",
+        "100 %",
+    ]
     assert axis_for([-0.03, 0.02], signed=True, percent=True).words(0.02) == "+2"
     assert axis_for([-0.03, 0.02], signed=True).words(-0.0) == "0.00"
 

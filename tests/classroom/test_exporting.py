@@ -15,7 +15,9 @@ LESSON = find_lesson("hello-world")
 
 
 def filled(tmp_path, lesson, people):
-    store = Store(f"sqlite:///{tmp_path / 'class.sqlite'}", key=b"key", experiments=lesson.values.get("arms", {}), seed=3)
+    store = Store(
+        f"sqlite:///{tmp_path / 'class.sqlite'}", key=b"key", experiments=lesson.values.get("arms", {}), seed=3
+    )
     store.create()
     if people:
         simulate_class(store, lesson, people, seed=1)
@@ -47,7 +49,12 @@ def test_names_and_free_answers_only_where_asked_for(tmp_path):
     assert tables["quiz"]["participant"].str.startswith("Person").all()
     assert tables["survey"]["text"].notna().any()
     right = tables["quiz"][tables["quiz"]["right"]].iloc[0]
-    assert right["answer"] and right["concept"]
+    assert right["answer"]
+    assert right["concept"]
+    kept = tables["survey"]["text"].dropna().iloc[0]
+    for names in (False, True):
+        export_class(store, tmp_path / f"{names}", lesson=LESSON, names=names)
+        assert (kept in (tmp_path / f"{names}" / "report.html").read_text()) == names
     store.engine.dispose()
 
 

@@ -60,7 +60,9 @@ def test_weeks_later_the_last_quiz(states):
     chosen = dict.fromkeys([item.id for item in quiz.items])
     for occasion in ("post", "retention"):
         keep_quiz(states.served.store, states.person.id, occasion, items=quiz.items, chosen=chosen)
-    keep_survey(states.served.store, states.person.id, survey=survey, agreed=dict.fromkeys(survey.statements, 3), comment="")
+    keep_survey(
+        states.served.store, states.person.id, survey=survey, agreed=dict.fromkeys(survey.statements, 3), comment=""
+    )
     assert states((quiz.days + 1) * DAY) == ("late", "done", "done", "done")
 
 

@@ -32,7 +32,13 @@ def full(empty):
 def test_the_gain_is_scipys_paired_one(full):
     gathered = gather(full)
     found = summarise(gathered, LESSON)["quiz"]
-    shares = answers_table(gathered).groupby(["participant", "occasion"])["right"].mean().unstack().dropna(subset=["pre", "post"])
+    shares = (
+        answers_table(gathered)
+        .groupby(["participant", "occasion"])["right"]
+        .mean()
+        .unstack()
+        .dropna(subset=["pre", "post"])
+    )
     test = stats.ttest_rel(shares["post"].astype(float), shares["pre"].astype(float))
     assert found["paired"] == len(shares) > 15
     assert (found["gain"].low, found["gain"].high) == pytest.approx(tuple(test.confidence_interval()))
@@ -57,7 +63,10 @@ def test_groups_as_assigned_and_as_run_agree_with_scipy(full):
         assert {(row["way"], row["group"]) for row in compared["means"]} == {
             ("assigned", "on"), ("assigned", "off"), ("ran", "on"), ("ran", "off"),
         }  # fmt: skip
-        assert experiment["switched"] == (runs[f"assigned {experiment['name']}"] != runs[f"ran {experiment['name']}"]).sum()
+        assert (
+            experiment["switched"]
+            == (runs[f"assigned {experiment['name']}"] != runs[f"ran {experiment['name']}"]).sum()
+        )
 
 
 def test_lower_is_better_where_it_is(empty):
@@ -90,7 +99,13 @@ def test_what_one_person_wrote_is_not_shown(empty):
     for number in range(3):
         assert summarise(gather(empty), LESSON)["survey"]["comments"] == []
         person, _ = empty.join(f"Person {number}")
-        keep_survey(empty, person.id, survey=survey, agreed=dict.fromkeys(survey.statements, 4 - number), comment=f"line {9 - number}")
+        keep_survey(
+            empty,
+            person.id,
+            survey=survey,
+            agreed=dict.fromkeys(survey.statements, 4 - number),
+            comment=f"line {9 - number}",
+        )
     found = summarise(gather(empty), LESSON)["survey"]
     assert found["comments"] == ["line 7", "line 8", "line 9"], "not in the order in which they came"
     assert found["rows"][0]["counts"] == [0, 1, 1, 1, 0]
@@ -127,5 +142,7 @@ def test_the_hardest_question_comes_first(full):
     assert shares == sorted(shares)
     assert len(questions) == 8
     row = questions[0]["after"]
-    expected = stats.binomtest(round(row["right"] * row["answers"]), row["answers"]).proportion_ci(0.95, method="wilson")
+    expected = stats.binomtest(round(row["right"] * row["answers"]), row["answers"]).proportion_ci(
+        0.95, method="wilson"
+    )
     assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))

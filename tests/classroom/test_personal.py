@@ -65,7 +65,9 @@ def test_a_guess_leads_nowhere(served, wrong):
 
 def test_ones_own_token_opens_no_other_page(served):
     bea, _ = served.store.join("Bea")
-    answer = served.get(f"{ME}/link/{bea.username}/{token_of(served.folder, served.ana.username)}", follow_redirects=False)
+    answer = served.get(
+        f"{ME}/link/{bea.username}/{token_of(served.folder, served.ana.username)}", follow_redirects=False
+    )
     assert answer.status_code == 403
 
 
@@ -106,7 +108,9 @@ def test_a_quiz_from_the_form_to_the_answers(ana):
     assert "✓" not in page
     sent = ana.post(f"{ME}/quiz/pre", data=filled(page))
     assert "Your answers are kept" in sent.text
-    assert not any(item.because in sent.text for item in quiz_of(ana.folder.lesson).items), "the second quiz is still to come"
+    assert not any(item.because in sent.text for item in quiz_of(ana.folder.lesson).items), (
+        "the second quiz is still to come"
+    )
     again = ana.post(f"{ME}/quiz/pre", data=filled(page, "0"))
     assert "first answers count" in again.text
     assert {answer.chosen for answer in quiz_answers(ana.store)} == {None}
@@ -128,7 +132,9 @@ def test_what_is_missing_is_asked_for_and_nothing_chosen_is_lost(ana):
     assert quiz_answers(ana.store) == []
 
 
-@pytest.mark.parametrize(("occasion", "words"), [("post", "not time for this quiz yet"), ("retention", "not time for this quiz yet")])
+@pytest.mark.parametrize(
+    ("occasion", "words"), [("post", "not time for this quiz yet"), ("retention", "not time for this quiz yet")]
+)
 def test_no_quiz_before_its_time(ana, occasion, words):
     assert words in ana.get(f"{ME}/quiz/{occasion}").text
     assert words in ana.post(f"{ME}/quiz/{occasion}", data={f"q{n}": "x" for n in range(1, 9)}).text
@@ -208,7 +214,10 @@ def test_ones_own_result_among_the_others(ana):
     arms = {"assigned": ana.ana.arms, "ran": ana.ana.arms}
     for number in range(4):
         person = ana.ana if number == 0 else ana.store.join(f"Person {number}")[0]
-        news = [told("record", BEGAN, name="arms", value=arms), told("record", BEGAN, name="evaluation", value=evaluation(0.8 + number / 20, 1, 0.1))]
+        news = [
+            told("record", BEGAN, name="arms", value=arms),
+            told("record", BEGAN, name="evaluation", value=evaluation(0.8 + number / 20, 1, 0.1)),
+        ]
         ana.store.record(person.username, news, datetime.now(UTC) + timedelta(seconds=number))
         ana.app.state.results._looked = -100.0  # as if some seconds had passed
         page = ana.get(f"{ME}/results").text

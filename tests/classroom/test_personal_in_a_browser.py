@@ -13,7 +13,11 @@ from firstread.classroom.marks import quiz_answers, survey_answers
 from firstread.lessons.items import quiz_of, survey_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
 
 
 @pytest.fixture
@@ -23,7 +27,9 @@ def listening(served):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(served.app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(served.app, host="127.0.0.1", port=port, log_level="warning", lifespan="off")
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -36,12 +42,26 @@ def listening(served):
 @pytest.fixture
 def page():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-sync",
+    ]
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=quiet)
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.problems = []
-        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" and "favicon" not in said.location["url"] else None)
+        page.on(
+            "console",
+            lambda said: (
+                page.problems.append(said.text)
+                if said.type == "error" and "favicon" not in said.location["url"]
+                else None
+            ),
+        )
         yield page
         browser.close()
 
@@ -52,7 +72,9 @@ def press(page, key, times=1):
 
 
 def focused(page):
-    return page.evaluate("[document.activeElement.tagName, document.activeElement.type || '', document.activeElement.name || '']")
+    return page.evaluate(
+        "[document.activeElement.tagName, document.activeElement.type || '', document.activeElement.name || '']"
+    )
 
 
 def tab_to(page, wanted):
@@ -74,7 +96,9 @@ def test_quiz_and_survey_with_the_keyboard_alone(served, listening, page):
         press(page, "ArrowDown", times=number % 4)  # another option of the group
         if number % 4 == 0:
             press(page, "Space")
-        assert page.evaluate("getComputedStyle(document.activeElement.closest('label')).outlineStyle") == "solid", "where one is can be seen"
+        assert page.evaluate("getComputedStyle(document.activeElement.closest('label')).outlineStyle") == "solid", (
+            "where one is can be seen"
+        )
     tab_to(page, lambda tag, *_: tag == "BUTTON")
     press(page, "Enter")
     page.get_by_text("Your answers are kept").wait_for()
@@ -111,7 +135,9 @@ def test_the_results_fill_while_they_are_looked_at(served, listening, page, monk
     page.locator("summary").first.click()
     from simulated import evaluation
 
-    served.store.record(served.ana.username, [told("record", BEGAN, name="evaluation", value=evaluation(0.9, 1.0, 0.1))])
+    served.store.record(
+        served.ana.username, [told("record", BEGAN, name="evaluation", value=evaluation(0.9, 1.0, 0.1))]
+    )
     page.get_by_text("1 with a result").wait_for()
     assert page.evaluate("document.querySelector('details').open"), "what was unfolded stays so"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "a phone shows the whole width"

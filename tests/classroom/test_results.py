@@ -30,7 +30,9 @@ def run(served, name, accuracy):
     person = served.store.join(name)[0] if isinstance(name, str) else name
     now = datetime.now(UTC)
     arms = told("record", now, name="arms", value={"assigned": person.arms, "ran": person.arms})
-    served.store.record(person.username, [arms, told("record", now, name="evaluation", value=evaluation(accuracy, 1.0, 0.1))])
+    served.store.record(
+        person.username, [arms, told("record", now, name="evaluation", value=evaluation(accuracy, 1.0, 0.1))]
+    )
     return person
 
 
@@ -38,7 +40,9 @@ def run(served, name, accuracy):
 def test_results_are_the_instructors(served, path):
     assert served.get(AT + path, headers={"Accept": "application/json"}).status_code == 401
     served.enter(served.ana)
-    assert served.get(AT + path, headers={"Accept": "application/json"}).status_code == 401, "a participant's cookie opens nothing here"
+    assert served.get(AT + path, headers={"Accept": "application/json"}).status_code == 401, (
+        "a participant's cookie opens nothing here"
+    )
 
 
 def test_an_empty_class_has_a_page(served):
@@ -55,7 +59,16 @@ def test_a_full_class_has_a_page_with_what_may_be_said(served):
     simulate_class(served.store, served.folder.lesson, 12, seed=2)
     log_in(served)
     page = served.get(f"{AT}/results").text
-    for words in ("as assigned", "as run", "runs cannot tell", "Gain: +", "discrimination", "days since", "mostly", "of those who joined"):
+    for words in (
+        "as assigned",
+        "as run",
+        "runs cannot tell",
+        "Gain: +",
+        "discrimination",
+        "days since",
+        "mostly",
+        "of those who joined",
+    ):
         assert words in page
     assert "nan" not in page.lower().replace("finance", "")
     assert "Person" not in page, "no names"
@@ -68,7 +81,13 @@ def test_what_participants_write_is_shown_and_not_run(served):
     survey = survey_of(served.folder.lesson)
     for number in range(3):
         person, _ = served.store.join(f"Person {number}")
-        keep_survey(served.store, person.id, survey=survey, agreed=dict.fromkeys(survey.statements, 3), comment="<script>alert(1)</script>")
+        keep_survey(
+            served.store,
+            person.id,
+            survey=survey,
+            agreed=dict.fromkeys(survey.statements, 3),
+            comment="<script>alert(1)</script>",
+        )
     log_in(served)
     page = served.get(f"{AT}/results").text
     assert "&lt;script&gt;alert(1)" in page

@@ -32,9 +32,16 @@ def test_the_first_evaluation_counts_with_the_groups_confirmed_before_it():
         record(ANA, "arms", {"ran": {"augmentation": "on"}}),
         record(ANA, "evaluation", evaluated(1.0)),
     )
-    assert table.loc[1, ["assigned augmentation", "ran augmentation", "accuracy", "runs"]].tolist() == ["on", "off", 0.8, 2]
+    assert table.loc[1, ["assigned augmentation", "ran augmentation", "accuracy", "runs"]].tolist() == [
+        "on",
+        "off",
+        0.8,
+        2,
+    ]
     assert table.loc[2, "assigned augmentation"] == "off"
-    assert table.loc[2, "ran augmentation"] is None or table.loc[2, "ran augmentation"] != table.loc[2, "ran augmentation"]
+    assert (
+        table.loc[2, "ran augmentation"] is None or table.loc[2, "ran augmentation"] != table.loc[2, "ran augmentation"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,9 @@ def test_what_is_no_result_is_none(value):
     assert len(runs(record(ANA, "evaluation", value))) == 0
 
 
-@pytest.mark.parametrize("told", [None, "on", {"ran": "on"}, {"ran": {"augmentation": "sideways"}}, {"ran": {"augmentation": ["on"]}}])
+@pytest.mark.parametrize(
+    "told", [None, "on", {"ran": "on"}, {"ran": {"augmentation": "sideways"}}, {"ran": {"augmentation": ["on"]}}]
+)
 def test_a_group_that_the_lesson_does_not_have_is_none(told):
     table = runs(record(ANA, "arms", told), record(ANA, "evaluation", evaluated(0.9)))
     assert table["ran augmentation"].isna().all()

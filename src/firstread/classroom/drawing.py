@@ -5,6 +5,7 @@ and on a projector. Colours come from the page's style, in light and dark; a sec
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -103,15 +104,13 @@ def interval(axis: Axis, row: Mapping[str, float], *, mark: str = "filled", word
 
 def scale(axis: Axis, label: str = "") -> Markup:
     """The numbers below rows of intervals."""
-    parts = []
-    for number, tick in enumerate(axis.ticks):
-        anchor = "start" if number == 0 else "end" if number == len(axis.ticks) - 1 else "middle"
-        parts.append(f'<text x="{axis.at(tick)}" y="15" text-anchor="{anchor}">{escape(axis.words(tick))}</text>')
-    return _svg(
-        [*parts, f'<text class="label" x="50%" y="34" text-anchor="middle">{escape(label)}</text>' if label else ""],
-        "",
-        40 if label else 20,
-    )
+    parts = [
+        f'<text x="{axis.at(tick)}" y="15" text-anchor="middle">{escape(axis.words(tick))}</text>'
+        for tick in axis.ticks
+    ]
+    if label:
+        parts.append(f'<text class="label" x="50%" y="36" text-anchor="middle">{escape(label)}</text>')
+    return _svg(parts, "", 44 if label else 22)
 
 
 def change(
@@ -167,8 +166,7 @@ def over_days(points: Sequence[Mapping[str, float]], *, words: str = "") -> Mark
         )
         parts.append(f'<text x="0" y="{_height(percent / 100)}" dy="-4">{percent} %</text>')
     for tick in axis.ticks:
-        anchor = "end" if tick == axis.high else "start" if tick == axis.low else "middle"
-        parts.append(f'<text x="{_across(axis, tick)}" y="99%" text-anchor="{anchor}">{tick:g}</text>')
+        parts.append(f'<text x="{_across(axis, tick)}" y="99%" text-anchor="middle">{tick:g}</text>')
     for point in points:
         ends = [(_across(axis, 0), _height(point["after"])), (_across(axis, point["days"]), _height(point["later"]))]
         parts.append(
@@ -179,12 +177,19 @@ def over_days(points: Sequence[Mapping[str, float]], *, words: str = "") -> Mark
 
 
 def strip(axis: Axis, values: Sequence[float], mine: float | None = None, *, words: str = "") -> Markup:
-    """Everyone's value as a thin mark, and one's own as a large one."""
-    parts = [_grid(axis, height=40)]
-    parts += [f'<line class="other" x1="{axis.at(value)}" x2="{axis.at(value)}" y1="10" y2="30"/>' for value in values]
+    """Everyone's value as a dot, equal ones above one another, and one's own as a large one."""
+    places = Counter(round((value - axis.low) / (axis.high - axis.low), 2) for value in values)
+    apart = min(11.0, 150 / max(places.values(), default=1))
+    height = round(apart * max(places.values(), default=1)) + 34
+    parts = [_grid(axis, height=height)]
+    parts += [
+        f'<circle class="other" cx="{100 * place:.2f}%" cy="{height - 26 - apart * level:.1f}" r="{apart * 0.42:.1f}"/>'
+        for place, count in places.items()
+        for level in range(count)
+    ]
     if mine is not None:
-        parts.append(_mark(axis.at(mine), "20", "filled"))
-    return _svg(parts, words, 40)
+        parts.append(_mark(axis.at(mine), f"{height - 10}", "filled"))
+    return _svg(parts, words, height)
 
 
 def _across(axis: Axis, days: float) -> str:

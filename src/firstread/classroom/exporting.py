@@ -110,7 +110,7 @@ def _runs(store: Store, shown: Mapping[int, str], lesson: LessonInfo) -> pd.Data
 
 def export_class(store: Store, folder: Path, *, lesson: LessonInfo, names: bool = False) -> list[Path]:
     """Write the tables as CSV and Parquet, and the report of the session."""
-    written = [write_session_report(store, lesson, folder / "report.html")]
+    written = [write_session_report(store, lesson, folder / "report.html", comments=names)]
     for name, table in class_tables(store, lesson=lesson, names=names).items():
         written.append(write_atomically(folder / f"{name}.csv", lambda f, table=table: table.to_csv(f, index=False)))
         written.append(

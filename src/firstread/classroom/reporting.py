@@ -24,14 +24,18 @@ from firstread.lessons.finding import LessonInfo
 _MOST_ERRORS = 15
 
 
-def write_session_report(store: Store, lesson: LessonInfo, path: Path) -> Path:
-    """Write the report of a class's session."""
+def write_session_report(store: Store, lesson: LessonInfo, path: Path, *, comments: bool = False) -> Path:
+    """Write the report of a class's session.
+
+    Args:
+        comments: True also prints what participants wrote; it may tell who they are.
+    """
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
     gathered = gather(store)
     values = summarise(gathered, lesson)
     joined = sorted(aware(person.joined) for person in gathered.people)
     html = pages.get_template("report.html").render(
-        **values, lesson=lesson.title, summary=lesson.values.get("summary", ""), draw=plotting, unfolded=True,
+        **values, lesson=lesson.title, summary=lesson.values.get("summary", ""), draw=plotting, unfolded=True, comments=comments,
         steps=_steps(store, lesson), errors=_errors(store), helped=len(store.help_queue(everything=True)),
         began=joined[0] if joined else None, ended=joined[-1] if joined else None, now=datetime.now(UTC), note=NOT_A_DEVICE,
     )  # fmt: skip

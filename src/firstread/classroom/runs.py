@@ -24,6 +24,11 @@ class Outcome:
     percent: bool = False
     lower_is_better: bool = False
 
+    @property
+    def title(self) -> str:
+        """At the beginning of a line."""
+        return self.name[0].upper() + self.name[1:]
+
 
 #: the first is the one that the experiment is about, decided beforehand
 OUTCOMES = (

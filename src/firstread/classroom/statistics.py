@@ -41,7 +41,7 @@ def compare_groups(runs: pd.DataFrame, *, by: str, value: str, confidence: float
         value: the column with the result, such as accuracy.
 
     Returns:
-        A row a group: group, runs, mean, low, high. With fewer than two runs there is no interval, only NaN.
+        A row a group: group, runs, mean, low, high. With fewer than two runs, or where all are the same, there is no interval, only NaN.
     """
     _has(runs, by, value)
     rows = []
@@ -61,7 +61,7 @@ def difference(
     if min(map(len, sides)) < 2:
         return None
     gap = float(sides[0].mean() - sides[1].mean())
-    if all(np.ptp(side) == 0 for side in sides):  # nothing varies: no interval can be estimated from it
+    if not any(_vary(side) for side in sides):  # nothing varies: no interval can be estimated from it
         return Difference(gap, float("nan"), float("nan"), float("nan"), len(sides[0]), len(sides[1]))
     test = stats.ttest_ind(*sides, equal_var=False)
     low, high = test.confidence_interval(confidence)
@@ -84,15 +84,20 @@ def verdict(
     runs = found.first + found.second
     if np.isnan(found.low):
         return f"All {runs} runs gave the same within their group, so nothing can be said of chance."
-    if percent:
-        value, low, high = (100 * one for one in (found.value, found.low, found.high))
-        told = f"difference {value:+.1f} percentage points, 95 % interval {low:+.1f} to {high:+.1f}"
-    else:
-        told = f"difference {found.value:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}"
+    told = _told(found, percent=percent)
     if not found.tells:
         return f"{runs} runs cannot tell {first} from {second}: {told}."
     better = first if (found.value > 0) != lower_is_better else second
     return f"{better} was better in {runs} runs: {told}. One class, one task: worth repeating."
+
+
+def _told(found: Difference, *, percent: bool) -> str:
+    """A difference in words; with another digit where an end of its interval would read as zero and is not."""
+    numbers = [100 * one if percent else one for one in (found.value, found.low, found.high)]
+    digits = 1 if percent else 3
+    digits += any(one and not round(one, digits) for one in numbers)
+    value, low, high = (f"{one:+.{digits}f}" for one in numbers)
+    return f"difference {value}{' percentage points' if percent else ''}, 95 % interval {low} to {high}"
 
 
 def gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95) -> Difference | None:
@@ -108,10 +113,9 @@ def gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95) -> Di
     if len(both) < 2:
         return None
     change = (both["after"] - both["before"]).to_numpy(float)
-    if np.ptp(change) == 0:  # nothing varies: no interval can be estimated from it
-        return Difference(float(change.mean()), float("nan"), float("nan"), float("nan"), len(both), len(both))
     low, high = _interval_of_mean(change, confidence)
-    return Difference(float(change.mean()), low, high, float(stats.ttest_1samp(change, 0).pvalue), len(both), len(both))
+    p_value = float(stats.ttest_1samp(change, 0).pvalue) if _vary(change) else float("nan")
+    return Difference(float(change.mean()), low, high, p_value, len(both), len(both))
 
 
 def difficulty(answers: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -143,10 +147,15 @@ def difficulty(answers: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFra
 
 
 def _interval_of_mean(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    if len(values) < 2:
+    if len(values) < 2 or not _vary(values):  # nothing varies: no interval can be estimated from it
         return float("nan"), float("nan")
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
+
+
+def _vary(values: np.ndarray) -> bool:
+    """True if they differ by more than a computer's rounding."""
+    return float(np.ptp(values)) > 1e-12
 
 
 def _has(table: pd.DataFrame, *columns: str) -> None:

@@ -133,7 +133,7 @@ def _mean_with_interval(values: list[float]) -> tuple[float, float, float]:
     from scipy import stats
 
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < 2 or np.ptp(values) == 0:  # nothing varies: no interval can be estimated from it
         return mean, math.nan, math.nan
     half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half
