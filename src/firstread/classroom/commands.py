@@ -109,6 +109,23 @@ def export(
         typer.echo(str(file))
 
 
+@class_app.command()
+def links(name: Name = None) -> None:
+    """Show everyone's personal link, weeks later for the last quiz. Who has a link can see that participant's page: send each to its owner only.
+
+    Example: `firstread class links`
+    """
+    _needs_the_extra()
+    from firstread.classroom.links import everyones_links
+    from firstread.classroom.running import find_class
+
+    folder = find_class(name)
+    store = folder.store()
+    store.create()
+    for shown, address in everyones_links(folder, store):
+        typer.echo(f"{shown}\t{address}")
+
+
 def _tell(folder: "ClassFolder") -> None:
     settings = folder.settings
     typer.echo(

@@ -5,7 +5,7 @@ import os
 import secrets
 import tempfile
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ class ClassFolder:
             os.umask(before)
         return cls(path)
 
-    @property
+    @cached_property
     def lesson(self) -> LessonInfo:
         """The lesson of this class."""
         return find_lesson(self.settings.lesson)

@@ -41,3 +41,9 @@ def links(folder: ClassFolder, store: Store, person: Participant) -> list[dict[s
     if now.survey == "due":
         found.append({"title": "Short survey", "address": address_of(folder, person.username, "survey")})
     return [*found, {"title": "My page", "address": address_of(folder, person.username)}]
+
+
+def everyones_links(folder: ClassFolder, store: Store) -> list[tuple[str, str]]:
+    """Display name and whole link of each participant, in the order of joining."""
+    shown = store.shown_names()
+    return [(shown[one.id], folder.address.rstrip("/") + address_of(folder, one.username)) for one in store.people()]

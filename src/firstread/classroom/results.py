@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import pandas as pd
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
@@ -52,7 +53,9 @@ class Results:
 
     async def others(self, participant_id: int | None) -> dict[str, Any]:
         """The others' runs by group, without names or order; empty while they are so few that they could be told apart."""
-        runs = (await self.summary())["runs"]
+        return await asyncio.to_thread(self._others, (await self.summary())["runs"], participant_id)
+
+    def _others(self, runs: pd.DataFrame, participant_id: int | None) -> dict[str, Any]:
         others = runs[runs["participant"] != participant_id]
         arms = list(self.folder.lesson.values.get("arms", {}))
         outcomes = [outcome.name for outcome in OUTCOMES]

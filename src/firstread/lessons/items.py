@@ -1,6 +1,8 @@
 """What a lesson asks outside its notebook: test.toml, a quiz before and after it and weeks later, and survey.toml, a short survey."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from firstread.core.errors import DataError
@@ -63,8 +65,12 @@ def quiz_of(info: LessonInfo) -> Quiz | None:
         DataError: something is missing in test.toml, or an answer is none of the options.
     """
     file = info.folder / "test.toml"
-    if not file.exists():
-        return None
+    return _read_quiz(file, file.stat().st_mtime_ns) if file.exists() else None
+
+
+@lru_cache
+def _read_quiz(file: Path, _: int) -> Quiz:
+    """Read once, until the file changes."""
     values = read_toml(file)
     try:
         items = tuple(_item(one) for one in values["items"])
@@ -83,8 +89,12 @@ def survey_of(info: LessonInfo) -> Survey | None:
         DataError: something is missing in survey.toml.
     """
     file = info.folder / "survey.toml"
-    if not file.exists():
-        return None
+    return _read_survey(file, file.stat().st_mtime_ns) if file.exists() else None
+
+
+@lru_cache
+def _read_survey(file: Path, _: int) -> Survey:
+    """Read once, until the file changes."""
     values = read_toml(file)
     try:
         statements = {str(one["id"]): str(one["text"]) for one in values["statements"]}
