@@ -177,6 +177,9 @@ def test_work_is_taken_home_and_counted(ana):
     assert {"hello-world/hello-world.ipynb", "hello-world/mine.txt", "hello-world/README.txt"} <= set(names)
     assert answer.headers["content-type"] == "application/zip"
     assert [event.kind for event in ana.store.events()] == ["download"]
+    assert ana.app.state.packing == set()
+    ana.app.state.packing.add(ana.ana.username)
+    assert ana.get(f"{ME}/work.zip").status_code == 429, "one at a time"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")

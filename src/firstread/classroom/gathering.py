@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from firstread.classroom.marks import quiz_answers, survey_answers
@@ -14,6 +14,7 @@ from firstread.classroom.tables import Event, Participant, QuizAnswer, SurveyAns
 
 #: the kinds of events that results are made from; cells are many, and only counted
 _KINDS = ("record", "step", "finish", "download")
+_RECORDS = ("arms", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ def gather(store: Store) -> Gathered:
     """Read it."""
     wanted = select(Event.participant_id, Event.kind, Event.step, Event.values, Event.received)
     heard = select(Event.participant_id, func.min(Event.received), func.max(Event.received))
+    of_use = or_(Event.kind != "record", Event.values["name"].as_string().in_(_RECORDS))
     with Session(store.engine) as session:
-        events = session.execute(wanted.where(Event.kind.in_(_KINDS)).order_by(Event.id)).all()
+        events = session.execute(wanted.where(Event.kind.in_(_KINDS), of_use).order_by(Event.id)).all()
         times = session.execute(heard.where(Event.kind != "download").group_by(Event.participant_id)).all()
     return Gathered(
         people=store.people(), events=events, answers=quiz_answers(store), survey=survey_answers(store),

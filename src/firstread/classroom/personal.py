@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.concurrency import iterate_in_threadpool
 
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.forms import NOT_KNOWN, questions_for, read_quiz, read_survey
@@ -183,20 +184,32 @@ async def results_page(person: Me, room: TheRoom, request: Request) -> HTMLRespo
 
 
 @router.get("/work.zip")
-async def work(person: Me, room: TheRoom) -> StreamingResponse:
-    """Notebook, results, report and network, to take home."""
-    folder = room.folder.home_of(person.username)
+async def work(request: Request, person: Me, room: TheRoom) -> Response:
+    """Notebook, results, report and network, to take home; one ZIP at a time for each participant."""
+    folder, packing = room.folder.home_of(person.username), request.app.state.packing
     if not await asyncio.to_thread(folder.is_dir):
         raise HTTPException(404, "There is nothing of yours to take home yet")
+    if person.username in packing:
+        return PlainTextResponse("Your work is being downloaded already. Wait until that is done.", 429)
     now = datetime.now(UTC)
     told = {"key": secrets.token_hex(16), "kind": "download", "step": None, "values": {}, "happened": now}
     await asyncio.to_thread(room.store.record, person.username, [told])
     name = room.folder.settings.lesson
+    pieces = zip_of_work(folder, lesson=name, title=room.folder.lesson.title)
     return StreamingResponse(
-        zip_of_work(folder, lesson=name, title=room.folder.lesson.title),
+        _one_at_a_time(pieces, person.username, packing),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}.zip"'},
     )
+
+
+async def _one_at_a_time(pieces: Iterator[bytes], username: str, packing: set[str]) -> AsyncIterator[bytes]:
+    packing.add(username)
+    try:
+        async for piece in iterate_in_threadpool(pieces):
+            yield piece
+    finally:
+        packing.discard(username)
 
 
 @router.get("/leave")

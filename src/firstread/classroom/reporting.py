@@ -36,7 +36,7 @@ def write_session_report(store: Store, lesson: LessonInfo, path: Path, *, commen
     joined = sorted(aware(person.joined) for person in gathered.people)
     html = pages.get_template("report.html").render(
         **values, lesson=lesson.title, summary=lesson.values.get("summary", ""), draw=plotting, unfolded=True, comments=comments,
-        steps=_steps(store, lesson), errors=_errors(store), helped=len(store.help_queue(everything=True)),
+        steps=_steps(store, lesson), errors=_errors(store, lesson), helped=len(store.help_queue(everything=True)),
         began=joined[0] if joined else None, ended=joined[-1] if joined else None, now=datetime.now(UTC), note=NOT_A_DEVICE,
     )  # fmt: skip
     return write_text(path, html)
@@ -62,13 +62,12 @@ def _steps(store: Store, lesson: LessonInfo) -> list[dict[str, Any]]:
     return rows
 
 
-def _errors(store: Store) -> list[tuple[str, str, int, int]]:
+def _errors(store: Store, lesson: LessonInfo) -> list[tuple[str, str, int, int]]:
     """Name of the error, step, how often, and how many people it met; the most frequent first."""
     wanted = select(Event.participant_id, Event.step, Event.values).where(Event.kind == "cell")
     with Session(store.engine) as session:
         failed = [row for row in session.execute(wanted) if not row[2].get("ok", True)]
-    times = Counter((str(values.get("error") or "Error"), step or "") for _, step, values in failed)
-    people = Counter(
-        key for key, _ in {((str(values.get("error") or "Error"), step or ""), who) for who, step, values in failed}
-    )
+    titles = {step["id"]: step["title"] for step in lesson.steps}
+    met = [((str(values.get("error") or "Error"), titles.get(step, "")), who) for who, step, values in failed]
+    times, people = Counter(key for key, _ in met), Counter(key for key, _ in set(met))
     return [(*key, count, people[key]) for key, count in times.most_common(_MOST_ERRORS)]

@@ -55,6 +55,7 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     app.state.room = room
     app.state.results, app.state.link_guesses = results.Results(folder, store), Guesses(most=10)
+    app.state.packing = set()  # who is downloading their work
     app.add_middleware(
         SessionMiddleware, secret_key=secret, session_cookie="firstread-instructor", path=PREFIX, same_site="strict",
         https_only=bool(folder.settings.certificate), max_age=SESSION_SECONDS,
