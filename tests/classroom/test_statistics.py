@@ -112,3 +112,15 @@ def test_where_nothing_varies_no_interval_is_claimed():
     same = gain(pd.Series({"a": 0.25, "b": 0.5}), pd.Series({"a": 0.5, "b": 0.75}))
     assert np.isnan(same.low)
     assert not same.tells
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.lists(st.floats(0, 1), min_size=2, max_size=20))
+def test_the_difference_is_scipys(first, second):
+    table = pd.DataFrame({"g": ["a"] * len(first) + ["b"] * len(second), "v": [*first, *second]})
+    found = difference(table, by="g", value="v", first="a", second="b")
+    if min(np.ptp(first), np.ptp(second)) > 1e-6:
+        test = stats.ttest_ind(first, second, equal_var=False)
+        assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval()), abs=1e-9)
+        assert found.p_value == pytest.approx(test.pvalue, abs=1e-9)
+    elif max(np.ptp(first), np.ptp(second)) < 1e-13:
+        assert np.isnan(found.low)
