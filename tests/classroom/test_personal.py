@@ -156,6 +156,17 @@ def test_a_survey_from_the_form_to_the_store(ana):
     assert [answer.text for answer in survey_answers(ana.store) if answer.question == "comment"] == ["fine"]
 
 
+def test_the_last_quiz_goes_into_the_calendar_once_its_day_is_known(ana):
+    assert ana.get(f"{ME}/reminder.ics").status_code == 404
+    ana.store.record(ana.ana.username, [told("finish", datetime.now(UTC))])
+    assert "Put the last quiz into my calendar" in ana.get(f"{ME}/").text
+    entry = ana.get(f"{ME}/reminder.ics")
+    assert entry.headers["content-type"].startswith("text/calendar")
+    day = datetime.now(UTC) + timedelta(days=quiz_of(ana.folder.lesson).days)
+    assert f"DTSTART;VALUE=DATE:{day:%Y%m%d}" in entry.text
+    assert token_of(ana.folder, ana.ana.username) in entry.text.replace("\r\n ", "")
+
+
 def test_another_site_cannot_act_in_a_participants_name(ana):
     answer = ana.post(f"{ME}/leave", data={"sure": "yes"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
@@ -180,6 +191,26 @@ def test_work_is_taken_home_and_counted(ana):
     assert ana.app.state.packing == set()
     ana.app.state.packing.add(ana.ana.username)
     assert ana.get(f"{ME}/work.zip").status_code == 429, "one at a time"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")
+def test_what_is_deleted_is_not_in_the_database_file_either(ana):
+    survey = survey_of(ana.folder.lesson)
+    cem, _ = ana.store.join("Cem who leaves for good")
+    ana.enter(cem)
+    ana.store.record(cem.username, [told("finish", BEGAN)])
+    ana.post(
+        f"{ME}/survey", data={**dict.fromkeys(survey.statements, "4"), "comment": "only Cem could have written this"}
+    )
+
+    def words():
+        return b"".join(file.read_bytes() for file in ana.folder.path.glob("class.sqlite*"))
+
+    assert b"Cem who leaves" in words()
+    assert b"only Cem could" in words()
+    ana.post(f"{ME}/leave", data={"sure": "yes"})
+    assert b"Cem who leaves" not in words()
+    assert b"only Cem could" not in words()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")

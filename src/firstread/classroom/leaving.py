@@ -35,6 +35,9 @@ def forget(folder: ClassFolder, store: Store, username: str) -> None:
         DataError: something in their folder could not be deleted.
     """
     store.forget(username)
+    if store.engine.dialect.name == "sqlite":  # its journal would hold the deleted rows for a while
+        with store.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     for place in (folder.home_of(username), folder.sockets_of(username)):
         if place.is_symlink():
             place.unlink()

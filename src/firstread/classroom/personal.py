@@ -19,6 +19,7 @@ from firstread.classroom.limits import Guesses
 from firstread.classroom.links import ME, address_of, is_token_of
 from firstread.classroom.marks import MOST_COMMENT, OCCASIONS, AnsweredError, keep_quiz, keep_survey, quiz_answers
 from firstread.classroom.occasions import NAMES, Due, due
+from firstread.classroom.reminding import calendar_entry
 from firstread.classroom.room import SESSION_SECONDS, Room, room_of
 from firstread.classroom.tables import Participant
 from firstread.classroom.work import zip_of_work
@@ -79,11 +80,22 @@ async def enter(username: str, token: str, request: Request, room: TheRoom, to: 
 async def home(request: Request, person: Me, room: TheRoom) -> HTMLResponse:
     """What there is to do, and everything else that is theirs."""
     state = await _due(room, person)
-    # the link as it can be kept: with the host under which this browser reached the class
-    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
-    scheme = "https" if room.folder.settings.certificate else "http"
-    link = f"{scheme}://{host}{address_of(room.folder, person.username)}"
-    return _page(room, "me_home.html", person=person, due=state, names=NAMES, link=link)
+    return _page(room, "me_home.html", person=person, due=state, names=NAMES, link=_link(request, room, person))
+
+
+@router.get("/reminder.ics")
+async def reminder(request: Request, person: Me, room: TheRoom) -> Response:
+    """The day of the last quiz, for their calendar."""
+    day = (await _due(room, person)).retention_day
+    if day is None:
+        raise HTTPException(404, "The day of the last quiz is known after the lesson")
+    entry = calendar_entry(
+        title=f"Last quiz: {room.folder.lesson.title}", text="What has stayed? Five minutes, by your personal link:",
+        link=_link(request, room, person), day=day, mark=person.username,
+    )  # fmt: skip
+    return Response(
+        entry, media_type="text/calendar", headers={"Content-Disposition": 'attachment; filename="last-quiz.ics"'}
+    )
 
 
 @router.get("/quiz/{occasion}")
@@ -228,6 +240,13 @@ async def leave(request: Request, person: Me, room: TheRoom) -> Response:
     answer = _page(room, "me_gone.html", ended=ended)
     answer.delete_cookie(COOKIE, path=ME)
     return answer
+
+
+def _link(request: Request, room: Room, person: Participant) -> str:
+    """Their link as it can be kept: with the host under which this browser reached the class."""
+    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
+    scheme = "https" if room.folder.settings.certificate else "http"
+    return f"{scheme}://{host}{address_of(room.folder, person.username)}"
 
 
 async def _due(room: Room, person: Participant) -> Due:
