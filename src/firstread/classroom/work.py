@@ -31,7 +31,7 @@ Open it at home
      This opens a fresh copy of the lesson. To go on with your own notebook, put {lesson}.ipynb
      into the folder firstread-lessons first, then run the same command.
 
-What lies here
+What lies here, as far as you got
   {lesson}.ipynb                    your notebook, as you left it
   results/report.html               your report; opens in any browser
   results/result.json               your results, answers and times

@@ -79,7 +79,7 @@ class ClassRuns:
             scattered = place + rng.uniform(-0.16, 0.16, len(group.values))
             axis.scatter(group.values, scattered, s=16, color=PALETTE[6], alpha=0.55, linewidths=0)
             if not math.isnan(row.low):
-                axis.plot([max(0.0, row.low), min(1.0, row.high)], [place, place], color=PALETTE[0], linewidth=2.5)
+                axis.plot([row.low, row.high], [place, place], color=PALETTE[0], linewidth=2.5)
             axis.plot(row.mean, place, "o", color=PALETTE[0], markersize=8)
             if group.mine is not None:
                 axis.plot(group.mine, place, "D", color=PALETTE[1], markersize=8, markerfacecolor="white", markeredgewidth=2)
@@ -136,4 +136,4 @@ def _mean_with_interval(values: list[float]) -> tuple[float, float, float]:
     if len(values) < 2 or np.ptp(values) == 0:  # nothing varies: no interval can be estimated from it
         return mean, math.nan, math.nan
     half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
-    return mean, mean - half, mean + half
+    return mean, max(0.0, mean - half), min(1.0, mean + half)  # a share is no more than all
