@@ -254,11 +254,16 @@ lesson.question("interval")
 # %% [markdown]
 # ## 9. Compare the groups
 #
-# In a class, everybody's result would stand here. Alone, you can run all four groups yourself, with the same images and the
-# same seed.
+# In a class, everybody's result stands here, without names. You can run the cell again when more have come in.
 
 # %% tags=["step-arms"]
 lesson.step("arms")
+lesson.class_runs()
+
+# %% [markdown]
+# You can also run all four groups yourself, with the same images and the same seed.
+
+# %%
 results = {}
 for augmentation_arm in ("on", "off"):
     for dropout_arm in ("on", "off"):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def postgresql(tmp_path_factory):
         _wait_for(url)
         yield url
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # does not wait until the last connection is closed
         running.wait(10)
 
 
@@ -118,3 +119,35 @@ def started(home):
 @pytest.fixture
 def folder(started):
     return started[1]
+
+
+class Hub:
+    """Knows whose a token is, as JupyterHub does; it has no address."""
+
+    def __init__(self):
+        self.tokens = {}
+
+    async def user_for_token(self, token, *, sync):
+        return self.tokens.get(token)
+
+
+@pytest.fixture
+def served(monkeypatch, tmp_path):
+    """The service of a class with one participant, Ana; `enter(person)` opens their personal link."""
+    pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+    from starlette.testclient import TestClient
+
+    from firstread.classroom.folder import ClassFolder
+    from firstread.classroom.links import address_of
+    from firstread.classroom.service import make_app
+
+    monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
+    folder = ClassFolder.make("class", lesson="hello-world")
+    store, hub = folder.store(), Hub()
+    with TestClient(make_app(folder, store=store, hub=hub), base_url="http://testserver") as client:
+        client.folder, client.store, client.hub = folder, store, hub
+        client.ana, client.word = store.join("Ana <b>")
+        hub.tokens["of-ana"] = {"kind": "user", "name": client.ana.username}
+        client.enter = lambda person, to="": client.get(address_of(folder, person.username, to))
+        yield client
+    store.engine.dispose()

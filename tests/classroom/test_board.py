@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-from .simulated import ATTACK, NAMES, SimulatedClass
-
 from firstread.classroom.board import Board, in_public
 from firstread.classroom.folder import ClassFolder
+
+from .simulated import ATTACK, NAMES, SimulatedClass
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """A whole class: real hub, real servers, real kernels, over HTTP and WebSockets."""
 
 import asyncio
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import aiohttp
 import psutil
@@ -15,6 +17,7 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.folder import ClassFolder
+from firstread.classroom.links import address_of
 from firstread.classroom.running import running
 from firstread.classroom.scripted import RehearsalError
 from firstread.classroom.words import new_join_code
@@ -172,6 +175,43 @@ def test_whatever_is_killed_comes_back_and_nothing_is_lost(folder):
                 again._socket = await again.session.ws_connect(url.replace("http", "ws", 1), max_msg_size=0)
                 assert (await again.run("print(kept); lesson.step('look')"))["text"] == "42\n"
                 await until(lambda: len([e for e in store.events() if e.kind == "step"]) == before + 1)
+
+    ask(story())
+
+
+def test_a_personal_link_works_without_a_server_and_leaving_ends_it(folder):
+    async def story():
+        store = folder.store()
+        async with participant(folder) as ana:
+            await ana.join("Ana who leaves")
+            await ana.open()
+            await ana.start_kernel(NOTEBOOK)
+            username = ana.username
+            await ana.run("open('mine.txt', 'w').write('my work')")
+            assert (
+                "class"
+                in (await ana.run("import firstread as fr\nprint(fr.lesson('hello-world').class_runs())"))["text"]
+            )
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as later:
+                link = f"{folder.address.rstrip('/')}{address_of(folder, username)}"
+                async with later.get(link) as answer:
+                    assert "Quiz before the lesson" in await answer.text()
+                async with later.get(f"{folder.address}services/classroom/me/work.zip") as answer:
+                    archive = zipfile.ZipFile(io.BytesIO(await answer.read()))
+                    assert archive.read("hello-world/mine.txt") == b"my work"
+                async with later.post(f"{folder.address}services/classroom/me/leave", data={"sure": "yes"}) as answer:
+                    page = await answer.text()
+                    assert "Your data are deleted" in page
+                    assert "could not be ended" not in page, "the hub has ended their server"
+                async with later.get(link) as answer:
+                    assert answer.status == 403
+            assert store.person(username) is None
+            assert not folder.home_of(username).exists()
+            while (await asyncio.wait_for(ana._socket.receive(), 30)).type in (
+                aiohttp.WSMsgType.TEXT,
+                aiohttp.WSMsgType.BINARY,
+            ):
+                pass  # the last words of a kernel that ends
 
     ask(story())
 

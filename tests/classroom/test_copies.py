@@ -7,10 +7,11 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from .simulated import attacking_notebook, png
 
 from firstread.classroom.copies import MOST_CELLS, MOST_CHARACTERS, MOST_IMAGES, read_copy
 from firstread.core.errors import DataError
+
+from .simulated import attacking_notebook, png
 
 
 def one_output(output):

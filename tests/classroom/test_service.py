@@ -407,3 +407,21 @@ def test_a_class_folder_keeps_its_secrets_when_it_is_started_again(room):
         ClassFolder.make("../elsewhere", lesson="hello-world")
     with pytest.raises(DataError, match="no class here"):
         ClassFolder(room.folder.path / "nothing")
+
+
+def test_hub_and_service_never_get_the_same_port(room, monkeypatch):
+    import socket
+
+    taken = []
+
+    class Socket(socket.socket):  # an operating system that gives a port that is free again to the next who asks
+        def bind(self, _):
+            super().bind(("127.0.0.1", 0))
+            taken.append(self)
+
+        def getsockname(self):
+            return ("127.0.0.1", 40_000 + sum(one.fileno() != -1 for one in taken[: taken.index(self)]))
+
+    monkeypatch.setattr(socket, "socket", Socket)
+    assert len(set(room.folder.ports.values())) == 2
+    assert room.folder.ports == room.folder.ports

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from firstread.classroom.statistics import compare_groups, difference, difficulty, gain, verdict
+from firstread.classroom.statistics import Difference, compare_groups, difference, difficulty, gain, verdict
 from firstread.core.errors import DataError
 
 
@@ -92,3 +92,35 @@ def test_hard_questions_come_first_and_good_ones_discriminate():
     assert np.isnan(table.loc["easy", "discrimination"])
     with pytest.raises(DataError, match="question"):
         difficulty(pd.DataFrame({"participant": ["a"], "right": [True]}))
+
+
+def test_in_percentage_points_and_where_lower_is_better():
+    found = Difference(value=0.019, low=0.0004, high=0.0376, p_value=0.04, first=35, second=36)
+    said = verdict(found, first="on", second="off", percent=True)
+    assert said.startswith(
+        "on was better in 71 runs: difference +1.90 percentage points, 95 % interval +0.04 to +3.76."
+    )
+    assert verdict(found, first="on", second="off", lower_is_better=True).startswith("off was better")
+
+
+def test_where_nothing_varies_no_interval_is_claimed():
+    found = gain(pd.Series({"a": 0.2, "b": 0.4}), pd.Series({"a": 0.4, "b": 0.6}).round(1))
+    assert found.value == pytest.approx(0.2)
+    assert np.isnan(found.low), "what a computer rounds is no variation"
+    table = compare_groups(pd.DataFrame({"g": ["a", "a"], "v": [0.9, 0.9]}), by="g", value="v")
+    assert np.isnan(table["low"][0])
+    same = gain(pd.Series({"a": 0.25, "b": 0.5}), pd.Series({"a": 0.5, "b": 0.75}))
+    assert np.isnan(same.low)
+    assert not same.tells
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.lists(st.floats(0, 1), min_size=2, max_size=20))
+def test_the_difference_is_scipys(first, second):
+    table = pd.DataFrame({"g": ["a"] * len(first) + ["b"] * len(second), "v": [*first, *second]})
+    found = difference(table, by="g", value="v", first="a", second="b")
+    if min(np.ptp(first), np.ptp(second)) > 1e-6:
+        test = stats.ttest_ind(first, second, equal_var=False)
+        assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval()), abs=1e-9)
+        assert found.p_value == pytest.approx(test.pvalue, abs=1e-9)
+    elif max(np.ptp(first), np.ptp(second)) < 1e-13:
+        assert np.isnan(found.low)

@@ -1,6 +1,6 @@
-"""In a participant's server: takes the news of their notebooks out of the spool and to the classroom service.
+"""In a participant's server: takes the news of their notebooks out of the spool and to the classroom service, and brings the class's results back.
 
-It is deleted from the spool only when the service has said that it has it. A kernel needs no network for this, and a service that is down only makes
+News is deleted from the spool only when the service has said that it has it. A kernel needs no network for this, and a service that is down only makes
 the news wait.
 """
 
@@ -9,9 +9,12 @@ import os
 from typing import Any
 
 from firstread.classroom.beside import Forwarder, add_handlers
+from firstread.core.files import write_bytes
+from firstread.lessons.class_runs import results_file
 from firstread.lessons.telling import spool, waiting
 
 EVERY_MS = 700
+RESULTS_EVERY_MS = 20_000
 AT_ONCE = 100
 
 
@@ -32,6 +35,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     carrier = Carrier(folder, address, token, client)
     server.firstread_carrier = PeriodicCallback(carrier.carry, EVERY_MS)
     server.firstread_carrier.start()
+    # not all at the same moment
+    server.firstread_results = PeriodicCallback(carrier.bring, RESULTS_EVERY_MS, jitter=0.2)
+    server.firstread_results.start()
 
 
 class Carrier:
@@ -40,7 +46,7 @@ class Carrier:
     def __init__(self, folder: Any, address: str, token: str, client: Any) -> None:
         self.folder, self.address, self.client = folder, address, client
         self.headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
-        self._busy, self._quiet = False, 0
+        self._busy, self._quiet, self._known = False, 0, ""
 
     async def carry(self) -> int:
         """One errand; how many pieces of news arrived. An errand without news, now and then, says that this server lives."""
@@ -66,3 +72,19 @@ class Carrier:
         for file, _ in batch:
             file.unlink(missing_ok=True)
         return len(batch)
+
+    async def bring(self) -> bool:
+        """Put the class's results beside the spool, where the notebook finds them; True if they are new."""
+        file = results_file(self.folder)
+        known = {"If-None-Match": self._known} if self._known and file.exists() else {}
+        try:
+            answer = await self.client.fetch(
+                f"{self.address}api/results", headers=self.headers | known, request_timeout=20, raise_error=False
+            )
+            if answer.code != 200:  # nothing new (304), or the service is away: what is there stays
+                return False
+            write_bytes(file, answer.body)
+        except Exception:  # the service is away, or the disk is full
+            return False
+        self._known = answer.headers.get("ETag", "")
+        return True

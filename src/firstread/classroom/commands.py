@@ -123,13 +123,13 @@ def rehearse(
 
 @class_app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(help="Where the tables go.")],
+    folder: Annotated[Path, typer.Argument(help="Where report and tables go.")],
     name: Name = None,
     names: Annotated[
-        bool, typer.Option("--names", help="With display names and notes; by default under pseudonyms.")
+        bool, typer.Option("--names", help="With display names, notes and free answers; by default under pseudonyms.")
     ] = False,
 ) -> None:
-    """Write participants, events and requests for help as CSV and Parquet.
+    """Write a report of the session (HTML), and participants, events, quiz, survey, runs and requests for help as CSV and Parquet.
 
     Example: `firstread class export my_class`
     """
@@ -137,8 +137,28 @@ def export(
     from firstread.classroom.exporting import export_class
     from firstread.classroom.running import find_class
 
-    for file in export_class(find_class(name).store(), folder, names=names):
+    found = find_class(name)
+    store = found.store()
+    store.create()  # a class of an older version is brought along
+    for file in export_class(store, folder, lesson=found.lesson, names=names):
         typer.echo(str(file))
+
+
+@class_app.command()
+def links(name: Name = None) -> None:
+    """Show everyone's personal link, weeks later for the last quiz. Who has a link can see that participant's page: send each to its owner only.
+
+    Example: `firstread class links`
+    """
+    _needs_the_extra()
+    from firstread.classroom.links import everyones_links
+    from firstread.classroom.running import find_class
+
+    folder = find_class(name)
+    store = folder.store()
+    store.create()
+    for shown, address in everyones_links(folder, store):
+        typer.echo(f"{shown}\t{address}")
 
 
 def _tell(folder: "ClassFolder") -> None:

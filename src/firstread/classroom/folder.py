@@ -6,7 +6,7 @@ import secrets
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ class ClassFolder:
             os.umask(before)
         return cls(path)
 
-    @property
+    @cached_property
     def lesson(self) -> LessonInfo:
         """The lesson of this class."""
         return find_lesson(self.settings.lesson)
@@ -130,7 +130,7 @@ class ClassFolder:
         """Where hub and service listen on this machine only; chosen once, so that whatever starts again is found again."""
         file = self.path / "hub" / "ports.json"
         if not file.exists():
-            write_json(file, {"hub": _free_port(), "service": _free_port()})
+            write_json(file, dict(zip(("hub", "service"), _free_ports(2), strict=True)))
         return read_json(file)
 
     @property
@@ -212,9 +212,13 @@ def classes_folder() -> Path:
     return home() / "classes"
 
 
-def _free_port() -> int:
+def _free_ports(count: int) -> list[int]:
+    """So many different ones; all are held until the last is found."""
     import socket
+    from contextlib import ExitStack
 
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with ExitStack() as held:
+        found = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in found:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in found]

@@ -53,3 +53,5 @@ def configure(c: Any, folder: ClassFolder) -> None:
             "display": False,
         }
     ]
+    # who wants to be forgotten is forgotten by the hub, too; this ends their server
+    c.JupyterHub.load_roles = [{"name": SERVICE, "scopes": ["delete:users"], "services": [SERVICE]}]

@@ -83,8 +83,9 @@ async def now(
     room: Annotated[Room, Depends(room_of)],
     after: Annotated[int, Query(ge=0)] = 0,
 ) -> dict[str, Any]:
-    """How the class stands for one participant; of broadcasts only those after the one with this number."""
-    return await room.now.of(username, after=after)
+    """How the class stands for one participant, and what they are asked for; of broadcasts only those after the one with this number."""
+    told = await room.now.of(username, after=after)
+    return told | {"links": await asyncio.to_thread(room.due_links.of, username)}
 
 
 @router.post("/api/help")

@@ -8,6 +8,7 @@ from fastapi import Request
 from firstread.classroom.board import Board
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.limits import Guesses
+from firstread.classroom.links import DueLinks
 from firstread.classroom.now import Now
 from firstread.classroom.store import Store
 
@@ -22,6 +23,7 @@ class Room:
         hub: says whose a token is.
         guesses: wrong instructor's keys, by address.
         now: the class as participants see it.
+        due_links: what each of them is asked for.
     """
 
     folder: ClassFolder
@@ -30,6 +32,7 @@ class Room:
     hub: Any
     guesses: Guesses
     now: Now
+    due_links: DueLinks
 
 
 def room_of(request: Request) -> Room:

@@ -18,10 +18,11 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from jupyterhub.services.auth import HubAuth
 from starlette.middleware.sessions import SessionMiddleware
 
-from firstread.classroom import instructing, participating
+from firstread.classroom import instructing, participating, personal, results
 from firstread.classroom.board import Board
 from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.limits import Guesses
+from firstread.classroom.links import DueLinks
 from firstread.classroom.now import Now
 from firstread.classroom.room import SESSION_SECONDS, Room
 from firstread.classroom.store import DoorError, Store
@@ -46,7 +47,8 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     """
     store = store or folder.store()
     guesses, now = Guesses(most=10), Now(store, folder.lesson.steps)
-    room = Room(folder, store, Board(folder, store), hub or HubAuth(cache_max_age=300), guesses, now)
+    hub, due = hub or HubAuth(cache_max_age=300), DueLinks(folder, store)
+    room = Room(folder, store, Board(folder, store), hub, guesses, now, due)
     secret = hmac.new(bytes.fromhex(folder.settings.class_key), b"instructor's session", hashlib.sha256).hexdigest()
 
     @asynccontextmanager
@@ -56,6 +58,8 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     app.state.room = room
+    app.state.results, app.state.link_guesses = results.Results(folder, store), Guesses(most=10)
+    app.state.packing = set()  # who is downloading their work
     app.add_middleware(
         SessionMiddleware, secret_key=secret, session_cookie="firstread-instructor", path=PREFIX, same_site="strict",
         https_only=bool(folder.settings.certificate), max_age=SESSION_SECONDS,
@@ -64,7 +68,8 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     app.exception_handler(401)(_to_login)
     for error in (SettingError, DoorError):
         app.exception_handler(error)(_in_words)
-    for router in (participating.router, instructing.router):
+    app.exception_handler(personal.StrangerError)(personal.who_are_you)
+    for router in (participating.router, instructing.router, personal.router, results.router):
         app.include_router(router, prefix=PREFIX)
     return app
 

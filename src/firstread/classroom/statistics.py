@@ -41,7 +41,7 @@ def compare_groups(runs: pd.DataFrame, *, by: str, value: str, confidence: float
         value: the column with the result, such as accuracy.
 
     Returns:
-        A row a group: group, runs, mean, low, high. With fewer than two runs there is no interval, only NaN.
+        A row a group: group, runs, mean, low, high. With fewer than two runs, or where all are the same, there is no interval, only NaN.
     """
     _has(runs, by, value)
     rows = []
@@ -61,15 +61,26 @@ def difference(
     if min(map(len, sides)) < 2:
         return None
     gap = float(sides[0].mean() - sides[1].mean())
-    if all(np.ptp(side) == 0 for side in sides):  # nothing varies: no interval can be estimated from it
+    if not any(_vary(side) for side in sides):  # nothing varies: no interval can be estimated from it
         return Difference(gap, float("nan"), float("nan"), float("nan"), len(sides[0]), len(sides[1]))
-    test = stats.ttest_ind(*sides, equal_var=False)
-    low, high = test.confidence_interval(confidence)
-    return Difference(gap, float(low), float(high), float(test.pvalue), len(sides[0]), len(sides[1]))
+    # by hand, because SciPy warns where one side does not vary; Welch 1947
+    parts = [side.var(ddof=1) / len(side) if _vary(side) else 0.0 for side in sides]
+    error = float(np.sqrt(sum(parts)))
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, sides, strict=True))
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    p_value = 2 * float(stats.t.sf(abs(gap) / error, freedom))
+    return Difference(gap, gap - half, gap + half, p_value, len(sides[0]), len(sides[1]))
 
 
-def verdict(found: Difference | None, *, first: str, second: str) -> str:
-    """In one sentence what the difference allows to say, and what not."""
+def verdict(
+    found: Difference | None, *, first: str, second: str, lower_is_better: bool = False, percent: bool = False
+) -> str:
+    """In one sentence what the difference allows to say, and what not.
+
+    Args:
+        found: of group `first` minus group `second`.
+        percent: say the difference in percentage points.
+    """
     if found is None:
         return (
             f"Too few runs to compare {first} with {second}: two of each are needed, and many more to learn something."
@@ -77,10 +88,20 @@ def verdict(found: Difference | None, *, first: str, second: str) -> str:
     runs = found.first + found.second
     if np.isnan(found.low):
         return f"All {runs} runs gave the same within their group, so nothing can be said of chance."
-    told = f"difference {found.value:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}"
+    told = _told(found, percent=percent)
     if not found.tells:
         return f"{runs} runs cannot tell {first} from {second}: {told}."
-    return f"{first if found.value > 0 else second} was better in {runs} runs: {told}. One class, one task: worth repeating."
+    better = first if (found.value > 0) != lower_is_better else second
+    return f"{better} was better in {runs} runs: {told}. One class, one task: worth repeating."
+
+
+def _told(found: Difference, *, percent: bool) -> str:
+    """A difference in words; with another digit where an end of its interval would read as zero and is not."""
+    numbers = [100 * one if percent else one for one in (found.value, found.low, found.high)]
+    digits = 1 if percent else 3
+    digits += any(one and not round(one, digits) for one in numbers)
+    value, low, high = (f"{one:+.{digits}f}" for one in numbers)
+    return f"difference {value}{' percentage points' if percent else ''}, 95 % interval {low} to {high}"
 
 
 def gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95) -> Difference | None:
@@ -97,7 +118,7 @@ def gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95) -> Di
         return None
     change = (both["after"] - both["before"]).to_numpy(float)
     low, high = _interval_of_mean(change, confidence)
-    p_value = float(stats.ttest_1samp(change, 0).pvalue) if np.ptp(change) else float("nan")
+    p_value = float(stats.ttest_1samp(change, 0).pvalue) if _vary(change) else float("nan")
     return Difference(float(change.mean()), low, high, p_value, len(both), len(both))
 
 
@@ -130,10 +151,15 @@ def difficulty(answers: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFra
 
 
 def _interval_of_mean(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    if len(values) < 2:
+    if len(values) < 2 or not _vary(values):  # nothing varies: no interval can be estimated from it
         return float("nan"), float("nan")
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
+
+
+def _vary(values: np.ndarray) -> bool:
+    """True if they differ by more than a computer's rounding."""
+    return float(np.ptp(values)) > 1e-12
 
 
 def _has(table: pd.DataFrame, *columns: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer, sessionmaker
 
 from firstread.classroom.arms import assign
+from firstread.classroom.migrating import upgrade
 from firstread.classroom.tables import Base, Broadcast, ClassState, Event, Help, Participant
 from firstread.classroom.words import clean_name, mark, new_resume_word
 from firstread.core.errors import FirstreadError, SettingError
@@ -42,11 +43,10 @@ class Store:
         self._session = sessionmaker(self.engine, expire_on_commit=False)
 
     def create(self) -> None:
-        """The tables and the one row of the class; what is there stays."""
-        Base.metadata.create_all(self.engine)
+        """The tables, as this version of firstread needs them, and the one row of the class; what is there stays."""
+        upgrade(self.engine)
         with self._session.begin() as session:
-            if session.get(ClassState, 1) is None:
-                session.add(ClassState(id=1))
+            session.execute(self._insert(ClassState).values(id=1).on_conflict_do_nothing())
 
     def state(self) -> ClassState:
         """The class now."""
@@ -175,8 +175,11 @@ class Store:
             return len(session.execute(self._insert_new(made)).all())
 
     def _insert_new(self, rows: list[dict[str, Any]]) -> Any:
+        return self._insert(Event).values(rows).on_conflict_do_nothing().returning(Event.id)
+
+    def _insert(self, table: type[Base]) -> Any:
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        return dialect.insert(Event).values(rows).on_conflict_do_nothing().returning(Event.id)
+        return dialect.insert(table)
 
     def events(self, *, after: int = 0, kinds: Sequence[str] | None = None) -> list[Event]:
         """Events in the order in which they were received, from the one after `after`."""
@@ -280,7 +283,13 @@ def _engine(url: str) -> Engine:
 
         @event.listens_for(engine, "connect")
         def settings(connection: Any, _: Any) -> None:
-            for line in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+            for line in (
+                "busy_timeout=10000",
+                "journal_mode=WAL",
+                "synchronous=NORMAL",
+                "foreign_keys=ON",
+                "secure_delete=ON",
+            ):
                 connection.execute(f"PRAGMA {line}")
 
     return engine

@@ -107,3 +107,42 @@ class Broadcast(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(Text)
     sent: Mapped[datetime]
+
+
+class QuizAnswer(Base):
+    """What a participant chose in a quiz: once for each occasion and item.
+
+    Attributes:
+        occasion: "pre", "post" or "retention".
+        item: of the lesson's test.toml.
+        chosen: number of the option as it stands there, from 0; None for "I do not know".
+    """
+
+    __tablename__ = "quiz_answer"
+    __table_args__ = (UniqueConstraint("participant_id", "occasion", "item"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"))
+    occasion: Mapped[str] = mapped_column(Short)
+    item: Mapped[str] = mapped_column(Short)
+    chosen: Mapped[int | None]
+    right: Mapped[bool]
+    answered: Mapped[datetime]
+
+
+class SurveyAnswer(Base):
+    """What a participant answered to one statement of the survey, or wrote in it.
+
+    Attributes:
+        question: a statement of the lesson's survey.toml, or "comment".
+        value: 1, 2, ... from the least to the most agreement; None for the comment.
+        text: the comment.
+    """
+
+    __tablename__ = "survey_answer"
+    __table_args__ = (UniqueConstraint("participant_id", "question"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"))
+    question: Mapped[str] = mapped_column(Short)
+    value: Mapped[int | None]
+    text: Mapped[str | None] = mapped_column(Text)
+    answered: Mapped[datetime]

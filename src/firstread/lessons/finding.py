@@ -51,7 +51,7 @@ class LessonInfo:
     def questions(self) -> dict[str, dict[str, Any]]:
         """id -> question, from quiz.toml."""
         file = self.folder / "quiz.toml"
-        return {q["id"]: q for q in _read_toml(file).get("questions", [])} if file.exists() else {}
+        return {q["id"]: q for q in read_toml(file).get("questions", [])} if file.exists() else {}
 
     def notebook(self) -> Any:
         """The lesson as a notebook object (nbformat)."""
@@ -101,14 +101,15 @@ def step_of(cell: Any) -> str | None:
 
 
 def _read(folder: Path) -> LessonInfo:
-    values = _read_toml(folder / "lesson.toml")
+    values = read_toml(folder / "lesson.toml")
     missing = [key for key in ("name", "title", "minutes", "data", "steps") if key not in values]
     if missing:
         raise DataError(f"The lesson lacks {', '.join(missing)}", where=folder / "lesson.toml")
     return LessonInfo(folder, values)
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """A file of a lesson's description, or a sentence on why it cannot be read."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import read_json, write_json
 from firstread.core.settings import runs_folder
+from firstread.lessons.class_runs import ClassRuns, read_class_runs
 from firstread.lessons.finding import LessonInfo, find_lesson
 from firstread.lessons.telling import at_step, tell
 
@@ -91,7 +92,7 @@ class Lesson:
         if name not in known:
             raise SettingError(f'The lesson has no step "{name}".{suggest(name, known)}')
         self._update("steps", {name: round(time.time() - self._started, 1)})
-        at_step(name)
+        at_step(name, lesson=self.info.name)
 
     def question(self, name: str, answer: str | None = None) -> Note:
         """Show a question, or check an answer: `lesson.question("flip", "c")`."""
@@ -116,6 +117,16 @@ class Lesson:
         self._update("results", {name: value})
         tell("record", name=name, value=value)
 
+    def class_runs(self) -> "ClassRuns | Note":
+        """The runs of the others in this class, beside one's own; outside a class, a note that there is none."""
+        found = read_class_runs(self.info.name)
+        if found is None:
+            return Note("You are on your own here: in a class, the others' results would stand beside yours.")
+        if not found.runs:
+            return Note(f"The class's results are shown once at least {found.fewest} others have one. Run this cell again later.")
+        results = self._results()
+        return found.beside(results.get("evaluation"), results.get("arms", {}).get("ran", {}))
+
     def finish(self, **files: Path) -> Note:
         """The end of the lesson: where its results lie."""
         self._update("files", {name: str(path) for name, path in files.items()})
@@ -123,6 +134,11 @@ class Lesson:
         lines = [f"Done. Your results are in {self.folder}"]
         lines += [f"{name}: {path}" for name, path in files.items()]
         return Note("\n".join(lines), good=True)
+
+    def _results(self) -> dict[str, Any]:
+        """What was recorded so far."""
+        file = self.folder / "result.json"
+        return read_json(file).get("results", {}) if file.exists() else {}
 
     def _update(self, part: str, values: dict[str, Any]) -> None:
         file = self.folder / "result.json"

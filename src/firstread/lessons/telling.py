@@ -82,10 +82,10 @@ def watch_cells(shell: Any) -> None:
 _now: dict[str, str] = {}
 
 
-def at_step(step: str) -> None:
+def at_step(step: str, *, lesson: str) -> None:
     """From now on cells are of this step."""
     _now["step"] = step
-    tell("step", step=step)
+    tell("step", step=step, lesson=lesson)
 
 
 def load_ipython_extension(shell: Any) -> None:
