@@ -14,7 +14,7 @@ from firstread.core.files import read_json, write_json
 from firstread.core.settings import runs_folder
 from firstread.lessons.class_runs import ClassRuns, read_class_runs
 from firstread.lessons.finding import LessonInfo, find_lesson
-from firstread.lessons.telling import at_step, tell
+from firstread.lessons.telling import at_step, spool, tell
 
 
 class Note:
@@ -63,6 +63,11 @@ class Lesson:
     def recipe(self) -> dict[str, Any]:
         """How the network is trained on these data."""
         return self.info.recipe(self.data)
+
+    @property
+    def in_class(self) -> bool:
+        """True if others go through the lesson at the same time, on the same computer."""
+        return spool() is not None
 
     def arm(self, name: str) -> str:
         """The group that this learner was drawn into, such as "on"."""
