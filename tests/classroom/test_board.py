@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-from simulated import ATTACK, NAMES, SimulatedClass
+from crowd import ATTACK, NAMES, SimulatedClass
 
 from firstread.classroom.board import Board, in_public
 from firstread.classroom.folder import ClassFolder

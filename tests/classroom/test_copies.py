@@ -5,9 +5,9 @@ import json
 import struct
 
 import pytest
+from crowd import attacking_notebook, png
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import attacking_notebook, png
 
 from firstread.classroom.copies import MOST_CELLS, MOST_CHARACTERS, MOST_IMAGES, read_copy
 from firstread.core.errors import DataError

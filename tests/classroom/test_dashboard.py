@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
-from simulated import ATTACK, SimulatedClass
+from crowd import ATTACK, SimulatedClass
 
 from firstread.classroom.folder import ClassFolder
 
