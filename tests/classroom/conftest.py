@@ -98,3 +98,23 @@ def reopen(url):
 @pytest.fixture
 def store(reopen):
     return reopen()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("class-home")
+
+
+@pytest.fixture(scope="module")
+def started(home):
+    """A class that runs: the process that keeps it, and its folder."""
+    pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+    from .a_class import class_of_its_own
+
+    with class_of_its_own(home) as both:
+        yield both
+
+
+@pytest.fixture
+def folder(started):
+    return started[1]

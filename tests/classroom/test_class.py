@@ -15,66 +15,14 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.folder import ClassFolder
-from firstread.classroom.running import find_class, running
-from firstread.classroom.scripted import RehearsalError, ScriptedParticipant
+from firstread.classroom.running import running
+from firstread.classroom.scripted import RehearsalError
 from firstread.classroom.words import new_join_code
+
+from .a_class import ask, participant, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")]
 NOTEBOOK = "hello-world.ipynb"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("class-home")
-
-
-@pytest.fixture(scope="module")
-def started(home):
-    """`firstread class start`, as an instructor types it, on a port of its own."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("FIRSTREAD_HOME", str(home))
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    words = [sys.executable, "-m", "firstread", "class", "start", "--lesson", "hello-world", "--port", str(port)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "Ctrl-C" in line:
-            break
-    else:
-        log = home / "classes" / "class" / "log" / "hub.log"
-        pytest.fail("".join(said) + (log.read_text()[-3000:] if log.exists() else ""))
-    yield process, find_class(None)
-    process.terminate()
-    process.wait(30)
-    patch.undo()
-
-
-def ask(coroutine):
-    return asyncio.run(coroutine)
-
-
-async def until(condition, *, seconds=30):
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        await asyncio.sleep(0.2)
-    raise AssertionError("it did not happen")
-
-
-@pytest.fixture
-def folder(started):
-    return started[1]
-
-
-def participant(folder, code=None):
-    return ScriptedParticipant(folder.address, code or folder.settings.join_code)
 
 
 def test_from_the_code_to_a_running_cell_and_back_again(folder):

@@ -1,5 +1,8 @@
 """The service: what it takes, from whom, and what it refuses."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -33,7 +36,7 @@ def room(monkeypatch, tmp_path):
         hub.tokens["of-ana"] = {"kind": "user", "name": ana.username}
         hub.tokens["of-service"] = {"kind": "service", "name": "classroom"}
         hub.tokens["of-stranger"] = {"kind": "user", "name": "stranger"}
-        client.folder, client.store, client.ana = folder, store, ana
+        client.folder, client.store, client.ana, client.hub = folder, store, ana, hub
         yield client
 
 
@@ -88,6 +91,120 @@ def test_too_much_is_refused(room):
     assert room.post(f"{AT}/api/events", content=chunks, headers={"Authorization": "token of-ana"}).status_code == 413
 
 
+def now(room, token="of-ana", **query):
+    return room.get(f"{AT}/api/now", params=query, headers={"Authorization": f"token {token}"})
+
+
+def help_with(room, body, token="of-ana"):
+    return room.post(f"{AT}/api/help", json=body, headers={"Authorization": f"token {token}"})
+
+
+def no_help(room, token="of-ana"):
+    return room.delete(f"{AT}/api/help", headers={"Authorization": f"token {token}"})
+
+
+def heard(room, **query):
+    """What a bar hears once the reading that it shares with others is renewed."""
+    room.app.state.room.now.look_again()
+    return now(room, **query).json()
+
+
+def test_the_plan_as_participants_see_it(room):
+    told = now(room).json()
+    assert (told["plan"]["state"], told["plan"]["minutes_left"], told["called"]) == ("before", None, None)
+    assert [step["id"] for step in told["steps"]][:3] == ["hello", "look", "guess"]
+    room.store.begin()
+    room.store.call_step("guess")
+    told = heard(room)
+    assert (told["plan"]["state"], told["plan"]["step"], told["called"]) == ("running", "hello", "guess")
+    assert 44.9 < told["plan"]["minutes_left"] <= 45
+    room.store.pause()
+    assert heard(room)["plan"]["state"] == "paused"
+
+
+def test_a_plan_that_is_over(room):
+    room.store.begin(datetime.now(UTC) - timedelta(hours=2))
+    assert heard(room)["plan"] == {"state": "over", "minutes_left": 0.0, "step": None}
+
+
+def test_what_was_said_to_all_since_they_joined_is_heard_once(room):
+    room.store.broadcast("first")
+    room.store.broadcast("second")
+    said = heard(room)["broadcasts"]
+    assert [one["text"] for one in said] == ["first", "second"]
+    assert [one["text"] for one in heard(room, after=said[0]["id"])["broadcasts"]] == ["second"]
+    late, _ = room.store.join("Late")
+    room.hub.tokens["of-late"] = {"kind": "user", "name": late.username}
+    room.app.state.room.now.look_again()
+    assert now(room, "of-late").json()["broadcasts"] == []
+
+
+def test_help_from_the_call_to_the_answer(room):
+    before, _ = room.store.join("Before")
+    other = room.store.ask_help(before.username, "me first")
+    notebook = json.dumps({"cells": [{"cell_type": "code", "source": "1 / 0"}]})
+    told = help_with(
+        room, {"note": " stuck ", "step": "look", "error": "ZeroDivisionError", "notebook": notebook}
+    ).json()
+    assert (told["help"]["state"], told["help"]["place"], told["help"]["note"]) == ("waiting", 2, "stuck")
+    kept = room.store.help_queue()[1]
+    assert (kept.step, kept.error, kept.notebook) == ("look", "ZeroDivisionError", notebook)
+    room.store.change_help(other.id, state="resolved", answer="for somebody else")
+    told = heard(room)
+    assert (told["help"]["place"], told["answers"]) == (1, [])
+    room.store.change_help(kept.id, state="taken")
+    assert (heard(room)["help"]["state"], heard(room)["help"]["place"]) == ("taken", None)
+    room.store.change_help(kept.id, state="resolved", answer="like this")
+    told = heard(room)
+    assert told["help"] is None
+    assert [(one["note"], one["text"]) for one in told["answers"]] == [("stuck", "like this")]
+    assert "notebook" not in str(told)
+
+
+def test_help_that_is_no_longer_needed(room):
+    help_with(room, {"note": "once"})
+    help_with(room, {"note": "twice", "step": "no such step"})
+    assert [(one.note, one.step) for one in room.store.help_queue()] == [("twice", None)]
+    assert no_help(room).json()["help"] is None
+    assert room.store.help_queue() == []
+    assert no_help(room).status_code == 200, "nothing to take back is no mistake"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"note": "x" * 1001}, {"note": 7}, {"step": "x" * 65}, {"error": "Name Error: of Mr Smith"}, {"error": "E" * 101}, {"state": "taken"},
+        {"notebook": "not JSON"}, {"notebook": "[]"}, {"notebook": "{}"}, {"notebook": '{"cells": 3}'}, {"notebook": "[" * 100_000},
+        {"notebook": json.dumps({"cells": ["x" * (2 * 2**20)]})}, {"participant_id": 1},
+    ],
+)  # fmt: skip
+def test_wrong_calls_for_help_are_refused(room, wrong):
+    assert help_with(room, wrong).status_code == 422
+    assert room.store.help_queue() == []
+
+
+@pytest.mark.parametrize("token", ["", "made-up", "of-service"])
+def test_only_participants_ask(room, token):
+    for answer in (now(room, token), help_with(room, {"note": "x"}, token), no_help(room, token)):
+        assert answer.status_code in (401, 403)
+
+
+def test_someone_who_is_not_in_the_class_hears_nothing(room):
+    room.store.broadcast("secret")
+    for answer in (now(room, "of-stranger"), help_with(room, {}, "of-stranger"), no_help(room, "of-stranger")):
+        assert (answer.status_code, "no such participant" in answer.text) == (400, True)
+    assert now(room, after=-1).status_code == 422
+
+
+def test_many_bars_are_answered_from_one_reading(room, monkeypatch):
+    looked = []
+    monkeypatch.setattr(room.store, "help_lines", lambda: looked.append(1) or [])
+    for _ in range(20):
+        assert now(room).status_code == 200
+    assert len(looked) < 5
+
+
+@pytest.mark.parametrize("path", ["/", "/stream", "/api/standings"])
 @pytest.mark.parametrize(
     "path", ["/", "/projector", "/stream", "/stream?view=projector", "/here", "/api/standings", "/person/1", "/copy/1"]
 )

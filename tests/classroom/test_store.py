@@ -136,3 +136,24 @@ def test_what_is_said_to_everyone(store):
     store.broadcast("Five more minutes.")
     store.broadcast("Well done.")
     assert [line.text for line in store.broadcasts()] == ["Five more minutes.", "Well done."]
+
+
+def test_help_that_is_withdrawn_is_resolved_and_nobody_elses(store):
+    ana, bea = store.join("Ana")[0], store.join("Bea")[0]
+    store.ask_help(ana.username, "help", notebook="{}")
+    store.ask_help(bea.username, "me too")
+    store.withdraw_help(ana.username)
+    store.withdraw_help(ana.username)
+    assert [one.participant_id for one in store.help_queue()] == [bea.id]
+    assert [one.state for one in store.help_queue(everything=True)] == ["resolved", "waiting"]
+    with pytest.raises(DoorError, match="no such participant"):
+        store.withdraw_help("stranger")
+
+
+def test_lines_of_help_come_without_the_notebooks(store):
+    ana, _ = store.join("Ana")
+    store.ask_help(ana.username, "help", notebook="x" * 1000)
+    (line,) = store.help_lines()
+    assert (line.note, line.state) == ("help", "waiting")
+    with pytest.raises(Exception, match="notebook"):
+        line.notebook  # noqa: B018 - asking for it is the mistake

@@ -59,6 +59,7 @@ class Look:
 
     values: dict[str, Any]
     parts: dict[View, dict[str, str]]
+    seen: int = 0
 
 
 class Board:
@@ -72,7 +73,7 @@ class Board:
         self._one_at_a_time = threading.Lock()
         self._following = Following(self.lesson.steps)
         self._seen: set[int] = set()
-        self._settled = 0
+        self._settled = self._newest = 0
         self._pauses: list[Pause] = []
         self._paused: datetime | None = None
         self._rows: dict[str, tuple[dict[str, Any], str]] = {}
@@ -95,7 +96,7 @@ class Board:
         """The class now. One thread at a time: what was read before is not read again."""
         with self._one_at_a_time:
             values = self._values(datetime.now(UTC))
-            return Look(values, {"instructor": self._draw(values), "projector": self._draw_in_public(values)})
+            return Look(values, {"instructor": self._draw(values), "projector": self._draw_in_public(values)}, self._newest)
 
     def plain(self) -> dict[str, Any]:
         """The class now as plain values."""
@@ -130,6 +131,7 @@ class Board:
         """Events that were not read before; numbers that were given out but not yet kept when others were read are waited for."""
         read = self.store.events(after=self._settled, kinds=KINDS)
         news = [event for event in read if event.id not in self._seen]
+        self._newest = max([self._newest, *(event.id for event in read)])
         settled = [event.id for event in read if (now - aware(event.received)).total_seconds() > SETTLED_SECONDS]
         self._settled = max(settled, default=self._settled)
         self._seen = {event.id for event in read if event.id > self._settled}

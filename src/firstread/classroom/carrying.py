@@ -8,6 +8,7 @@ import json
 import os
 from typing import Any
 
+from firstread.classroom.beside import Forwarder, add_handlers
 from firstread.lessons.telling import spool, waiting
 
 EVERY_MS = 700
@@ -26,7 +27,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     token = os.environ.get("JUPYTERHUB_API_TOKEN")
     if folder is None or not address or not token:
         return
-    carrier = Carrier(folder, address, token, AsyncHTTPClient())
+    client = AsyncHTTPClient()
+    add_handlers(server.web_app, Forwarder(address, token, client))
+    carrier = Carrier(folder, address, token, client)
     server.firstread_carrier = PeriodicCallback(carrier.carry, EVERY_MS)
     server.firstread_carrier.start()
 

@@ -87,6 +87,41 @@ def stop(name: Name = None) -> None:
 
 
 @class_app.command()
+def rehearse(
+    participants: Annotated[int, typer.Option(min=1, max=1000, help="How many will come.")] = 20,
+    lesson: Annotated[str, typer.Option(help="Name or number of the lesson.")] = "hello-world",
+    data: Annotated[str | None, typer.Option(help="Other data than the lesson's own.")] = None,
+    over_seconds: Annotated[float, typer.Option(min=0, help="They come in spread over so many seconds.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Send scripted participants through the lesson, before the day, and say whether this machine will hold.
+
+    Example: `firstread class rehearse --participants 30`
+    """
+    _needs_the_extra()
+    from firstread.classroom.rehearsing import rehearse as go
+
+    found = go(
+        participants=participants, lesson=lesson, data=data, over_seconds=over_seconds,
+        tell=lambda words: typer.echo(words, err=True),
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(found.plain(), indent=2))
+    else:
+        for name, value in found.plain().items():
+            several = isinstance(value, dict)
+            shown = (", ".join(f"{label} {one}" for label, one in value.items()) or "none") if several else value
+            if name not in ("misgivings", "will_hold"):
+                typer.echo(f"{name.replace('_', ' '):22s} {shown}")
+        typer.echo(
+            "\nThis machine will hold."
+            if not found.misgivings
+            else "\nThis machine will not hold:\n" + "\n".join(found.misgivings)
+        )
+    raise typer.Exit(1 if found.misgivings else 0)
+
+
+@class_app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="Where the tables go.")],
     name: Name = None,

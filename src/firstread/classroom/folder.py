@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import sys
 import tempfile
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -17,6 +18,8 @@ from firstread.core.settings import home
 from firstread.lessons.finding import LessonInfo, find_lesson
 
 PRIVATE = 0o700
+#: users of the system from this number on belong to classes: far above those that are given out otherwise
+_FIRST_USER = 1_000_000_000
 #: of the classroom service in the hub; it is reached under PREFIX
 SERVICE = "classroom"
 PREFIX = f"/services/{SERVICE}"
@@ -149,22 +152,47 @@ class ClassFolder:
         """A participant's own folder."""
         return self.path / "homes" / username
 
-    def sockets_of(self, username: str) -> Path:
-        """Where a participant's kernels are talked to. The name of a socket must be short, so it lies among the temporary files.
+    def make_home(self, username: str) -> Path:
+        """A participant's own folder, theirs alone, and the folder of their sockets; what is in them stays."""
+        home = self.home_of(username)
+        home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        user = self.user_of(username)
+        for place in (home, self.sockets_of(username)):
+            if user is not None and place.lstat().st_uid != user:
+                for one in (place, *place.rglob("*")):
+                    os.chown(one, user, user, follow_symlinks=False)
+        return home
+
+    def user_of(self, username: str) -> int | None:
+        """The number of the system's user that a participant's processes run as, known to nobody else; None if they run as whoever starts the class."""
+        number = username.removeprefix("p").split("-")[0]
+        if sys.platform != "linux" or os.geteuid() != 0 or not number.isdigit():
+            return None
+        return _FIRST_USER + self.settings.seed % 100_000 * 10_000 + int(number) % 10_000
+
+    @property
+    def sockets(self) -> Path:
+        """Where processes of this class talk to one another. The name of a socket must be short, so it lies among the temporary files.
 
         Raises:
             DataError: somebody else made this folder before.
         """
         short = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:10]
         folder = Path(tempfile.gettempdir()) / f"firstread-{short}"
-        for place in (folder, folder / username):
-            place.mkdir(mode=PRIVATE, exist_ok=True)
-            found = place.lstat()
-            if place.is_symlink() or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-                raise DataError(
-                    "This folder is not this class's own", where=place, do="remove it and start the class again"
-                )
-        return folder / username
+        folder.mkdir(mode=PRIVATE, exist_ok=True)
+        found = folder.lstat()
+        if folder.is_symlink() or found.st_uid != os.geteuid() or found.st_mode & 0o066:
+            raise DataError(
+                "This folder is not this class's own", where=folder, do="remove it and start the class again"
+            )
+        folder.chmod(0o711)  # its folders can be entered by those whom they belong to
+        return folder
+
+    def sockets_of(self, username: str) -> Path:
+        """Where a participant's kernels are talked to."""
+        folder = self.sockets / username
+        folder.mkdir(mode=PRIVATE, exist_ok=True)
+        return folder
 
     def plain(self) -> dict[str, Any]:
         """The settings without secrets."""

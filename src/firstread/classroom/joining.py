@@ -1,21 +1,29 @@
 """How people come in: the class's code and a name, or the code and a resume word. No account, no password."""
 
 import asyncio
-from pathlib import Path
+import os
+import re
 from typing import Any
 
 from jupyterhub.auth import Authenticator
-from jupyterhub.handlers import LoginHandler
+from jupyterhub.handlers import BaseHandler, LoginHandler
+from jupyterhub.utils import url_path_join
 from tornado import web
+from tornado.httputil import url_concat
 from traitlets import Unicode
 
-from firstread.classroom.folder import open_class
+from firstread.classroom.board import PAGES
+from firstread.classroom.folder import ClassFolder, open_class
 from firstread.classroom.limits import Guesses
 from firstread.classroom.words import same
 from firstread.core.errors import FirstreadError
 from firstread.core.files import write_text
 
 WORD_FILE = "my resume word.txt"
+#: an address in somebody's server: (hub/)user/NAME/REST
+_IN_A_SERVER = re.compile(r"(?:hub/)?user/([^/?#]+)(?:/(.*))?$", re.DOTALL)
+#: where a server sends browsers that it does not know, to come back with the hub's word for them
+_FROM_A_SERVER = re.compile(r"hub/api/oauth2/authorize\?(?:.*&)?client_id=jupyterhub-user-([^&]+)", re.DOTALL)
 
 
 class JoinHandler(LoginHandler):
@@ -26,6 +34,17 @@ class JoinHandler(LoginHandler):
         return super()._render(
             login_error=login_error, username=username, **more, **typed, lesson=self.authenticator.lesson
         )
+
+    def get_next_url(self, user: Any = None, default: str | None = None) -> str:
+        """Where they wanted to go, but in their own server, which is started if need be: a link may come from a neighbour."""
+        url = super().get_next_url(user, default)
+        if user is None:
+            return url
+        path, spawn = url.removeprefix(self.base_url), url_path_join(self.hub.base_url, "spawn")
+        if found := _IN_A_SERVER.match(path):
+            return url_concat(spawn, {"next": url_path_join(user.url, found[2] or "")})
+        found = _FROM_A_SERVER.match(path)
+        return spawn if found and found[1] != user.escaped_name else url
 
     async def post(self) -> None:
         """Let them in, begin to start their server, and show the word."""
@@ -51,6 +70,15 @@ class JoinHandler(LoginHandler):
             self.log.warning("The server of %s did not start at once", user.name)
 
 
+class WaitingScript(BaseHandler):
+    """The few lines of script of the page that waits for a server."""
+
+    def get(self) -> None:
+        """The script, to anybody: it holds nothing of anybody."""
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.finish((PAGES / "waiting.js").read_bytes())
+
+
 class JoinAuthenticator(Authenticator):
     """Checks the code; the participant is made, or found by their word, in the class's memory."""
 
@@ -64,8 +92,8 @@ class JoinAuthenticator(Authenticator):
         self.lesson = self.folder.lesson.title
 
     def get_handlers(self, app: Any) -> list[Any]:
-        """One page in place of JupyterHub's."""
-        return [("/login", JoinHandler)]
+        """One page in place of JupyterHub's, and the script of another."""
+        return [("/login", JoinHandler), ("/waiting.js", WaitingScript)]
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str:
         """The participant's name in the hub.
@@ -88,14 +116,15 @@ class JoinAuthenticator(Authenticator):
                 self.guesses.wrong(address)
             raise web.HTTPError(403, str(error)) from error
         self.fresh_words[person.username] = word
-        await asyncio.to_thread(_keep_word, self.folder.home_of(person.username), word)
+        await asyncio.to_thread(_keep_word, self.folder, person.username, word)
         return person.username
 
 
-def _keep_word(home: Path, word: str) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_text(
-        home / WORD_FILE,
-        f"{word}\n\nWith this word and the class's code you come back to your work from any browser.\n",
-    )
-    (home / WORD_FILE).chmod(0o600)
+def _keep_word(folder: ClassFolder, username: str, word: str) -> None:
+    """In the folder of somebody new, before any process of theirs has run."""
+    file = folder.make_home(username) / WORD_FILE
+    write_text(file, f"{word}\n\nWith this word and the class's code you come back to your work from any browser.\n")
+    file.chmod(0o600)
+    user = folder.user_of(username)
+    if user is not None:
+        os.chown(file, user, user, follow_symlinks=False)

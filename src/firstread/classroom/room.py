@@ -8,6 +8,7 @@ from fastapi import Request
 from firstread.classroom.board import Board
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.limits import Guesses
+from firstread.classroom.now import Now
 from firstread.classroom.store import Store
 
 SESSION_SECONDS = 12 * 3600
@@ -20,6 +21,7 @@ class Room:
     Attributes:
         hub: says whose a token is.
         guesses: wrong instructor's keys, by address.
+        now: the class as participants see it.
     """
 
     folder: ClassFolder
@@ -27,6 +29,7 @@ class Room:
     board: Board
     hub: Any
     guesses: Guesses
+    now: Now
 
 
 def room_of(request: Request) -> Room:

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -19,12 +19,24 @@ from typing import Any
 import psutil
 
 from firstread.classroom.folder import PREFIX, ClassFolder, classes_folder
+from firstread.classroom.separation.fence import missing
+from firstread.classroom.separation.space import Space
 from firstread.classroom.spawning import prepare_class
+from firstread.classroom.warm.asking import KINDS, Kind, warm
 from firstread.core.errors import DataError, FirstreadError, SettingError
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 8
 _PR_SET_CHILD_SUBREAPER = 36
+#: the warm processes answer within so long, and are not started more often than this
+_WARM_SECONDS, _PAUSE_SECONDS = 180, 1.0
+_LOOK_SECONDS = 2.0
+#: no threads before the fork, and none that spin while they wait for one another after it
+_QUIET_THREADS = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "MALLOC_ARENA_MAX": "2", "MPLBACKEND": "agg",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "THP_MEM_ALLOC_ENABLE": "1",
+}  # fmt: skip
 
 
 class ClassError(FirstreadError):
@@ -43,9 +55,10 @@ def start_class(folder: ClassFolder, *, trust_everyone: bool = False, ready: Cal
     """
     if running(folder):
         raise ClassError("The class runs already", where=folder.path, do="see `firstread class status`")
-    if not _only_this_computer(folder.settings.host) and not trust_everyone:
+    unprotected = missing()
+    if unprotected and not _only_this_computer(folder.settings.host) and not trust_everyone:
         raise ClassError(
-            "Participants' code is not yet kept apart on this machine, so the class is served to this computer only",
+            f"Participants' code cannot be kept apart here: {unprotected}. So the class is served to this computer only",
             where=f"--host {folder.settings.host}",
             do="use --host 127.0.0.1, or say --trust-everyone if all participants may read one another's files",
         )
@@ -102,7 +115,9 @@ class _Keeper:
 
     def __init__(self, folder: ClassFolder) -> None:
         self.folder = folder
-        self._ending = False
+        self.space = Space(folder)
+        self._ending, self._looked = False, 0.0
+        self._warm: dict[Kind, tuple[int, float]] = {}
 
     def keep(self, ready: Callable[[], None]) -> None:
         me = psutil.Process()
@@ -110,10 +125,14 @@ class _Keeper:
         _adopt_orphans()
         before = {number: signal.signal(number, self._end) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
+            self._keep_warm()
+            self._wait_until_warm()
             hub, began, told = self._start_hub(), time.monotonic(), False
             while not self._ending:
                 time.sleep(0.2)
                 _bury()
+                self._keep_warm()
+                self._keep_space()
                 if not told and self._answers():
                     told = True
                     ready()
@@ -132,6 +151,36 @@ class _Keeper:
             _end_all(me.children(recursive=True))
             _pid_file(self.folder).unlink(missing_ok=True)
 
+    def _keep_warm(self) -> None:
+        """Start the warm processes, and start again those that have ended."""
+        for kind in () if missing() else KINDS:
+            pid, began = self._warm.get(kind, (0, float("-inf")))
+            if not (pid and _alive(pid)) and time.monotonic() - began > _PAUSE_SECONDS:
+                words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind]
+                pid = self._start(words, log=f"{kind}s.log", environment=_QUIET_THREADS)
+                self._warm[kind] = (pid, time.monotonic())
+
+    def _keep_space(self) -> None:
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            for username in self.space.look():
+                with open(self._log, "a", encoding="utf-8") as log:
+                    log.write(
+                        f"{username} had filled more of the disk than a participant may; their kernels were stopped.\n"
+                    )
+
+    def _wait_until_warm(self) -> None:
+        end = time.monotonic() + _WARM_SECONDS
+        while not self._ending and not missing() and not all(warm(self.folder, kind) for kind in KINDS):
+            time.sleep(0.2)
+            _bury()
+            self._keep_warm()
+            if time.monotonic() > end:
+                raise ClassError(
+                    "The processes that servers and kernels are forked from did not start",
+                    where=self.folder.path / "log", do="look at the last lines of servers.log and kernels.log",
+                )  # fmt: skip
+
     def _end(self, _: int, __: FrameType | None) -> None:
         self._ending = True
 
@@ -143,14 +192,17 @@ class _Keeper:
         """A hub, after what is left of one before: its service would keep the port, with a token that the new hub does not know."""
         _end_all([one for one in psutil.Process().children() if "firstread.classroom.service" in _command(one)])
         config = Path(__file__).resolve().parent / "hub_config.py"
-        environment = {
-            **os.environ, "FIRSTREAD_CLASS": str(self.folder.path),
+        return self._start([sys.executable, "-m", "jupyterhub", "-f", str(config)], log=self._log.name)
+
+    def _start(self, words: list[str], *, log: str, environment: Mapping[str, str] | None = None) -> int:
+        """A process of the class, in a session of its own."""
+        whole = {
+            **os.environ, **(environment or {}), "FIRSTREAD_CLASS": str(self.folder.path),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         }  # fmt: skip
-        with open(self._log, "ab") as log:
+        with open(self.folder.path / "log" / log, "ab") as written:
             return subprocess.Popen(  # noqa: S603 - our own command, no shell
-                [sys.executable, "-m", "jupyterhub", "-f", str(config)],
-                cwd=self.folder.path / "hub", env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                words, cwd=self.folder.path / "hub", env=whole, stdout=written, stderr=written, stdin=subprocess.DEVNULL,
                 umask=0o077, start_new_session=True,
             ).pid  # fmt: skip
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 from aiohttp import ClientSession, ClientTimeout, CookieJar, WSMsgType
 from yarl import URL
 
@@ -112,19 +113,34 @@ class ScriptedParticipant:
 
     async def notebook(self, name: str) -> list[dict[str, Any]]:
         """The code cells of their copy of the lesson."""
+        return [cell for cell in (await self.document(name)).cells if cell["cell_type"] == "code"]
+
+    async def document(self, name: str) -> Any:
+        """Their copy of the lesson (nbformat), after the page that shows it."""
         await self._get(f"{self.home}/lab/tree/{name}")  # a browser would have the page, and with it the cookie
+        return nbformat.from_dict((await self.api("GET", f"contents/{name}?content=1"))["content"])
+
+    async def save(self, name: str) -> None:
+        """Save their notebook, as the page does by itself."""
         content = (await self.api("GET", f"contents/{name}?content=1"))["content"]
-        return [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+        await self.api("PUT", f"contents/{name}", type="notebook", format="json", content=content)
 
     async def start_kernel(self, name: str) -> None:
         """Open the notebook's kernel and wait until it answers."""
         begin = time.perf_counter()
         made = await self.api("POST", "sessions", path=name, type="notebook", name=name, kernel={"name": "python3"})
-        self._kernel, self._notebook_session = made["kernel"]["id"], uuid.uuid4().hex
+        self._kernel = made["kernel"]["id"]
+        await self.connect()
+        self.seconds["kernel"] = time.perf_counter() - begin
+
+    async def connect(self) -> None:
+        """Listen to the notebook's kernel, again after it was restarted."""
+        if self._socket is not None:
+            await self._socket.close()
+        self._notebook_session = uuid.uuid4().hex
         url = f"{self.home}/api/kernels/{self._kernel}/channels?session_id={self._notebook_session}"
         self._socket = await self.session.ws_connect(url.replace("http", "ws", 1), max_msg_size=0, heartbeat=30)
         await self._ask("kernel_info_request", {})
-        self.seconds["kernel"] = time.perf_counter() - begin
 
     async def run(self, code: str, *, cell: str = "", patience_seconds: float = 900) -> dict[str, Any]:
         """Run a cell; gives `status` ("ok" or "error"), `ename` of an error, and printed `text`."""

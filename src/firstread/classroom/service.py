@@ -22,6 +22,7 @@ from firstread.classroom import instructing, participating
 from firstread.classroom.board import Board
 from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.limits import Guesses
+from firstread.classroom.now import Now
 from firstread.classroom.room import SESSION_SECONDS, Room
 from firstread.classroom.store import DoorError, Store
 from firstread.core.errors import SettingError
@@ -44,7 +45,8 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
         hub: says whose a token is, as `HubAuth` does.
     """
     store = store or folder.store()
-    room = Room(folder, store, Board(folder, store), hub or HubAuth(cache_max_age=300), Guesses(most=10))
+    guesses, now = Guesses(most=10), Now(store, folder.lesson.steps)
+    room = Room(folder, store, Board(folder, store), hub or HubAuth(cache_max_age=300), guesses, now)
     secret = hmac.new(bytes.fromhex(folder.settings.class_key), b"instructor's session", hashlib.sha256).hexdigest()
 
     @asynccontextmanager

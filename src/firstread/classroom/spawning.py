@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
+from jupyterhub.utils import random_port
 from traitlets import Unicode
 
+from firstread.classroom.bar import put_bar
 from firstread.classroom.folder import ClassFolder, open_class
+from firstread.classroom.separation.fence import missing
+from firstread.classroom.warm.asking import ask_patiently, meeting_point, ticket
 from firstread.core.files import write_bytes, write_json
 
 
@@ -47,6 +51,11 @@ class ClassSpawner(LocalProcessSpawner):
         env = super().get_env()
         person = self.store.person(self.user.name)
         settings, private = self.folder.settings, self.home / ".firstread"
+        if not missing():
+            env |= {
+                "FIRSTREAD_WARM_KERNELS": str(meeting_point(self.folder, "kernel")),
+                "FIRSTREAD_TICKET": ticket(self.folder, "kernel", self.user.name),
+            }
         return env | {
             "FIRSTREAD_HOME": str(private),
             "FIRSTREAD_SPOOL": str(private / "spool"),
@@ -59,22 +68,39 @@ class ClassSpawner(LocalProcessSpawner):
             "JUPYTER_RUNTIME_DIR": str(self.folder.sockets_of(self.user.name)),
             "JUPYTER_PATH": str(self.folder.path / "jupyter"),
             "JUPYTER_CONFIG_PATH": str(self.folder.path / "jupyter"),
+            "TMPDIR": str(private / "tmp"),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONSAFEPATH": "1",  # a file of theirs is not imported in place of a part of the server
         }
 
-    async def start(self) -> Any:
-        """Make their folder if it is not there, and start the server."""
+    async def start(self) -> tuple[str, int]:
+        """Make their folder if it is not there, and start the server: forked from the warm one, or as a program of its own."""
         if self.store.person(self.user.name) is None:
             raise PermissionError("not a participant of this class")
-        prepare_home(self.folder, self.user.name)
-        return await super().start()
+        self.folder.make_home(self.user.name)
+        if missing():  # then only those are let in who may read one another's files: see running.start_class
+            prepare_home(self.folder, self.user.name)
+            return await super().start()
+        self.port = self.port or random_port()
+        request = {
+            "username": self.user.name, "ticket": ticket(self.folder, "server", self.user.name), "port": self.port,
+            "environment": self.get_env(), "arguments": self.get_args(),
+        }  # fmt: skip
+        self.proc = None
+        self.pid, handle = await ask_patiently(meeting_point(self.folder, "server"), request)
+        os.close(handle)
+        return "127.0.0.1", self.port
 
 
 def prepare_home(folder: ClassFolder, username: str) -> Path:
-    """A participant's folder with their copy of the lesson; what they have changed stays."""
+    """A participant's folder with their copy of the lesson; what they have changed stays. It runs as the participant where that can be."""
     home = folder.home_of(username)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (home / ".firstread").mkdir(mode=0o700, exist_ok=True)
+    for part in ("tmp", "spool"):
+        (home / ".firstread" / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+    measured = folder.path / "machine.json"
+    if measured.exists():
+        write_bytes(home / ".firstread" / measured.name, measured.read_bytes())
     data = home / ".firstread" / "data"
     if not data.is_symlink() and not data.exists():
         data.symlink_to(folder.path / "data", target_is_directory=True)
@@ -100,21 +126,41 @@ def prepare_class(folder: ClassFolder) -> None:
     kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--ext=firstread.lessons.telling"]
     write_json(
         folder.path / "jupyter" / "kernels" / "python3" / "kernel.json",
-        {"argv": kernel, "display_name": "Python 3", "language": "python", "metadata": {"debugger": False}},
+        {
+            "argv": kernel,
+            "display_name": "Python 3",
+            "language": "python",
+            "interrupt_mode": "message",
+            "metadata": {"debugger": False, "kernel_provisioner": {"provisioner_name": "firstread-class"}},
+        },
     )
     write_json(
         folder.path / "jupyter" / "jupyter_server_config.json",
         {
             "ServerApp": {
                 "jpserver_extensions": {"firstread.classroom.carrying": True},
+                "terminals_enabled": False,
                 "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,  # participants are whoever starts the class
             },
             "KernelManager": {"transport": "ipc"},
             "ConnectionFileMixin": {"transport": "ipc"},
         },
     )
-    (folder.path / "queue").mkdir(exist_ok=True)
+    put_bar(folder.path / "jupyter")
+    queue = folder.path / "queue"
+    queue.mkdir(exist_ok=True)
+    queue.chmod(0o1777)
     _fetch_data(folder)
+    for path in (
+        template,
+        *(folder.path / "jupyter").rglob("*"),
+        folder.path / "jupyter",
+        *(folder.path / "data").rglob("*"),
+        folder.path / "data",
+    ):
+        path.chmod(
+            path.stat().st_mode | (0o055 if path.is_dir() else 0o044)
+        )  # for participants, who may be other users of the system
 
 
 def _fetch_data(folder: ClassFolder) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, delete, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, defer, sessionmaker
 
 from firstread.classroom.arms import assign
 from firstread.classroom.tables import Base, Broadcast, ClassState, Event, Help, Participant
@@ -214,6 +214,20 @@ class Store:
             asked.state, asked.changed = state, _now()
             if answer is not None:
                 asked.answer = answer
+
+    def withdraw_help(self, username: str) -> None:
+        """They no longer need help; who did not ask is left alone."""
+        with self._session.begin() as session:
+            person = _known(session, username)
+            open_ones = select(Help).where(Help.participant_id == person.id, Help.state != "resolved")
+            for asked in session.scalars(open_ones):
+                asked.state, asked.changed = "resolved", _now()
+
+    def help_lines(self) -> list[Help]:
+        """Every request for help, the oldest first, without the notebooks that came along: those may be large."""
+        wanted = select(Help).options(defer(Help.notebook, raiseload=True)).order_by(Help.asked, Help.id)
+        with self._session() as session:
+            return list(session.scalars(wanted))
 
     def help_queue(self, *, everything: bool = False) -> list[Help]:
         """Who asked for help and still waits, the longest first."""

@@ -33,6 +33,7 @@ class Stream:
     async def changes(self, view: "View") -> AsyncIterator[str]:
         """The parts of a view as events: first all of them, then those that have changed and those that are gone."""
         shown: dict[str, str] = {}
+        seen = -1
         first, self._viewers = True, self._viewers + 1
         try:
             if self._watching is None or self._watching.done():
@@ -43,9 +44,12 @@ class Stream:
                     parts = self._latest.parts[view]
                     changed = {name: html for name, html in parts.items() if shown.get(name) != html}
                     gone = [name for name in shown if name not in parts]
+                    number = f"id: {self._latest.seen}\n" if self._latest.seen != seen else ""
                     if first or changed or gone:
-                        yield f"data: {json.dumps({'whole': first, 'parts': changed, 'gone': gone})}\n\n"
-                    shown, first = parts, False
+                        yield f"{number}data: {json.dumps({'whole': first, 'parts': changed, 'gone': gone})}\n\n"
+                    elif number:  # nothing to show, but a rehearsal wants to know how soon it was known
+                        yield f"{number}\n"
+                    shown, seen, first = parts, self._latest.seen, False
                 try:
                     await asyncio.wait_for(news.wait(), ALIVE_SECONDS)
                 except TimeoutError:
@@ -62,7 +66,7 @@ class Stream:
             try:
                 latest = await asyncio.to_thread(self._look)
                 self.looks, self._well = self.looks + 1, True
-                if self._latest is None or latest.parts != self._latest.parts:
+                if self._latest is None or (latest.parts, latest.seen) != (self._latest.parts, self._latest.seen):
                     self._latest, told, self._news = latest, self._news, asyncio.Event()
                     told.set()
             except Exception as error:  # the class's memory is away for a moment; its message could hold names

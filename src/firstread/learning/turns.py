@@ -112,6 +112,7 @@ class Turn:
             self._number = 1 + max((number for number, _ in numbered(self.folder)), default=0)
             ready = self.folder / f".{os.getpid()}-{self._number}"
             self._handle = os.open(ready, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+            _for_all_to_read(self._handle)
             lock(self._handle)
             self._write(running=False)
             ready.replace(self.folder / f"{self._number:09d}.ticket")  # from here on it is seen, and seen as locked
@@ -186,13 +187,21 @@ def _make_folder(folder: Path) -> None:
 def _held(file: Path) -> Iterator[None]:
     """A file's lock, waited for and held for the block."""
     with contextlib.suppress(FileExistsError, PermissionError):
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644))
+        made = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644)
+        _for_all_to_read(made)
+        os.close(made)
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     try:
         lock(handle)
         yield
     finally:
         os.close(handle)
+
+
+def _for_all_to_read(handle: int) -> None:
+    """Others must see whether a lock is held, whatever this user's umask."""
+    if os.name == "posix":
+        os.fchmod(handle, 0o644)
 
 
 def _words(seconds: float) -> str:

@@ -78,8 +78,12 @@ def run_lesson(
 
 def with_edits(info: LessonInfo, *, seed: int) -> Any:
     """The notebook with the cells that a learner edits filled in, as lesson.toml says."""
-    notebook = info.notebook()
     arms = {name: draw_arm(name, choices, seed=seed) for name, choices in info.values.get("arms", {}).items()}
+    return edited(info, info.notebook(), arms=arms)
+
+
+def edited(info: LessonInfo, notebook: Any, *, arms: dict[str, str]) -> Any:
+    """A copy of the lesson's notebook with the cells filled in that a learner of these groups edits."""
     for edit in info.values.get("edits", []):
         for cell in notebook.cells:
             if {"edit", edit["cell"]} <= set(cell.metadata.get("tags", [])):

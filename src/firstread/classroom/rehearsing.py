@@ -1,0 +1,316 @@
+"""A class of scripted participants, before the day: will this machine hold?
+
+Everything is real but the people: join page, servers, kernels, every cell of the lesson, an instructor's board. It is harder than a class, because nobody
+reads or thinks between two cells.
+"""
+
+import asyncio
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psutil
+from aiohttp import ClientSession, ClientTimeout, CookieJar
+
+from firstread.classroom.folder import PREFIX, ClassFolder
+from firstread.classroom.running import running, stop_class
+from firstread.classroom.scripted import RehearsalError, ScriptedParticipant
+from firstread.classroom.store import Store, aware
+from firstread.lessons.running import edited
+
+#: what a class asks of a machine: everyone in within so long, and the board renewed within so long in 95 of 100 cases
+JOINED_SECONDS, BOARD_SECONDS = 90.0, 2.0
+_START_SECONDS, _SAVE_SECONDS, _LOOK_SECONDS = 300, 120.0, 10.0
+
+
+@dataclass
+class Rehearsal:
+    """What was seen.
+
+    Attributes:
+        joined, finished: how many stood in the lesson, and how many came to its end.
+        seconds_to_join: from opening the join page until the notebook's server answered: median, 95th percentile, longest.
+        seconds_to_first_cell: from starting the kernel until the first cell's answer, likewise.
+        minutes_of_lesson: until the last had finished.
+        memory_mb: what the class took at most: of the whole machine, less what was taken before.
+        board_seconds: from what happened in a notebook until the instructor's board showed it: median and 95th percentile.
+        told, lost, doubled: cells that were run; those that the class did not hear of, and those that it counted twice.
+        failures: what went wrong, and how often.
+        by_step: minutes after the start at which half of all had reached each step.
+    """
+
+    participants: int
+    lesson: str
+    minutes_planned: float
+    cores: int
+    memory_of_machine_mb: int
+    joined: int = 0
+    finished: int = 0
+    seconds_to_join: dict[str, float] = field(default_factory=dict)
+    seconds_to_first_cell: dict[str, float] = field(default_factory=dict)
+    minutes_of_lesson: float = 0.0
+    memory_mb: int = 0
+    board_seconds: dict[str, float] = field(default_factory=dict)
+    told: int = 0
+    lost: int = 0
+    doubled: int = 0
+    failures: dict[str, int] = field(default_factory=dict)
+    by_step: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def misgivings(self) -> list[str]:
+        """Why this machine will not hold, in words; empty if it will."""
+        said = []
+        if self.joined < self.participants:
+            said.append(f"{self.participants - self.joined} of {self.participants} never came in.")
+        elif self.seconds_to_join["longest"] > JOINED_SECONDS:
+            said.append(
+                f"The last waited {self.seconds_to_join['longest']:.0f} s to come in; {JOINED_SECONDS:.0f} s are bearable."
+            )
+        if self.finished < self.joined:
+            said.append(f"{self.joined - self.finished} did not come to the end of the lesson.")
+        elif self.minutes_of_lesson > self.minutes_planned:
+            said.append(
+                f"The lesson took {self.minutes_of_lesson:.0f} minutes; {self.minutes_planned:.0f} are planned."
+            )
+        if self.memory_mb > 0.85 * self.memory_of_machine_mb:
+            said.append(f"Memory was nearly used up: {self.memory_mb} of {self.memory_of_machine_mb} MB.")
+        if self.board_seconds.get("95th percentile", 0.0) > BOARD_SECONDS:
+            said.append(f"The board was late: {self.board_seconds['95th percentile']:.1f} s in one of 20 cases.")
+        if self.lost or self.doubled:
+            said.append(f"{self.lost} events were lost and {self.doubled} doubled.")
+        return said
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self) | {"will_hold": not self.misgivings, "misgivings": self.misgivings}
+
+
+class Rehearser:
+    """One rehearsal.
+
+    Args:
+        participants: how many.
+        over_seconds: they come in spread over so long.
+        tell: is told, now and then, how far it is.
+    """
+
+    def __init__(
+        self,
+        folder: ClassFolder,
+        participants: int,
+        *,
+        over_seconds: float = 30.0,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.folder, self.participants, self.over_seconds, self.tell = folder, participants, over_seconds, tell
+        self.lesson = folder.lesson
+        self.found = Rehearsal(
+            participants,
+            self.lesson.name,
+            self.lesson.values["minutes"],
+            os.cpu_count() or 1,
+            psutil.virtual_memory().total // 2**20,
+        )
+        self.people: list[ScriptedParticipant] = []
+        self.joins: list[float] = []
+        self.first_cells: list[float] = []
+        self.ran: Counter[str] = Counter()
+        self.reached: dict[str, list[float]] = {}
+        self.failures: Counter[str] = Counter()
+        self.shown: list[tuple[int, float]] = []
+
+    async def go(self) -> Rehearsal:
+        """From the first at the door to the last at the end."""
+        before = psutil.virtual_memory().available
+        lowest = [before]
+        self.began = time.monotonic()
+        aside = [asyncio.create_task(one) for one in (self._watch_memory(lowest), self._instruct(), self._count())]
+        await asyncio.gather(*(self._take_part(number) for number in range(self.participants)))
+        self.found.minutes_of_lesson = round((time.monotonic() - self.began) / 60, 2)
+        await asyncio.sleep(5)  # the last news
+        for one in aside:
+            one.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
+        self.found.memory_mb = (before - lowest[0]) // 2**20
+        await asyncio.to_thread(self._account, self.folder.store())
+        return self.found
+
+    async def _take_part(self, number: int) -> None:
+        await asyncio.sleep(self.over_seconds * number / self.participants)
+        async with ScriptedParticipant(self.folder.address, self.folder.settings.join_code) as person:
+            self.people.append(person)
+            stay: asyncio.Task | None = None
+            try:
+                begin = time.monotonic()
+                await person.join(f"Rehearsal {number + 1}")
+                await person.open(patience_seconds=300)
+                self.joins.append(time.monotonic() - begin)
+                notebook = f"{self.lesson.name}.ipynb"
+                await person.notebook(notebook)
+                stay = asyncio.create_task(self._stay(person, notebook))
+                begin = time.monotonic()
+                await person.start_kernel(notebook)
+                await self._work(person, begin)
+                self.found.finished += 1
+            except (RehearsalError, OSError, TimeoutError) as error:
+                self.failures[str(error).split(". Where")[0] or type(error).__name__] += 1
+            finally:
+                if stay is not None:
+                    stay.cancel()
+
+    async def _work(self, person: ScriptedParticipant, begin: float) -> None:
+        """All cells, as the lesson's own script fills them in."""
+        known = await asyncio.to_thread(self.folder.store().person, person.username)
+        notebook = edited(
+            self.lesson, await person.document(f"{self.lesson.name}.ipynb"), arms=known.arms if known else {}
+        )
+        for number, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
+            answer = await person.run(cell.source, cell=cell.id, patience_seconds=3600)
+            self.ran[person.username] += 1
+            if number == 0:
+                self.first_cells.append(time.monotonic() - begin)
+            for tag in cell.metadata.get("tags", []):
+                if tag.startswith("step-"):
+                    self.reached.setdefault(tag.removeprefix("step-"), []).append(time.monotonic() - self.began)
+            if answer["status"] != "ok":
+                raise RehearsalError(f"{answer.get('ename')} in {cell.id}")
+
+    async def _stay(self, person: ScriptedParticipant, notebook: str) -> None:
+        """What an open browser does besides: it looks what runs, and saves."""
+        saved = time.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            with suppress(RehearsalError, OSError, TimeoutError, asyncio.TimeoutError):
+                await person.api("GET", "kernels")
+                await person.api("GET", "sessions")
+                if time.monotonic() - saved > _SAVE_SECONDS:
+                    await person.save(notebook)
+                    saved = time.monotonic()
+
+    async def _watch_memory(self, lowest: list[int]) -> None:
+        while True:
+            lowest[0] = min(lowest[0], psutil.virtual_memory().available)
+            await asyncio.sleep(0.5)
+
+    async def _instruct(self) -> None:
+        """An instructor who looks at the board all the time; notes when it had shown which events."""
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True), timeout=ClientTimeout(total=None)) as session:
+            address = f"{self.folder.address.rstrip('/')}{PREFIX}"
+            await session.post(f"{address}/login", data={"key": self.folder.settings.instructor_key})
+            while True:
+                with suppress(OSError, TimeoutError, asyncio.TimeoutError, ValueError):
+                    async with session.get(f"{address}/stream") as stream:
+                        async for line in stream.content:
+                            if line.startswith(b"id: "):
+                                self.shown.append((int(line[4:]), time.time()))
+                await asyncio.sleep(1)
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(15)
+            minutes = (time.monotonic() - self.began) / 60
+            self.tell(
+                f"{minutes:5.1f} min: {len(self.joins)} in the lesson, {self.found.finished} at its end, {sum(self.ran.values())} cells run"
+            )
+
+    def _account(self, store: Store) -> None:
+        """Compare what was done with what the class knows."""
+        found = self.found
+        found.joined, found.failures = len(self.joins), dict(self.failures)
+        found.seconds_to_join, found.seconds_to_first_cell = spread(self.joins), spread(self.first_cells)
+        found.by_step = {step: round(statistics.median(at) / 60, 2) for step, at in self.reached.items()}
+        names = {person.id: person.username for person in store.people()}
+        events = store.events()
+        kept = Counter(names[event.participant_id] for event in events if event.kind == "cell")
+        found.told = sum(self.ran.values())
+        found.lost = sum(max(0, count - kept[name]) for name, count in self.ran.items())
+        found.doubled = sum(max(0, kept[name] - count) for name, count in self.ran.items())
+        late, place = [], 0
+        for event in events:
+            while place < len(self.shown) and self.shown[place][0] < event.id:
+                place += 1
+            if place < len(self.shown):
+                late.append(self.shown[place][1] - aware(event.happened).timestamp())
+        found.board_seconds = spread(late)
+
+
+def rehearse(
+    *,
+    participants: int,
+    lesson: str,
+    data: str | None = None,
+    over_seconds: float = 30.0,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Rehearsal:
+    """Rehearse a class on this machine, and take everything away afterwards but what was found.
+
+    Raises:
+        RehearsalError: the class could not be started.
+    """
+    import shutil
+
+    folder = ClassFolder.make(f"rehearsal-{os.getpid()}", lesson=lesson, data=data, port=_free_port())
+    words = [
+        sys.executable,
+        "-m",
+        "firstread",
+        "class",
+        "start",
+        "--name",
+        folder.settings.name,
+        "--lesson",
+        lesson,
+        "--port",
+        str(folder.settings.port),
+    ]
+    words += ["--data", data] if data else []
+    try:
+        with open(folder.path / "log" / "start.log", "wb") as log:
+            started = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command, no shell
+        end = time.monotonic() + _START_SECONDS
+        while b"Ctrl-C" not in (folder.path / "log" / "start.log").read_bytes():
+            if started.poll() is not None or time.monotonic() > end:
+                raise RehearsalError("The class did not start", where=folder.path / "log", do="look at the files there")
+            time.sleep(0.2)
+        found = asyncio.run(Rehearser(folder, participants, over_seconds=over_seconds, tell=tell).go())
+    except BaseException:
+        _end(folder)
+        raise
+    _end(folder)
+    shutil.rmtree(folder.path, ignore_errors=True)
+    return found
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, 95th percentile and longest of some seconds."""
+    if not values:
+        return {}
+    ordered = sorted(values)
+    place = min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))
+    return {
+        "median": round(statistics.median(ordered), 2),
+        "95th percentile": round(ordered[place], 2),
+        "longest": round(ordered[-1], 2),
+    }
+
+
+def _end(folder: ClassFolder) -> None:
+    stop_class(folder)
+    end = time.monotonic() + 10
+    while running(folder) and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

@@ -1,0 +1,130 @@
+"""A class of twenty in the middle of its work, and `kill -9` for each part of it in turn."""
+
+import asyncio
+import time
+from collections import Counter
+
+import aiohttp
+import psutil
+import pytest
+
+pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+
+from firstread.classroom.running import running
+from firstread.classroom.scripted import RehearsalError
+from firstread.classroom.separation.fence import missing
+
+from .a_class import ask, participant, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() != "", reason=f"not possible here: {missing()}")]
+NOTEBOOK, PEOPLE, BACK_SECONDS = "hello-world.ipynb", 20, 30
+WORK = "n = globals().get('n', 0) + 1; print(n)"
+
+
+class Worker:
+    """A participant who runs a small cell again and again, and goes on by themselves when the connection is cut."""
+
+    def __init__(self, person, number):
+        self.person, self.number = person, number
+        self.last = 0.0
+
+    async def arrive(self):
+        await self.person.join(f"Person {self.number}")
+        await self.person.open(patience_seconds=120)
+        await self.person.notebook(NOTEBOOK)
+        await self.person.start_kernel(NOTEBOOK)
+
+    async def work(self, ending):
+        while not ending.is_set():
+            begin = time.monotonic()
+            try:
+                await self.person.run(WORK, cell="cell-work", patience_seconds=5)
+                self.last = begin
+                await asyncio.sleep(1)
+            except (RehearsalError, OSError, TimeoutError, aiohttp.ClientError):
+                await asyncio.sleep(0.5)
+                try:
+                    await asyncio.wait_for(self.person.connect(), 5)
+                except (RehearsalError, OSError, TimeoutError, aiohttp.ClientError):
+                    continue
+
+    async def count(self):
+        await self.person.connect()
+        return int((await self.person.run("print(globals().get('n', 0))", cell="cell-count"))["text"])
+
+
+def victims(folder, what):
+    keeper = running(folder)
+    found = []
+    for one in keeper.children(recursive=True):
+        try:
+            line = " ".join(one.cmdline())
+            if what in line and not (what.startswith("firstread.classroom.warm") and one.ppid() != keeper.pid):
+                found.append(one)
+        except psutil.Error:
+            continue
+    assert found, what
+    return found
+
+
+async def everyone_back(workers, since):
+    end = time.monotonic() + BACK_SECONDS
+    while any(worker.last < since for worker in workers):
+        left = [worker.number for worker in workers if worker.last < since]
+        assert time.monotonic() < end, f"{len(left)} of {len(workers)} were not back after {BACK_SECONDS} s: {left}"
+        await asyncio.sleep(0.2)
+    return time.monotonic() - since
+
+
+def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
+    async def story():
+        people = [participant(folder) for _ in range(PEOPLE)]
+        workers = [Worker(await person.__aenter__(), number) for number, person in enumerate(people)]
+        ending = asyncio.Event()
+        try:
+            await asyncio.gather(*(worker.arrive() for worker in workers))
+            tasks = [asyncio.create_task(worker.work(ending)) for worker in workers]
+            await everyone_back(workers, time.monotonic())
+            store = folder.store()
+            for what in (
+                "firstread.classroom.service",
+                "jupyterhub -f",
+                "firstread.classroom.warm.zygote server",
+                "firstread.classroom.warm.zygote kernel",
+            ):
+                for one in victims(folder, what):
+                    one.kill()
+                took = await everyone_back(workers, time.monotonic())
+                record_property(f"seconds until everyone was back after {what}", round(took, 1))
+                print(f"{what}: everyone back after {took:.1f} s")
+            unlucky = workers[0]
+            pid = int((await unlucky_pid(unlucky))["text"])
+            psutil.Process(pid).kill()
+            print(f"a kernel: back after {await everyone_back(workers, time.monotonic()):.1f} s")
+            ending.set()
+            await asyncio.gather(*tasks)
+            counts = {worker.person.username: await worker.count() for worker in workers[1:]}
+
+            def kept():
+                names = {person.id: person.username for person in store.people()}
+                cells = [event for event in store.events() if event.values.get("cell") == "cell-work"]
+                return Counter(names[event.participant_id] for event in cells)
+
+            await until(lambda: all(kept()[name] == count for name, count in counts.items()), seconds=20)
+            assert min(counts.values()) > 5
+            assert len({(e.participant_id, e.key) for e in store.events()}) == len(store.events())
+        finally:
+            ending.set()
+            for person in people:
+                await person.__aexit__(None, None, None)
+
+    ask(story())
+
+
+async def unlucky_pid(worker):
+    for _ in range(10):
+        try:
+            return await worker.person.run("import os; print(os.getpid())", cell="cell-pid", patience_seconds=5)
+        except (RehearsalError, RuntimeError, OSError, TimeoutError, aiohttp.ClientError):
+            await asyncio.sleep(0.5)
+    raise AssertionError("the kernel did not answer")
