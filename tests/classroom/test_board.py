@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-from crowd import ATTACK, NAMES, SimulatedClass
-
 from firstread.classroom.board import Board, in_public
 from firstread.classroom.folder import ClassFolder
+
+from .crowd import ATTACK, NAMES, SimulatedClass
 
 
 @pytest.fixture

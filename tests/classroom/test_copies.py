@@ -5,12 +5,13 @@ import json
 import struct
 
 import pytest
-from crowd import attacking_notebook, png
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firstread.classroom.copies import MOST_CELLS, MOST_CHARACTERS, MOST_IMAGES, read_copy
 from firstread.core.errors import DataError
+
+from .crowd import attacking_notebook, png
 
 
 def one_output(output):

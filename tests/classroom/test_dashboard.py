@@ -10,9 +10,9 @@ import urllib.request
 import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
-from crowd import ATTACK, SimulatedClass
-
 from firstread.classroom.folder import ClassFolder
+
+from .crowd import ATTACK, SimulatedClass
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -96,7 +96,9 @@ class Board:
         """The class now. One thread at a time: what was read before is not read again."""
         with self._one_at_a_time:
             values = self._values(datetime.now(UTC))
-            return Look(values, {"instructor": self._draw(values), "projector": self._draw_in_public(values)}, self._newest)
+            return Look(
+                values, {"instructor": self._draw(values), "projector": self._draw_in_public(values)}, self._newest
+            )
 
     def plain(self) -> dict[str, Any]:
         """The class now as plain values."""
