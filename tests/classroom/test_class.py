@@ -135,7 +135,9 @@ def test_the_instructor_sees_who_is_stuck(folder):
                 await asyncio.sleep(0.2)
             assert found[0]["error"][0] == "ZeroDivisionError"
             async with instructor.get(f"{folder.address}services/classroom/stream") as stream:
-                line = await asyncio.wait_for(stream.content.readline(), 10)
+                line = b""
+                while not line.startswith(b"data: {"):
+                    line = await asyncio.wait_for(stream.content.readline(), 10)
             board = "".join(json.loads(line.decode().removeprefix("data: "))["parts"].values())
             assert "ZeroDivisionError" in board
             assert "Ana &lt;b&gt;" in board or "<b>Ana" not in board

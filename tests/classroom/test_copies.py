@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from firstread.classroom.copies import MOST_CELLS, MOST_CHARACTERS, MOST_IMAGES, read_copy
 from firstread.core.errors import DataError
 
-from .simulated import attacking_notebook, png
+from .crowd import attacking_notebook, png
 
 
 def one_output(output):

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 from firstread.classroom.folder import ClassFolder
 
-from .simulated import ATTACK, SimulatedClass
+from .crowd import ATTACK, SimulatedClass
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -303,7 +303,7 @@ def test_nothing_is_said_by_mistake(room):
 
 
 def test_a_copy_is_shown_as_text_under_a_policy_that_lets_nothing_run(room):
-    from .simulated import attacking_notebook
+    from .crowd import attacking_notebook
 
     log_in(room)
     asked = room.store.ask_help(room.ana.username, "look", notebook=attacking_notebook())

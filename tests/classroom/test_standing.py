@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from firstread.classroom.standing import Following, behind, errors_by_kind, middle_step, stand, step_of_plan
+from firstread.classroom.standing import (
+    Following,
+    behind,
+    errors_by_kind,
+    middle_step,
+    seconds_of_steps,
+    stand,
+    step_of_plan,
+)
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 STEPS = [{"id": "hello", "minutes": 2}, {"id": "look", "minutes": 4}, {"id": "guess", "minutes": 4}]
@@ -154,3 +162,12 @@ def test_the_middle_of_the_class(room):
     for who in range(3):
         room.tell(who, "finish", 20)
     assert middle_step(room.stand(21), STEPS) == 3
+
+
+def test_how_long_steps_took_counts_each_step_once(room):
+    for at, step in ((0, "hello"), (60, "look"), (200, "hello"), (201, "look"), (202, "guess")):
+        room.tell(0, "step", at, step)
+    room.tell(0, "finish", 300)
+    room.tell(0, "finish", 400)
+    assert seconds_of_steps([room.events()]) == {"hello": [60], "look": [142], "guess": [98]}
+    assert seconds_of_steps([[]]) == {}

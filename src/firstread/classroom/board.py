@@ -42,7 +42,7 @@ MOST_SAID = 50
 View = Literal["instructor", "projector"]
 _PARTS = {
     "instructor": ("figures", "plan", "door", "help", "stuck", "said", "machine", "heads"),
-    "projector": ("now", "progress"),
+    "projector": ("now", "progress", "gate"),
 }
 # who needs somebody comes first
 _ASKS, _ERROR, _SLOW, _ON_THE_WAY, _AWAY, _FINISHED = range(6)

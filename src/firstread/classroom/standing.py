@@ -156,6 +156,27 @@ def stand(
     return following.standings(people, now)
 
 
+def seconds_of_steps(everyones: Iterable[Sequence[Event]]) -> dict[str, list[float]]:
+    """Step -> how long each participant took who has left it; a step that is run again later does not count again.
+
+    Args:
+        everyones: of each participant the events, in the order in which they were received.
+    """
+    took: dict[str, list[float]] = defaultdict(list)
+    for events in everyones:
+        reached: dict[str, datetime] = {}
+        last = ""
+        for event in events:
+            new = event.kind == "step" and event.step and event.step not in reached
+            if last and (new or event.kind == "finish"):
+                took[last].append((aware(event.received) - reached[last]).total_seconds())
+                last = ""
+            if new:
+                last = str(event.step)
+                reached[last] = aware(event.received)
+    return took
+
+
 def errors_by_kind(standings: Iterable[Standing]) -> list[tuple[str, str, int]]:
     """Errors that people stand before now: name, cell, how many; the most frequent first."""
     counts = Counter(one.error for one in standings if one.error)
