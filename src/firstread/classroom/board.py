@@ -109,8 +109,7 @@ class Board:
         import segno
 
         host = headers.get("x-forwarded-host") or headers.get("host", "")
-        scheme = "https" if self.folder.settings.certificate else "http"
-        address = f"{scheme}://{host}/"
+        address = f"{self.folder.scheme}://{host}/"
         code = segno.make(f"{address}hub/login?code={self.folder.settings.join_code}", error="m", micro=False)
         return {"address": address, "picture": code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff")}
 

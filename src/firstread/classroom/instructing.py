@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from firstread.classroom.folder import PREFIX
+from firstread.classroom.limits import sender
 from firstread.classroom.room import SESSION_SECONDS, Room, room_of
 
 router = APIRouter()
@@ -33,7 +34,7 @@ async def login_page(room: TheRoom, wrong: bool = False) -> HTMLResponse:
 @router.post("/login")
 async def login(request: Request, room: TheRoom, key: Annotated[str, Form(max_length=100)] = "") -> RedirectResponse:
     """Check the key."""
-    address = request.headers.get("x-forwarded-for", "")
+    address = sender(request.headers.get("x-forwarded-for", ""), proxies=room.folder.proxies)
     right = hmac.compare_digest(key.strip().encode(), room.folder.settings.instructor_key.encode())
     if not room.guesses.allowed(address) or not right:
         room.guesses.wrong(address)

@@ -1,7 +1,6 @@
 """How people come in: the class's code and a name, or the code and a resume word. No account, no password."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 from jupyterhub.auth import Authenticator
@@ -9,13 +8,12 @@ from jupyterhub.handlers import LoginHandler
 from tornado import web
 from traitlets import Unicode
 
-from firstread.classroom.folder import open_class
+from firstread.classroom.folder import ClassFolder, open_class
+from firstread.classroom.homes import keep_word
 from firstread.classroom.limits import Guesses
+from firstread.classroom.store import Store
 from firstread.classroom.words import same
 from firstread.core.errors import FirstreadError
-from firstread.core.files import write_text
-
-WORD_FILE = "my resume word.txt"
 
 
 class JoinHandler(LoginHandler):
@@ -58,10 +56,22 @@ class JoinAuthenticator(Authenticator):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.folder, self.store = open_class(self.class_path)
+        self.folder, self.store = self.open_class()
         self.guesses = Guesses()
         self.fresh_words: dict[str, str] = {}
         self.lesson = self.folder.lesson.title
+
+    def open_class(self) -> tuple[ClassFolder, Store]:
+        """The class and its memory."""
+        return open_class(self.class_path)
+
+    def address_of(self, request: Any) -> str:
+        """Where a guess comes from."""
+        return request.remote_ip or ""
+
+    def keep_word(self, username: str, word: str) -> None:
+        """Put a new participant's resume word where they find it again."""
+        keep_word(self.folder.home_of(username), word)
 
     def get_handlers(self, app: Any) -> list[Any]:
         """One page in place of JupyterHub's."""
@@ -73,7 +83,7 @@ class JoinAuthenticator(Authenticator):
         Raises:
             web.HTTPError: what is wrong, in words that the join page shows.
         """
-        address = handler.request.remote_ip or ""
+        address = self.address_of(handler.request)
         if not self.guesses.allowed(address):
             raise web.HTTPError(429, "Too many wrong codes came from here. Wait a minute and try again.")
         if not same(data.get("code", ""), self.folder.settings.join_code):
@@ -88,14 +98,5 @@ class JoinAuthenticator(Authenticator):
                 self.guesses.wrong(address)
             raise web.HTTPError(403, str(error)) from error
         self.fresh_words[person.username] = word
-        await asyncio.to_thread(_keep_word, self.folder.home_of(person.username), word)
+        await asyncio.to_thread(self.keep_word, person.username, word)
         return person.username
-
-
-def _keep_word(home: Path, word: str) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_text(
-        home / WORD_FILE,
-        f"{word}\n\nWith this word and the class's code you come back to your work from any browser.\n",
-    )
-    (home / WORD_FILE).chmod(0o600)

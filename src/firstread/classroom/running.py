@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from firstread.classroom.cluster import ClusterFolder, cluster_class
 from firstread.classroom.folder import PREFIX, ClassFolder, classes_folder
 from firstread.classroom.spawning import prepare_class
 from firstread.core.errors import DataError, FirstreadError, SettingError
@@ -83,6 +84,8 @@ def find_class(name: str | None) -> ClassFolder:
     Raises:
         SettingError: there are several.
     """
+    if name is None and (cluster := cluster_class()) is not None:
+        return cluster
     folders = [ClassFolder(file.parent) for file in sorted(classes_folder().glob("*/class.json"))]
     if name is not None:
         return ClassFolder(classes_folder() / name)
@@ -159,10 +162,9 @@ class _Keeper:
         settings = self.folder.settings
         anywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened at
         host = "127.0.0.1" if anywhere else settings.host
-        scheme = "https" if settings.certificate else "http"
         context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323 - our own, a moment after its start
         for path in ("/hub/health", f"{PREFIX}/login"):
-            address = f"{scheme}://{host}:{settings.port}{path}"
+            address = f"{self.folder.scheme}://{host}:{settings.port}{path}"
             try:
                 with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310 - an address of this machine
                     if answer.status != 200:
@@ -234,13 +236,19 @@ def _pid_file(folder: ClassFolder) -> Path:
     return folder.path / "hub" / "pid"
 
 
+def _up(folder: ClassFolder) -> bool:
+    return (
+        isinstance(folder, ClusterFolder) or running(folder) is not None
+    )  # who asks in a cluster asks in the class's own pod
+
+
 def describe(folder: ClassFolder) -> dict[str, Any]:
     """A class as `firstread class status` shows it."""
     store = folder.store()
     store.create()
     settings = folder.settings
     return {
-        "name": settings.name, "lesson": settings.lesson, "running": running(folder) is not None, "address": folder.address,
+        "name": settings.name, "lesson": settings.lesson, "running": _up(folder), "address": folder.address,
         "join_code": settings.join_code, "dashboard": folder.dashboard,
         "instructor_key": settings.instructor_key, "door": store.state().door, "participants": len(store.people()),
         "waiting_for_help": len(store.help_queue()), "folder": str(folder.path),

@@ -1,17 +1,20 @@
 """A participant's own Jupyter server: their folder, their copy of the lesson, their groups."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Unicode
 
 from firstread.classroom.folder import ClassFolder, open_class
+from firstread.classroom.homes import environment_of, furnish
 from firstread.core.files import write_bytes, write_json
+
+if TYPE_CHECKING:
+    from firstread.classroom.cluster import ImageFolder
 
 
 class ClassSpawner(LocalProcessSpawner):
@@ -44,22 +47,15 @@ class ClassSpawner(LocalProcessSpawner):
 
     def get_env(self) -> dict[str, str]:
         """The server's environment, which its kernels inherit."""
-        env = super().get_env()
-        person = self.store.person(self.user.name)
-        settings, private = self.folder.settings, self.home / ".firstread"
-        return env | {
-            "FIRSTREAD_HOME": str(private),
-            "FIRSTREAD_SPOOL": str(private / "spool"),
-            "FIRSTREAD_QUEUE": str(self.folder.path / "queue"),
-            "FIRSTREAD_LESSON_DATA": settings.data,
-            "FIRSTREAD_LESSON_FOLDER": str(self.home / "results"),
-            "FIRSTREAD_ARMS": json.dumps(person.arms if person else {}),
-            "FIRSTREAD_SEED": str((settings.seed + (person.number if person else 0)) % 2**31),
-            "FIRSTREAD_CLASSROOM": self.folder.service_address,
-            "JUPYTER_RUNTIME_DIR": str(self.folder.sockets_of(self.user.name)),
-            "JUPYTER_PATH": str(self.folder.path / "jupyter"),
-            "JUPYTER_CONFIG_PATH": str(self.folder.path / "jupyter"),
-            "PYTHONDONTWRITEBYTECODE": "1",
+        folder, person = self.folder, self.store.person(self.user.name)
+        told = environment_of(
+            person, folder.settings, home=self.home, shared=folder.path, service=folder.service_address
+        )
+        return {
+            **super().get_env(),
+            **told,
+            "FIRSTREAD_QUEUE": str(folder.path / "queue"),
+            "JUPYTER_RUNTIME_DIR": str(folder.sockets_of(self.user.name)),
         }
 
     async def start(self) -> Any:
@@ -72,19 +68,10 @@ class ClassSpawner(LocalProcessSpawner):
 
 def prepare_home(folder: ClassFolder, username: str) -> Path:
     """A participant's folder with their copy of the lesson; what they have changed stays."""
-    home = folder.home_of(username)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (home / ".firstread").mkdir(mode=0o700, exist_ok=True)
-    data = home / ".firstread" / "data"
-    if not data.is_symlink() and not data.exists():
-        data.symlink_to(folder.path / "data", target_is_directory=True)
-    notebook = home / f"{folder.settings.lesson}.ipynb"
-    if not notebook.exists():
-        write_bytes(notebook, (folder.path / "template.ipynb").read_bytes())
-    return home
+    return furnish(folder.home_of(username), shared=folder.path, lesson=folder.settings.lesson)
 
 
-def prepare_class(folder: ClassFolder) -> None:
+def prepare_class(folder: "ClassFolder | ImageFolder", *, with_data: bool = True) -> None:
     """What all participants share: the lesson's notebook, its kernel, and its data."""
     import nbformat
 
@@ -114,10 +101,11 @@ def prepare_class(folder: ClassFolder) -> None:
         },
     )
     (folder.path / "queue").mkdir(exist_ok=True)
-    _fetch_data(folder)
+    if with_data:
+        _fetch_data(folder)
 
 
-def _fetch_data(folder: ClassFolder) -> None:
+def _fetch_data(folder: "ClassFolder | ImageFolder") -> None:
     """The lesson's data, once for all: downloaded or simulated by a process of its own, because the hub has no use for what that needs."""
     import subprocess
 
