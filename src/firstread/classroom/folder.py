@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from firstread.classroom.certificates import shown_host
 from firstread.classroom.store import Store
 from firstread.classroom.words import new_join_code
 from firstread.core.errors import DataError, SettingError
@@ -123,7 +124,7 @@ class ClassFolder:
     @property
     def address(self) -> str:
         """Where participants go."""
-        host, port = self.settings.host, self.settings.port
+        port, host = self.settings.port, shown_host(self.settings.host, self.settings.certificate)
         host = f"[{host}]" if ":" in host else host
         usual = port == {"https": 443, "http": 80}[self.scheme]
         return f"{self.scheme}://{host}/" if usual else f"{self.scheme}://{host}:{port}/"

@@ -22,7 +22,8 @@ _HEADERS = {
 def configure_anywhere(c: Any, folder: ClassFolder) -> None:
     """What holds for a class on one machine and in a cluster: its pages, its headers, and where participants land."""
     c.JupyterHub.template_paths = [str(PAGES)]
-    c.JupyterHub.tornado_settings = {"headers": _HEADERS, "slow_spawn_timeout": 1}
+    cookies = {"samesite": "Lax", **({"secure": True} if folder.scheme == "https" else {})}
+    c.JupyterHub.tornado_settings = {"headers": _HEADERS, "slow_spawn_timeout": 1, "cookie_options": cookies}
     c.JupyterHub.last_activity_interval = 60
     c.Authenticator.allow_all = True
     c.Spawner.default_url = f"/lab/tree/{folder.settings.lesson}.ipynb"

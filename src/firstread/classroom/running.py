@@ -1,6 +1,7 @@
 """Starting a class, keeping it up, and ending it."""
 
 import ctypes
+import errno
 import ipaddress
 import os
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from firstread.classroom.certificates import ANYWHERE, check_certificate
 from firstread.classroom.cluster import ClusterFolder, cluster_class
 from firstread.classroom.folder import PREFIX, ClassFolder, classes_folder
 from firstread.classroom.spawning import prepare_class
@@ -26,6 +28,10 @@ from firstread.core.errors import DataError, FirstreadError, SettingError
 _READY_SECONDS = 60
 _STOP_SECONDS = 8
 _PR_SET_CHILD_SUBREAPER = 36
+_REMEDY = {
+    errno.EADDRNOTAVAIL: "give this machine's own address with --host, or 0.0.0.0",
+    errno.EACCES: "choose a port above 1023 with --port, or start the class as root",
+}
 
 
 class ClassError(FirstreadError):
@@ -50,7 +56,10 @@ def start_class(folder: ClassFolder, *, trust_everyone: bool = False, ready: Cal
             where=f"--host {folder.settings.host}",
             do="use --host 127.0.0.1, or say --trust-everyone if all participants may read one another's files",
         )
-    _free(folder.settings.host, folder.settings.port)
+    settings = folder.settings
+    if settings.certificate:
+        check_certificate(settings.certificate, settings.key, host=settings.host)
+    _free(settings.host, settings.port)
     os.umask(0o077)  # of everything that a class writes, nobody else on this machine reads a word
     folder.store().create()
     prepare_class(folder)
@@ -160,8 +169,7 @@ class _Keeper:
     def _answers(self) -> bool:
         """True if hub and service can be reached where participants reach them."""
         settings = self.folder.settings
-        anywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened at
-        host = "127.0.0.1" if anywhere else settings.host
+        host = "127.0.0.1" if settings.host in ANYWHERE else settings.host
         context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323 - our own, a moment after its start
         for path in ("/hub/health", f"{PREFIX}/login"):
             address = f"{self.folder.scheme}://{host}:{settings.port}{path}"
@@ -224,12 +232,22 @@ def _only_this_computer(host: str) -> bool:
 def _free(host: str, port: int) -> None:
     import socket
 
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((host, port))
-        except OSError as error:
-            raise ClassError(f"Port {port} cannot be used", where=host, do="choose another with --port") from error
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ClassError(
+            "This name is not known on this machine",
+            where=f"--host {host}",
+            do="give the machine's address, or a name that leads to it",
+        ) from error
+    for family, _, _, _, address in found:
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(address)
+            except OSError as error:
+                remedy = _REMEDY.get(error.errno or 0, "choose another with --port")
+                raise ClassError(f"Port {port} cannot be used ({error.strerror})", where=host, do=remedy) from error
 
 
 def _pid_file(folder: ClassFolder) -> Path:
