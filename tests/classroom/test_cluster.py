@@ -94,4 +94,6 @@ def test_an_image_is_prepared_without_data_for_the_hub(tmp_path):
     assert json.loads((tmp_path / "image" / "template.ipynb").read_text())["cells"]
     assert (tmp_path / "image" / "jupyter" / "kernels" / "python3" / "kernel.json").exists()
     assert not (tmp_path / "image" / "data").exists()
+    asked = json.loads((tmp_path / "image" / "jupyter" / "labconfig" / "default_setting_overrides.json").read_text())
+    assert asked["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
     assert not list((tmp_path / "image").rglob("class.json"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Unicode
 
+from firstread import lessons
 from firstread.classroom.folder import ClassFolder, open_class
 from firstread.classroom.homes import environment_of, furnish
 from firstread.core.files import write_bytes, write_json
@@ -100,6 +101,9 @@ def prepare_class(folder: "ClassFolder | ImageFolder", *, with_data: bool = True
             "ConnectionFileMixin": {"transport": "ipc"},
         },
     )
+    # as with `firstread open`: nobody is asked about news, and nothing asks the internet for it
+    settings = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
+    write_bytes(folder.path / "jupyter" / "labconfig" / "default_setting_overrides.json", settings)
     (folder.path / "queue").mkdir(exist_ok=True)
     if with_data:
         _fetch_data(folder)
