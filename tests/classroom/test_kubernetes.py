@@ -214,6 +214,7 @@ def test_the_hub_is_told_who_comes_in_and_where_it_remembers(c, cluster):
     assert c.JupyterHub.authenticator_class is ClusterAuthenticator
     assert c.JupyterHub.db_url == "postgresql+psycopg://u:p@db/hub"
     assert c.Spawner.default_url == "/lab/tree/hello-world.ipynb"
+    assert c.JupyterHub.tornado_settings["cookie_options"]["secure"] is True, "the ingress speaks https"
 
 
 def test_without_the_hubs_database_nothing_starts(cluster, monkeypatch):

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ c.KubeSpawner.port = int(os.environ["POD_PORT"])
 c.KubeSpawner.storage_pvc_ensure = True
 c.KubeSpawner.pvc_name_template = "claim-{{user_server}}"
 as_the_chart_does(c, VALUES)
+c.JupyterHub.tornado_settings["cookie_options"].pop("secure")  # no ingress stands before this hub, so there is no https
 """
 
 
@@ -95,7 +97,8 @@ class SmallCluster:
         answer, seen = web.StreamResponse(), int(request.query.get("resourceVersion") or 0)
         await answer.prepare(request)
         with contextlib.suppress(ConnectionError):
-            while request.transport and not request.transport.is_closing():
+            until = time.monotonic() + float(request.query.get("timeoutSeconds") or 30)
+            while request.transport and not request.transport.is_closing() and time.monotonic() < until:
                 for version, news in list(told):
                     if version > seen:
                         seen = version
