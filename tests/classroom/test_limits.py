@@ -1,9 +1,10 @@
 """How often a stranger may guess."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.classroom.limits import Guesses
+from firstread.classroom.limits import Guesses, sender
 
 
 def test_ten_thousand_guesses_take_more_than_a_day():
@@ -40,3 +41,18 @@ def test_forgiveness_never_makes_it_worse(pauses):
         if guesses.allowed("a", now):
             guesses.wrong("a", now)
         assert guesses.allowed("a", now + 60)
+
+
+@pytest.mark.parametrize(
+    ("header", "proxies", "address"),
+    [
+        ("10.1.1.1", 1, "10.1.1.1"),
+        ("made up, 10.1.1.1", 1, "10.1.1.1"),
+        ("10.1.1.1, 10.9.9.9", 2, "10.1.1.1"),
+        ("made up, 10.1.1.1, 10.9.9.9", 2, "10.1.1.1"),
+        ("10.1.1.1", 2, "10.1.1.1"),
+        ("", 2, ""),
+    ],
+)
+def test_a_stranger_cannot_say_where_they_come_from(header, proxies, address):
+    assert sender(header, proxies=proxies) == address

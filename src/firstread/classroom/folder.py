@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from firstread.classroom.certificates import shown_host
 from firstread.classroom.store import Store
 from firstread.classroom.words import new_join_code
 from firstread.core.errors import DataError, SettingError
@@ -57,7 +58,13 @@ class ClassSettings:
 
 
 class ClassFolder:
-    """A class's folder."""
+    """A class's folder.
+
+    Attributes:
+        proxies: how many of ours stand between a browser and the service; each adds where a request came from.
+    """
+
+    proxies = 1
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -93,15 +100,13 @@ class ClassFolder:
             new = {
                 "name": name, "lesson": info.name, "data": data or info.values["data"], "host": host, "port": port,
                 "certificate": more.get("certificate", ""), "key": more.get("key", ""), "database": more.get("database", ""),
-                "join_code": new_join_code(), "instructor_key": secrets.token_urlsafe(12), "class_key": secrets.token_hex(32),
-                "seed": secrets.randbelow(2**31),
+                **(drawn := new_secrets()),
             }  # fmt: skip
             if kept and kept.get("lesson") != info.name:
                 raise SettingError(
                     f'The class "{name}" is of the lesson {kept.get("lesson")}', do="choose another name with --name"
                 )
-            secret = ("join_code", "instructor_key", "class_key", "seed")
-            write_json(path / "class.json", new | {key: kept[key] for key in secret if key in kept})
+            write_json(path / "class.json", new | {key: kept[key] for key in drawn if key in kept})
             (path / "class.json").chmod(0o600)
             for part in ("hub", "homes", "log"):
                 (path / part).mkdir(exist_ok=True)
@@ -115,10 +120,17 @@ class ClassFolder:
         return find_lesson(self.settings.lesson)
 
     @property
+    def scheme(self) -> str:
+        """How participants' browsers speak to the class: "https" or "http"."""
+        return "https" if self.settings.certificate else "http"
+
+    @property
     def address(self) -> str:
         """Where participants go."""
-        scheme = "https" if self.settings.certificate else "http"
-        return f"{scheme}://{self.settings.host}:{self.settings.port}/"
+        port, host = self.settings.port, shown_host(self.settings.host, self.settings.certificate)
+        host = f"[{host}]" if ":" in host else host
+        usual = port == {"https": 443, "http": 80}[self.scheme]
+        return f"{self.scheme}://{host}/" if usual else f"{self.scheme}://{host}:{port}/"
 
     @property
     def dashboard(self) -> str:
@@ -198,6 +210,16 @@ class ClassFolder:
         """The settings without secrets."""
         hidden = ("instructor_key", "class_key", "seed", "database")
         return {name: value for name, value in asdict(self.settings).items() if name not in hidden}
+
+
+def new_secrets() -> dict[str, Any]:
+    """What is drawn once for a class: see `ClassSettings`."""
+    return {
+        "join_code": new_join_code(),
+        "instructor_key": secrets.token_urlsafe(12),
+        "class_key": secrets.token_hex(32),
+        "seed": secrets.randbelow(2**31),
+    }
 
 
 @cache

@@ -16,6 +16,7 @@ from firstread.classroom.copies import read_copy
 from firstread.classroom.desk import call_for_help, end_plan, events_of, new_word, participant
 from firstread.classroom.folder import PREFIX
 from firstread.classroom.inviting import invitation
+from firstread.classroom.limits import sender
 from firstread.classroom.removing import remove
 from firstread.classroom.room import SESSION_SECONDS, Room, room_of
 from firstread.classroom.store import aware
@@ -49,7 +50,7 @@ async def login(
     view: Annotated[View, Form()] = "instructor",
 ) -> RedirectResponse:
     """Check the key."""
-    address = request.headers.get("x-forwarded-for", "")
+    address = sender(request.headers.get("x-forwarded-for", ""), proxies=room.folder.proxies)
     right = hmac.compare_digest(key.strip().encode(), room.folder.settings.instructor_key.encode())
     if not room.guesses.allowed(address) or not right:
         room.guesses.wrong(address)

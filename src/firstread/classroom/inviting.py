@@ -24,8 +24,7 @@ def invitation(folder: ClassFolder, headers: Mapping[str, str]) -> dict[str, str
             warning = "This class is served to this computer only. Start it with --host to let others in."
         else:
             host = served
-    scheme = "https" if settings.certificate else "http"
-    address = f"{scheme}://{host}/"
+    address = f"{folder.scheme}://{host}/"
     code = segno.make(f"{address}hub/login?code={settings.join_code}", error="m", micro=False)
     picture = code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff")
     return {"address": address, "picture": picture, "warning": warning}

@@ -1,7 +1,6 @@
 """How people come in: the class's code and a name, or the code and a resume word. No account, no password."""
 
 import asyncio
-import os
 import re
 from typing import Any
 
@@ -14,12 +13,12 @@ from traitlets import Unicode
 
 from firstread.classroom.board import PAGES
 from firstread.classroom.folder import ClassFolder, open_class
+from firstread.classroom.homes import keep_word
 from firstread.classroom.limits import Guesses
+from firstread.classroom.store import Store
 from firstread.classroom.words import same
 from firstread.core.errors import FirstreadError
-from firstread.core.files import write_text
 
-WORD_FILE = "my resume word.txt"
 #: an address in somebody's server: (hub/)user/NAME/REST
 _IN_A_SERVER = re.compile(r"(?:hub/)?user/([^/?#]+)(?:/(.*))?$", re.DOTALL)
 #: where a server sends browsers that it does not know, to come back with the hub's word for them
@@ -86,10 +85,23 @@ class JoinAuthenticator(Authenticator):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.folder, self.store = open_class(self.class_path)
+        self.folder, self.store = self.open_class()
         self.guesses = Guesses()
         self.fresh_words: dict[str, str] = {}
         self.lesson = self.folder.lesson.title
+
+    def open_class(self) -> tuple[ClassFolder, Store]:
+        """The class and its memory."""
+        return open_class(self.class_path)
+
+    def address_of(self, request: Any) -> str:
+        """Where a guess comes from."""
+        return request.remote_ip or ""
+
+    def keep_word(self, username: str, word: str) -> None:
+        """Put a new participant's resume word where they find it again."""
+        keep_word(self.folder.home_of(username), word)  # before any process of theirs has run
+        self.folder.make_home(username)
 
     def get_handlers(self, app: Any) -> list[Any]:
         """One page in place of JupyterHub's, and the script of another."""
@@ -101,7 +113,7 @@ class JoinAuthenticator(Authenticator):
         Raises:
             web.HTTPError: what is wrong, in words that the join page shows.
         """
-        address = handler.request.remote_ip or ""
+        address = self.address_of(handler.request)
         if not self.guesses.allowed(address):
             raise web.HTTPError(429, "Too many wrong codes came from here. Wait a minute and try again.")
         if not same(data.get("code", ""), self.folder.settings.join_code):
@@ -116,15 +128,5 @@ class JoinAuthenticator(Authenticator):
                 self.guesses.wrong(address)
             raise web.HTTPError(403, str(error)) from error
         self.fresh_words[person.username] = word
-        await asyncio.to_thread(_keep_word, self.folder, person.username, word)
+        await asyncio.to_thread(self.keep_word, person.username, word)
         return person.username
-
-
-def _keep_word(folder: ClassFolder, username: str, word: str) -> None:
-    """In the folder of somebody new, before any process of theirs has run."""
-    file = folder.make_home(username) / WORD_FILE
-    write_text(file, f"{word}\n\nWith this word and the class's code you come back to your work from any browser.\n")
-    file.chmod(0o600)
-    user = folder.user_of(username)
-    if user is not None:
-        os.chown(file, user, user, follow_symlinks=False)

@@ -8,6 +8,17 @@ GUESSES, SECONDS_EACH = 30, 10.0
 _REMEMBERED = 10_000
 
 
+def sender(forwarded_for: str, *, proxies: int) -> str:
+    """The address that the outermost of our proxies saw; what stands before it is a stranger's own word.
+
+    Args:
+        forwarded_for: the header X-Forwarded-For, to whose end each proxy adds an address.
+        proxies: how many of them are ours.
+    """
+    seen = [part.strip() for part in forwarded_for.split(",")]
+    return seen[-min(proxies, len(seen))]
+
+
 class Guesses:
     """Wrong guesses by address. Right ones cost nothing, so a whole class may join from behind one address.
 

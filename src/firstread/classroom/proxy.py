@@ -25,12 +25,18 @@ The page tries again by itself.</p>"""
 
 
 class HubProxy(Proxy):
-    """Takes every request to where it belongs: the hub, the classroom service, or a participant's server."""
+    """Takes every request to where it belongs: the hub, the classroom service, or a participant's server.
+
+    Attributes:
+        plain_port: with https at its usual port, who comes over http to this one is sent on; None at other ports.
+    """
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.routes: dict[str, dict[str, Any]] = {}
         self._runner: web.AppRunner | None = None
+        self._plain_runner: web.AppRunner | None = None
+        self.plain_port = 80 if self.ssl_cert and (urlsplit(self.public_url).port or 443) == 443 else None
 
     async def start(self) -> None:
         """Listen at the public address."""
@@ -52,9 +58,31 @@ class HubProxy(Proxy):
         host = address.hostname if address.hostname not in (None, "", "*") else None
         port = address.port or (443 if context else 80)
         await web.TCPSite(self._runner, host, port, ssl_context=context, backlog=1024, reuse_address=True).start()
+        if self.plain_port is not None:
+            await self._send_on(host, port)
+
+    async def _send_on(self, host: str | None, port: int) -> None:
+        """Who types the address without https comes to it all the same; where that port is taken, the printed address still leads there."""
+
+        async def answer(request: web.Request) -> web.Response:
+            name = urlsplit(f"//{request.host}").hostname or host or "localhost"
+            name = f"[{name}]" if ":" in name else name
+            raise web.HTTPPermanentRedirect(f"https://{name}{'' if port == 443 else f':{port}'}{request.raw_path}")
+
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        self._plain_runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._plain_runner.setup()
+        try:
+            await web.TCPSite(self._plain_runner, host, self.plain_port, reuse_address=True).start()
+        except OSError as error:
+            self.log.warning("Port %s sends nobody on to https: %s", self.plain_port, error.strerror)
 
     async def stop(self) -> None:
         """Stop listening."""
+        if self._plain_runner is not None:
+            await self._plain_runner.cleanup()
+            self._plain_runner = None
         if self._runner is not None:
             await self._runner.cleanup()
             await self._session.close()

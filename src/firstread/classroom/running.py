@@ -1,6 +1,7 @@
 """Starting a class, keeping it up, and ending it."""
 
 import ctypes
+import errno
 import ipaddress
 import os
 import signal
@@ -18,6 +19,8 @@ from typing import Any
 
 import psutil
 
+from firstread.classroom.certificates import ANYWHERE, check_certificate
+from firstread.classroom.cluster import ClusterFolder, cluster_class
 from firstread.classroom.folder import PREFIX, ClassFolder, classes_folder
 from firstread.classroom.separation.fence import missing
 from firstread.classroom.separation.space import Space
@@ -37,6 +40,10 @@ _QUIET_THREADS = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "THP_MEM_ALLOC_ENABLE": "1",
 }  # fmt: skip
+_REMEDY = {
+    errno.EADDRNOTAVAIL: "give this machine's own address with --host, or 0.0.0.0",
+    errno.EACCES: "choose a port above 1023 with --port, or start the class as root",
+}
 
 
 class ClassError(FirstreadError):
@@ -62,7 +69,10 @@ def start_class(folder: ClassFolder, *, trust_everyone: bool = False, ready: Cal
             where=f"--host {folder.settings.host}",
             do="use --host 127.0.0.1, or say --trust-everyone if all participants may read one another's files",
         )
-    _free(folder.settings.host, folder.settings.port)
+    settings = folder.settings
+    if settings.certificate:
+        check_certificate(settings.certificate, settings.key, host=settings.host)
+    _free(settings.host, settings.port)
     os.umask(0o077)  # of everything that a class writes, nobody else on this machine reads a word
     folder.store().create()
     prepare_class(folder)
@@ -96,6 +106,8 @@ def find_class(name: str | None) -> ClassFolder:
     Raises:
         SettingError: there are several.
     """
+    if name is None and (cluster := cluster_class()) is not None:
+        return cluster
     folders = [ClassFolder(file.parent) for file in sorted(classes_folder().glob("*/class.json"))]
     if name is not None:
         return ClassFolder(classes_folder() / name)
@@ -209,12 +221,10 @@ class _Keeper:
     def _answers(self) -> bool:
         """True if hub and service can be reached where participants reach them."""
         settings = self.folder.settings
-        anywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened at
-        host = "127.0.0.1" if anywhere else settings.host
-        scheme = "https" if settings.certificate else "http"
+        host = "127.0.0.1" if settings.host in ANYWHERE else settings.host
         context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323 - our own, a moment after its start
         for path in ("/hub/health", f"{PREFIX}/login"):
-            address = f"{scheme}://{host}:{settings.port}{path}"
+            address = f"{self.folder.scheme}://{host}:{settings.port}{path}"
             try:
                 with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310 - an address of this machine
                     if answer.status != 200:
@@ -274,16 +284,32 @@ def _only_this_computer(host: str) -> bool:
 def _free(host: str, port: int) -> None:
     import socket
 
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((host, port))
-        except OSError as error:
-            raise ClassError(f"Port {port} cannot be used", where=host, do="choose another with --port") from error
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ClassError(
+            "This name is not known on this machine",
+            where=f"--host {host}",
+            do="give the machine's address, or a name that leads to it",
+        ) from error
+    for family, _, _, _, address in found:
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(address)
+            except OSError as error:
+                remedy = _REMEDY.get(error.errno or 0, "choose another with --port")
+                raise ClassError(f"Port {port} cannot be used ({error.strerror})", where=host, do=remedy) from error
 
 
 def _pid_file(folder: ClassFolder) -> Path:
     return folder.path / "hub" / "pid"
+
+
+def _up(folder: ClassFolder) -> bool:
+    return (
+        isinstance(folder, ClusterFolder) or running(folder) is not None
+    )  # who asks in a cluster asks in the class's own pod
 
 
 def describe(folder: ClassFolder) -> dict[str, Any]:
@@ -292,7 +318,7 @@ def describe(folder: ClassFolder) -> dict[str, Any]:
     store.create()
     settings = folder.settings
     return {
-        "name": settings.name, "lesson": settings.lesson, "running": running(folder) is not None, "address": folder.address,
+        "name": settings.name, "lesson": settings.lesson, "running": _up(folder), "address": folder.address,
         "join_code": settings.join_code, "dashboard": folder.dashboard,
         "instructor_key": settings.instructor_key, "door": store.state().door, "participants": len(store.people()),
         "waiting_for_help": len(store.help_queue()), "folder": str(folder.path),

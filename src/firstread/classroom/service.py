@@ -62,7 +62,7 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     app.state.packing = set()  # who is downloading their work
     app.add_middleware(
         SessionMiddleware, secret_key=secret, session_cookie="firstread-instructor", path=PREFIX, same_site="strict",
-        https_only=bool(folder.settings.certificate), max_age=SESSION_SECONDS,
+        https_only=folder.scheme == "https", max_age=SESSION_SECONDS,
     )  # fmt: skip
     app.middleware("http")(_guard)
     app.exception_handler(401)(_to_login)

@@ -1,21 +1,25 @@
 """A participant's own Jupyter server: their folder, their copy of the lesson, their groups."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub.spawner import LocalProcessSpawner
 from jupyterhub.utils import random_port
 from traitlets import Unicode
 
+from firstread import lessons
 from firstread.classroom.bar import put_bar
 from firstread.classroom.folder import ClassFolder, open_class
+from firstread.classroom.homes import environment_of, furnish
 from firstread.classroom.separation.fence import missing
 from firstread.classroom.warm.asking import ask_patiently, meeting_point, ticket
 from firstread.core.files import write_bytes, write_json
+
+if TYPE_CHECKING:
+    from firstread.classroom.cluster import ImageFolder
 
 
 class ClassSpawner(LocalProcessSpawner):
@@ -48,30 +52,18 @@ class ClassSpawner(LocalProcessSpawner):
 
     def get_env(self) -> dict[str, str]:
         """The server's environment, which its kernels inherit."""
-        env = super().get_env()
-        person = self.store.person(self.user.name)
-        settings, private = self.folder.settings, self.home / ".firstread"
+        folder, name, person = self.folder, self.user.name, self.store.person(self.user.name)
+        told = environment_of(
+            person, folder.settings, home=self.home, shared=folder.path, service=folder.service_address
+        )
         if not missing():
-            env |= {
-                "FIRSTREAD_WARM_KERNELS": str(meeting_point(self.folder, "kernel")),
-                "FIRSTREAD_TICKET": ticket(self.folder, "kernel", self.user.name),
-            }
-        return env | {
-            "FIRSTREAD_HOME": str(private),
-            "FIRSTREAD_SPOOL": str(private / "spool"),
-            "FIRSTREAD_QUEUE": str(self.folder.path / "queue"),
-            "FIRSTREAD_LESSON_DATA": settings.data,
-            "FIRSTREAD_LESSON_FOLDER": str(self.home / "results"),
-            "FIRSTREAD_ARMS": json.dumps(person.arms if person else {}),
-            "FIRSTREAD_SEED": str((settings.seed + (person.number if person else 0)) % 2**31),
-            "FIRSTREAD_CLASSROOM": self.folder.service_address,
-            "JUPYTER_RUNTIME_DIR": str(self.folder.sockets_of(self.user.name)),
-            "JUPYTER_PATH": str(self.folder.path / "jupyter"),
-            "JUPYTER_CONFIG_PATH": str(self.folder.path / "jupyter"),
-            "TMPDIR": str(private / "tmp"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONNOUSERSITE": "1",
-            "PYTHONSAFEPATH": "1",  # a file of theirs is not imported in place of a part of the server
+            told["FIRSTREAD_WARM_KERNELS"] = str(meeting_point(folder, "kernel"))
+            told["FIRSTREAD_TICKET"] = ticket(folder, "kernel", name)
+        return {
+            **super().get_env(),
+            **told,
+            "FIRSTREAD_QUEUE": str(folder.path / "queue"),
+            "JUPYTER_RUNTIME_DIR": str(folder.sockets_of(name)),
         }
 
     async def start(self) -> tuple[str, int]:
@@ -95,22 +87,10 @@ class ClassSpawner(LocalProcessSpawner):
 
 def prepare_home(folder: ClassFolder, username: str) -> Path:
     """A participant's folder with their copy of the lesson; what they have changed stays. It runs as the participant where that can be."""
-    home = folder.home_of(username)
-    for part in ("tmp", "spool"):
-        (home / ".firstread" / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-    measured = folder.path / "machine.json"
-    if measured.exists():
-        write_bytes(home / ".firstread" / measured.name, measured.read_bytes())
-    data = home / ".firstread" / "data"
-    if not data.is_symlink() and not data.exists():
-        data.symlink_to(folder.path / "data", target_is_directory=True)
-    notebook = home / f"{folder.settings.lesson}.ipynb"
-    if not notebook.exists():
-        write_bytes(notebook, (folder.path / "template.ipynb").read_bytes())
-    return home
+    return furnish(folder.home_of(username), shared=folder.path, lesson=folder.settings.lesson)
 
 
-def prepare_class(folder: ClassFolder) -> None:
+def prepare_class(folder: "ClassFolder | ImageFolder", *, with_data: bool = True) -> None:
     """What all participants share: the lesson's notebook, its kernel, and its data."""
     import nbformat
 
@@ -147,23 +127,20 @@ def prepare_class(folder: ClassFolder) -> None:
         },
     )
     put_bar(folder.path / "jupyter")
+    # as with `firstread open`: nobody is asked about news, and nothing asks the internet for it
+    settings = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
+    write_bytes(folder.path / "jupyter" / "labconfig" / "default_setting_overrides.json", settings)
     queue = folder.path / "queue"
     queue.mkdir(exist_ok=True)
     queue.chmod(0o1777)
-    _fetch_data(folder)
-    for path in (
-        template,
-        *(folder.path / "jupyter").rglob("*"),
-        folder.path / "jupyter",
-        *(folder.path / "data").rglob("*"),
-        folder.path / "data",
-    ):
-        path.chmod(
-            path.stat().st_mode | (0o055 if path.is_dir() else 0o044)
-        )  # for participants, who may be other users of the system
+    if with_data:
+        _fetch_data(folder)
+    for shared in (template, folder.path / "jupyter", folder.path / "data"):
+        for path in (shared, *shared.rglob("*")) if shared.exists() else ():  # for participants, who may be other users of the system
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
 
 
-def _fetch_data(folder: ClassFolder) -> None:
+def _fetch_data(folder: "ClassFolder | ImageFolder") -> None:
     """The lesson's data, once for all: downloaded or simulated by a process of its own, because the hub has no use for what that needs."""
     import subprocess
 
