@@ -4,11 +4,14 @@ const EVERY_MS = 3000;
 const HIDDEN_MS = 15000;
 const LONGEST_MS = 20000;
 const PATIENCE_MS = 10000;
+// a server that has stopped is started again, and not more often than this
+const START_EVERY_MS = 20000;
 
 // Attributes:
 //   server: "here", "away" (no answer), "stopped" (the hub says that it does not run) or "out" (it does not know us any more)
 //   service: "here" or "away"
 //   now: what the class last said, with `received`; null before
+//   fresh: the server was started again, so that nothing of its kernels is left; set back by who says so
 //   said: all broadcasts, the oldest first
 export class Asking {
   constructor({ settings, request, hub }) {
@@ -18,7 +21,9 @@ export class Asking {
     this.server = "here";
     this.service = "here";
     this.now = null;
+    this.fresh = false;
     this.said = [];
+    this._started = 0;
     this._listeners = new Set();
     this._failures = 0;
     this._timer = 0;
@@ -62,7 +67,7 @@ export class Asking {
 
   _pause() {
     const calm = document.hidden ? HIDDEN_MS : EVERY_MS;
-    const longer = Math.min(LONGEST_MS, calm * 2 ** Math.min(this._failures, 6));
+    const longer = Math.min(this.server === "stopped" ? EVERY_MS : LONGEST_MS, calm * 2 ** Math.min(this._failures, 6));
     return Math.max(calm, this._failures ? longer : calm) * (0.8 + 0.4 * Math.random());
   }
 
@@ -92,13 +97,24 @@ export class Asking {
 
   _learn(status, ok, values) {
     const before = this.server;
-    const answered = ok || (values !== null && status !== 424 && status !== 401 && status !== 403);
+    const refused = status === 401 || status === 403;
+    // 404: a server outside a class; the bar has nothing to tell there, and nothing is wrong
+    const answered = ok || status === 404 || (values !== null && status !== 424 && !refused);
     if (answered && (status < 500 || status === 503)) this.server = "here";
-    else this.server = status === 424 ? "stopped" : status === 401 || status === 403 ? "out" : "away";
+    else this.server = status === 424 ? "stopped" : refused ? "out" : "away";
     if (this.server === "here" && (ok || status === 503)) this.service = ok ? "here" : "away";
     if (ok) this._keep(values);
+    if (this.server === "stopped") this._start();
     const back = before !== "here" && this.server === "here";
     for (const listener of this._listeners) listener({ back });
+  }
+
+  // The hub starts the server of who asks with their cookie; only for somebody who looks at the page.
+  _start() {
+    this.fresh = true;
+    if (document.hidden || !this.hub || Date.now() - this._started < START_EVERY_MS) return;
+    this._started = Date.now();
+    fetch(`${this.hub}spawn`, { credentials: "same-origin", redirect: "manual", cache: "no-store" }).catch(() => {});
   }
 
   _keep(values) {

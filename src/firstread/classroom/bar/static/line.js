@@ -42,7 +42,7 @@ export function helpOf(now) {
 export function troubleOf(asking) {
   const away = {
     away: { words: "Connection lost. What you type is kept; trying again." },
-    stopped: { words: "Your notebook's server has stopped. What you type is kept.", action: "Start it again" },
+    stopped: { words: "Your notebook is being started again. What you type is kept.", action: "Start it myself" },
     out: { words: "The class does not know this browser any more. What you type is kept.", action: "Come back in" },
   };
   if (asking.server !== "here") return away[asking.server];
