@@ -4,8 +4,8 @@ const EVERY_MS = 3000;
 const HIDDEN_MS = 15000;
 const LONGEST_MS = 20000;
 const PATIENCE_MS = 10000;
-// a server that has stopped is started again, and not more often than this
-const START_EVERY_MS = 20000;
+// a server that has stopped is started again, and one that does not know us is told who we are, not more often than this
+const MEND_EVERY_MS = 20000;
 
 // Attributes:
 //   server: "here", "away" (no answer), "stopped" (the hub says that it does not run) or "out" (it does not know us any more)
@@ -23,7 +23,7 @@ export class Asking {
     this.now = null;
     this.fresh = false;
     this.said = [];
-    this._started = 0;
+    this._mended = { stopped: 0, out: 0 };
     this._listeners = new Set();
     this._failures = 0;
     this._timer = 0;
@@ -67,7 +67,7 @@ export class Asking {
 
   _pause() {
     const calm = document.hidden ? HIDDEN_MS : EVERY_MS;
-    const longer = Math.min(this.server === "stopped" ? EVERY_MS : LONGEST_MS, calm * 2 ** Math.min(this._failures, 6));
+    const longer = Math.min(this.server === "away" ? LONGEST_MS : EVERY_MS, calm * 2 ** Math.min(this._failures, 6));
     return Math.max(calm, this._failures ? longer : calm) * (0.8 + 0.4 * Math.random());
   }
 
@@ -83,7 +83,7 @@ export class Asking {
     let status = 0;
     let values = null;
     try {
-      const response = await this.request(url, { ...init, signal, cache: "no-store" }, this.settings);
+      const response = await this.request(url, { ...init, signal, cache: "no-store", headers: { Accept: "application/json" } }, this.settings);
       status = response.status;
       const json = (response.headers.get("content-type") || "").includes("json");
       values = json ? await response.json() : null;
@@ -104,17 +104,32 @@ export class Asking {
     else this.server = status === 424 ? "stopped" : refused ? "out" : "away";
     if (this.server === "here" && (ok || status === 503)) this.service = ok ? "here" : "away";
     if (ok) this._keep(values);
-    if (this.server === "stopped") this._start();
+    if (this.server === "stopped") this.fresh = true;
+    if (this.server === "stopped" || this.server === "out") this._mend();
     const back = before !== "here" && this.server === "here";
     for (const listener of this._listeners) listener({ back });
   }
 
-  // The hub starts the server of who asks with their cookie; only for somebody who looks at the page.
-  _start() {
-    this.fresh = true;
-    if (document.hidden || !this.hub || Date.now() - this._started < START_EVERY_MS) return;
-    this._started = Date.now();
-    fetch(`${this.hub}spawn`, { credentials: "same-origin", redirect: "manual", cache: "no-store" }).catch(() => {});
+  // Only for somebody who looks at the page: the hub starts the server of who asks with their cookie; and a page in a
+  // frame that nobody sees goes by way of the hub to the server and comes back with a cookie that it knows.
+  _mend() {
+    const what = this.server;
+    if (document.hidden || Date.now() - this._mended[what] < MEND_EVERY_MS) return;
+    this._mended[what] = Date.now();
+    if (what === "stopped") {
+      const asked = { credentials: "same-origin", redirect: "manual", cache: "no-store" };
+      fetch(`${this.hub || "/hub/"}spawn`, asked).catch(() => {});
+      return;
+    }
+    const frame = document.createElement("iframe");
+    frame.hidden = true;
+    frame.title = "Coming back in";
+    frame.addEventListener("load", () => {
+      frame.remove();
+      this.look();
+    });
+    frame.src = `${this.settings.baseUrl}firstread/in`;
+    document.body.append(frame);
   }
 
   _keep(values) {

@@ -81,7 +81,9 @@ export class CatchingUp {
   async freshKernel() {
     const context = this.panel.sessionContext;
     this.panel.content.widgets.forEach((cell) => ran(cell) && (cell.model.executionCount = null));
-    await context.changeKernel({ name: (this._kernel && this._kernel.name) || "python3" });
+    const name = (this._kernel && this._kernel.name) || "python3";
+    if (context.session) context.session.dispose(); // of the server that is gone; the new one does not know it
+    await context.changeKernel({ name });
   }
 
   async _restart() {

@@ -43,7 +43,7 @@ export function troubleOf(asking) {
   const away = {
     away: { words: "Connection lost. What you type is kept; trying again." },
     stopped: { words: "Your notebook is being started again. What you type is kept.", action: "Start it myself" },
-    out: { words: "The class does not know this browser any more. What you type is kept.", action: "Come back in" },
+    out: { words: "Coming back in. What you type is kept.", action: "Load this page again" },
   };
   if (asking.server !== "here") return away[asking.server];
   if (asking.service !== "here") return { words: "The class cannot be reached just now; your notebook works. Trying again." };
