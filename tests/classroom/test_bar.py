@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -124,6 +126,13 @@ def join(page, folder, name, *, at=""):
 
 def username(page):
     return re.search(r"/user/([^/]+)/", page.url)[1]
+
+
+def server_of(folder, name):
+    """Process id of a participant's server, as the hub knows it."""
+    asked = "select s.state from spawners s join users u on u.id = s.user_id where u.name = ?"
+    with sqlite3.connect(folder.path / "hub" / "hub.sqlite") as database:
+        return json.loads(database.execute(asked, [name]).fetchone()[0])["pid"]
 
 
 def bar(page):
@@ -313,8 +322,6 @@ class TestInABrowser:
         wait(lambda: "typed last" in file.read_text())
 
     def test_a_class_that_is_away_is_said_and_comes_back(self, page, folder):
-        import psutil
-
         from firstread.classroom.running import running
 
         join(page, folder, "Dot")
@@ -323,20 +330,34 @@ class TestInABrowser:
         press(page, "I need help")
         page.keyboard.type("a note that is kept")
         for one in service:
-            one.send_signal(19)  # it hangs
+            one.send_signal(signal.SIGSTOP)  # it hangs
         sees(page, "The class cannot be reached just now")
         press(page, "Ask for help")
         sees(page, "Your note is still here; try again.")
         for one in service:
-            one.send_signal(18)
+            one.send_signal(signal.SIGCONT)
         no_longer_sees(page, "The class cannot be reached")
-        assert psutil.pid_exists(service[0].pid)
         # what was sent may have waited for the service; who asks again has still one place in line
         bar(page).get_by_role("button", name=re.compile("Ask for help|Waiting")).first.wait_for()
         if not bar(page).get_by_role("button", name="Waiting").count():
             press(page, "Ask for help")
         bar(page).get_by_role("button", name="Waiting").wait_for()
         assert [one.note for one in folder.store().help_queue()].count("a note that is kept") == 1
+
+    def test_a_server_that_was_killed_is_there_again_without_help(self, page, folder):
+        join(page, folder, "Gil")
+        name = username(page)
+        file = folder.home_of(name) / "hello-world.ipynb"
+        os.kill(server_of(folder, name), signal.SIGKILL)
+        sees(page, "Connection lost. What you type is kept; trying again.")
+        type_into(page, select(page, 'print("Hello, World!")'), "print('still here')")
+        sees(page, "Your notebook was started again.")
+        page.get_by_text("Python 3 | Idle").wait_for()
+        assert not page.locator(".jp-Dialog").count()
+        wait(lambda: "still here" in file.read_text())
+        select(page, "still here")
+        press(page, "Restart and catch up")
+        sees(page, "Caught up: 2 cells were run.")
 
     def test_a_link_into_the_lesson_leads_there_before_the_server_runs(self, page, folder):
         store = folder.store()

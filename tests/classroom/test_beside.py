@@ -90,6 +90,14 @@ class TestHandlers(AsyncHTTPTestCase):
         assert self.ask("DELETE", "help", xsrf=False).code == 403
         assert self.service.asked == []
 
+    def test_who_is_not_known_any_more_is_led_to_the_hub_and_back(self):
+        away = self.fetch("/user/ana/firstread/in", follow_redirects=False)
+        assert (away.code, away.headers["Location"]) == (302, "/login?next=%2Fuser%2Fana%2Ffirstread%2Fin")
+        back = self.fetch("/user/ana/firstread/in", headers={"X-Known": "yes"})
+        assert back.code == 200
+        assert "_xsrf=" in back.headers["Set-Cookie"]
+        assert self.service.asked == []
+
     def test_what_is_no_number_or_too_large_stays_here(self):
         for after in ("x", "-1", "1%26token=1", "9" * 12, "%D9%A3"):
             assert self.ask("GET", f"now?after={after}").code == 400

@@ -6,7 +6,7 @@ The browser knows no token. It asks its own server, which knows who it is, and t
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.httpclient import HTTPClientError
@@ -114,6 +114,20 @@ class HelpHandler(_Beside):
         await self.pass_on("DELETE", "help")
 
 
+class InHandler(JupyterHandler):
+    """GET firstread/in: a page for a frame that nobody sees. Who is not known goes by way of the hub and comes back known."""
+
+    auth_resource = "contents"
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """An empty page, and with it the cookie against forged requests."""
+        self.set_header("Cache-Control", "no-store")
+        _ = self.xsrf_token
+        self.finish("<!doctype html><title>In</title>")
+
+
 def add_handlers(app: Any, forwarder: Forwarder) -> None:
     """Answer under `firstread/` of this server."""
     base, given = app.settings["base_url"], {"forwarder": forwarder}
@@ -122,6 +136,7 @@ def add_handlers(app: Any, forwarder: Forwarder) -> None:
         [
             (url_path_join(base, "firstread", "now"), NowHandler, given),
             (url_path_join(base, "firstread", "help"), HelpHandler, given),
+            (url_path_join(base, "firstread", "in"), InHandler),
         ],
     )
 

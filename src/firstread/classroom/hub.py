@@ -48,6 +48,7 @@ def configure(c: Any, folder: ClassFolder) -> None:
     c.JupyterHub.spawner_class = ClassSpawner
     c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
     c.Spawner.env_keep = list(KEPT_ENVIRONMENT)
+    c.Spawner.poll_interval = 5  # a server that died is noticed, and started again by the bar of whoever looks at it
     c.Spawner.start_timeout = c.Spawner.http_timeout = 120
     c.JupyterHub.services = [
         {

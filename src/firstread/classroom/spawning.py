@@ -136,7 +136,9 @@ def prepare_class(folder: "ClassFolder | ImageFolder", *, with_data: bool = True
     if with_data:
         _fetch_data(folder)
     for shared in (template, folder.path / "jupyter", folder.path / "data"):
-        for path in (shared, *shared.rglob("*")) if shared.exists() else ():  # for participants, who may be other users of the system
+        for path in (
+            (shared, *shared.rglob("*")) if shared.exists() else ()
+        ):  # for participants, who may be other users of the system
             path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
 
 

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
@@ -227,17 +226,6 @@ def _seconds(begin: datetime, end: datetime, pauses: Sequence[Pause]) -> float:
     """From one moment to another, without what of the pauses lies between."""
     paused = sum(max(0.0, (min(end, until) - max(begin, since)).total_seconds()) for since, until in pauses)
     return max(0.0, (end - begin).total_seconds() - paused)
-
-
-def seconds_of_steps(everyones: Iterable[list[Event]]) -> dict[str, list[float]]:
-    """Step -> how long each participant took who has left it."""
-    took: dict[str, list[float]] = defaultdict(list)
-    for events in everyones:
-        reached = [event for event in events if event.kind in ("step", "finish")]
-        for one, following in pairwise(reached):
-            if one.step and one.kind == "step":
-                took[one.step].append((aware(following.received) - aware(one.received)).total_seconds())
-    return took
 
 
 def _limit(took: Sequence[float], planned_minutes: float) -> float:

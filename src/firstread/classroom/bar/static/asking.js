@@ -4,11 +4,14 @@ const EVERY_MS = 3000;
 const HIDDEN_MS = 15000;
 const LONGEST_MS = 20000;
 const PATIENCE_MS = 10000;
+// a server that has stopped is started again, and one that does not know us is told who we are, not more often than this
+const MEND_EVERY_MS = 20000;
 
 // Attributes:
 //   server: "here", "away" (no answer), "stopped" (the hub says that it does not run) or "out" (it does not know us any more)
 //   service: "here" or "away"
 //   now: what the class last said, with `received`; null before
+//   fresh: the server was started again, so that nothing of its kernels is left; set back by who says so
 //   said: all broadcasts, the oldest first
 export class Asking {
   constructor({ settings, request, hub }) {
@@ -18,7 +21,9 @@ export class Asking {
     this.server = "here";
     this.service = "here";
     this.now = null;
+    this.fresh = false;
     this.said = [];
+    this._mended = { stopped: 0, out: 0 };
     this._listeners = new Set();
     this._failures = 0;
     this._timer = 0;
@@ -62,7 +67,7 @@ export class Asking {
 
   _pause() {
     const calm = document.hidden ? HIDDEN_MS : EVERY_MS;
-    const longer = Math.min(LONGEST_MS, calm * 2 ** Math.min(this._failures, 6));
+    const longer = Math.min(this.server === "away" ? LONGEST_MS : EVERY_MS, calm * 2 ** Math.min(this._failures, 6));
     return Math.max(calm, this._failures ? longer : calm) * (0.8 + 0.4 * Math.random());
   }
 
@@ -78,7 +83,7 @@ export class Asking {
     let status = 0;
     let values = null;
     try {
-      const response = await this.request(url, { ...init, signal, cache: "no-store" }, this.settings);
+      const response = await this.request(url, { ...init, signal, cache: "no-store", headers: { Accept: "application/json" } }, this.settings);
       status = response.status;
       const json = (response.headers.get("content-type") || "").includes("json");
       values = json ? await response.json() : null;
@@ -92,13 +97,39 @@ export class Asking {
 
   _learn(status, ok, values) {
     const before = this.server;
-    const answered = ok || (values !== null && status !== 424 && status !== 401 && status !== 403);
+    const refused = status === 401 || status === 403;
+    // 404: a server outside a class; the bar has nothing to tell there, and nothing is wrong
+    const answered = ok || status === 404 || (values !== null && status !== 424 && !refused);
     if (answered && (status < 500 || status === 503)) this.server = "here";
-    else this.server = status === 424 ? "stopped" : status === 401 || status === 403 ? "out" : "away";
+    else this.server = status === 424 ? "stopped" : refused ? "out" : "away";
     if (this.server === "here" && (ok || status === 503)) this.service = ok ? "here" : "away";
     if (ok) this._keep(values);
+    if (this.server === "stopped") this.fresh = true;
+    if (this.server === "stopped" || this.server === "out") this._mend();
     const back = before !== "here" && this.server === "here";
     for (const listener of this._listeners) listener({ back });
+  }
+
+  // Only for somebody who looks at the page: the hub starts the server of who asks with their cookie; and a page in a
+  // frame that nobody sees goes by way of the hub to the server and comes back with a cookie that it knows.
+  _mend() {
+    const what = this.server;
+    if (document.hidden || Date.now() - this._mended[what] < MEND_EVERY_MS) return;
+    this._mended[what] = Date.now();
+    if (what === "stopped") {
+      const asked = { credentials: "same-origin", redirect: "manual", cache: "no-store" };
+      fetch(`${this.hub || "/hub/"}spawn`, asked).catch(() => {});
+      return;
+    }
+    const frame = document.createElement("iframe");
+    frame.hidden = true;
+    frame.title = "Coming back in";
+    frame.addEventListener("load", () => {
+      frame.remove();
+      this.look();
+    });
+    frame.src = `${this.settings.baseUrl}firstread/in`;
+    document.body.append(frame);
   }
 
   _keep(values) {

@@ -34,7 +34,10 @@ export class Bar {
     };
     this.notebook.activeCellChanged.connect(soon);
     this.notebook.model.contentChanged.connect(soon);
-    this._forget = asking.changed(() => this.render());
+    this._forget = asking.changed(({ back }) => {
+      if (back && asking.fresh) this._startedAgain();
+      this.render();
+    });
     this._clock = setInterval(() => this.render(), LOOK_MS);
     this.render();
   }
@@ -182,8 +185,19 @@ export class Bar {
       const words = [el("b", {}, "Stopped at an error. "), progress.error];
       return strip("bad", words, progress.index >= 0 ? [look, ok] : [ok]);
     }
+    if (progress.state === "fresh") {
+      const words = "Your notebook was started again. Your text is kept, what it had computed is not: “Restart and catch up” computes it again.";
+      return strip("bad", words, [ok]);
+    }
     if (progress.state === "stopped") return strip("good", "Stopped, as you asked.", [ok]);
     return strip("good", progress.of ? `Caught up: ${progress.of} cells were run.` : "Restarted; there was no cell to run.", [ok]);
+  }
+
+  async _startedAgain() {
+    setTimeout(() => (this.asking.fresh = false));
+    this.progress = { state: "fresh" };
+    this._tell("Your notebook was started again.");
+    await this.catching.freshKernel().catch(() => {});
   }
 
   _stopButton() {

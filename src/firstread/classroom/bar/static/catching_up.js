@@ -77,6 +77,15 @@ export class CatchingUp {
     this.say({ state: "done", of: cells.length });
   }
 
+  // After the server itself was started again, the kernel that the page knows is no more.
+  async freshKernel() {
+    const context = this.panel.sessionContext;
+    this.panel.content.widgets.forEach((cell) => ran(cell) && (cell.model.executionCount = null));
+    const name = (this._kernel && this._kernel.name) || "python3";
+    if (context.session) context.session.dispose(); // of the server that is gone; the new one does not know it
+    await context.changeKernel({ name });
+  }
+
   async _restart() {
     const context = this.panel.sessionContext;
     const kernel = this._kernel;

@@ -60,6 +60,7 @@ export class Keeping {
     const { context } = this.panel;
     const model = context.model;
     if (this._saving || this.panel.isDisposed || !context.isReady || !model.dirty || model.readOnly) return;
+    if (this.asking.server !== "here") return; // it is saved as soon as the server is back
     this._saving = true;
     try {
       // saving shows a dialog when it fails, so it is tried only with a server that has just answered
@@ -87,7 +88,7 @@ export class Keeping {
   _soon() {
     const left = Math.max(0, LONGEST_MS - (Date.now() - (this._dirtySince || Date.now())));
     clearTimeout(this._timers.save);
-    this._timers.save = setTimeout(() => this.save(), Math.max(500, Math.min(QUIET_MS, left)));
+    this._timers.save = setTimeout(() => this.save(), Math.max(1000, Math.min(QUIET_MS, left)));
   }
 
   _saved() {

@@ -42,8 +42,8 @@ export function helpOf(now) {
 export function troubleOf(asking) {
   const away = {
     away: { words: "Connection lost. What you type is kept; trying again." },
-    stopped: { words: "Your notebook's server has stopped. What you type is kept.", action: "Start it again" },
-    out: { words: "The class does not know this browser any more. What you type is kept.", action: "Come back in" },
+    stopped: { words: "Your notebook is being started again. What you type is kept.", action: "Start it myself" },
+    out: { words: "Coming back in. What you type is kept.", action: "Load this page again" },
   };
   if (asking.server !== "here") return away[asking.server];
   if (asking.service !== "here") return { words: "The class cannot be reached just now; your notebook works. Trying again." };
