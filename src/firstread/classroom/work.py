@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from firstread.classroom.joining import WORD_FILE
+from firstread.classroom.homes import WORD_FILE
 
 MOST_BYTES = 200 * 2**20
 MOST_FILES = 2000
