@@ -13,7 +13,8 @@ from firstread import cli
 
 COMMANDS = [
     [], ["lessons"], ["open"], ["run"], ["doctor"], ["data"], ["data", "list"], ["data", "get"], ["data", "show"], ["data", "check"],
-    ["class"], ["class", "start"], ["class", "status"], ["class", "stop"], ["class", "export"],
+    ["class"], ["class", "start"], ["class", "status"], ["class", "stop"], ["class", "export"], ["class", "links"],
+    ["class", "rehearse"],
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ reads or thinks between two cells.
 
 import asyncio
 import os
+import random
 import socket
 import statistics
 import subprocess
@@ -18,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import psutil
-from aiohttp import ClientSession, ClientTimeout, CookieJar
+from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar
 
 from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.running import running, stop_class
@@ -28,7 +29,8 @@ from firstread.lessons.running import edited
 
 #: what a class asks of a machine: everyone in within so long, and the board renewed within so long in 95 of 100 cases
 JOINED_SECONDS, BOARD_SECONDS = 90.0, 2.0
-_START_SECONDS, _SAVE_SECONDS, _LOOK_SECONDS = 300, 120.0, 10.0
+_START_SECONDS = 300
+_ASK_SECONDS, _LOOK_SECONDS, _SAVE_SECONDS = 3.0, 10.0, 60.0
 
 
 @dataclass
@@ -161,7 +163,7 @@ class Rehearser:
                 await person.start_kernel(notebook)
                 await self._work(person, begin)
                 self.found.finished += 1
-            except (RehearsalError, OSError, TimeoutError) as error:
+            except (RehearsalError, OSError, TimeoutError, ClientError) as error:
                 self.failures[str(error).split(". Where")[0] or type(error).__name__] += 1
             finally:
                 if stay is not None:
@@ -185,16 +187,19 @@ class Rehearser:
                 raise RehearsalError(f"{answer.get('ename')} in {cell.id}")
 
     async def _stay(self, person: ScriptedParticipant, notebook: str) -> None:
-        """What an open browser does besides: it looks what runs, and saves."""
-        saved = time.monotonic()
+        """What an open browser does besides: the bar asks how the class stands, the page looks what runs, and saves."""
+        looked = saved = time.monotonic()
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            with suppress(RehearsalError, OSError, TimeoutError, asyncio.TimeoutError):
-                await person.api("GET", "kernels")
-                await person.api("GET", "sessions")
+            await asyncio.sleep(_ASK_SECONDS * random.uniform(0.8, 1.2))
+            with suppress(RehearsalError, OSError, TimeoutError, ClientError):
+                await person.now()
+                if time.monotonic() - looked > _LOOK_SECONDS:
+                    looked = time.monotonic()
+                    await person.api("GET", "kernels")
+                    await person.api("GET", "sessions")
                 if time.monotonic() - saved > _SAVE_SECONDS:
-                    await person.save(notebook)
                     saved = time.monotonic()
+                    await person.save(notebook)
 
     async def _watch_memory(self, lowest: list[int]) -> None:
         while True:

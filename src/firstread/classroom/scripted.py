@@ -120,6 +120,13 @@ class ScriptedParticipant:
         await self._get(f"{self.home}/lab/tree/{name}")  # a browser would have the page, and with it the cookie
         return nbformat.from_dict((await self.api("GET", f"contents/{name}?content=1"))["content"])
 
+    async def now(self) -> dict[str, Any]:
+        """How the class stands, as the bar above the notebook asks."""
+        async with self.session.get(f"{self.home}/firstread/now?after=0") as answer:
+            if answer.status != 200:
+                raise RehearsalError(f"The server answered {answer.status}", where="firstread/now")
+            return await answer.json()
+
     async def save(self, name: str) -> None:
         """Save their notebook, as the page does by itself."""
         content = (await self.api("GET", f"contents/{name}?content=1"))["content"]
