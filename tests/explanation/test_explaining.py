@@ -71,7 +71,24 @@ def test_the_network_is_left_as_it_was(study):
     explain(model, study)
     sanity_check(model, study, draws=1)
     assert model.frozen
+    assert not any(one._forward_hooks or one._backward_hooks for one in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in before.items())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "regnetx_002"])
+def test_the_map_is_that_of_another_implementation(study, name):
+    from monai.visualize import GradCAM
+
+    torch.manual_seed(3)
+    model = build_model(name, classes=("a", "b", "c"), size=64).eval()
+    for target in model.classes:
+        found = explain(model, study, target=target)
+        pixels = model.prepare(found.image[None])
+        watch = GradCAM(nn_module=model, target_layers=f"backbone.{last_map_layer(model)}", postprocessing=lambda cam: cam)
+        cam = torch.as_tensor(watch(x=pixels, class_idx=model.classes.index(target)))[0, 0].detach().numpy()
+        expected = (cam - cam.min()) / np.ptp(cam) if np.ptp(cam) else np.zeros_like(cam)
+        assert np.allclose(found.map, expected, atol=1e-3)
 
 
 def test_the_sanity_check_is_a_sentence_with_its_figure(study):

@@ -138,21 +138,23 @@ class _Signed(nn.Module):
 
 
 def _grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray:
-    from monai.visualize import GradCAM
+    """(1, C, S, S) pixels -> (S, S) map: the last map's features, each weighted by how much the score rises with it, without those that speak against it."""
+    seen: list[torch.Tensor] = []
 
-    trainable = [p.requires_grad for p in model.parameters()]
-    model.requires_grad_(True)
+    def look(_: nn.Module, __: Any, features: torch.Tensor) -> torch.Tensor:
+        seen.append(features)
+        return features.clone()  # what follows may change its input in place
+
+    hook = model.backbone.get_submodule(last_map_layer(model)).register_forward_hook(look)
     try:
-        layer = f"model.backbone.{last_map_layer(model)}"
-        # without MONAI's own scaling, in which 0 is the most important
-        watch = GradCAM(nn_module=_Signed(model), target_layers=layer, postprocessing=lambda cam: cam)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            cam = watch(x=pixels.clone(), class_idx=index)
+        with torch.enable_grad():
+            score = _Signed(model)(pixels.clone().requires_grad_())[0, index]
+            (slope,) = torch.autograd.grad(score, seen[0])
     finally:
-        for parameter, learns in zip(model.parameters(), trainable, strict=True):
-            parameter.requires_grad_(learns)
-    return _as_map(cam)
+        hook.remove()
+    found = (slope.mean(dim=(2, 3), keepdim=True) * seen[0].detach()).sum(dim=1, keepdim=True).relu()
+    found = torch.nn.functional.interpolate(found, size=pixels.shape[2:], mode="bilinear", align_corners=False)
+    return found[0, 0].numpy()
 
 
 def _occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray:
@@ -208,10 +210,6 @@ def _randomised(model: Classifier, seed: int) -> Classifier:
             if hasattr(layer, "reset_parameters") and not isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.reset_parameters()
     return other.eval()
-
-
-def _as_map(cam: Any) -> np.ndarray:
-    return torch.as_tensor(cam).detach()[0, 0].numpy()
 
 
 def _zero_to_one(found: np.ndarray) -> np.ndarray:

@@ -98,6 +98,7 @@ class Trainer:
             hand_back(self.accelerator, self.network)
         self.model.freeze(False)
         self.model.to("cpu").eval()
+        self.model.zero_grad(set_to_none=True)  # as large as the weights, and of no more use
         for part in ("network", "optimiser", "schedule", "frozen", "resident", "learner"):
             vars(self).pop(part, None)
         release_memory()
