@@ -34,10 +34,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 #: the warm processes answer within so long, and are not started more often than this
 _WARM_SECONDS, _PAUSE_SECONDS = 180, 1.0
 _LOOK_SECONDS = 2.0
-#: no threads before the fork, and none that spin while they wait for one another after it
+#: one thread: nothing but that can be forked, what was made ready before the fork fits after it, and as many trainings run side by side as there are cores
 _QUIET_THREADS = {
-    "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "MALLOC_ARENA_MAX": "2", "MPLBACKEND": "agg",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "MPLBACKEND": "agg",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false", "ARROW_DEFAULT_MEMORY_POOL": "system",
     "THP_MEM_ALLOC_ENABLE": "1",
 }  # fmt: skip
 _REMEDY = {

@@ -103,7 +103,9 @@ def prepare_class(folder: "ClassFolder | ImageFolder", *, with_data: bool = True
         ):  # the same in every copy, so that errors can be counted by cell
             cell["id"] = f"cell-{number:03d}"
         write_bytes(template, nbformat.writes(notebook).encode("utf-8"))
-    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--ext=firstread.lessons.telling"]
+    # without a history of outputs, which would keep every figure in memory to the end
+    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel += ["--ext=firstread.lessons.telling", "--InteractiveShell.cache_size=0"]
     write_json(
         folder.path / "jupyter" / "kernels" / "python3" / "kernel.json",
         {
@@ -118,7 +120,10 @@ def prepare_class(folder: "ClassFolder | ImageFolder", *, with_data: bool = True
         folder.path / "jupyter" / "jupyter_server_config.json",
         {
             "ServerApp": {
-                "jpserver_extensions": {"firstread.classroom.carrying": True},
+                "jpserver_extensions": {
+                    "firstread.classroom.carrying": True,
+                    **dict.fromkeys(("jupyter_lsp", "jupyter_server_terminals", "jupyterlab_jupytext"), False),
+                },
                 "terminals_enabled": False,
                 "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,  # participants are whoever starts the class
             },

@@ -1,12 +1,9 @@
 """Where a network is trained: device, precision, threads, turn, and what to do when memory runs out or a GPU fails."""
 
-import ctypes
-import gc
 import os
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -113,11 +110,3 @@ def hand_back(accelerator: Any, network: Any) -> None:
     for one in (network, accelerator.unwrap_model(network, keep_fp32_wrapper=False)):
         vars(one).pop("_is_accelerate_prepared", None)
         vars(one).pop("forward", None)
-
-
-def release_memory() -> None:
-    """Give back to the system what a training has freed. On Linux the C library would keep hundreds of megabytes for the next one."""
-    gc.collect()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)

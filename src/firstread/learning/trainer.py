@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from firstread.core.cohort import Cohort
+from firstread.core.memory import release_memory
 from firstread.core.progress import Progress
 from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
@@ -20,7 +21,7 @@ from firstread.learning.checkpoints import (
     restore_optimiser,
     save_checkpoint,
 )
-from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, release_memory, way_out
+from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, way_out
 from firstread.learning.frozen import FrozenBackbone
 from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
 from firstread.learning.models import Classifier

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from firstread.core.errors import FirstreadError
 from firstread.core.files import plain, read_json, write_json
+from firstread.core.memory import release_memory
 
 #: what can be told: a step reached; a cell run; a question answered; a group chosen or a result kept; the end
 Kind = Literal["step", "cell", "answer", "record", "finish"]
@@ -22,6 +23,8 @@ Kind = Literal["step", "cell", "answer", "record", "finish"]
 MOST_WAITING = 5000
 #: of one thing; more is not carried
 MOST_CHARACTERS = 60_000
+#: after a cell that took so long, what it has freed is given back to the system
+_LONG_SECONDS = 0.3
 
 
 def tell(kind: Kind, *, step: str | None = None, **values: Any) -> None:
@@ -74,6 +77,8 @@ def watch_cells(shell: Any) -> None:
             "cell", step=_now.get("step"), cell=str(getattr(result.info, "cell_id", None) or "")[:64], ok=error is None,
             error=type(error).__name__ if error is not None else None, seconds=round(seconds, 2),
         )  # fmt: skip
+        if seconds > _LONG_SECONDS:
+            release_memory()  # a hundred others share it
 
     shell.events.register("pre_run_cell", before)
     shell.events.register("post_run_cell", after)

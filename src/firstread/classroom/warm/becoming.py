@@ -12,7 +12,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.separation.fence import LARGEST_FILE_BYTES, Fence, python_folders
@@ -24,7 +24,8 @@ _OF_SERVER = (
     "jupyter_server.serverapp", "jupyter_server.services.contents.manager", "jupyter_server.services.contents.largefilemanager",
     "jupyter_server.services.kernels.kernelmanager", "jupyter_server.services.sessions.sessionmanager", "jupyterlab.labapp", "jupyterlab_server",
     "jupyter_client.asynchronous", "jupyter_client.provisioning", "nbformat", "nbconvert.exporters", "tornado.httpserver", "tornado.curl_httpclient",
-    "jinja2", "psutil", "firstread.classroom.carrying", "firstread.classroom.warm.kernels",
+    "jinja2", "psutil", "jupyterhub.services.auth", "jupyterhub.utils", "jupyterhub.log", "jupyterlab.serverextension", "notebook_shim",
+    "jupyter_server.extension.serverextension", "jupyter_server.services.events.handlers", "IPython.core.interactiveshell", "firstread.classroom.carrying", "firstread.classroom.warm.kernels",
 )  # fmt: skip
 _OF_KERNEL = (
     "ipykernel.kernelapp", "ipykernel.inprocess", "IPython.core.completer", "jedi", "matplotlib.pyplot", "matplotlib_inline.backend_inline",
@@ -37,17 +38,26 @@ KERNEL_BYTES, SERVER_BYTES = 6 * 2**30, 2 * 2**30
 _F_SETSIG = 10
 
 
-def prepare(kind: str) -> None:
-    """Import what every process of this kind will need."""
+def prepare(kind: str, folder: ClassFolder) -> None:
+    """Import what every process of this kind will need; for kernels, go through the lesson once."""
     for name in _OF_SERVER if kind == "server" else (*_OF_KERNEL, *_own_modules()):
         with suppress(ImportError):  # a part that is not installed is imported by whoever needs it, and missed then
             importlib.import_module(name)
     if kind == "kernel":
+        sys.modules["debugpy"] = None  # type: ignore[assignment] - classes have no debugger, and it is large
+        importlib.import_module("ipykernel.debugger")
         import matplotlib as mpl
-        from matplotlib import font_manager
+        from tqdm import tqdm
+
+        from firstread.lessons.warming import warm_up
 
         mpl.use("agg")
-        font_manager.fontManager.findfont("DejaVu Sans")
+        tqdm.monitor_interval = 0  # it would be a thread
+        os.environ["FIRSTREAD_HOME"] = str(folder.path)
+        try:
+            warm_up(folder.lesson, data=folder.settings.data)
+        except Exception as error:  # its message could hold what stands in somebody's data
+            sys.stderr.write(f"The lesson could not be gone through beforehand: {type(error).__name__}\n")
 
 
 def become(folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline: int | None, keeper: int) -> None:
@@ -74,8 +84,11 @@ def become(folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline:
         sys.argv = ["jupyterhub-singleuser", *request["arguments"]]
         main()
     else:
+        import ipykernel.ipkernel
         from ipykernel.kernelapp import IPKernelApp
 
+        # it asks each of thousands of modules for its file, for a debugger that classes do not have; that would copy tens of megabytes
+        ipykernel.ipkernel.sys = _WithoutModules()
         sys.path.insert(0, "")
         sys.argv = ["ipykernel_launcher", *request["arguments"]]
         IPKernelApp.launch_instance(request["arguments"])
@@ -112,6 +125,15 @@ def _own_modules() -> list[str]:
     ]
 
 
+class _WithoutModules:
+    """Python's `sys`, as far as it goes, without what was imported."""
+
+    modules: ClassVar[dict[str, Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
 def _no_terminal(log: Path) -> None:
     """Nothing to read; what is printed before a notebook listens goes into the participant's own log."""
     log.unlink(missing_ok=True)
@@ -131,7 +153,7 @@ def _reseed() -> None:
     with suppress(ImportError, AttributeError):
         sys.modules["numpy"].random.seed()
     if "torch" in sys.modules:
-        sys.modules["torch"].seed()
+        sys.modules["torch"].default_generator.seed()
 
 
 def _end_with(lifeline: int) -> None:

@@ -178,7 +178,7 @@ def main() -> None:
         raise SystemExit(f"which kind? {' or '.join(KINDS)}")
     folder = ClassFolder(Path(os.environ["FIRSTREAD_CLASS"]))
     if _COLD not in sys.argv:
-        prepare(kind)
+        prepare(kind, folder)
         if threads() != 1:  # a fork would not be whole: begin anew, and let each import what it needs after the fork
             sys.stderr.write(
                 "What was imported has started a thread, so nothing is imported beforehand; servers and kernels start slowly.\n"
