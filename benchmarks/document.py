@@ -122,6 +122,44 @@ def plain(work: str) -> str:
     return _table(["", ""], [[name.replace("_", " "), row] for name, row in found.items()])
 
 
+def classroom() -> str:
+    """A hundred through lesson 1 on one machine, beside what a class asks of it."""
+    found, machine = newest("classroom")
+    whole = found["rehearsal"]
+    asked = {
+        "in the lesson": (f"{whole['joined']} of {whole['participants']}", "all"),
+        "the last stood in the lesson after": (f"{whole['seconds_to_join']['longest']:.0f} s", "90 s"),
+        "first cell answered, median and longest": (
+            f"{whole['seconds_to_first_cell']['median']:.1f} s, {whole['seconds_to_first_cell']['longest']:.1f} s", "",
+        ),
+        "at the end of lesson 1": (f"{whole['finished']} of {whole['participants']}", "all"),
+        "all at the end after": (f"{whole['minutes_of_lesson']:.0f} min", f"{whole['minutes_planned']:.0f} min"),
+        "memory, most": (f"{whole['memory_mb'] / 1024:.1f} GiB", "18 GB"),
+        "from a cell to the instructor's board, 95th percentile": (f"{whole['board_seconds']['95th percentile']:.2f} s", "2 s"),
+        "cells run; lost; doubled": (f"{whole['told']}; {whole['lost']}; {whole['doubled']}", "0 lost, 0 doubled"),
+    }  # fmt: skip
+    rows = [[name, *values] for name, values in asked.items()]
+    return f"{_table(['', 'measured', 'asked'], rows)}\n{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB.\n"
+
+
+def arrival() -> str:
+    """Some who come at the same moment, here and at a plain hub."""
+    found, _ = newest("classroom")
+    name, both = next((name, value) for name, value in found.items() if name != "rehearsal")
+    rows = [
+        [who, *(f"{row[part]['median']:.1f}, {row[part]['longest']:.1f}" for part in ("seconds until the server", "seconds until the first cell")),
+         f"{row['memory_mb_each']}"]
+        for who, row in both.items()
+    ]  # fmt: skip
+    head = [
+        name,
+        "seconds until the server, median and longest",
+        "then until the first cell with torch",
+        "memory, MB each",
+    ]
+    return _table(head, rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "hello-world": lambda: beside("hello-world"),
     "mednist": lambda: beside("mednist"),
@@ -131,6 +169,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "start": lambda: plain("start"),
     "phantoms": lambda: plain("phantoms"),
     "accuracy": accuracy,
+    "classroom": classroom,
+    "arrival": arrival,
     "few-rsna": lambda: few("mednist/rsna"),
     "few-openi": lambda: few("hello-world/openi"),
 }

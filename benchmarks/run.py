@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 import accuracy
+import classroom
 import few_images
 import light
 import speed
@@ -36,6 +37,7 @@ WORKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "mednist": lambda quick, peers: speed.mednist(quick=quick, peers=peers),
     "outcome": lambda quick, peers: speed.outcome(quick=quick, peers=peers),
     "queue": lambda quick, peers: speed.queue(quick=quick),
+    "classroom": lambda quick, peers: classroom.classroom(quick=quick),
     "openi": lambda quick, peers: accuracy.cross_validated_openi(quick=quick),
     "rsna": lambda quick, peers: accuracy.mednist_by_split(quick=quick),
     "rsna-bundled": lambda quick, peers: accuracy.mednist_from_bundled(quick=quick),

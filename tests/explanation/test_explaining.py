@@ -85,7 +85,9 @@ def test_the_map_is_that_of_another_implementation(study, name):
     for target in model.classes:
         found = explain(model, study, target=target)
         pixels = model.prepare(found.image[None])
-        watch = GradCAM(nn_module=model, target_layers=f"backbone.{last_map_layer(model)}", postprocessing=lambda cam: cam)
+        watch = GradCAM(
+            nn_module=model, target_layers=f"backbone.{last_map_layer(model)}", postprocessing=lambda cam: cam
+        )
         cam = torch.as_tensor(watch(x=pixels, class_idx=model.classes.index(target)))[0, 0].detach().numpy()
         expected = (cam - cam.min()) / np.ptp(cam) if np.ptp(cam) else np.zeros_like(cam)
         assert np.allclose(found.map, expected, atol=1e-3)

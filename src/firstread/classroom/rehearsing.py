@@ -7,6 +7,7 @@ reads or thinks between two cells.
 import asyncio
 import os
 import random
+import signal
 import socket
 import statistics
 import subprocess
@@ -30,7 +31,7 @@ from firstread.lessons.running import edited
 #: what a class asks of a machine: everyone in within so long, and the board renewed within so long in 95 of 100 cases
 JOINED_SECONDS, BOARD_SECONDS = 90.0, 2.0
 _START_SECONDS = 300
-_ASK_SECONDS, _LOOK_SECONDS, _SAVE_SECONDS = 3.0, 10.0, 60.0
+_ASK_SECONDS, _LOOK_SECONDS, _SAVE_SECONDS = 5.0, 10.0, 60.0
 
 
 @dataclass
@@ -278,6 +279,7 @@ def rehearse(
         str(folder.settings.port),
     ]
     words += ["--data", data] if data else []
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends it, nothing is left running
     try:
         with open(folder.path / "log" / "start.log", "wb") as log:
             started = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command, no shell
@@ -287,10 +289,9 @@ def rehearse(
                 raise RehearsalError("The class did not start", where=folder.path / "log", do="look at the files there")
             time.sleep(0.2)
         found = asyncio.run(Rehearser(folder, participants, over_seconds=over_seconds, tell=tell).go())
-    except BaseException:
+    finally:
+        signal.signal(signal.SIGTERM, before)
         _end(folder)
-        raise
-    _end(folder)
     shutil.rmtree(folder.path, ignore_errors=True)
     return found
 

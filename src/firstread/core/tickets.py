@@ -40,10 +40,16 @@ class Ticket:
         return max(0.0, self.seconds_left - (now - self.told if self.running else 0.0))
 
 
-def tickets(folder: Path) -> list[Ticket]:
-    """The living tickets of a line, first come first, without those that have fallen silent; what the dead left is swept away."""
+def tickets(folder: Path, *, before: float = float("inf")) -> list[Ticket]:
+    """The living tickets of a line, first come first, without those that have fallen silent; what the dead left is swept away.
+
+    Args:
+        before: only those with a lower number.
+    """
     found = []
     for number, file in numbered(folder):
+        if number >= before:
+            break
         about = _read_if_alive(file)
         if about is not None:
             found.append(Ticket(number, **about))

@@ -25,6 +25,7 @@ from firstread.core.tickets import Ticket, lock, numbered, tickets
 SHARE_SECONDS = 60.0
 #: how often a running training says how long it will still take
 _TELL_SECONDS = 2.0
+_LOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Turn:
     def _wait(self) -> None:
         start, told = time.monotonic(), False
         while self._handle is not None:
-            ahead = [ticket for ticket in tickets(self.folder) if ticket.number < self._number]
+            ahead = tickets(self.folder, before=self._number)
             if not ahead or sum(ticket.threads for ticket in ahead) + self.threads <= self.cores:
                 self._write(running=True)
                 break
@@ -128,7 +129,9 @@ class Turn:
             place = 1 + sum(not ticket.running for ticket in ahead)
             self.tell(Place(place, _seconds_until_free(ahead)))
             told = True
-            time.sleep(0.1 if place == 1 else min(3.0, 0.3 * place))
+            time.sleep(
+                0.1 if place == 1 else min(_LOOK_SECONDS, 0.2 * place)
+            )  # who is far back looks seldom: a hundred may wait
         if told:
             self.tell(Place(0, None))
         self.waited += time.monotonic() - start

@@ -65,6 +65,8 @@ class Fence:
         Path("/proc/self/oom_score_adj").write_text(str(self.sacrifice))
         if self.keen:
             os.nice(self.keen)
+            with suppress(OSError):  # where Linux shares the processor by sessions, that of the session counts
+                Path("/proc/self/autogroup").write_text(str(self.keen))
         write = (*_DEVICES, *self.write)
         if self.user is not None:
             view.own_view(self.read, own=self.write)

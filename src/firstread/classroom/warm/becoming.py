@@ -109,7 +109,7 @@ def fence(folder: ClassFolder, kind: str, username: str, *, port: int = 0) -> Fe
         )  # fmt: skip
     return Fence(
         read=tuple(shared), write=(*own, folder.path / "queue"), network=False, user=user, memory_bytes=KERNEL_BYTES,
-        file_bytes=LITTLE_BYTES if over_share(folder, username) else LARGEST_FILE_BYTES, keen=5, sacrifice=700,
+        file_bytes=LITTLE_BYTES if over_share(folder, username) else LARGEST_FILE_BYTES, keen=15, sacrifice=700,
     )  # fmt: skip
 
 

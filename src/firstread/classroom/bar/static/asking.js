@@ -1,6 +1,6 @@
 // Asks the participant's own server how the class stands, every few seconds, and knows who is away.
 
-const EVERY_MS = 3000;
+const EVERY_MS = 5000;
 const HIDDEN_MS = 15000;
 const LONGEST_MS = 20000;
 const PATIENCE_MS = 10000;
