@@ -15,7 +15,7 @@ from starlette.concurrency import iterate_in_threadpool
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.forms import NOT_KNOWN, questions_for, read_quiz, read_survey
 from firstread.classroom.leaving import forget, leave_hub
-from firstread.classroom.limits import Guesses
+from firstread.classroom.limits import Guesses, sender
 from firstread.classroom.links import ME, address_of, is_token_of
 from firstread.classroom.marks import MOST_COMMENT, OCCASIONS, AnsweredError, keep_quiz, keep_survey, quiz_answers
 from firstread.classroom.occasions import NAMES, Due, due
@@ -60,7 +60,7 @@ async def who_are_you(request: Request, _: Exception) -> HTMLResponse:
 async def enter(username: str, token: str, request: Request, room: TheRoom, to: str = "") -> Response:
     """The personal link: sets the cookie and leads to an address that tells nothing."""
     guesses: Guesses = request.app.state.link_guesses
-    address = request.headers.get("x-forwarded-for", "")
+    address = sender(request.headers.get("x-forwarded-for", ""), proxies=room.folder.proxies)
     if not guesses.allowed(address):
         return PlainTextResponse("Too many wrong links came from here. Wait a minute and try again.", 429)
     known = is_token_of(room.folder, username, token)
