@@ -168,7 +168,7 @@ class _Keeper:
         for kind in () if missing() else KINDS:
             pid, began = self._warm.get(kind, (0, float("-inf")))
             if not (pid and _alive(pid)) and time.monotonic() - began > _PAUSE_SECONDS:
-                words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind]
+                words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind, *(["--again"] if pid else [])]
                 pid = self._start(words, log=f"{kind}s.log", environment=_QUIET_THREADS)
                 self._warm[kind] = (pid, time.monotonic())
 

@@ -78,7 +78,7 @@ def _processes_of(folder: ClassFolder, username: str) -> Iterator[psutil.Process
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             theirs = process.uids().real == user if user is not None else process.cwd().startswith(home)
-            if theirs and process.cmdline()[-1:] != ["server"] and "jupyterhub.singleuser" not in process.cmdline():
+            if theirs and not {"server", "jupyterhub.singleuser"} & set(process.cmdline()):
                 yield process
 
 

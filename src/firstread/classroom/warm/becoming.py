@@ -38,8 +38,8 @@ KERNEL_BYTES, SERVER_BYTES = 6 * 2**30, 2 * 2**30
 _F_SETSIG = 10
 
 
-def prepare(kind: str, folder: ClassFolder) -> None:
-    """Import what every process of this kind will need; for kernels, go through the lesson once."""
+def prepare(kind: str, folder: ClassFolder, *, with_lesson: bool) -> None:
+    """Import what every process of this kind will need; for kernels, go through the lesson once if there is time."""
     for name in _OF_SERVER if kind == "server" else (*_OF_KERNEL, *_own_modules()):
         with suppress(ImportError):  # a part that is not installed is imported by whoever needs it, and missed then
             importlib.import_module(name)
@@ -55,7 +55,8 @@ def prepare(kind: str, folder: ClassFolder) -> None:
         tqdm.monitor_interval = 0  # it would be a thread
         os.environ["FIRSTREAD_HOME"] = str(folder.path)
         try:
-            warm_up(folder.lesson, data=folder.settings.data)
+            if with_lesson:
+                warm_up(folder.lesson, data=folder.settings.data)
         except Exception as error:  # its message could hold what stands in somebody's data
             sys.stderr.write(f"The lesson could not be gone through beforehand: {type(error).__name__}\n")
 

@@ -23,7 +23,8 @@ from firstread.classroom.warm.asking import KINDS, Kind, meeting_point, receive,
 from firstread.classroom.warm.becoming import become, prepare
 from firstread.core.errors import FirstreadError
 
-_COLD = "--cold"
+#: nothing was imported; or it was there before and ended, and people wait: the lesson is not gone through
+_COLD, _AGAIN = "--cold", "--again"
 #: processes of one participant at once; callers that have not said what they want yet
 _MOST_EACH, _MOST_CALLERS, _CALLER_SECONDS = {"server": 2, "kernel": 6}, 256, 5.0
 
@@ -178,7 +179,7 @@ def main() -> None:
         raise SystemExit(f"which kind? {' or '.join(KINDS)}")
     folder = ClassFolder(Path(os.environ["FIRSTREAD_CLASS"]))
     if _COLD not in sys.argv:
-        prepare(kind, folder)
+        prepare(kind, folder, with_lesson=_AGAIN not in sys.argv)
         if threads() != 1:  # a fork would not be whole: begin anew, and let each import what it needs after the fork
             sys.stderr.write(
                 "What was imported has started a thread, so nothing is imported beforehand; servers and kernels start slowly.\n"
