@@ -36,6 +36,7 @@ c.JupyterHub.proxy_class = "firstread.classroom.proxy.HubProxy"
 c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.start_timeout = c.Spawner.http_timeout = 300
 c.Spawner.args = ["--allow-root"]
+c.Spawner.cmd = ["{python}", "-m", "jupyterhub.singleuser"]
 """
 
 
@@ -126,7 +127,9 @@ def _our_class(folder: Path) -> tuple[subprocess.Popen, str, str]:
 def _plain_hub(folder: Path) -> tuple[subprocess.Popen, str, str]:
     port, password = _free_port(), secrets.token_urlsafe(12)
     (folder / "homes").mkdir()
-    (folder / "config.py").write_text(PLAIN.format(port=port, hub=_free_port(), password=password, folder=folder))
+    (folder / "config.py").write_text(
+        PLAIN.format(port=port, hub=_free_port(), password=password, folder=folder, python=sys.executable)
+    )
     words = [sys.executable, "-m", "jupyterhub", "-f", str(folder / "config.py")]
     with open(folder / "hub.log", "wb") as log:
         process = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log)
