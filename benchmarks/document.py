@@ -123,7 +123,7 @@ def plain(work: str) -> str:
 
 
 def classroom() -> str:
-    """A hundred through lesson 1 on one machine, beside what a class asks of it."""
+    """Many through lesson 1 on one machine, beside what a class asks of it."""
     found, machine = newest("classroom")
     whole = found["rehearsal"]
     asked = {
