@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from firstread.classroom.folder import free_ports
 from firstread.classroom.rehearsing import rehearse, spread
 from firstread.classroom.running import find_class
 from firstread.classroom.scripted import _XSRF, RehearsalError, ScriptedParticipant
@@ -115,7 +116,7 @@ async def _arrive(kind: type[ScriptedParticipant], address: str, code: str, seve
 
 def _our_class(folder: Path) -> tuple[subprocess.Popen, str, str]:
     os.environ["FIRSTREAD_HOME"] = str(folder)
-    port = _free_port()
+    (port,) = free_ports(1)
     words = [sys.executable, "-m", "firstread", "class", "start", "--port", str(port)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     for line in process.stdout:
@@ -125,10 +126,10 @@ def _our_class(folder: Path) -> tuple[subprocess.Popen, str, str]:
 
 
 def _plain_hub(folder: Path) -> tuple[subprocess.Popen, str, str]:
-    port, password = _free_port(), secrets.token_urlsafe(12)
+    (port, hub), password = free_ports(2), secrets.token_urlsafe(12)
     (folder / "homes").mkdir()
     (folder / "config.py").write_text(
-        PLAIN.format(port=port, hub=_free_port(), password=password, folder=folder, python=sys.executable)
+        PLAIN.format(port=port, hub=hub, password=password, folder=folder, python=sys.executable)
     )
     words = [sys.executable, "-m", "jupyterhub", "-f", str(folder / "config.py")]
     with open(folder / "hub.log", "wb") as log:
@@ -141,9 +142,3 @@ def _plain_hub(folder: Path) -> tuple[subprocess.Popen, str, str]:
         except OSError:
             time.sleep(0.2)
     return process, f"http://127.0.0.1:{port}", password
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]

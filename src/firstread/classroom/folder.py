@@ -142,7 +142,7 @@ class ClassFolder:
         """Where hub and service listen on this machine only; chosen once, so that whatever starts again is found again."""
         file = self.path / "hub" / "ports.json"
         if not file.exists():
-            write_json(file, dict(zip(("hub", "service"), _free_ports(2), strict=True)))
+            write_json(file, dict(zip(("hub", "service"), free_ports(2), strict=True)))
         return read_json(file)
 
     @property
@@ -234,7 +234,7 @@ def classes_folder() -> Path:
     return home() / "classes"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """So many different ones; all are held until the last is found."""
     import socket
     from contextlib import ExitStack

@@ -8,7 +8,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 import psutil
 from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar
 
-from firstread.classroom.folder import PREFIX, ClassFolder
+from firstread.classroom.folder import PREFIX, ClassFolder, free_ports
 from firstread.classroom.running import running, stop_class
 from firstread.classroom.scripted import RehearsalError, ScriptedParticipant
 from firstread.classroom.store import Store, aware
@@ -264,7 +263,7 @@ def rehearse(
     """
     import shutil
 
-    folder = ClassFolder.make(f"rehearsal-{os.getpid()}", lesson=lesson, data=data, port=_free_port())
+    folder = ClassFolder.make(f"rehearsal-{os.getpid()}", lesson=lesson, data=data, port=free_ports(1)[0])
     words = [
         sys.executable,
         "-m",
@@ -314,9 +313,3 @@ def _end(folder: ClassFolder) -> None:
     end = time.monotonic() + 10
     while running(folder) and time.monotonic() < end:
         time.sleep(0.2)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
