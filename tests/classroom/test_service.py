@@ -13,17 +13,9 @@ from firstread.classroom.service import make_app
 from firstread.classroom.store import DoorError
 from firstread.core.errors import DataError, SettingError
 
+from .conftest import Hub
+
 AT = "/services/classroom"
-
-
-class Hub:
-    """Knows whose a token is, as JupyterHub does."""
-
-    def __init__(self):
-        self.tokens = {}
-
-    async def user_for_token(self, token, *, sync):
-        return self.tokens.get(token)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import resource
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -108,14 +107,15 @@ def missing() -> str:
     return "" if here else "this Linux has no Landlock (it is part of Linux since 5.13, and can be switched off)"
 
 
-def python_folders() -> Iterable[Path]:
+@cache
+def python_folders() -> tuple[Path, ...]:
     """Everything that this Python and firstread are made of."""
     import firstread
 
     found = {Path(path).resolve() for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
     found |= {Path(path).resolve() for path in sys.path if path and Path(path).exists()}
     found.add(Path(firstread.__file__).resolve().parent)
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _drop_capabilities() -> None:

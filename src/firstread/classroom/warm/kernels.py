@@ -21,28 +21,25 @@ class WarmKernel:
     stdin = stdout = stderr = None
 
     def __init__(self, pid: int, handle: int, lifeline: socket.socket) -> None:
-        self.pid, self.handle, self.lifeline = pid, handle, lifeline
+        self.pid, self.lifeline = pid, lifeline
+        self.handle: int | None = handle
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
         """None while it lives."""
-        if self.returncode is None and self.handle is not None:
+        return self.wait(0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Until it has ended, or so many seconds are over; then None."""
+        if self.handle is not None:
             ready = select.poll()
             ready.register(self.handle, select.POLLIN)
-            if ready.poll(0):
-                self.returncode = -1
+            if ready.poll(None if timeout is None else timeout * 1000):
+                self.returncode = -1  # how it ended is known to its parent only
                 os.close(self.handle)
                 self.handle = None
                 self.lifeline.close()
         return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        """Until it has ended."""
-        if self.handle is not None:
-            ready = select.poll()
-            ready.register(self.handle, select.POLLIN)
-            ready.poll(None if timeout is None else timeout * 1000)
-        return self.poll()
 
     def send_signal(self, signum: int) -> None:
         """End it: it is in a fence of its own, which no other signal passes (interrupts go as messages)."""
