@@ -32,8 +32,7 @@ def open_named(entry: NamedData, *, split: str | None, seed: int) -> Cohort:
 
 def open_phantoms(entry: NamedData) -> Cohort:
     """Phantom patients of a named set; made at the first call, read from disk ever after."""
-    collections = import_module("firstread.phantoms.collections")
-    folder = data_folder() / f"{entry.folder}-v{getattr(collections, 'VERSION', 1)}"
+    folder = data_folder() / f"{entry.folder}-v{import_module('firstread.phantoms').VERSION}"
     if folder.is_dir():
         try:
             cohort = Cohort.load(folder)
@@ -42,7 +41,7 @@ def open_phantoms(entry: NamedData) -> Cohort:
         except DataError:
             pass
         warnings.warn(f"The phantoms in {folder} were damaged and are made again.", UserWarning, stacklevel=2)
-    getattr(collections, entry.make)(folder)
+    getattr(import_module("firstread.phantoms.collections"), entry.make)(folder)
     return Cohort.load(folder)
 
 

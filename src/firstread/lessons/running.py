@@ -5,6 +5,8 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from firstread.core.errors import FirstreadError
 from firstread.core.files import read_json, write_json, write_text
 from firstread.core.progress import Progress
 from firstread.core.settings import runs_folder
+from firstread.lessons import loading
 from firstread.lessons.finding import LessonInfo, find_lesson, step_of
 from firstread.lessons.session import draw_arm
 
@@ -48,11 +51,12 @@ def run_lesson(
     folder.mkdir(parents=True, exist_ok=True)
     seconds = {}
     start = time.perf_counter()
-    notebook = with_edits(info, seed=seed)
-    try:
-        _execute(notebook, folder, info, env={"data": _absolute(data), "seed": str(seed)})
-    finally:
-        files = _keep(notebook, folder, info)
+    with _python(folder, data=_absolute(data), seed=seed) as python:
+        notebook = with_edits(info, seed=seed)
+        try:
+            _execute(notebook, folder, info, python)
+        finally:
+            files = _keep(notebook, folder, info)
     seconds["notebook"] = round(time.perf_counter() - start, 1)
     result = read_json(folder / "result.json") if (folder / "result.json").exists() else {}
     seconds |= {f"until step {step}": at for step, at in result.get("steps", {}).items()}
@@ -91,7 +95,33 @@ def edited(info: LessonInfo, notebook: Any, *, arms: dict[str, str]) -> Any:
     return notebook
 
 
-def _execute(notebook: Any, folder: Path, info: LessonInfo, *, env: dict[str, str]) -> None:
+@contextmanager
+def _python(folder: Path, *, data: str, seed: int) -> Iterator[Any]:
+    """The Python that runs the cells; it starts, and loads what the lesson needs, while this one still prepares."""
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    environment = {
+        **os.environ,
+        "FIRSTREAD_LESSON_DATA": data,
+        "FIRSTREAD_SEED": str(seed),
+        "FIRSTREAD_LESSON_FOLDER": str(folder.resolve()),
+        "FIRSTREAD_PROGRESS": "off",
+    }
+    python = AsyncKernelManager(kernel_name="python3")
+    python.kernel_spec.argv = [sys.executable, "-c", f"from {loading.__name__} import main; main()", "-f", "{connection_file}"]
+    with tempfile.TemporaryDirectory(prefix="firstread-") as sockets:
+        if os.name == "posix":  # files that only this user can open, instead of ports that any user of the machine can
+            python.transport, python.ip = "ipc", os.path.join(sockets, "kernel")
+        run_sync(python.start_kernel)(cwd=str(folder), env=environment)
+        try:
+            yield python
+        finally:
+            if python.has_kernel:
+                run_sync(python.shutdown_kernel)(now=True)
+
+
+def _execute(notebook: Any, folder: Path, info: LessonInfo, python: Any) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -101,24 +131,9 @@ def _execute(notebook: Any, folder: Path, info: LessonInfo, *, env: dict[str, st
             bar.step(**({"step": step} if (step := step_of(cell)) else {}))
             return done
 
-    environment = {
-        **os.environ,
-        "FIRSTREAD_LESSON_DATA": env["data"],
-        "FIRSTREAD_SEED": env["seed"],
-        "FIRSTREAD_LESSON_FOLDER": str(folder.resolve()),
-        "FIRSTREAD_PROGRESS": "off",
-    }
-    client = Client(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
-    client.create_kernel_manager()
-    client.km.kernel_spec.argv[0] = sys.executable
-    with (
-        tempfile.TemporaryDirectory(prefix="firstread-") as sockets,
-        Progress(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar,
-    ):
-        if os.name == "posix":  # files that only this user can open, instead of ports that any user of the machine can
-            client.km.transport, client.km.ip = "ipc", os.path.join(sockets, "kernel")
+    with Progress(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar:
         try:
-            client.execute(env=environment)
+            Client(notebook, km=python, timeout=CELL_SECONDS, shutdown_kernel="immediate").execute(cleanup_kc=True)
         except CellExecutionError as error:
             raise LessonFailedError(
                 f"A cell of the lesson failed: {_last_line(error)}",

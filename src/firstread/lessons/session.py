@@ -14,6 +14,7 @@ from firstread.core.files import read_json, write_json
 from firstread.core.settings import runs_folder
 from firstread.lessons.class_runs import ClassRuns, read_class_runs
 from firstread.lessons.finding import LessonInfo, find_lesson
+from firstread.lessons.loading import load_between_cells
 from firstread.lessons.telling import at_step, spool, tell
 
 
@@ -165,6 +166,7 @@ def lesson(name: str) -> Lesson:
     Which data, seed and folder it uses can be set from outside with FIRSTREAD_LESSON_DATA, FIRSTREAD_SEED and
     FIRSTREAD_LESSON_FOLDER, as `firstread run` does.
     """
+    load_between_cells()
     info = find_lesson(name)
     folder = os.environ.get("FIRSTREAD_LESSON_FOLDER")
     return Lesson(

@@ -7,7 +7,8 @@ from firstread.core.cohort import Cohort, Origin, Step
 from firstread.core.columns import make_table
 from firstread.core.files import atomic_folder
 from firstread.core.progress import Progress
-from firstread.phantoms.patients import ORIGIN, VERSION, make_images
+from firstread.phantoms import VERSION
+from firstread.phantoms.patients import ORIGIN, make_images
 
 #: hello-world: images of each class; training and validation as in the published set, and a test set it lacks
 HELLO_WORLD_COUNTS = {
