@@ -15,9 +15,10 @@ from typing import Any
 import psutil
 
 from firstread.classroom.folder import free_ports
-from firstread.classroom.rehearsing import rehearse, spread
+from firstread.classroom.rehearsal.rehearsing import rehearse
+from firstread.classroom.rehearsal.seen import spread
+from firstread.classroom.rehearsal.scripted import _XSRF, RehearsalError, ScriptedParticipant
 from firstread.classroom.running import find_class
-from firstread.classroom.scripted import _XSRF, RehearsalError, ScriptedParticipant
 
 #: what a first cell of a lesson imports
 FIRST_CELL = (
@@ -33,7 +34,7 @@ c.DummyAuthenticator.password = "{password}"
 c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{folder}/homes/{{username}}"
-c.JupyterHub.proxy_class = "firstread.classroom.proxy.HubProxy"
+c.JupyterHub.proxy_class = "firstread.classroom.hub.proxy.HubProxy"
 c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.start_timeout = c.Spawner.http_timeout = 300
 c.Spawner.args = ["--allow-root"]

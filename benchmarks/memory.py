@@ -11,8 +11,8 @@ import time
 
 import psutil
 
+from firstread.classroom.rehearsal.scripted import ScriptedParticipant
 from firstread.classroom.running import find_class, running
-from firstread.classroom.scripted import ScriptedParticipant
 
 EVERY_SECONDS = 0.5
 

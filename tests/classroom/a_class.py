@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from firstread.classroom.folder import ClassFolder
+from firstread.classroom.rehearsal.scripted import ScriptedParticipant
 from firstread.classroom.running import find_class
-from firstread.classroom.scripted import ScriptedParticipant
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="the classroom needs firstread[classroom]")
 
-from firstread.classroom.store import Store
+from firstread.classroom.records.store import Store
 
 KEY = b"a class's key"
 FACTORIAL = {"augmentation": ["on", "off"], "dropout": ["on", "off"]}
@@ -102,6 +102,15 @@ def store(reopen):
 
 
 @pytest.fixture(scope="module")
+def browser():
+    """A real browser; its own loop runs until the module's tests are done."""
+    from .browsing import started_browser
+
+    with started_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
 def home(tmp_path_factory):
     return tmp_path_factory.mktemp("class-home")
 
@@ -138,8 +147,8 @@ def served(monkeypatch, tmp_path):
     from starlette.testclient import TestClient
 
     from firstread.classroom.folder import ClassFolder
-    from firstread.classroom.links import address_of
-    from firstread.classroom.service import make_app
+    from firstread.classroom.service.app import make_app
+    from firstread.classroom.service.links import address_of
 
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
     folder = ClassFolder.make("class", lesson="hello-world")

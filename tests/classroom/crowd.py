@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from firstread.classroom.tables import Event
+from firstread.classroom.records.tables import Event
 
 ATTACK = "<img src=x onerror=\"document.title='stolen'\"><script>document.title='stolen'</script>"
 NAMES = (
@@ -121,7 +121,7 @@ class SimulatedClass:
             kind, cell, _ = self.random.choices(ERRORS, [share for *_, share in ERRORS])[0]
             self._record(person, self.event("cell", self.now, step["id"], ok=False, error=kind, cell=cell), self.now)
         quiet = timedelta(minutes=3) if number % 17 == 5 else timedelta(seconds=2)
-        self.store.record(person.username, [], now=self.now - quiet)
+        self.store.notice(person.username, now=self.now - quiet)
 
     def _record(self, person, event, at):
         self._rows.append(Event(**event, participant_id=person.id, received=at))

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from firstread.classroom.certificates import check_certificate, shown_host
-from firstread.classroom.proxy import HubProxy
+from firstread.classroom.hub.proxy import HubProxy
 from firstread.core.errors import SettingError
 
 NOW = datetime.now(UTC)

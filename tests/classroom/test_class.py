@@ -17,9 +17,9 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.folder import ClassFolder
-from firstread.classroom.links import address_of
+from firstread.classroom.rehearsal.scripted import RehearsalError
 from firstread.classroom.running import running
-from firstread.classroom.scripted import RehearsalError
+from firstread.classroom.service.links import address_of
 from firstread.classroom.words import new_join_code
 
 from .a_class import ask, participant, until
@@ -158,7 +158,7 @@ def test_whatever_is_killed_comes_back_and_nothing_is_lost(folder):
             await cem.start_kernel(NOTEBOOK)
             await cem.run("import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('hello')\nkept = 42")
             keeper = running(folder)
-            for what in ("firstread.classroom.service", "jupyterhub -f", "-m jupyterhub"):
+            for what in ("firstread.classroom.service.app", "jupyterhub -f", "-m jupyterhub"):
                 family = [(one, command(one)) for one in keeper.children(recursive=True)]
                 victims = [one for one, line in family if what in line and "singleuser" not in line]
                 for victim in victims:

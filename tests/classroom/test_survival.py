@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
+from firstread.classroom.rehearsal.scripted import RehearsalError
 from firstread.classroom.running import running
-from firstread.classroom.scripted import RehearsalError
 from firstread.classroom.separation.fence import missing
 
 from .a_class import ask, participant, until
@@ -87,7 +87,7 @@ def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
             await everyone_back(workers, time.monotonic())
             store = folder.store()
             for what in (
-                "firstread.classroom.service",
+                "firstread.classroom.service.app",
                 "jupyterhub -f",
                 "firstread.classroom.warm.zygote server",
                 "firstread.classroom.warm.zygote kernel",

@@ -124,6 +124,28 @@ def test_after_its_share_a_training_lets_the_next_one_in_and_comes_back(monkeypa
     assert mine.waited > 0
 
 
+def test_nobody_waits_for_one_training_for_ever(monkeypatch):
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.5)
+    with turn(seconds=1e6):  # says again and again that it has just begun
+        began = time.monotonic()
+        with turn() as waiting:
+            assert 0.5 <= time.monotonic() - began < 10
+        assert waiting.waited >= 0.5
+
+
+def test_the_trainings_of_another_user_count_as_one(monkeypatch):
+    """New tickets, however many and whatever their numbers, do not buy more of the others' patience."""
+    import firstread.core.tickets as module
+
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(module, "_OURSELVES", -1)  # all of them are somebody else's
+    monkeypatch.setattr(turns.os, "getuid", lambda: -1, raising=False)
+    with turn(), turn(threads=0), turn(threads=0):
+        assert len(tickets(line_folder())) == 1
+        with turn(threads=2) as waiting:
+            assert waiting.waited >= 0.5
+
+
 def test_without_others_nobody_gives_way(monkeypatch):
     monkeypatch.setattr(turns, "SHARE_SECONDS", 0.0)
     with turn() as mine:

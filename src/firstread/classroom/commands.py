@@ -99,7 +99,7 @@ def rehearse(
     Example: `firstread class rehearse --participants 30`
     """
     _needs_the_extra()
-    from firstread.classroom.rehearsing import rehearse as go
+    from firstread.classroom.rehearsal.rehearsing import rehearse as go
 
     found = go(
         participants=participants, lesson=lesson, data=data, over_seconds=over_seconds,
@@ -134,7 +134,7 @@ def export(
     Example: `firstread class export my_class`
     """
     _needs_the_extra()
-    from firstread.classroom.exporting import export_class
+    from firstread.classroom.records.exporting import export_class
     from firstread.classroom.running import find_class
 
     found = find_class(name)
@@ -151,8 +151,8 @@ def links(name: Name = None) -> None:
     Example: `firstread class links`
     """
     _needs_the_extra()
-    from firstread.classroom.links import everyones_links
     from firstread.classroom.running import find_class
+    from firstread.classroom.service.links import everyones_links
 
     folder = find_class(name)
     store = folder.store()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firstread.classroom.certificates import shown_host
-from firstread.classroom.store import Store
+from firstread.classroom.records.store import Store
 from firstread.classroom.words import new_join_code
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import read_json, write_json
@@ -181,6 +181,11 @@ class ClassFolder:
         if sys.platform != "linux" or os.geteuid() != 0 or not number.isdigit():
             return None
         return _FIRST_USER + self.settings.seed % 100_000 * 10_000 + int(number) % 10_000
+
+    @property
+    def pid_file(self) -> Path:
+        """Which process keeps the class up, and since when."""
+        return self.path / "hub" / "pid"
 
     @property
     def sockets(self) -> Path:

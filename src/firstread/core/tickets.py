@@ -13,6 +13,7 @@ from typing import Any
 
 #: a training that has said nothing for so long (stopped, or hung) is passed over
 SILENT_SECONDS = 120.0
+_OURSELVES = os.getuid() if hasattr(os, "getuid") else 0
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,11 @@ class Ticket:
         running: True once it has its turn.
         seconds_left: how long it will still take, counted from `told`; None if nobody knows.
         told: time of this information, in seconds since 1970.
+        user: number of the user whose ticket it is, as the file says; 0 where there are no such numbers.
     """
 
     number: int
+    user: int = 0
     threads: int = 1
     running: bool = False
     seconds_left: float | None = None
@@ -43,6 +46,8 @@ class Ticket:
 def tickets(folder: Path, *, before: float = float("inf")) -> list[Ticket]:
     """The living tickets of a line, first come first, without those that have fallen silent; what the dead left is swept away.
 
+    Of another user only the first counts, so that nobody fills the line.
+
     Args:
         before: only those with a lower number.
     """
@@ -53,7 +58,9 @@ def tickets(folder: Path, *, before: float = float("inf")) -> list[Ticket]:
         about = _read_if_alive(file)
         if about is not None:
             found.append(Ticket(number, **about))
-    return [ticket for ticket in found if abs(time.time() - ticket.told) < SILENT_SECONDS]
+    heard = [ticket for ticket in found if abs(time.time() - ticket.told) < SILENT_SECONDS]
+    firsts = {ticket.user: ticket.number for ticket in reversed(heard)}
+    return [ticket for ticket in heard if ticket.user == _OURSELVES or ticket.number == firsts[ticket.user]]
 
 
 def numbered(folder: Path) -> list[tuple[int, Path]]:
@@ -73,7 +80,7 @@ def _read_if_alive(file: Path) -> dict[str, Any] | None:
             with contextlib.suppress(OSError):
                 file.unlink()
             return None
-        return _checked(os.read(handle, 1000))
+        return {**_checked(os.read(handle, 1000)), "user": os.fstat(handle).st_uid}
     except OSError:
         return None
     finally:

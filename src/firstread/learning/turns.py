@@ -23,6 +23,8 @@ from firstread.core.tickets import Ticket, lock, numbered, tickets
 
 #: a training that has held the processor for so long goes to the end of the line when its epoch is over
 SHARE_SECONDS = 60.0
+#: for so long somebody waits for one training, or for the trainings of one other user; then they run beside it
+PATIENCE_SECONDS = 600.0
 #: how often a running training says how long it will still take
 _TELL_SECONDS = 2.0
 _LOOK_SECONDS = 10.0
@@ -120,8 +122,9 @@ class Turn:
 
     def _wait(self) -> None:
         start, told = time.monotonic(), False
+        patience = _Patience()
         while self._handle is not None:
-            ahead = tickets(self.folder, before=self._number)
+            ahead = patience.with_those(tickets(self.folder, before=self._number))
             if not ahead or sum(ticket.threads for ticket in ahead) + self.threads <= self.cores:
                 self._write(running=True)
                 break
@@ -153,6 +156,27 @@ class Turn:
         )  # always as long, so that a reader never sees the rest of an older text
         os.write(self._handle, data)
         self._told = time.monotonic()
+
+
+class _Patience:
+    """Whom one still waits for: nobody can hold up the line for good, whatever their tickets say."""
+
+    def __init__(self) -> None:
+        self._waited: dict[tuple[int, int], float] = {}
+        self._looked = time.monotonic()
+
+    def with_those(self, ahead: list[Ticket]) -> list[Ticket]:
+        """Those ahead who have not been waited for too long. It is whoever runs that is waited for; if nobody does, the first."""
+        now = time.monotonic()
+        for ticket in [one for one in ahead if one.running] or ahead[:1]:
+            self._waited[_whose(ticket)] = self._waited.get(_whose(ticket), 0.0) + now - self._looked
+        self._looked = now
+        return [one for one in ahead if self._waited.get(_whose(one), 0.0) < PATIENCE_SECONDS]
+
+
+def _whose(ticket: Ticket) -> tuple[int, int]:
+    """Our own trainings one by one, those of another user together: they may draw new tickets."""
+    return (ticket.user, ticket.number if hasattr(os, "getuid") and ticket.user == os.getuid() else 0)
 
 
 def line_folder(line: str = "cpu") -> Path | None:

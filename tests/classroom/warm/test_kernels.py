@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
+from firstread.classroom.rehearsal.scripted import RehearsalError
 from firstread.classroom.running import running
-from firstread.classroom.scripted import RehearsalError
 from firstread.classroom.separation.fence import missing
 from firstread.classroom.warm.asking import WarmError, meeting_point, ticket, warm
 from firstread.classroom.warm.asking import ask as ask_zygote

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from firstread.classroom.folder import ClassFolder
+from firstread.classroom.hub.spawning import prepare_home
 from firstread.classroom.separation.fence import LARGEST_FILE_BYTES, Fence, python_folders
 from firstread.classroom.separation.space import LITTLE_BYTES, over_share
-from firstread.classroom.spawning import prepare_home
 
 # modules, not their use: nothing here may open a socket, start a thread or an event loop
 _OF_SERVER = (
@@ -25,7 +25,7 @@ _OF_SERVER = (
     "jupyter_server.services.kernels.kernelmanager", "jupyter_server.services.sessions.sessionmanager", "jupyterlab.labapp", "jupyterlab_server",
     "jupyter_client.asynchronous", "jupyter_client.provisioning", "nbformat", "nbconvert.exporters", "tornado.httpserver", "tornado.curl_httpclient",
     "jinja2", "psutil", "jupyterhub.services.auth", "jupyterhub.utils", "jupyterhub.log", "jupyterlab.serverextension", "notebook_shim",
-    "jupyter_server.extension.serverextension", "jupyter_server.services.events.handlers", "IPython.core.interactiveshell", "firstread.classroom.carrying", "firstread.classroom.warm.kernels",
+    "jupyter_server.extension.serverextension", "jupyter_server.services.events.handlers", "IPython.core.interactiveshell", "firstread.classroom.participant.carrying", "firstread.classroom.warm.kernels",
 )  # fmt: skip
 _OF_KERNEL = (
     "ipykernel.kernelapp", "ipykernel.inprocess", "IPython.core.completer", "jedi", "matplotlib.pyplot", "matplotlib_inline.backend_inline",

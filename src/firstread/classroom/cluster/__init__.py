@@ -1,0 +1,1 @@
+"""A class on several machines: Kubernetes."""

@@ -1,0 +1,1 @@
+"""Where everybody stands, what stops them, and what is left of the machine."""

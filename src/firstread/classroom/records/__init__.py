@@ -1,0 +1,1 @@
+"""What a class remembers: its tables, and what is written there and read from there."""

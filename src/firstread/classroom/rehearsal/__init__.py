@@ -1,0 +1,1 @@
+"""A class of programs, before the day."""

@@ -1,0 +1,137 @@
+"""The proxy: every request to where it belongs, unchanged, and a page that tries again where nobody answers."""
+
+import asyncio
+import socket
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+
+from firstread.classroom.hub.proxy import HubProxy
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+async def a_server(name):
+    """Answers with what it was asked, and echoes over WebSockets."""
+
+    async def echo(request):
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            socket_ = web.WebSocketResponse(protocols=["v1.kernel.websocket.jupyter.org"])
+            await socket_.prepare(request)
+            async for message in socket_:
+                if message.type == aiohttp.WSMsgType.BINARY:
+                    await socket_.send_bytes(message.data)
+                else:
+                    await socket_.send_str(f"{name}: {message.data}")
+            return socket_
+        body = await request.read()
+        answer = web.json_response(
+            {
+                "server": name,
+                "path": request.raw_path,
+                "headers": dict(request.headers),
+                "body": len(body),
+                "method": request.method,
+            }
+        )
+        answer.headers.add("Set-Cookie", "a=1; Path=/")
+        answer.headers.add("Set-Cookie", "b=2; Path=/")
+        return answer
+
+    app = web.Application(client_max_size=2**26)
+    app.router.add_route("*", "/{path:.*}", echo)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    return runner, f"http://127.0.0.1:{port}"
+
+
+def through(story):
+    """Run a story with a proxy before two servers."""
+
+    async def whole():
+        address = f"http://127.0.0.1:{free_port()}"
+        proxy = HubProxy(public_url=address)
+        hub, hub_url = await a_server("hub")
+        user, user_url = await a_server("user")
+        await proxy.start()
+        await proxy.add_route("/", hub_url, {"hub": True})
+        await proxy.add_route("/user/ana/", user_url, {"user": "ana"})
+        await proxy.add_route("/user/gone/", f"http://127.0.0.1:{free_port()}", {})
+        try:
+            async with aiohttp.ClientSession() as session:
+                await story(proxy, session, address)
+        finally:
+            await proxy.stop()
+            await hub.cleanup()
+            await user.cleanup()
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("path", "server"),
+    [
+        ("/", "hub"),
+        ("/hub/login", "hub"),
+        ("/user/ana/lab", "user"),
+        ("/user/ana", "user"),
+        ("/user/anabel/lab", "hub"),
+        ("/user/ana%2Fb?x=%2F", "hub"),
+    ],
+)
+def test_the_longest_route_wins_and_the_path_stays_as_it_is(path, server):
+    async def story(proxy, session, address):
+        async with session.get(aiohttp.client.URL(address + path, encoded=True)) as answer:
+            found = await answer.json()
+        assert (found["server"], found["path"]) == (server, path)
+
+    through(story)
+
+
+def test_headers_cookies_and_bodies_go_through():
+    async def story(proxy, session, address):
+        lies = {"X-Forwarded-For": "10.0.0.1", "Connection": "close, X-Secret", "X-Secret": "1", "Cookie": "c=3"}
+        async with session.put(address + "/user/ana/api", data=b"x" * 5_000_000, headers=lies) as answer:
+            found = await answer.json()
+            assert answer.headers.getall("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
+        assert (found["body"], found["method"]) == (5_000_000, "PUT")
+        assert found["headers"]["X-Forwarded-For"] == "127.0.0.1"
+        assert found["headers"]["Cookie"] == "c=3"
+        assert "X-Secret" not in found["headers"]
+
+    through(story)
+
+
+def test_websockets_go_through_both_ways():
+    async def story(proxy, session, address):
+        url = address.replace("http", "ws") + "/user/ana/api/kernels/1/channels"
+        async with session.ws_connect(url, protocols=["v1.kernel.websocket.jupyter.org"]) as socket_:
+            assert socket_.protocol == "v1.kernel.websocket.jupyter.org"
+            await socket_.send_str("hello")
+            assert await socket_.receive_str() == "user: hello"
+            await socket_.send_bytes(b"\x00" * 300_000)
+            assert len(await socket_.receive_bytes()) == 300_000
+
+    through(story)
+
+
+def test_where_nobody_answers_the_page_tries_again():
+    async def story(proxy, session, address):
+        async with session.get(address + "/user/gone/lab") as answer:
+            assert answer.status == 503
+            assert "tries again by itself" in await answer.text()
+        await proxy.delete_route("/user/ana/")
+        async with session.get(address + "/user/ana/lab") as answer:
+            assert (await answer.json())["server"] == "hub"
+        assert set(await proxy.get_all_routes()) == {"/", "/user/gone/"}
+
+    through(story)

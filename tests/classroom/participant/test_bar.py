@@ -1,0 +1,287 @@
+"""The bar above the notebook: its files, and, in a real browser, what a participant sees and does from the join page on."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from firstread.classroom.participant.bar import NAME, put_bar
+
+from ..browsing import (
+    bar,
+    browser_page,
+    in_a_browser,
+    join,
+    no_longer_sees,
+    press,
+    run,
+    sees,
+    select,
+    type_into,
+    username,
+)
+
+STATIC = Path(__file__).parents[3] / "src" / "firstread" / "classroom" / "participant" / "bar" / "static"
+
+
+def test_the_bar_is_found_by_the_servers_of_a_class(tmp_path):
+    folder = put_bar(tmp_path)
+    described = json.loads((folder / "package.json").read_text())
+    assert folder == tmp_path / "labextensions" / NAME
+    assert described["name"] == NAME
+    assert (folder / described["jupyterlab"]["_build"]["load"]).is_file()
+    config = pytest.importorskip("jupyterlab_server.config")
+    assert NAME in config.get_federated_extensions([str(tmp_path / "labextensions")])
+
+
+def test_it_is_renewed_when_it_changed_and_only_then(tmp_path):
+    folder = put_bar(tmp_path)
+    (mark,) = [one for one in folder.iterdir() if one.is_dir()]
+    before = {file: file.stat().st_mtime_ns for file in mark.iterdir()}
+    put_bar(tmp_path)
+    assert {file: file.stat().st_mtime_ns for file in mark.iterdir()} == before
+    (mark / "bar.js").write_text("broken")
+    (folder / "0123456789abcdef").mkdir()
+    put_bar(tmp_path)
+    assert [one for one in folder.iterdir() if one.is_dir()] == [mark]
+    assert (mark / "bar.js").read_bytes() == (STATIC / "bar.js").read_bytes()
+
+
+@pytest.mark.parametrize("file", sorted(STATIC.glob("*.js")), ids=lambda file: file.name)
+def test_what_people_type_is_never_read_as_html_and_nothing_comes_from_elsewhere(file):
+    text = file.read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
+    assert not re.search(r"[\"'`](?:https?:)?//", text)
+    for name in re.findall(r'from "\./([^"]+)"', text):
+        assert (STATIC / name).is_file(), name
+
+
+@pytest.fixture
+def page(browser, folder):
+    """A participant's browser."""
+    with browser_page(browser) as page:
+        yield page
+
+
+def server_of(folder, name):
+    """Process id of a participant's server, as the hub knows it."""
+    asked = "select s.state from spawners s join users u on u.id = s.user_id where u.name = ?"
+    with sqlite3.connect(folder.path / "hub" / "hub.sqlite") as database:
+        return json.loads(database.execute(asked, [name]).fetchone()[0])["pid"]
+
+
+def wait(condition, *, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.2)
+    raise AssertionError("it did not happen")
+
+
+class TestInABrowser:
+    pytestmark = in_a_browser
+
+    def test_from_the_join_page_through_an_error_and_help_to_catching_up(self, page, folder):
+        store = folder.store()
+        word = join(page, folder, "Ana <b>")
+        store.begin()
+        sees(page, "45 min left")
+        press(page, "My resume word")
+        sees(page, word)
+        press(page, "My resume word")
+        # the first cells, then an error
+        select(page, 'print("Hello, World!")')
+        run(page)
+        page.locator(".jp-OutputArea-output", has_text="Hello, World!").wait_for()
+        sees(page, "Step 1 of 13")
+        select(page, 'lesson = fr.lesson("hello-world")')
+        run(page)
+        page.locator(".jp-OutputArea-output", has_text="Lesson 1. Hello, World!").wait_for()
+        cell = select(page, "cohort = fr.open_dataset(lesson.data)")
+        type_into(page, cell, "1 / 0")
+        run(page)
+        page.get_by_text("ZeroDivisionError: division by zero").first.wait_for()
+        self.ask_and_be_answered(page, store)
+        self.hear_a_broadcast(page, store)
+        self.go_where_the_instructor_calls(page, store)
+        self.catch_up(page)
+
+    def ask_and_be_answered(self, page, store):
+        person = store.person(username(page))
+        other, _ = store.join("Somebody before")
+        before = store.ask_help(other.username, "me first")
+        press(page, "I need help")
+        page.keyboard.type("What is <img src=x onerror=alert(1)> wrong?")
+        bar(page).get_by_label("Send a copy of my notebook").check()
+        sees(page, "the name of the last error (ZeroDivisionError) and a copy of your notebook")
+        press(page, "Ask for help")
+        bar(page).get_by_role("button", name="Waiting, place 2 in line").wait_for()
+        asked = next(one for one in store.help_queue() if one.participant_id == person.id)
+        assert (asked.note, asked.step, asked.error) == (
+            "What is <img src=x onerror=alert(1)> wrong?", "look", "ZeroDivisionError",
+        )  # fmt: skip
+        assert any("1 / 0" in "".join(cell["source"]) for cell in json.loads(asked.notebook)["cells"])
+        store.change_help(before.id, state="resolved")
+        bar(page).get_by_role("button", name="Waiting, place 1 in line").wait_for()
+        store.change_help(asked.id, state="taken")
+        bar(page).get_by_role("button", name="Somebody is coming").wait_for()
+        store.change_help(asked.id, state="resolved", answer="Nothing can be divided by <b>zero</b>.")
+        sees(page, "Nothing can be divided by <b>zero</b>.")
+        # asked again, and no longer needed
+        press(page, "I need help")
+        press(page, "Ask for help")
+        press(page, "Waiting, place 1 in line")
+        press(page, "I no longer need help")
+        bar(page).get_by_role("button", name="I need help").wait_for()
+        assert not [one for one in store.help_queue() if one.participant_id == person.id]
+
+    def hear_a_broadcast(self, page, store):
+        store.broadcast("A break of <i>five</i> minutes")
+        sees(page, "A break of <i>five</i> minutes")
+        bar(page).locator(".firstread-strip", has_text="A break").get_by_role("button").click()
+        assert not bar(page).locator(".firstread-strip", has_text="A break").count()
+        page.reload()
+        press(page, "Messages (2)")
+        bar(page).locator("li", has_text="A break of <i>five</i> minutes").wait_for()
+        bar(page).locator("li", has_text="Nothing can be divided").wait_for()
+        page.keyboard.press("Escape")
+        assert not bar(page).locator("li").count()
+        store.pause()
+        sees(page, "Paused, 4")
+
+    def go_where_the_instructor_calls(self, page, store):
+        store.call_step("guess")
+        press(page, "Go there")
+        sees(page, "Step 3 of 13")
+        assert 'lesson.step("guess")' in page.locator(".jp-Cell.jp-mod-active").inner_text()
+        assert page.locator(".jp-Cell.jp-mod-active").is_visible()
+        store.call_step(None)
+
+    def catch_up(self, page):
+        # what is only in the kernel's memory is lost, and it is said before
+        last = select(page, 'my_reading = "')
+        type_into(page, last, "import os; mine = os.getpid(); print('pid', mine)")
+        run(page)
+        pid = page.locator(".jp-OutputArea-output", has_text="pid ")
+        first = pid.inner_text()
+        select(page, "1 / 0")
+        press(page, "Restart and catch up")
+        sees(page, "You have also run 1 cell further down")
+        bar(page).locator(".firstread-panel").get_by_role("button", name="Restart and catch up").click()
+        sees(page, "Stopped at an error. ZeroDivisionError")
+        assert "1 / 0" in page.locator(".jp-Cell.jp-mod-active").inner_text()
+        broken = select(page, "1 / 0")
+        type_into(page, broken, 'lesson.step("look"); cohort = fr.open_dataset(lesson.data)')
+        select(page, "print('pid', mine)")
+        press(page, "Restart and catch up")
+        sees(page, re.compile(r"Running cell \d+ of 9|Caught up: 9 cells were run"))
+        sees(page, "Caught up: 9 cells were run.")
+        assert pid.inner_text() != first, "it is another kernel"
+        assert "print('pid', mine)" in page.locator(".jp-Cell.jp-mod-active").inner_text()
+
+    def test_catching_up_can_be_stopped(self, page, folder):
+        join(page, folder, "Bea")
+        cell = select(page, 'print("Hello, World!")')
+        type_into(page, cell, "import time; time.sleep(600)")
+        press(page, "Restart and catch up")
+        sees(page, "Running cell 2 of 2")
+        page.wait_for_timeout(500)
+        press(page, "Stop")
+        sees(page, "Stopped, as you asked.")
+        page.get_by_text("Python 3 | Idle").wait_for()
+
+    def test_what_is_typed_outlives_a_lost_connection_and_a_closed_page(self, page, folder):
+        join(page, folder, "Cem")
+        context, name = page.context, username(page)
+        file = folder.home_of(name) / "hello-world.ipynb"
+        cell = select(page, 'print("Hello, World!")')
+        type_into(page, cell, "print('kept soon')")
+        wait(lambda: "kept soon" in file.read_text())
+        context.set_offline(True)
+        sees(page, "Connection lost. What you type is kept; trying again.")
+        type_into(page, page.locator(".jp-CodeCell", has_text="kept soon").first, "print('typed while away')")
+        page.wait_for_timeout(1500)
+        assert not page.locator(".jp-Dialog").count(), "nothing stands in the way of typing"
+        context.set_offline(False)
+        no_longer_sees(page, "Connection lost")
+        wait(lambda: "typed while away" in file.read_text())
+        run(page)
+        page.locator(".jp-OutputArea-output", has_text="typed while away").wait_for()
+        # typed, and the page is gone before anything could be sent
+        wait(lambda: not page.locator(".jp-mod-dirty").count())
+        context.set_offline(True)
+        type_into(page, page.locator(".jp-CodeCell", has_text="typed while away").first, "print('typed last')")
+        page.wait_for_timeout(1200)
+        page.close(run_before_unload=False)
+        context.set_offline(False)
+        again = context.new_page()
+        again.goto(f"{folder.address}user/{name}/lab/tree/hello-world.ipynb")
+        press(again, "Put it back")
+        again.locator(".jp-CodeCell", has_text="print('typed last')").wait_for()
+        wait(lambda: "typed last" in file.read_text())
+
+    def test_a_class_that_is_away_is_said_and_comes_back(self, page, folder):
+        from firstread.classroom.running import running
+
+        join(page, folder, "Dot")
+        family = running(folder).children(recursive=True)
+        service = [one for one in family if "firstread.classroom.service.app" in " ".join(one.cmdline())]
+        press(page, "I need help")
+        page.keyboard.type("a note that is kept")
+        for one in service:
+            one.send_signal(signal.SIGSTOP)  # it hangs
+        sees(page, "The class cannot be reached just now")
+        press(page, "Ask for help")
+        sees(page, "Your note is still here; try again.")
+        for one in service:
+            one.send_signal(signal.SIGCONT)
+        no_longer_sees(page, "The class cannot be reached")
+        # what was sent may have waited for the service; who asks again has still one place in line
+        bar(page).get_by_role("button", name=re.compile("Ask for help|Waiting")).first.wait_for()
+        if not bar(page).get_by_role("button", name="Waiting").count():
+            press(page, "Ask for help")
+        bar(page).get_by_role("button", name="Waiting").wait_for()
+        assert [one.note for one in folder.store().help_queue()].count("a note that is kept") == 1
+
+    def test_a_server_that_was_killed_is_there_again_without_help(self, page, folder):
+        join(page, folder, "Gil")
+        name = username(page)
+        file = folder.home_of(name) / "hello-world.ipynb"
+        os.kill(server_of(folder, name), signal.SIGKILL)
+        sees(page, "Connection lost. What you type is kept; trying again.")
+        type_into(page, select(page, 'print("Hello, World!")'), "print('still here')")
+        sees(page, "Your notebook was started again.")
+        page.get_by_text("Python 3 | Idle").wait_for()
+        assert not page.locator(".jp-Dialog").count()
+        wait(lambda: "still here" in file.read_text())
+        select(page, "still here")
+        press(page, "Restart and catch up")
+        sees(page, "Caught up: 2 cells were run.")
+
+    def test_a_link_into_the_lesson_leads_there_before_the_server_runs(self, page, folder):
+        store = folder.store()
+        somebody, _ = store.join("Somebody else")
+        word = join(page, folder, "Eve", at=f"user/{somebody.username}/lab/workspaces/mine/tree/hello-world.ipynb")
+        assert somebody.username not in page.url
+        assert word
+        assert "/lab/workspaces/mine" in page.url
+
+    def test_the_bar_is_worked_with_the_keyboard_alone(self, page, folder):
+        join(page, folder, "Fay")
+        page.locator(".firstread-tools button").first.wait_for(state="attached")
+        bar(page).get_by_role("button", name="I need help").focus()
+        page.keyboard.press("Enter")
+        page.keyboard.type("dd by keyboard")  # in the notebook, d d would delete a cell
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        assert bar(page).get_by_label("Send a copy of my notebook").is_checked()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        bar(page).get_by_role("button", name="Waiting").wait_for()
+        assert folder.store().help_queue()[-1].note == "dd by keyboard"
