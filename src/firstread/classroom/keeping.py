@@ -35,6 +35,8 @@ _QUIET_THREADS = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false", "ARROW_DEFAULT_MEMORY_POOL": "system",
     "THP_MEM_ALLOC_ENABLE": "1",
 }  # fmt: skip
+#: a server reads and writes whole notebooks: what they took goes back to the system at once (a kernel's trainings would be slowed by it)
+_GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
 class ClassError(FirstreadError):
@@ -96,7 +98,9 @@ class Keeper:
             pid, began = self._warm.get(kind, (0, float("-inf")))
             if not (pid and _alive(pid)) and time.monotonic() - began > _PAUSE_SECONDS:
                 words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind, *(["--again"] if pid else [])]
-                pid = self._start(words, log=f"{kind}s.log", environment=_QUIET_THREADS)
+                pid = self._start(
+                    words, log=f"{kind}s.log", environment=_QUIET_THREADS | (_GIVE_BACK if kind == "server" else {})
+                )
                 self._warm[kind] = (pid, time.monotonic())
 
     def _keep_space(self) -> None:
