@@ -22,6 +22,7 @@ from firstread.classroom.folder import ClassFolder
 from firstread.classroom.separation.fence import python_folders
 from firstread.classroom.warm.asking import KINDS, Kind, meeting_point, receive, ticket
 from firstread.classroom.warm.becoming import become, prepare
+from firstread.classroom.warm.holes import fill_holes
 from firstread.core.errors import FirstreadError
 
 #: nothing was imported; or it was there before and ended, and people wait: the lesson is not gone through
@@ -188,6 +189,7 @@ def main() -> None:
             os.execv(sys.executable, [sys.executable, "-m", "firstread.classroom.warm.zygote", kind, _COLD])  # noqa: S606 - ourselves
     python_folders()  # known before the fork, it is looked up once
     gc.collect()
+    fill_holes()
     gc.freeze()
     Zygote(folder, kind).serve()
 
