@@ -24,7 +24,7 @@ MOST_WAITING = 5000
 #: of one thing; more is not carried
 MOST_CHARACTERS = 60_000
 #: after a cell that took so long, what it has freed is given back to the system
-_LONG_SECONDS = 0.3
+_LONG_SECONDS = 0.05
 
 
 def tell(kind: Kind, *, step: str | None = None, **values: Any) -> None:
