@@ -15,7 +15,7 @@ from firstread.lessons.class_runs import results_file
 from firstread.lessons.telling import spool, waiting
 
 EVERY_MS = 700
-_SETTLED_SECONDS = 15
+RELEASE_EVERY_MS = 90_000
 RESULTS_EVERY_MS = 20_000
 AT_ONCE = 100
 
@@ -26,7 +26,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     from tornado.httpclient import AsyncHTTPClient
-    from tornado.ioloop import IOLoop, PeriodicCallback
+    from tornado.ioloop import PeriodicCallback
 
     folder, address = spool(), os.environ.get("FIRSTREAD_CLASSROOM")
     token = os.environ.get("JUPYTERHUB_API_TOKEN")
@@ -40,9 +40,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     # not all at the same moment
     server.firstread_results = PeriodicCallback(carrier.bring, RESULTS_EVERY_MS, jitter=0.2)
     server.firstread_results.start()
-    IOLoop.current().call_later(
-        _SETTLED_SECONDS, release_memory
-    )  # what only the start needed; a hundred others share it
+    # what its start needed, and each notebook that it wrote, goes back to the system; a hundred others share it
+    server.firstread_release = PeriodicCallback(release_memory, RELEASE_EVERY_MS, jitter=0.5)
+    server.firstread_release.start()
 
 
 class Carrier:

@@ -33,7 +33,11 @@ def _fill_library(library: ctypes.CDLL) -> None:
     """Holes between what the C library gave out, the large ones first: of these only the first page is touched."""
     library.mallinfo2.restype = _Account
     library.malloc.restype = library.sbrk.restype = ctypes.c_void_p
-    library.malloc.argtypes, library.free.argtypes, library.sbrk.argtypes = [ctypes.c_size_t], [ctypes.c_void_p], [ctypes.c_ssize_t]
+    library.malloc.argtypes, library.free.argtypes, library.sbrk.argtypes = (
+        [ctypes.c_size_t],
+        [ctypes.c_void_p],
+        [ctypes.c_ssize_t],
+    )
     for size in (*(1 << power for power in range(16, 10, -1)), *range(1016, 0, -_STEP)):
         for _ in range(_MOST):
             end = library.sbrk(0) - library.mallinfo2().at_the_end
