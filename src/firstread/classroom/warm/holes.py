@@ -18,7 +18,7 @@ _kept: list[object] = []
 class _Account(ctypes.Structure):
     """What glibc's `mallinfo2` tells; the last is the free space at the heap's end."""
 
-    _fields_ = [(name, ctypes.c_size_t) for name in (*(f"other{number}" for number in range(9)), "at_the_end")]  # noqa: RUF012
+    _fields_ = [(name, ctypes.c_size_t) for name in (*(f"other{number}" for number in range(9)), "at_the_end")]
 
 
 def fill_holes() -> None:
