@@ -92,9 +92,10 @@ class TestInABrowser:
         word = join(page, folder, "Ana <b>")
         store.begin()
         sees(page, "45 min left")
+        press(page, "More")
         press(page, "My resume word")
         sees(page, word)
-        press(page, "My resume word")
+        press(page, "More")
         # the first cells, then an error
         select(page, 'print("Hello, World!")')
         run(page)

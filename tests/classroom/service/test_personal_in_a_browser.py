@@ -112,6 +112,7 @@ def test_quiz_and_survey_with_the_keyboard_alone(served, listening, page):
 def test_the_results_fill_while_they_are_looked_at(served, listening, page, monkeypatch):
     monkeypatch.setattr("firstread.classroom.outcomes.results.LOOK_SECONDS", 0.3)
     page.goto(f"{listening}/services/classroom/login")
+    page.wait_for_selector("#key:focus")
     page.keyboard.type(served.folder.settings.instructor_key)
     press(page, "Enter")
     page.wait_for_url("**/classroom/")

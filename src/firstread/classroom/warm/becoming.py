@@ -81,8 +81,11 @@ def become(folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline:
     signal.set_wakeup_fd(-1)
     if kind == "server":
         from jupyterhub.singleuser import main
+        from jupyterlab.commands import get_user_settings_dir, get_workspaces_dir
 
-        sys.argv = ["jupyterhub-singleuser", *request["arguments"]]
+        # JupyterLab has chosen them when it was imported, in the home of whoever started the class
+        own = [f"--LabApp.workspaces_dir={get_workspaces_dir()}", f"--LabApp.user_settings_dir={get_user_settings_dir()}"]
+        sys.argv = ["jupyterhub-singleuser", *request["arguments"], *own]
         main()
     else:
         import ipykernel.ipkernel
