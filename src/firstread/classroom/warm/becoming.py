@@ -84,7 +84,10 @@ def become(folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline:
         from jupyterlab.commands import get_user_settings_dir, get_workspaces_dir
 
         # JupyterLab has chosen them when it was imported, in the home of whoever started the class
-        own = [f"--LabApp.workspaces_dir={get_workspaces_dir()}", f"--LabApp.user_settings_dir={get_user_settings_dir()}"]
+        own = [
+            f"--LabApp.workspaces_dir={get_workspaces_dir()}",
+            f"--LabApp.user_settings_dir={get_user_settings_dir()}",
+        ]
         sys.argv = ["jupyterhub-singleuser", *request["arguments"], *own]
         main()
     else:
