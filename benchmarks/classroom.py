@@ -16,8 +16,8 @@ import psutil
 
 from firstread.classroom.folder import free_ports
 from firstread.classroom.rehearsal.rehearsing import rehearse
-from firstread.classroom.rehearsal.seen import spread
 from firstread.classroom.rehearsal.scripted import _XSRF, RehearsalError, ScriptedParticipant
+from firstread.classroom.rehearsal.seen import spread
 from firstread.classroom.running import find_class
 
 #: what a first cell of a lesson imports
