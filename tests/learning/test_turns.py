@@ -139,7 +139,6 @@ def test_the_trainings_of_another_user_count_as_one(monkeypatch):
 
     monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(module, "_OURSELVES", -1)  # all of them are somebody else's
-    monkeypatch.setattr(turns.os, "getuid", lambda: -1, raising=False)
     with turn(), turn(threads=0), turn(threads=0):
         assert len(tickets(line_folder())) == 1
         with turn(threads=2) as waiting:

@@ -36,6 +36,11 @@ class Ticket:
     seconds_left: float | None = None
     told: float = 0.0
 
+    @property
+    def ours(self) -> bool:
+        """True if the user who asks has drawn it."""
+        return self.user == _OURSELVES
+
     def remaining(self, now: float) -> float | None:
         """Seconds from `now` until it is done, as far as it is known."""
         if self.seconds_left is None:
@@ -60,7 +65,7 @@ def tickets(folder: Path, *, before: float = float("inf")) -> list[Ticket]:
             found.append(Ticket(number, **about))
     heard = [ticket for ticket in found if abs(time.time() - ticket.told) < SILENT_SECONDS]
     firsts = {ticket.user: ticket.number for ticket in reversed(heard)}
-    return [ticket for ticket in heard if ticket.user == _OURSELVES or ticket.number == firsts[ticket.user]]
+    return [ticket for ticket in heard if ticket.ours or ticket.number == firsts[ticket.user]]
 
 
 def numbered(folder: Path) -> list[tuple[int, Path]]:

@@ -176,7 +176,7 @@ class _Patience:
 
 def _whose(ticket: Ticket) -> tuple[int, int]:
     """Our own trainings one by one, those of another user together: they may draw new tickets."""
-    return (ticket.user, ticket.number if hasattr(os, "getuid") and ticket.user == os.getuid() else 0)
+    return (ticket.user, ticket.number if ticket.ours else 0)
 
 
 def line_folder(line: str = "cpu") -> Path | None:
