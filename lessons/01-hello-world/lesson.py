@@ -343,18 +343,12 @@ print(f"Accuracy on its validation images: {fooled_run.history[-1]['validation_a
 # any marker, and with the marker on abdomens.
 
 # %%
-cases = set(held_out.table["case"])
-
-
-def with_marker_on(label):
-    planted = plant_marker(cohort, on=[label], folder=lesson.folder / f"marker-on-{label}")
-    return planted.where(planted.table["case"].isin(cases))
-
-
+chests = plant_marker(held_out, on=["chest"], folder=lesson.folder / "marker-on-chest")
+abdomens = plant_marker(held_out, on=["abdomen"], folder=lesson.folder / "marker-on-abdomen")
 trials = {
-    "marker on chests": fr.predict(fooled, with_marker_on("chest"), baselines=False),
+    "marker on chests": fr.predict(fooled, chests, baselines=False),
     "no marker": fr.predict(fooled, held_out, baselines=False),
-    "marker on abdomens": fr.predict(fooled, with_marker_on("abdomen"), baselines=False),
+    "marker on abdomens": fr.predict(fooled, abdomens, baselines=False),
 }
 fooled_by_marker = fr.compare(trials)
 lesson.record("planted_marker", fooled_by_marker.to_json())
@@ -364,7 +358,6 @@ fooled_by_marker
 # Where does this network look? Here is an abdomen that carries the marker.
 
 # %%
-abdomens = with_marker_on("abdomen")
 fr.explain(fooled, abdomens[int((abdomens.targets == 0).argmax())]).show()
 
 # %% [markdown]

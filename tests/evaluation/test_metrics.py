@@ -46,6 +46,19 @@ def test_against_scikit_learn(binary):
     assert parts["NPV"] == pytest.approx(reference.precision_score(truth, called, pos_label=0))
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=40), st.sampled_from((0.5, 0.8, 0.9)))
+def test_areas_of_few_cases_with_ties_against_scikit_learn(cases, specificity):
+    truth, scores = np.array([case[0] for case in cases], int), np.array([case[1] / 8 for case in cases])
+    if truth.any():
+        assert metrics.average_precision(truth, scores) == pytest.approx(
+            reference.average_precision_score(truth, scores)
+        )
+    if 0 < truth.sum() < len(truth):
+        assert metrics.partial_auc(truth, scores, specificity_from=specificity) == pytest.approx(
+            reference.roc_auc_score(truth, scores, max_fpr=1 - specificity)
+        )
+
+
 def test_partial_auc_is_half_for_chance_and_one_for_perfect(binary):
     truth, _ = binary
     assert metrics.partial_auc(truth, np.full(len(truth), 0.3)) == pytest.approx(0.5)

@@ -90,4 +90,4 @@ def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:
 def _save(path: Path, pixels: np.ndarray) -> None:
     from PIL import Image
 
-    Image.fromarray(pixels).save(path, format="PNG")
+    Image.fromarray(pixels).save(path, format="PNG", compress_level=1)  # they are read once or twice: quickly written

@@ -23,11 +23,8 @@ def reliability_table(truth: np.ndarray, scores: np.ndarray, *, bins: int = 5) -
 
     from firstread.evaluation.intervals import wilson
 
-    groups = [
-        g for g in np.array_split(np.argsort(scores, kind="stable"), max(1, min(bins, len(scores) // 5))) if len(g)
-    ]
     rows = []
-    for group in groups:
+    for group in _groups(scores, bins):
         observed = wilson(int(truth[group].sum()), len(group))
         rows.append((float(scores[group].mean()), observed.value, observed.low, observed.high, len(group)))
     return pd.DataFrame(rows, columns=["score", "observed", "low", "high", "cases"])
@@ -38,5 +35,11 @@ def expected_calibration_error(truth: np.ndarray, scores: np.ndarray, *, bins: i
 
     Depends on the number of groups, which is why it is stated (Naeini 2015; equal-size groups as in Nixon 2019).
     """
-    table = reliability_table(truth, scores, bins=bins)
-    return float((np.abs(table["score"] - table["observed"]) * table["cases"]).sum() / max(table["cases"].sum(), 1))
+    gaps = [abs(scores[group].mean() - truth[group].mean()) * len(group) for group in _groups(scores, bins)]
+    return float(sum(gaps) / max(len(scores), 1))
+
+
+def _groups(scores: np.ndarray, bins: int) -> list[np.ndarray]:
+    """Indices by score, in groups of equal size; fewer if there are few cases."""
+    number = max(1, min(bins, len(scores) // 5))
+    return [group for group in np.array_split(np.argsort(scores, kind="stable"), number) if len(group)]

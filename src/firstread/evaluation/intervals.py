@@ -128,18 +128,19 @@ def bootstrap(
     _, which = np.unique(groups, return_inverse=True)
     order = np.argsort(which, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
+    alone = len(members) == len(groups)
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(draws):
         drawn = rng.integers(len(members), size=len(members))
-        values.append(statistic(np.concatenate([members[i] for i in drawn])))
+        values.append(statistic(order[drawn] if alone else np.concatenate([members[i] for i in drawn])))
     values = np.array(values)[np.isfinite(values)]
     value = float(statistic(np.arange(len(groups))))
     if len(values) < draws / 2:
         return Estimate(value, float("nan"), float("nan"), "bootstrap not possible")
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
-    kind = "bootstrap by group" if len(members) < len(groups) else "bootstrap"
+    kind = "bootstrap" if alone else "bootstrap by group"
     return Estimate(value, float(min(low, value)), float(max(high, value)), kind)
 
 
