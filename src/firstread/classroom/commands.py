@@ -15,7 +15,7 @@ Name = Annotated[str | None, typer.Option("--name", help="Of the class; not need
 
 
 @class_app.command()
-def start(
+def start(  # noqa: PLR0913, PLR0917 - an option each
     lesson: Annotated[str, typer.Option(help="Name or number of the lesson.")] = "hello-world",
     name: Annotated[str, typer.Option(help="Of the class; the same name takes up the class that was there.")] = "class",
     data: Annotated[str | None, typer.Option(help="Other data than the lesson's own.")] = None,
@@ -32,6 +32,10 @@ def start(
             "--trust-everyone", help="Serve other computers although participants are not kept apart on this one."
         ),
     ] = False,
+    merge_memory: Annotated[
+        bool,
+        typer.Option(help="When memory is short, hold equal pages of participants' kernels once (Linux, as root)."),
+    ] = True,
 ) -> None:
     """Serve a lesson to a class until Ctrl-C or `firstread class stop`.
 
@@ -48,7 +52,7 @@ def start(
         certificate=str(certificate.resolve()) if certificate else "", key=str(key.resolve()) if key else "",
     )  # fmt: skip
     typer.echo("Preparing the lesson; the first time this takes a little.")
-    start_class(folder, trust_everyone=trust_everyone, ready=lambda: _tell(folder))
+    start_class(folder, trust_everyone=trust_everyone, merge_memory=merge_memory, ready=lambda: _tell(folder))
     typer.echo(f"The class has ended. Everything is kept in {folder.path}")
 
 

@@ -21,6 +21,7 @@ from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.separation.fence import missing
 from firstread.classroom.separation.space import Space
 from firstread.classroom.warm.asking import KINDS, Kind, warm
+from firstread.classroom.warm.merging import Merging
 from firstread.core.errors import FirstreadError
 
 STOP_SECONDS = 8
@@ -44,11 +45,16 @@ class ClassError(FirstreadError):
 
 
 class Keeper:
-    """The parent of everything in a class: starts the hub, starts it again, and takes everyone along when it ends."""
+    """The parent of everything in a class: starts the hub, starts it again, and takes everyone along when it ends.
 
-    def __init__(self, folder: ClassFolder) -> None:
+    Args:
+        merge_memory: when memory is short, equal pages of kernels are held once.
+    """
+
+    def __init__(self, folder: ClassFolder, *, merge_memory: bool = True) -> None:
         self.folder = folder
         self.space = Space(folder)
+        self.merging = Merging(folder) if merge_memory else None
         self._ending, self._looked = False, 0.0
         self._warm: dict[Kind, tuple[int, float]] = {}
 
@@ -73,7 +79,7 @@ class Keeper:
                 time.sleep(0.2)
                 _bury()
                 self._keep_warm()
-                self._keep_space()
+                self._keep_room()
                 if not told and self._answers():
                     told = True
                     ready()
@@ -90,6 +96,8 @@ class Keeper:
             for number, handler in before.items():
                 signal.signal(number, handler)
             _end_all(me.children(recursive=True))
+            if self.merging:
+                self.merging.end()
             self.folder.pid_file.unlink(missing_ok=True)
 
     def _keep_warm(self) -> None:
@@ -98,14 +106,18 @@ class Keeper:
             pid, began = self._warm.get(kind, (0, float("-inf")))
             if not (pid and _alive(pid)) and time.monotonic() - began > _PAUSE_SECONDS:
                 words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind, *(["--again"] if pid else [])]
+                words += ["--merging"] if self.merging and kind == "kernel" else []
                 pid = self._start(
                     words, log=f"{kind}s.log", environment=_QUIET_THREADS | (_GIVE_BACK if kind == "server" else {})
                 )
                 self._warm[kind] = (pid, time.monotonic())
 
-    def _keep_space(self) -> None:
+    def _keep_room(self) -> None:
+        """On the disk and in memory."""
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
+            if self.merging:
+                self.merging.look()
             for username in self.space.look():
                 with open(self._log, "a", encoding="utf-8") as log:
                     log.write(

@@ -23,11 +23,18 @@ _REMEDY = {
 }
 
 
-def start_class(folder: ClassFolder, *, trust_everyone: bool = False, ready: Callable[[], None] = lambda: None) -> None:
+def start_class(
+    folder: ClassFolder,
+    *,
+    trust_everyone: bool = False,
+    merge_memory: bool = True,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Serve a class until it is stopped; a hub that dies is started again, and finds everyone where they were.
 
     Args:
         trust_everyone: serve other computers although participants are not separated from one another on this one.
+        merge_memory: when memory is short, equal pages of participants' kernels are held once (Linux, as root).
         ready: called once the class can be joined.
 
     Raises:
@@ -49,7 +56,7 @@ def start_class(folder: ClassFolder, *, trust_everyone: bool = False, ready: Cal
     os.umask(0o077)  # of everything that a class writes, nobody else on this machine reads a word
     folder.store().create()
     prepare_class(folder)
-    Keeper(folder).keep(ready)
+    Keeper(folder, merge_memory=merge_memory).keep(ready)
 
 
 def stop_class(folder: ClassFolder) -> bool:

@@ -31,7 +31,7 @@ _ASK_SECONDS, _LOOK_SECONDS, _SAVE_SECONDS = 5.0, 10.0, 60.0
 
 
 class Rehearser:
-    """One rehearsal.
+    """One rehearsal, to be made before the class is started: what memory is taken from here on is the class's.
 
     Args:
         participants: how many.
@@ -63,11 +63,11 @@ class Rehearser:
         self.reached: dict[str, list[float]] = {}
         self.failures: Counter[str] = Counter()
         self.shown: list[tuple[int, float]] = []
+        self.available = psutil.virtual_memory().available
 
     async def go(self) -> Rehearsal:
         """From the first at the door to the last at the end."""
-        before = psutil.virtual_memory().available
-        lowest = [before]
+        lowest = [self.available]
         self.began = time.monotonic()
         aside = [asyncio.create_task(one) for one in (self._watch_memory(lowest), self._instruct(), self._count())]
         await asyncio.gather(*(self._take_part(number) for number in range(self.participants)))
@@ -76,7 +76,7 @@ class Rehearser:
         for one in aside:
             one.cancel()
         await asyncio.gather(*aside, return_exceptions=True)
-        self.found.memory_mb = (before - lowest[0]) // 2**20
+        self.found.memory_mb = (self.available - lowest[0]) // 2**20
         await asyncio.to_thread(self._account, self.folder.store())
         return self.found
 
@@ -212,6 +212,7 @@ def rehearse(
         str(folder.settings.port),
     ]
     words += ["--data", data] if data else []
+    rehearser = Rehearser(folder, participants, over_seconds=over_seconds, tell=tell)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends it, nothing is left running
     try:
         with open(folder.path / "log" / "start.log", "wb") as log:
@@ -221,7 +222,7 @@ def rehearse(
             if started.poll() is not None or time.monotonic() > end:
                 raise RehearsalError("The class did not start", where=folder.path / "log", do="look at the files there")
             time.sleep(0.2)
-        found = asyncio.run(Rehearser(folder, participants, over_seconds=over_seconds, tell=tell).go())
+        found = asyncio.run(rehearser.go())
     finally:
         signal.signal(signal.SIGTERM, before)
         _end(folder)

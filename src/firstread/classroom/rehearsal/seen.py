@@ -17,7 +17,7 @@ class Rehearsal:
         seconds_to_join: from opening the join page until the notebook's server answered: median, 95th percentile, longest.
         seconds_to_first_cell: from starting the kernel until the first cell's answer, likewise.
         minutes_of_lesson: until the last had finished.
-        memory_mb: what the class took at most: of the whole machine, less what was taken before.
+        memory_mb: what the class took at most, its warm processes included: of the whole machine, less what was taken before.
         board_seconds: from what happened in a notebook until the instructor's board showed it: median and 95th percentile.
         told, lost, doubled: cells that were run; those that the class did not hear of, and those that it counted twice.
         failures: what went wrong, and how often.

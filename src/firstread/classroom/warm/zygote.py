@@ -23,10 +23,13 @@ from firstread.classroom.separation.fence import python_folders
 from firstread.classroom.warm.asking import KINDS, Kind, meeting_point, receive, ticket
 from firstread.classroom.warm.becoming import become, prepare
 from firstread.classroom.warm.holes import fill_holes
+from firstread.classroom.warm.merging import take_part
 from firstread.core.errors import FirstreadError
 
 #: nothing was imported; or it was there before and ended, and people wait: the lesson is not gone through
 _COLD, _AGAIN = "--cold", "--again"
+#: equal pages of what is forked may be merged
+MERGING = "--merging"
 #: processes of one participant at once; callers that have not said what they want yet
 _MOST_EACH, _MOST_CALLERS, _CALLER_SECONDS = {"server": 2, "kernel": 6}, 256, 5.0
 
@@ -180,13 +183,15 @@ def main() -> None:
     if kind not in KINDS:
         raise SystemExit(f"which kind? {' or '.join(KINDS)}")
     folder = ClassFolder(Path(os.environ["FIRSTREAD_CLASS"]))
+    if MERGING in sys.argv:
+        take_part()
     if _COLD not in sys.argv:
         prepare(kind, folder, with_lesson=_AGAIN not in sys.argv)
         if threads() != 1:  # a fork would not be whole: begin anew, and let each import what it needs after the fork
             sys.stderr.write(
                 "What was imported has started a thread, so nothing is imported beforehand; servers and kernels start slowly.\n"
             )
-            os.execv(sys.executable, [sys.executable, "-m", "firstread.classroom.warm.zygote", kind, _COLD])  # noqa: S606 - ourselves
+            os.execv(sys.executable, [sys.executable, "-m", "firstread.classroom.warm.zygote", *sys.argv[1:], _COLD])  # noqa: S606 - ourselves
     python_folders()  # known before the fork, it is looked up once
     gc.collect()
     fill_holes()
