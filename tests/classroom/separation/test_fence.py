@@ -25,6 +25,7 @@ from firstread.classroom.separation.fence import Fence, python_folders
 home, neighbour, user, parent = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
 if user is not None:
     os.chown(home, user, user)
+{begin}
 fence = {fence}
 fence.enter()
 
@@ -48,9 +49,9 @@ def homes(tmp_path_factory):
     return homes
 
 
-def inside(homes, user, code, *, fence=FENCE):
+def inside(homes, user, code, *, fence=FENCE, begin="pass"):
     """Run `code` within the fence; name -> (kind of error or "done", text)."""
-    whole = FRAME.format(fence=fence, code=textwrap.dedent(code))
+    whole = FRAME.format(begin=begin, fence=fence, code=textwrap.dedent(code))
     words = [
         sys.executable,
         "-c",
@@ -172,13 +173,15 @@ def test_bombs_hurt_only_themselves(homes, user):
     assert int(told["sacrifice"][1]) >= 500
 
 
-@pytest.mark.skipif(
-    not ROOT, reason="processes are counted by user, and only root can give participants users of their own"
-)
-def test_a_fork_bomb_stops(homes):
+@pytest.mark.parametrize("user", USERS)
+def test_a_fork_bomb_stops(homes, user):
+    """Also where nobody is root: then each is counted in a namespace of their own, where the system lets everybody make one."""
+    everybody = "os.setresuid(*[1_999_990_002] * 3); from firstread.classroom.separation.system import call; call('prctl', 4, 1, 0, 0, 0)"
+    fence = FENCE if user is not None else "Fence(write=(home,), network=False)"
+    begin = everybody if ROOT and user is None else "pass"
     told = inside(
         homes,
-        USERS[1],
+        user,
         """
         children = []
         def bomb():
@@ -191,10 +194,17 @@ def test_a_fork_bomb_stops(homes):
         attempt("count", lambda: len(children))
         for child in children:
             os.kill(child, signal.SIGKILL)
+        attempt("who", lambda: [os.getuid(), os.stat(home).st_uid])
+        attempt("power", lambda: [line for line in open("/proc/self/status") if line.startswith("CapEff")])
         """,
+        fence=fence,
+        begin=begin,
     )
+    if user is None and int(told["count"][1]) == 3000:
+        pytest.skip("this system does not let everybody make a namespace of users")
     assert told["forks"][0] == "BlockingIOError"
     assert int(told["count"][1]) < 500
+    assert "0000000000000000" in told["power"][1]
 
 
 def test_there_is_no_way_back(homes):

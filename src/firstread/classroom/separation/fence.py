@@ -26,6 +26,7 @@ SYSTEM = tuple(
 _DEVICES = tuple(Path(f"/dev/{name}") for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts"))
 #: at once, threads counted as processes; and in one file
 _OPEN_FILES, _PROCESSES, LARGEST_FILE_BYTES = 4096, 400, 2**30
+_NEW_USERS = 0x10000000
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ class Fence:
             OSError: the system refuses; the process must not go on.
         """
         os.umask(0o077)
-        self._limit()
+        counted = self.user is not None
+        if not counted and os.geteuid() != 0 and countable():
+            _count_apart()
+            counted = True
+        self._limit(counted)
         Path("/proc/self/oom_score_adj").write_text(str(self.sacrifice))
         if self.keen:
             os.nice(self.keen)
@@ -74,18 +79,18 @@ class Fence:
             os.setresgid(self.user, self.user, self.user)
             os.setresuid(self.user, self.user, self.user)
             call("prctl", 4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: its own files in /proc are its own again
-        elif os.geteuid() == 0:
+        elif os.geteuid() == 0 or counted:
             _drop_capabilities()
         read = (*SYSTEM, *self.read)
         landlock.restrict(Allowed(read=read, write=write, bind=self.bind, connect=self.connect))
         if not self.network:
             sockets.close_network()
 
-    def _limit(self) -> None:
-        """What is counted by process is limited always, the number of processes only for a user of their own: it is counted by user."""
+    def _limit(self, counted: bool) -> None:
+        """What is counted by process is limited always, the number of processes only where a participant's are counted apart from others'."""
         wanted = {
             resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _OPEN_FILES, resource.RLIMIT_FSIZE: self.file_bytes,
-            resource.RLIMIT_DATA: self.memory_bytes, resource.RLIMIT_NPROC: None if self.user is None else _PROCESSES,
+            resource.RLIMIT_DATA: self.memory_bytes, resource.RLIMIT_NPROC: _PROCESSES if counted else None,
         }  # fmt: skip
         for which, most in wanted.items():
             _, hard = resource.getrlimit(which)
@@ -105,6 +110,31 @@ def missing() -> str:
     if here < landlock.SIGNALS_FROM and os.geteuid() != 0:
         return f"this Linux's Landlock is version {here}; version {landlock.SIGNALS_FROM} (Linux 6.12) is needed, or starting the class as root"
     return "" if here else "this Linux has no Landlock (it is part of Linux since 5.13, and can be switched off)"
+
+
+@cache
+def countable() -> bool:
+    """True if somebody who is not root may count a process and what it starts apart from the user's others; tried in a process that ends at once."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _count_apart()
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _count_apart() -> None:
+    """In a user namespace of its own, as the same user; Linux counts processes by user and namespace.
+
+    Raises:
+        OSError: the system does not let everybody do this.
+    """
+    me, group = os.geteuid(), os.getegid()
+    call("unshare", _NEW_USERS)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{me} {me} 1"), ("gid_map", f"{group} {group} 1")):
+        Path(f"/proc/self/{name}").write_text(text)
 
 
 @cache
