@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux" or missing() != "", reason="participants cannot be kept apart here"),
 ]
 NOTEBOOK = "hello-world.ipynb"
+_ZYGOTE = "firstread.classroom.warm.zygote"
 
 
 async def arrive(person, name):
@@ -42,8 +43,8 @@ def zygotes(folder):
     found = {}
     for one in running(folder).children(recursive=True):
         words = one.cmdline()
-        if "firstread.classroom.warm.zygote" in words and one.ppid() == running(folder).pid:
-            found[words[-1]] = one
+        if _ZYGOTE in words and one.ppid() == running(folder).pid:
+            found[words[words.index(_ZYGOTE) + 1]] = one
     return found
 
 
@@ -71,6 +72,32 @@ def test_a_kernel_can_be_interrupted_restarted_and_shut_down_and_comes_back_when
             third = int((await ana.run("import os; print(os.getpid())"))["text"])
             await ana.api("DELETE", f"kernels/{ana._kernel}")
             await until(lambda: not alive(third), seconds=10)
+
+    ask(story())
+
+
+SHY = """
+import sys, types
+class Shy(types.ModuleType):
+    asked = 0
+    def __getattribute__(self, name):
+        Shy.asked += name == "__file__"
+        return super().__getattribute__(name)
+sys.modules["shy"] = Shy("shy")
+def half(x):
+    return x / 0
+"""
+
+
+def test_an_error_is_told_without_asking_thousands_of_modules_for_their_file(folder):
+    async def story():
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            await ana.run(SHY)
+            assert (await ana.run("half(1)"))["ename"] == "ZeroDivisionError"
+            assert (await ana.run("import inspect; print(Shy.asked, inspect.getmodule(half).__name__)"))[
+                "text"
+            ].split() == ["0", "__main__"]
 
     ask(story())
 

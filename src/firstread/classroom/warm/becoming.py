@@ -2,6 +2,7 @@
 
 import fcntl
 import importlib
+import inspect
 import os
 import pkgutil
 import random
@@ -94,8 +95,10 @@ def become(folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline:
         import ipykernel.ipkernel
         from ipykernel.kernelapp import IPKernelApp
 
-        # it asks each of thousands of modules for its file, for a debugger that classes do not have; that would copy tens of megabytes
+        # both ask each of thousands of modules for its file, one for a debugger that classes do not have, the other for the module of a frame that an
+        # error went through; that would copy tens of megabytes
         ipykernel.ipkernel.sys = _WithoutModules()
+        inspect.getmodule = _module_of
         sys.path.insert(0, "")
         sys.argv = ["ipykernel_launcher", *request["arguments"]]
         IPKernelApp.launch_instance(request["arguments"])
@@ -139,6 +142,16 @@ class _WithoutModules:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys, name)
+
+
+_any_module_of = inspect.getmodule
+
+
+def _module_of(thing: Any, _filename: str | None = None) -> Any:
+    """As `inspect.getmodule`; a frame says itself which module it belongs to."""
+    if inspect.isframe(thing):
+        return sys.modules.get(thing.f_globals.get("__name__", ""))
+    return _any_module_of(thing, _filename)
 
 
 def _no_terminal(log: Path) -> None:
