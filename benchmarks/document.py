@@ -134,7 +134,7 @@ def classroom() -> str:
         ),
         "at the end of lesson 1": (f"{whole['finished']} of {whole['participants']}", "all"),
         "all at the end after": (f"{whole['minutes_of_lesson']:.0f} min", f"{whole['minutes_planned']:.0f} min"),
-        "memory, most": (f"{whole['memory_mb'] / 1024:.1f} GiB", "18 GB"),
+        "memory, most": (f"{whole['memory_mb'] * 2**20 / 1e9:.1f} GB", "18 GB"),
         "from a cell to the instructor's board, 95th percentile": (f"{whole['board_seconds']['95th percentile']:.2f} s", "2 s"),
         "cells run; lost; doubled": (f"{whole['told']}; {whole['lost']}; {whole['doubled']}", "0 lost, 0 doubled"),
     }  # fmt: skip

@@ -114,6 +114,16 @@ def test_the_plan_as_participants_see_it(room):
     assert heard(room)["plan"]["state"] == "paused"
 
 
+def test_the_bars_of_a_large_class_ask_less_often(room):
+    assert heard(room)["again_seconds"] == 5
+    for number in range(99):
+        room.store.join(f"P{number}")
+    assert 8 < heard(room)["again_seconds"] < 9
+    for number in range(120):
+        room.store.join(f"Q{number}")
+    assert heard(room)["again_seconds"] == 15, "so long that nobody seems to be away"
+
+
 def test_a_plan_that_is_over(room):
     room.store.begin(datetime.now(UTC) - timedelta(hours=2))
     assert heard(room)["plan"] == {"state": "over", "minutes_left": 0.0, "step": None}

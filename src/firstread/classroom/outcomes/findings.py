@@ -26,9 +26,7 @@ WAYS = {"assigned": "as assigned", "ran": "as run"}
 def summarise(gathered: Gathered, lesson: LessonInfo) -> dict[str, Any]:
     """Everything that the results page and the report show."""
     arms = lesson.values.get("arms", {})
-    records = [event for event in gathered.events if event.kind == "record"]
-    runs = class_runs(gathered.people, records, arms)
-    answers = answers_table(gathered)
+    runs, answers = runs_of(gathered, lesson), answers_table(gathered)
     quiz, survey = quiz_of(lesson), survey_of(lesson)
     return {
         "joined": len(gathered.people),
@@ -40,6 +38,12 @@ def summarise(gathered: Gathered, lesson: LessonInfo) -> dict[str, Any]:
         "survey": survey and _survey(gathered, survey),
         "engagement": _engagement(gathered, lesson, answers),
     }
+
+
+def runs_of(gathered: Gathered, lesson: LessonInfo) -> pd.DataFrame:
+    """A row a participant with a run; see `outcomes.class_runs`."""
+    records = [event for event in gathered.events if event.kind == "record"]
+    return class_runs(gathered.people, records, lesson.values.get("arms", {}))
 
 
 def answers_table(gathered: Gathered) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.outcomes import plotting
-from firstread.classroom.outcomes.findings import FEWEST, summarise
-from firstread.classroom.outcomes.gathering import gather, version_of
+from firstread.classroom.outcomes.findings import FEWEST, runs_of, summarise
+from firstread.classroom.outcomes.gathering import Gathered, gather, version_of
 from firstread.classroom.outcomes.runs import OUTCOMES
 from firstread.classroom.records.store import Store
 from firstread.classroom.service.instructing import only_instructor
@@ -32,7 +32,9 @@ class Results:
 
     def __init__(self, folder: ClassFolder, store: Store) -> None:
         self.folder, self.store = folder, store
-        self._summary: dict[str, Any] = {}
+        self._gathered: Gathered | None = None
+        self._runs = pd.DataFrame()
+        self._summary: dict[str, Any] | None = None
         self._version: tuple[Any, ...] | None = None
         self._looked = -LOOK_SECONDS
         self._looking = asyncio.Lock()
@@ -40,20 +42,30 @@ class Results:
     async def summary(self) -> dict[str, Any]:
         """See `outcomes.summarise`; at most some seconds old."""
         async with self._looking:
-            if time.monotonic() - self._looked >= LOOK_SECONDS:
-                await asyncio.to_thread(self._look)
-                self._looked = time.monotonic()
-        return self._summary
+            gathered = await self._fresh()
+            if self._summary is None:
+                self._summary = await asyncio.to_thread(summarise, gathered, self.folder.lesson)
+            return self._summary
 
-    def _look(self) -> None:
-        version = version_of(self.store)
-        if version != self._version:
-            self._summary = summarise(gather(self.store), self.folder.lesson)
-            self._version = version
+    async def runs(self) -> pd.DataFrame:
+        """See `outcomes.class_runs`; at most some seconds old. Every notebook asks for it, and needs no statistics."""
+        async with self._looking:
+            await self._fresh()
+            return self._runs
+
+    async def _fresh(self) -> Gathered:
+        if self._gathered is None or time.monotonic() - self._looked >= LOOK_SECONDS:
+            version = await asyncio.to_thread(version_of, self.store)
+            if self._gathered is None or version != self._version:
+                self._gathered = await asyncio.to_thread(gather, self.store)
+                self._runs = await asyncio.to_thread(runs_of, self._gathered, self.folder.lesson)
+                self._version, self._summary = version, None
+            self._looked = time.monotonic()
+        return self._gathered
 
     async def others(self, participant_id: int | None) -> dict[str, Any]:
         """The others' runs by group, without names or order; empty while they are so few that they could be told apart."""
-        return await asyncio.to_thread(self._others, (await self.summary())["runs"], participant_id)
+        return await asyncio.to_thread(self._others, await self.runs(), participant_id)
 
     def _others(self, runs: pd.DataFrame, participant_id: int | None) -> dict[str, Any]:
         others = runs[runs["participant"] != participant_id]
@@ -65,7 +77,7 @@ class Results:
 
     async def for_participant(self, participant_id: int) -> dict[str, Any]:
         """One participant's own run beside the others', for their page."""
-        runs = (await self.summary())["runs"]
+        runs = await self.runs()
         own = runs[runs["participant"] == participant_id].to_dict("records")
         mine, others = own[0] if own else None, (await self.others(participant_id))["runs"]
         rows = []

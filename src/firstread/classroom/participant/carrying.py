@@ -16,7 +16,7 @@ from firstread.lessons.telling import spool, waiting
 
 EVERY_MS = 700
 RELEASE_EVERY_MS = 90_000
-RESULTS_EVERY_MS = 20_000
+RESULTS_EVERY_MS = 30_000
 AT_ONCE = 100
 
 

@@ -20,6 +20,7 @@ import psutil
 from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar
 
 from firstread.classroom.folder import PREFIX, ClassFolder, free_ports
+from firstread.classroom.progress.now import ASK_SECONDS
 from firstread.classroom.records.store import Store, aware
 from firstread.classroom.rehearsal.scripted import RehearsalError, ScriptedParticipant
 from firstread.classroom.rehearsal.seen import Rehearsal, spread
@@ -27,7 +28,7 @@ from firstread.classroom.running import running, stop_class
 from firstread.lessons.running import edited
 
 _START_SECONDS = 300
-_ASK_SECONDS, _LOOK_SECONDS, _SAVE_SECONDS = 5.0, 10.0, 60.0
+_LOOK_SECONDS, _SAVE_SECONDS = 10.0, 60.0
 
 
 class Rehearser:
@@ -123,10 +124,11 @@ class Rehearser:
     async def _stay(self, person: ScriptedParticipant, notebook: str) -> None:
         """What an open browser does besides: the bar asks how the class stands, the page looks what runs, and saves."""
         looked = saved = time.monotonic()
+        again_seconds = ASK_SECONDS
         while True:
-            await asyncio.sleep(_ASK_SECONDS * random.uniform(0.8, 1.2))
+            await asyncio.sleep(again_seconds * random.uniform(0.8, 1.2))
             with suppress(RehearsalError, OSError, TimeoutError, ClientError):
-                await person.now()
+                again_seconds = (await person.now())["again_seconds"]
                 if time.monotonic() - looked > _LOOK_SECONDS:
                     looked = time.monotonic()
                     await person.api("GET", "kernels")

@@ -16,13 +16,15 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from jupyterhub.services.auth import HubAuth
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.sessions import SessionMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.limits import Guesses
 from firstread.classroom.outcomes import results
 from firstread.classroom.progress.board import Board
-from firstread.classroom.records.now import Now
+from firstread.classroom.progress.now import Now
 from firstread.classroom.records.store import DoorError, Store
 from firstread.classroom.service import instructing, participating, personal
 from firstread.classroom.service.links import DueLinks
@@ -65,7 +67,7 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
         SessionMiddleware, secret_key=secret, session_cookie="firstread-instructor", path=PREFIX, same_site="strict",
         https_only=folder.scheme == "https", max_age=SESSION_SECONDS,
     )  # fmt: skip
-    app.middleware("http")(_guard)
+    app.add_middleware(_Guard)
     app.exception_handler(401)(_to_login)
     for error in (SettingError, DoorError):
         app.exception_handler(error)(_in_words)
@@ -75,20 +77,39 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     return app
 
 
-async def _guard(request: Request, call_next: Any) -> Response:
-    """Nothing too large, nothing that another site sends in the instructor's name, and strict headers on everything."""
-    length = request.headers.get("content-length", "0")
-    too_large = not length.isdigit() or int(length) > MOST_BODY_BYTES or "transfer-encoding" in request.headers
-    foreign = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-    if too_large:
-        answer: Response = PlainTextResponse("Too large", 413)
-    elif foreign and request.method not in ("GET", "HEAD"):
-        answer = PlainTextResponse("Sent by another site", 403)
-    else:
-        answer = await call_next(request)
-    for name, value in _SECURITY.items():
-        answer.headers.setdefault(name, value)
-    return answer
+class _Guard:
+    """Nothing too large, nothing that another site sends in the instructor's name, and strict headers on everything.
+
+    Plain ASGI: a hundred notebooks ask all the time, and Starlette's own way of writing this costs a task and two streams each time.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer = self._refusal(Headers(scope=scope), scope["method"]) or self.app
+        await answer(scope, receive, send_with_headers)
+
+    @staticmethod
+    def _refusal(headers: Headers, method: str) -> Response | None:
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MOST_BODY_BYTES or "transfer-encoding" in headers:
+            return PlainTextResponse("Too large", 413)
+        foreign = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+        if foreign and method not in ("GET", "HEAD"):
+            return PlainTextResponse("Sent by another site", 403)
+        return None
 
 
 async def _to_login(request: Request, error: HTTPException) -> Response:

@@ -12,7 +12,7 @@ from firstread.classroom.records.store import Store
 from firstread.classroom.records.tables import Participant
 
 ME = f"{PREFIX}/me"
-_FRESH_SECONDS = 5.0
+_FRESH_SECONDS = 15.0
 
 
 def token_of(folder: ClassFolder, username: str) -> str:
@@ -60,6 +60,10 @@ class DueLinks:
             found = links(self.folder, self.store, person) if person else []
             self._kept[username] = (time.monotonic() + _FRESH_SECONDS, found)
         return found
+
+    def look_again(self, username: str) -> None:
+        """They have just done what they were asked for."""
+        self._kept.pop(username, None)
 
 
 def everyones_links(folder: ClassFolder, store: Store) -> list[tuple[str, str]]:

@@ -126,6 +126,7 @@ async def quiz_sent(occasion: str, request: Request, person: Me, room: TheRoom) 
         await asyncio.to_thread(keep_quiz, room.store, person.id, occasion, items=quiz.items, chosen=chosen)
     except AnsweredError:  # in another window, a moment ago
         return await _quiz_page(occasion, person, room, {}, again=True)
+    room.due_links.look_again(person.username)
     return RedirectResponse(f"{ME}/quiz/{occasion}", 303)
 
 
@@ -182,6 +183,7 @@ async def survey_sent(request: Request, person: Me, room: TheRoom) -> Response:
         return await _survey_page(person, room, typed, missing)
     with suppress(AnsweredError):  # in another window, a moment ago: the first answers count
         await asyncio.to_thread(keep_survey, room.store, person.id, survey=survey, agreed=agreed, comment=comment)
+    room.due_links.look_again(person.username)
     return RedirectResponse(f"{ME}/survey", 303)
 
 

@@ -8,7 +8,7 @@ from fastapi import Request
 from firstread.classroom.folder import ClassFolder
 from firstread.classroom.limits import Guesses
 from firstread.classroom.progress.board import Board
-from firstread.classroom.records.now import Now
+from firstread.classroom.progress.now import Now
 from firstread.classroom.records.store import Store
 from firstread.classroom.service.links import DueLinks
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from firstread.classroom.folder import ClassFolder
-from firstread.classroom.separation.fence import python_folders
+from firstread.classroom.separation.fence import countable, python_folders
 from firstread.classroom.warm.asking import KINDS, Kind, meeting_point, receive, ticket
 from firstread.classroom.warm.becoming import become, prepare
 from firstread.classroom.warm.holes import fill_holes
@@ -192,7 +192,8 @@ def main() -> None:
                 "What was imported has started a thread, so nothing is imported beforehand; servers and kernels start slowly.\n"
             )
             os.execv(sys.executable, [sys.executable, "-m", "firstread.classroom.warm.zygote", *sys.argv[1:], _COLD])  # noqa: S606 - ourselves
-    python_folders()  # known before the fork, it is looked up once
+    python_folders()  # known before the fork, both are looked up once
+    countable()
     gc.collect()
     fill_holes()
     gc.freeze()

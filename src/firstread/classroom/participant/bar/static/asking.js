@@ -1,5 +1,6 @@
 // Asks the participant's own server how the class stands, every few seconds, and knows who is away.
 
+// as long as the class has not said how often
 const EVERY_MS = 5000;
 const HIDDEN_MS = 15000;
 const LONGEST_MS = 20000;
@@ -66,7 +67,8 @@ export class Asking {
   }
 
   _pause() {
-    const calm = document.hidden ? HIDDEN_MS : EVERY_MS;
+    const usual = this.now ? 1000 * this.now.again_seconds : EVERY_MS;
+    const calm = document.hidden ? Math.max(HIDDEN_MS, usual) : usual;
     const longer = Math.min(this.server === "away" ? LONGEST_MS : EVERY_MS, calm * 2 ** Math.min(this._failures, 6));
     return Math.max(calm, this._failures ? longer : calm) * (0.8 + 0.4 * Math.random());
   }

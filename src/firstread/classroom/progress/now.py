@@ -17,6 +17,10 @@ from firstread.classroom.records.tables import Broadcast, ClassState, Help, Part
 FRESH_SECONDS = 0.7
 #: an open browser is noted so often, and not at each of its questions
 NOTED_SECONDS = 15.0
+#: a bar asks so often; in a large class less often, so that all together ask no more than so many times a second
+ASK_SECONDS, LONGEST_SECONDS, MOST_A_SECOND = 5.0, 15.0, 12.0
+#: browsers that were heard of within so long are open
+_OPEN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class _Reading:
     said: list[Broadcast]
     asked: list[Help]
     people: dict[str, Participant]
+    again_seconds: float
 
 
 class Now:
@@ -64,6 +69,7 @@ class Now:
         return {
             "steps": [{name: step[name] for name in ("id", "title", "minutes")} for step in self.steps],
             "called": reading.state.step,
+            "again_seconds": reading.again_seconds,
             "plan": self._plan(reading.state),
             "broadcasts": [
                 {"id": one.id, "text": one.text, "sent": _written(one.sent)}
@@ -90,7 +96,10 @@ class Now:
     def _look(self) -> _Reading:
         store = self.store
         people = {person.username: person for person in store.people()}
-        return _Reading(store.state(), store.broadcasts(), store.help_lines(), people)
+        now = datetime.now(UTC)
+        there = sum((now - aware(person.seen)).total_seconds() < _OPEN_SECONDS for person in people.values())
+        again = min(LONGEST_SECONDS, max(ASK_SECONDS, there / MOST_A_SECOND))
+        return _Reading(store.state(), store.broadcasts(), store.help_lines(), people, round(again, 1))
 
     def _plan(self, state: ClassState) -> dict[str, Any]:
         gone = minutes_gone(state, datetime.now(UTC))
