@@ -30,12 +30,17 @@ def test_it_begins_when_memory_is_short_and_leaves_the_system_as_it_was(folder, 
     merging = Merging(folder, switches=switches, left=lambda: left[0])
     merging.look()
     assert values(switches) == before
-    left[0] = 0.3
+    left[0] = 0.45
     merging.look()
-    assert values(switches)["run"] == "1"
+    told = values(switches)
+    assert told["run"] == "1"
+    left[0] = 0.2
+    merging.look()
+    assert int(values(switches)["pages_to_scan"]) > int(told["pages_to_scan"]), "the less is left, the faster"
     left[0] = 0.9  # which may be thanks to it
     merging.look()
     assert values(switches)["run"] == "1"
+    assert int(values(switches)["pages_to_scan"]) < int(told["pages_to_scan"])
     merging.end()
     assert values(switches) == before
 

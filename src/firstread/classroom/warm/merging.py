@@ -22,8 +22,9 @@ from firstread.core.files import read_json, write_json
 _PR_SET_MEMORY_MERGE = 67
 #: of the machine's memory, what is left when it begins
 _SHORT = 0.5
-#: about a fifth of one processor
-_WORK = {"pages_to_scan": "1000", "sleep_millisecs": "20", "run": "1"}
+#: pages every so many milliseconds: when it begins, and at the most, which takes about a third of one processor
+_PAGES, _MOST_PAGES, _PAUSE_MS = 1000, 2500, 20
+_RUN, _SCAN, _SLEEP = "run", "pages_to_scan", "sleep_millisecs"
 
 
 def take_part() -> bool:
@@ -57,14 +58,17 @@ class Merging:
         self.end()
 
     def look(self) -> None:
-        """Begin, if it is time; where somebody else has it run already, it goes on as they want it."""
-        if self._before.exists() or self._left() > _SHORT:
-            return
+        """Begin, if it is time, and go the faster the less memory is left; where somebody else has it run already, it goes on as they want it."""
+        left, runs = self._left(), self._before.exists()
         with suppress(OSError):
-            before = {name: (self._switches / name).read_text().strip() for name in _WORK}
-            if before["run"] == "0":
-                write_json(self._before, before)
-                self._set(_WORK)
+            if not runs and left < _SHORT:
+                before = {name: (self._switches / name).read_text().strip() for name in (_RUN, _SCAN, _SLEEP)}
+                runs = before[_RUN] == "0"
+                if runs:
+                    write_json(self._before, before)
+                    self._set({_SLEEP: str(_PAUSE_MS), _RUN: "1"})
+            if runs:
+                self._set({_SCAN: str(min(_MOST_PAGES, round(_PAGES * (_SHORT / max(left, 0.01)) ** 2)))})
 
     def end(self) -> None:
         """As it was before."""
