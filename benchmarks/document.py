@@ -144,8 +144,8 @@ def classroom() -> str:
 
 def arrival() -> str:
     """Some who come at the same moment, here and at a plain hub."""
-    found, _ = newest("classroom")
-    name, both = next((name, value) for name, value in found.items() if name != "rehearsal")
+    found, _ = newest("arrival")
+    name, both = next(iter(found.items()))
     rows = [
         [who, *(f"{row[part]['median']:.1f}, {row[part]['longest']:.1f}" for part in ("seconds until the server", "seconds until the first cell")),
          f"{row['memory_mb_each']}"]

@@ -38,6 +38,7 @@ WORKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "outcome": lambda quick, peers: speed.outcome(quick=quick, peers=peers),
     "queue": lambda quick, peers: speed.queue(quick=quick),
     "classroom": lambda quick, peers: classroom.classroom(quick=quick),
+    "arrival": lambda quick, peers: classroom.arrival(quick=quick),
     "openi": lambda quick, peers: accuracy.cross_validated_openi(quick=quick),
     "rsna": lambda quick, peers: accuracy.mednist_by_split(quick=quick),
     "rsna-bundled": lambda quick, peers: accuracy.mednist_from_bundled(quick=quick),

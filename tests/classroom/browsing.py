@@ -94,3 +94,12 @@ def type_into(page, cell, text):
 
 def run(page):
     page.keyboard.press("Shift+Enter")
+
+
+def run_in_place_of_the_images(page, code):
+    """Open the lesson, and run `code` in the cell that would open its images."""
+    select(page, 'lesson = fr.lesson("hello-world")')
+    run(page)
+    page.locator(".jp-OutputArea-output", has_text="Lesson 1. Hello, World!").wait_for()
+    type_into(page, select(page, "cohort = fr.open_dataset(lesson.data)"), code)
+    run(page)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .browsing import bar, browser_page, in_a_browser, join, press, run, sees, select, type_into
+from .browsing import bar, browser_page, in_a_browser, join, press, run_in_place_of_the_images, sees
 
 pytestmark = in_a_browser
 #: so soon an error must be seen by the instructor
@@ -73,12 +73,7 @@ def the_plan_begins(participant, instructor, wall, folder):
 
 
 def somebody_is_stuck(participant, instructor, row, look):
-    select(participant, 'lesson = fr.lesson("hello-world")')
-    run(participant)
-    participant.locator(".jp-OutputArea-output", has_text="Lesson 1. Hello, World!").wait_for()
-    cell = select(participant, "cohort = fr.open_dataset(lesson.data)")
-    type_into(participant, cell, "print(undefined_name)")
-    run(participant)
+    run_in_place_of_the_images(participant, "print(undefined_name)")
     began = time.monotonic()
     instructor.locator("#stuck", has_text="NameError").wait_for()
     assert time.monotonic() - began < STUCK_SECONDS

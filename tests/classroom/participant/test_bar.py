@@ -20,6 +20,7 @@ from ..browsing import (
     no_longer_sees,
     press,
     run,
+    run_in_place_of_the_images,
     sees,
     select,
     type_into,
@@ -101,12 +102,7 @@ class TestInABrowser:
         run(page)
         page.locator(".jp-OutputArea-output", has_text="Hello, World!").wait_for()
         sees(page, "Step 1 of 13")
-        select(page, 'lesson = fr.lesson("hello-world")')
-        run(page)
-        page.locator(".jp-OutputArea-output", has_text="Lesson 1. Hello, World!").wait_for()
-        cell = select(page, "cohort = fr.open_dataset(lesson.data)")
-        type_into(page, cell, "1 / 0")
-        run(page)
+        run_in_place_of_the_images(page, "1 / 0")
         page.get_by_text("ZeroDivisionError: division by zero").first.wait_for()
         self.ask_and_be_answered(page, store)
         self.hear_a_broadcast(page, store)

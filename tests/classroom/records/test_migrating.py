@@ -28,7 +28,8 @@ def test_a_class_made_before_there_were_steps_keeps_everything(url):
         old, tables=[t for t in Base.metadata.sorted_tables if t not in (QuizAnswer.__table__, SurveyAnswer.__table__)]
     )
     with old.begin() as connection:
-        connection.execute(Base.metadata.tables["class"].insert().values(id=1, door="closed", pauses_seconds=0.0))
+        connection.execute(text("alter table class drop column numbers"))
+        connection.execute(text("insert into class (id, door, pauses_seconds) values (1, 'closed', 0.0)"))
         moment = datetime(2026, 11, 1, tzinfo=UTC)
         person = {"id": 1, "username": "p1-x", "number": 1, "name": "Ana", "resume_mark": "m", "arms": {}}
         connection.execute(Base.metadata.tables["participant"].insert().values(**person, joined=moment, seen=moment))
@@ -37,6 +38,8 @@ def test_a_class_made_before_there_were_steps_keeps_everything(url):
     store.create()
     assert store.state().door == "closed"
     assert [person.name for person in store.people()] == ["Ana"]
+    store.set_door("open")
+    assert store.join("Bea")[0].number == 2
     assert {"quiz_answer", "survey_answer", "alembic_version"} <= set(inspect(store.engine).get_table_names())
     store.engine.dispose()
 

@@ -59,6 +59,13 @@ def test_many_join_at_once_and_each_gets_one_number(store):
     assert max(counts) - min(counts) <= 2
 
 
+def test_the_number_of_somebody_forgotten_is_not_given_again(store):
+    store.join("Ana")
+    bea, _ = store.join("Bea")
+    store.forget(bea.username)
+    assert store.join("Cleo")[0].number == 3
+
+
 def test_events_are_kept_once_and_in_order(store):
     ana, _ = store.join("Ana")
     bea, _ = store.join("Bea")

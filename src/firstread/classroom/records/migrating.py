@@ -10,7 +10,7 @@ from firstread.core.errors import DataError
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 #: the form of the tables before there were migrations, and now
-FIRST, NOW = "0001", "0002"
+FIRST, NOW = "0001", "0003"
 _LOCK = 7_412_018  # any number that all processes of a class know
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import create_engine, delete, event, func, select
+from sqlalchemy import create_engine, delete, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
@@ -105,11 +105,12 @@ class Store:
     def _join(self, name: str, now: datetime) -> tuple[Participant, str]:
         word = new_resume_word()
         with self._session.begin() as session:
-            if session.get_one(ClassState, 1).door != "open":
+            state = session.get_one(ClassState, 1)
+            if state.door != "open":
                 raise DoorError(
                     "The class takes nobody new now", do="ask the instructor, or come back with your resume word"
                 )
-            number = (session.scalar(select(func.max(Participant.number))) or 0) + 1
+            number = state.numbers = state.numbers + 1
             person = Participant(
                 username=f"p{number}-{secrets.token_hex(4)}", number=number, name=name,
                 resume_mark=mark(word, key=self.key),

@@ -24,6 +24,7 @@ class ClassState(Base):
         paused: since when the plan stands still; None while it runs.
         pauses_seconds: how long it stood still before.
         step: the step that the instructor called, such as "freeze"; None while everyone goes at their own pace.
+        numbers: how many participants were given a number; that of somebody who was forgotten is not given again.
     """
 
     __tablename__ = "class"
@@ -33,6 +34,7 @@ class ClassState(Base):
     paused: Mapped[datetime | None]
     pauses_seconds: Mapped[float] = mapped_column(default=0.0)
     step: Mapped[str | None] = mapped_column(Short)
+    numbers: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Participant(Base):
