@@ -21,7 +21,7 @@ from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.separation.fence import missing
 from firstread.classroom.separation.space import Space
 from firstread.classroom.warm.asking import KINDS, Kind, warm
-from firstread.classroom.warm.merging import Merging
+from firstread.classroom.warm.merging import MERGING, Merging
 from firstread.core.errors import FirstreadError
 
 STOP_SECONDS = 8
@@ -54,7 +54,7 @@ class Keeper:
     def __init__(self, folder: ClassFolder, *, merge_memory: bool = True) -> None:
         self.folder = folder
         self.space = Space(folder)
-        self.merging = Merging(folder) if merge_memory else None
+        self.merging, self.merge_memory = Merging(folder), merge_memory
         self._ending, self._looked = False, 0.0
         self._warm: dict[Kind, tuple[int, float]] = {}
 
@@ -96,8 +96,7 @@ class Keeper:
             for number, handler in before.items():
                 signal.signal(number, handler)
             _end_all(me.children(recursive=True))
-            if self.merging:
-                self.merging.end()
+            self.merging.end()
             self.folder.pid_file.unlink(missing_ok=True)
 
     def _keep_warm(self) -> None:
@@ -106,7 +105,7 @@ class Keeper:
             pid, began = self._warm.get(kind, (0, float("-inf")))
             if not (pid and _alive(pid)) and time.monotonic() - began > _PAUSE_SECONDS:
                 words = [sys.executable, "-m", "firstread.classroom.warm.zygote", kind, *(["--again"] if pid else [])]
-                words += ["--merging"] if self.merging and kind == "kernel" else []
+                words += [MERGING] if self.merge_memory and kind == "kernel" else []
                 pid = self._start(
                     words, log=f"{kind}s.log", environment=_QUIET_THREADS | (_GIVE_BACK if kind == "server" else {})
                 )
@@ -116,7 +115,7 @@ class Keeper:
         """On the disk and in memory."""
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
-            if self.merging:
+            if self.merge_memory:
                 self.merging.look()
             for username in self.space.look():
                 with open(self._log, "a", encoding="utf-8") as log:

@@ -19,6 +19,8 @@ from firstread.classroom.folder import ClassFolder
 from firstread.classroom.separation import system
 from firstread.core.files import read_json, write_json
 
+#: said to a warm process: equal pages of what it forks may be merged
+MERGING = "--merging"
 _PR_SET_MEMORY_MERGE = 67
 #: of the machine's memory, what is left when it begins
 _SHORT = 0.5

@@ -23,13 +23,11 @@ from firstread.classroom.separation.fence import countable, python_folders
 from firstread.classroom.warm.asking import KINDS, Kind, meeting_point, receive, ticket
 from firstread.classroom.warm.becoming import become, prepare
 from firstread.classroom.warm.holes import fill_holes
-from firstread.classroom.warm.merging import take_part
+from firstread.classroom.warm.merging import MERGING, take_part
 from firstread.core.errors import FirstreadError
 
 #: nothing was imported; or it was there before and ended, and people wait: the lesson is not gone through
 _COLD, _AGAIN = "--cold", "--again"
-#: equal pages of what is forked may be merged
-MERGING = "--merging"
 #: processes of one participant at once; callers that have not said what they want yet
 _MOST_EACH, _MOST_CALLERS, _CALLER_SECONDS = {"server": 2, "kernel": 6}, 256, 5.0
 
