@@ -1,6 +1,5 @@
 """What keeps a class up: the parent of its processes, which starts again what ends, and takes everyone along when it ends itself."""
 
-import ctypes
 import os
 import signal
 import ssl
@@ -20,6 +19,7 @@ from firstread.classroom.certificates import ANYWHERE
 from firstread.classroom.folder import PREFIX, ClassFolder
 from firstread.classroom.separation.fence import missing
 from firstread.classroom.separation.space import Space
+from firstread.classroom.separation.system import call
 from firstread.classroom.warm.asking import KINDS, Kind, warm
 from firstread.classroom.warm.merging import MERGING, Merging
 from firstread.core.errors import FirstreadError
@@ -205,7 +205,8 @@ def _alive(pid: int) -> bool:
 def _adopt_orphans() -> None:
     """On Linux: the servers of a hub that was killed become this process's children, so that none is left behind at the end."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        with suppress(OSError):
+            call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _bury() -> None:

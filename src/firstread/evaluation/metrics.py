@@ -86,9 +86,9 @@ def partial_auc(truth: np.ndarray, scores: np.ndarray, *, specificity_from: floa
 
     Source: McClish 1989, doi 10.1177/0272989X8900900307.
     """
-    hits, alarms = _counts_by_threshold(truth, scores)
-    if not len(hits) or hits[-1] == 0 or alarms[-1] == 0:
+    if len(np.unique(truth)) < 2:
         return float("nan")
+    hits, alarms = _counts_by_threshold(truth, scores)
     end = 1 - specificity_from
     true_rate, false_rate = np.append(0, hits / hits[-1]), np.append(0, alarms / alarms[-1])
     within = false_rate <= end
@@ -105,6 +105,6 @@ def _counts_by_threshold(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndar
     The bootstrap asks thousands of times, of a few dozen cases: scikit-learn's functions, which tests compare these with, spend that time on looking at their arguments.
     """
     order = np.argsort(-scores, kind="stable")
-    last_of_equals = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1) if len(order) else order
+    last_of_equals = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
     hits = np.cumsum(truth[order] == 1)[last_of_equals]
     return hits, 1 + last_of_equals - hits

@@ -88,13 +88,23 @@ class Headroom:
             self._looked, self._seen = now, self._look(now)
         return self._seen
 
-    def _look(self, now: float) -> Machine:
+    def share_left(self) -> float:
+        """Of the memory, at this moment."""
+        left, most = self._memory()
+        return left / most
+
+    def _memory(self) -> tuple[float, float]:
+        """What is left, and all."""
         memory = psutil.virtual_memory()
         left, most = float(memory.available), float(memory.total)
         for group in self._groups:
             limit, used = group.memory()
             if limit is not None and limit < memory.total:
                 most, left = min(most, limit), min(left, max(0.0, limit - used))
+        return left, most
+
+    def _look(self, now: float) -> Machine:
+        left, most = self._memory()
         cores, seconds = self._processor()
         self._loads.append((now, seconds))
         began, before = self._loads[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from firstread.classroom.progress.standing import step_of_plan
+from firstread.classroom.progress.standing import AWAY_SECONDS, step_of_plan
 from firstread.classroom.records.store import DoorError, Store, aware, minutes_gone
 from firstread.classroom.records.tables import Broadcast, ClassState, Help, Participant
 
@@ -19,8 +19,6 @@ FRESH_SECONDS = 0.7
 NOTED_SECONDS = 15.0
 #: a bar asks so often; in a large class less often, so that all together ask no more than so many times a second
 ASK_SECONDS, LONGEST_SECONDS, MOST_A_SECOND = 5.0, 15.0, 12.0
-#: browsers that were heard of within so long are open
-_OPEN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class Now:
         store = self.store
         people = {person.username: person for person in store.people()}
         now = datetime.now(UTC)
-        there = sum((now - aware(person.seen)).total_seconds() < _OPEN_SECONDS for person in people.values())
+        there = sum((now - aware(person.seen)).total_seconds() < AWAY_SECONDS for person in people.values())
         again = min(LONGEST_SECONDS, max(ASK_SECONDS, there / MOST_A_SECOND))
         return _Reading(store.state(), store.broadcasts(), store.help_lines(), people, round(again, 1))
 

@@ -61,11 +61,10 @@ class Fence:
             OSError: the system refuses; the process must not go on.
         """
         os.umask(0o077)
-        counted = self.user is not None
-        if not counted and os.geteuid() != 0 and countable():
+        apart = self.user is None and countable()
+        if apart:
             _count_apart()
-            counted = True
-        self._limit(counted)
+        self._limit(counted=apart or self.user is not None)
         Path("/proc/self/oom_score_adj").write_text(str(self.sacrifice))
         if self.keen:
             os.nice(self.keen)
@@ -79,14 +78,14 @@ class Fence:
             os.setresgid(self.user, self.user, self.user)
             os.setresuid(self.user, self.user, self.user)
             call("prctl", 4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: its own files in /proc are its own again
-        elif os.geteuid() == 0 or counted:
+        elif os.geteuid() == 0 or apart:
             _drop_capabilities()
         read = (*SYSTEM, *self.read)
         landlock.restrict(Allowed(read=read, write=write, bind=self.bind, connect=self.connect))
         if not self.network:
             sockets.close_network()
 
-    def _limit(self, counted: bool) -> None:
+    def _limit(self, *, counted: bool) -> None:
         """What is counted by process is limited always, the number of processes only where a participant's are counted apart from others'."""
         wanted = {
             resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _OPEN_FILES, resource.RLIMIT_FSIZE: self.file_bytes,
@@ -115,6 +114,8 @@ def missing() -> str:
 @cache
 def countable() -> bool:
     """True if somebody who is not root may count a process and what it starts apart from the user's others; tried in a process that ends at once."""
+    if os.geteuid() == 0:
+        return False
     child = os.fork()
     if child == 0:
         try:

@@ -7,16 +7,13 @@ Of two processes whose pages are merged, one can find out by the time that a wri
 Servers, which hold what their participant may do in the class, are never part of it; kernels hold no such thing.
 """
 
-import ctypes
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from firstread.classroom.folder import ClassFolder
-from firstread.classroom.separation import system
+from firstread.classroom.progress.headroom import Headroom
+from firstread.classroom.separation.system import call
 from firstread.core.files import read_json, write_json
 
 #: said to a warm process: equal pages of what it forks may be merged
@@ -29,14 +26,10 @@ _PAGES, _MOST_PAGES, _PAUSE_MS = 1000, 2500, 20
 _RUN, _SCAN, _SLEEP = "run", "pages_to_scan", "sleep_millisecs"
 
 
-def take_part() -> bool:
-    """Let this process's pages be merged, and those of all that it forks; False where the system cannot, or may not."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            zero = ctypes.c_ulong(0)
-            system.call("prctl", _PR_SET_MEMORY_MERGE, ctypes.c_ulong(1), zero, zero, zero)
-            return True
-    return False
+def take_part() -> None:
+    """Let this process's pages be merged, and those of all that it forks, where the system can and we may."""
+    with suppress(OSError):
+        call("prctl", _PR_SET_MEMORY_MERGE, 1, 0, 0, 0)
 
 
 class Merging:
@@ -45,7 +38,7 @@ class Merging:
     Args:
         folder: keeps how the system was, should the class be killed.
         switches: where the system is told.
-        left: share of the memory that is left.
+        left: share of the memory that is left; by default as the class's headroom has it.
     """
 
     def __init__(
@@ -53,9 +46,9 @@ class Merging:
         folder: ClassFolder,
         *,
         switches: Path = Path("/sys/kernel/mm/ksm"),
-        left: Callable[[], float] = lambda: psutil.virtual_memory().available / psutil.virtual_memory().total,
+        left: Callable[[], float] | None = None,
     ) -> None:
-        self._switches, self._left = switches, left
+        self._switches, self._left = switches, left or Headroom(folder.path).share_left
         self._before = folder.path / "hub" / "merging.json"
         self.end()
 
