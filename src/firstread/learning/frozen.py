@@ -1,12 +1,14 @@
 """The frozen phase: images become features without learning, so that only the head pays for learning."""
 
 import copy
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from firstread.learning.models import Classifier
 
@@ -14,8 +16,9 @@ from firstread.learning.models import Classifier
 class FrozenBackbone:
     """Turns images into features, (N, F), while a network's backbone does not learn.
 
-    The features are those that the backbone gives inside the network: same precision, same numbers. What is saved is the graph for
-    learning, which is never built, the conversion of its weights at each step, and, without augmentation, all passes but one.
+    The features are those that the backbone gives inside the network, but for rounding. What is saved is the graph for learning,
+    which is never built, each BatchNorm, which becomes part of the convolution before it, the conversion of its weights at each
+    step, and, without augmentation, all passes but one.
 
     Args:
         model: its backbone must not change while this lives.
@@ -24,7 +27,7 @@ class FrozenBackbone:
 
     def __init__(self, model: Classifier, accelerator: Any) -> None:
         self.model, self.accelerator = model, accelerator
-        self.backbone = _converted(model.backbone) if accelerator.mixed_precision == "bf16" else model.backbone
+        self.backbone = _for_reading(model.backbone, bfloat16=accelerator.mixed_precision == "bf16")
         self._kept: list[tuple[np.ndarray, torch.Tensor]] = []
 
     def features(self, images: np.ndarray, *, batch_size: int) -> torch.Tensor:
@@ -57,16 +60,50 @@ class FrozenBackbone:
 
     @torch.no_grad()
     def _read(self, pixels: torch.Tensor) -> torch.Tensor:
-        self.backbone.eval()
         with torch.inference_mode(), self.accelerator.autocast():
             features = self.backbone(self.model.normalise(pixels))
         return features.float().clone()  # outside inference mode, so that the head may learn from it
 
 
-def _converted(backbone: nn.Module) -> nn.Module:
-    """A copy whose convolutions and dense layers hold bfloat16, which autocast would make of them anew at every step."""
-    copied = copy.deepcopy(backbone).requires_grad_(False)
-    for module in copied.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            module.to(torch.bfloat16)
+def _for_reading(backbone: nn.Module, *, bfloat16: bool) -> nn.Module:
+    """A copy that only reads: BatchNorm is part of the convolutions, which with dense layers hold bfloat16 where they are to compute in it."""
+    copied = copy.deepcopy(backbone).eval().requires_grad_(False)
+    for before, after in _convolutions_with_their_norm(copied):
+        convolution, norm = copied.get_submodule(before), copied.get_submodule(after)
+        copied.set_submodule(before, fuse_conv_bn_eval(convolution, norm))
+        copied.set_submodule(after, getattr(norm, "act", nn.Identity()))  # timm's BatchNorm holds its activation
+    if bfloat16:
+        for module in copied.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                module.to(torch.bfloat16)
     return copied
+
+
+def _convolutions_with_their_norm(network: nn.Module) -> list[tuple[str, str]]:
+    """Names of each convolution whose result goes into a BatchNorm and nowhere else, and of that; none for a network that cannot be traced."""
+    if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        return []
+    try:
+        steps = [step for step in _Tracer().trace(network).nodes if step.op == "call_module"]
+    except Exception:  # torch.fx raises whatever the network's own code raises when it is not given numbers
+        return []
+    modules, called = dict(network.named_modules()), Counter(step.target for step in steps)
+    pairs = []
+    for step in steps:
+        before = step.args[0] if step.args else None
+        if (
+            isinstance(modules[step.target], nn.BatchNorm2d)
+            and modules[step.target].running_var is not None
+            and isinstance(before, fx.Node) and before.op == "call_module" and len(before.users) == 1
+            and isinstance(modules[before.target], nn.Conv2d)
+            and called[step.target] == called[before.target] == 1
+        ):  # fmt: skip
+            pairs.append((before.target, step.target))
+    return pairs
+
+
+class _Tracer(fx.Tracer):
+    """Follows a network down to its layers; a BatchNorm of timm's is one layer."""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        return isinstance(module, nn.BatchNorm2d) or super().is_leaf_module(module, name)

@@ -131,28 +131,24 @@ class Classifier(nn.Module):
     def measure_normalisation(self, images: np.ndarray) -> None:
         """Fit a network with random weights to the scale of its images, before any training.
 
-        Pixel mean and spread, and the statistics of every BatchNorm layer, are taken from (at most 512) training images, so
-        that features have a usable spread even while the backbone is frozen (Krahenbuhl 2016, arXiv 1511.06856).
+        Pixel mean and spread, and the statistics of every BatchNorm layer, are taken from one batch of training images (8 to 64,
+        from the whole of them), so that features have a usable spread even while the backbone is frozen (Krahenbuhl 2016, arXiv 1511.06856).
 
         Args:
             images: training images, uint8 (N, S, S) or (N, S, S, 3).
         """
         self.fitted.fill_(True)
-        images = images[:: max(1, len(images) // 512)]
-        pixels = self.prepare(images)
+        pixels = self.prepare(images[:: -(-len(images) // images_at_once(self.size))])
         self.mean.copy_(pixels.mean(dim=(0, 2, 3), keepdim=True))
         self.std.copy_(pixels.std(dim=(0, 2, 3), keepdim=True).clamp_min(0.02))
         layers = [m for m in self.backbone.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        if not layers or len(images) < 2:
+        if not layers or len(pixels) < 2:
             return
         usual = [layer.momentum for layer in layers]
         self.backbone.train()
         for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # a plain average over the batches
-        batch_size = images_at_once(self.size)
-        for start in range(0, len(pixels) - 1, batch_size):
-            self.backbone(self.normalise(pixels[start : start + batch_size]))
+            layer.momentum = 1.0  # this batch's statistics in place of those before it
+        self.backbone(self.normalise(pixels))
         for layer, momentum in zip(layers, usual, strict=True):
             layer.momentum = momentum
         self.backbone.eval()

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from firstread.core.cohort import Cohort
-from firstread.core.memory import release_memory
+from firstread.core.memory import memory_reused, release_memory
 from firstread.core.progress import Progress
 from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
@@ -21,6 +22,7 @@ from firstread.learning.checkpoints import (
     restore_optimiser,
     save_checkpoint,
 )
+from firstread.learning.convolutions import SmallMaps
 from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, way_out
 from firstread.learning.frozen import FrozenBackbone
 from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
@@ -68,7 +70,7 @@ class Trainer:
             torch.manual_seed(self.call["seed"] + 7_919 * len(self.run.history))
             torch.use_deterministic_algorithms(self.call["deterministic"] or deterministic)
             try:
-                with processor_threads(), my_turn(self.device, quiet=self.call["quiet"]) as self.turn:
+                with processor_threads(), memory_reused(), my_turn(self.device, quiet=self.call["quiet"]) as self.turn:
                     if self.tensors is not None:
                         restore(self.model, self.tensors)
                     self._set_up()
@@ -211,10 +213,12 @@ class Trainer:
         )  # fmt: skip
         if self.frozen and self.augmentation:
             batches = self.frozen.read(batches, batch_size=self._reading_batch)
-        return run_one_epoch(
-            self.network, self._counted(batches, bar),
-            optimiser=self.optimiser, schedule=self.schedule, accelerator=self.accelerator,
-        )  # fmt: skip
+        on_processor_in_bfloat16 = not self._on_gpu and self.accelerator.mixed_precision == "bf16"
+        with SmallMaps() if on_processor_in_bfloat16 and not self.frozen else nullcontext():
+            return run_one_epoch(
+                self.network, self._counted(batches, bar),
+                optimiser=self.optimiser, schedule=self.schedule, accelerator=self.accelerator,
+            )  # fmt: skip
 
     def _validate(self) -> dict[str, float]:
         images, targets = self.validation
