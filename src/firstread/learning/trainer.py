@@ -22,7 +22,7 @@ from firstread.learning.checkpoints import (
     restore_optimiser,
     save_checkpoint,
 )
-from firstread.learning.convolutions import SmallMaps
+from firstread.learning.convolutions import small_maps
 from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, way_out
 from firstread.learning.frozen import FrozenBackbone
 from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
@@ -214,7 +214,7 @@ class Trainer:
         if self.frozen and self.augmentation:
             batches = self.frozen.read(batches, batch_size=self._reading_batch)
         on_processor_in_bfloat16 = not self._on_gpu and self.accelerator.mixed_precision == "bf16"
-        with SmallMaps() if on_processor_in_bfloat16 and not self.frozen else nullcontext():
+        with small_maps(self.model) if on_processor_in_bfloat16 and not self.frozen else nullcontext():
             return run_one_epoch(
                 self.network, self._counted(batches, bar),
                 optimiser=self.optimiser, schedule=self.schedule, accelerator=self.accelerator,
