@@ -15,6 +15,9 @@ from firstread.core.errors import DataError
 from firstread.core.files import plain, write_atomically
 
 _PREFIX = "training/"
+_OPTIMISER = _PREFIX + "optimiser/"
+#: of convolutions: what the optimiser remembers lies as (K, h, w, C), as in firstread.learning.optimisers
+_LAST = "channels last"
 
 
 def save_checkpoint(
@@ -34,13 +37,14 @@ def save_checkpoint(
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         for name, value in state.items():
-            tensors[f"{_PREFIX}optimiser/{index}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+            tensors[f"{_OPTIMISER}{index}/{name}"] = torch.as_tensor(value).detach().cpu()
     for name, state in generators.items():
         tensors[f"{_PREFIX}generator/{name}"] = state
     about = {
         "format": "firstread-classifier-1",
         "blueprint": json.dumps(model.describe()),
         "progress": json.dumps(plain(progress)),
+        "optimiser": _LAST,
     }
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=about))
 
@@ -55,6 +59,10 @@ def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+        if about.get("optimiser") != _LAST:  # a training that an older version began
+            tensors = {
+                name: _channels_last(value) if name.startswith(_OPTIMISER) else value for name, value in tensors.items()
+            }
         return tensors, json.loads(about.get("progress", "{}"))
     except Exception as error:  # safetensors raises a type of its own
         raise DataError(
@@ -80,18 +88,18 @@ def restore(model: Any, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what the optimiser remembered, in the memory format of the weights: a fused optimiser goes through both as they lie."""
+    """Put back what the optimiser remembered."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
-        if name.startswith(_PREFIX + "optimiser/"):
-            _, _, index, key = name.split("/")
+        if name.startswith(_OPTIMISER):
+            index, key = name.removeprefix(_OPTIMISER).split("/")
             state.setdefault(int(index), {})[key] = value
     whole = optimiser.state_dict()
     optimiser.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
-    for weight, kept in optimiser.state.items():
-        for key, value in kept.items():
-            if value.shape == weight.shape:
-                kept[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+
+
+def _channels_last(value: torch.Tensor) -> torch.Tensor:
+    return value.permute(0, 2, 3, 1).contiguous() if value.ndim == 4 else value
 
 
 def generator_state(tensors: dict[str, torch.Tensor], name: str) -> torch.Tensor:

@@ -27,6 +27,7 @@ from firstread.learning.devices import hand_back, make_accelerator, my_turn, pro
 from firstread.learning.frozen import FrozenBackbone
 from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
 from firstread.learning.models import Classifier
+from firstread.learning.optimisers import Adam, AdamW
 from firstread.learning.starting import say, training_images, what_to_know
 
 #: so many pixels are read at once where nothing is learnt from them; more would not be faster on a processor
@@ -128,11 +129,11 @@ class Trainer:
         rate, left = self.call["learning_rate"], self.call["epochs"]
         fused = self.accelerator.device.type in ("cpu", "cuda")  # one pass over the weights instead of ten
         if self.call["schedule"] == "one-cycle":
-            optimiser = torch.optim.AdamW(learns, lr=rate, weight_decay=1e-2, fused=fused)
+            optimiser = AdamW(learns, lr=rate, weight_decay=1e-2, fused=fused)
             total_steps = max(2, left * self.steps * shares + 1)  # Accelerate steps the schedule once a process
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=total_steps)
         else:
-            optimiser = torch.optim.Adam(learns, lr=rate, fused=fused)
+            optimiser = Adam(learns, lr=rate, fused=fused)
             schedule = torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
         for _ in range(self.done * self.steps * shares):
             optimiser._opt_called = True
