@@ -65,6 +65,20 @@ def beside(work: str) -> str:
     )
 
 
+def profile() -> str:
+    """Where an epoch's seconds go, in each phase."""
+    found, _ = newest("profile")
+    phases = list(found.values())
+    rows = [
+        [kind, *(f"{phase['seconds'][kind]:.2f} ({phase['seconds'][kind] / phase['whole']:.0%})" for phase in phases)]
+        for kind in phases[0]["seconds"]
+    ]
+    rows.append(["*whole epoch*", *(f"{phase['whole']:.2f}" for phase in phases)])
+    for name in phases[0]["gflop_per_second"]:
+        rows.append([f"{name}, GFLOP/s", *(phase["gflop_per_second"][name] or "" for phase in phases)])
+    return _table(["seconds", *found], rows)
+
+
 def few(kind: str) -> str:
     """Accuracy after few training images, mean of the seeds with its interval."""
     found, _ = newest("few")
@@ -163,6 +177,7 @@ def arrival() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "hello-world": lambda: beside("hello-world"),
     "mednist": lambda: beside("mednist"),
+    "profile": profile,
     "outcome": outcome,
     "queue": lambda: plain("queue"),
     "lesson": lambda: plain("lesson"),

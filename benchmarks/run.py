@@ -20,6 +20,7 @@ import accuracy
 import classroom
 import few_images
 import light
+import profiling
 import speed
 from showing import show
 
@@ -35,6 +36,7 @@ WORKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "lesson-inception": lambda quick, peers: light.lesson(inception=True),
     "hello-world": lambda quick, peers: speed.hello_world(quick=quick, peers=peers),
     "mednist": lambda quick, peers: speed.mednist(quick=quick, peers=peers),
+    "profile": lambda quick, peers: profiling.profile(quick=quick),
     "outcome": lambda quick, peers: speed.outcome(quick=quick, peers=peers),
     "queue": lambda quick, peers: speed.queue(quick=quick),
     "classroom": lambda quick, peers: classroom.classroom(quick=quick),

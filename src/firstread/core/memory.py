@@ -22,7 +22,7 @@ def release_memory() -> None:
 
 @contextmanager
 def memory_reused() -> Iterator[None]:
-    """What is freed inside stays at hand for the next allocation, and goes back to the system at the end.
+    """What is freed inside stays at hand for the next allocation; `release_memory` gives it back afterwards.
 
     Each step of a training allocates what the step before it freed. With GNU's C library every large tensor would come anew from the
     system, page by page, which was 3 to 6 % of a training's processor time.
@@ -32,7 +32,6 @@ def memory_reused() -> Iterator[None]:
         yield
     finally:
         _set_allocator(_USUAL)
-        release_memory()
 
 
 def _set_allocator(values: dict[int, int]) -> None:
