@@ -7,10 +7,10 @@ import numpy as np
 import firstread as fr
 from firstread.core.cohort import Cohort
 from firstread.core.predictions import Predictions, stack_predictions
-from firstread.learning.measuring import cross_validate, repeat_split, train_by_recipe
+from firstread.learning.cross_validation import cross_validate, repeat_split, train_by_recipe
 from firstread.learning.prediction import predict
 from firstread.learning.weights import DEFAULT_BACKBONE
-from firstread.lessons.finding import find_lesson
+from firstread.lessons.lesson_info import find_lesson
 
 SEEDS = (0, 1, 2)
 #: phantoms only: image size, and everything else, is the same for both classes
@@ -73,7 +73,7 @@ def _by_split(recipe: dict[str, Any], seeds: tuple[int, ...], name: str) -> dict
 
 
 def _transfer(phantoms: Cohort, real: Cohort, recipe: dict[str, Any], seeds: tuple[int, ...]) -> Predictions:
-    from firstread.datasets.shortcuts import trivial_baselines
+    from firstread.curation.baselines import trivial_baselines
 
     everything = phantoms.with_column("split", ["train"] * len(phantoms))
     parts = []

@@ -14,11 +14,11 @@ from typing import Any
 
 import psutil
 
-from firstread.classroom.folder import free_ports
-from firstread.classroom.rehearsal.rehearsing import rehearse
-from firstread.classroom.rehearsal.scripted import _XSRF, RehearsalError, ScriptedParticipant
-from firstread.classroom.rehearsal.seen import spread
-from firstread.classroom.running import find_class
+from firstread.classroom.class_folder import free_ports
+from firstread.classroom.lifecycle import find_class
+from firstread.classroom.rehearsal.load_test import rehearse
+from firstread.classroom.rehearsal.scripted_participant import _XSRF, RehearsalError, ScriptedParticipant
+from firstread.classroom.rehearsal.verdict import spread
 
 #: what a first cell of a lesson imports
 FIRST_CELL = (

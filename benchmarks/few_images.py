@@ -19,9 +19,9 @@ from sklearn.preprocessing import StandardScaler
 import firstread as fr
 from firstread.core.cohort import Cohort
 from firstread.core.errors import NetworkError
-from firstread.datasets.shortcuts import trivial_baselines
+from firstread.curation.baselines import trivial_baselines
 from firstread.learning.devices import make_accelerator
-from firstread.learning.frozen import FrozenBackbone
+from firstread.learning.feature_cache import FrozenBackbone
 from firstread.learning.models import Classifier, build_model
 from firstread.learning.prediction import scores
 from firstread.learning.training import train

@@ -28,8 +28,8 @@ def start(*, quick: bool) -> dict[str, Any]:
 
 def phantoms(*, quick: bool) -> dict[str, Any]:
     """Seconds to simulate 77 radiographs of 256 pixels, and 1,800 slices of 64."""
-    from firstread.phantoms.collections import make_mednist
     from firstread.phantoms.patients import simulate_patients
+    from firstread.phantoms.teaching_sets import make_mednist
 
     out = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +46,7 @@ def phantoms(*, quick: bool) -> dict[str, Any]:
 
 def lesson(*, inception: bool) -> dict[str, Any]:
     """Lesson 1 as `firstread run` does it, with its own network or with InceptionV3 at 299 pixels."""
-    from firstread.lessons.finding import find_lesson
+    from firstread.lessons.lesson_info import find_lesson
 
     source = find_lesson("hello-world").folder
     with tempfile.TemporaryDirectory() as folder:

@@ -11,8 +11,8 @@ import time
 
 import psutil
 
-from firstread.classroom.rehearsal.scripted import ScriptedParticipant
-from firstread.classroom.running import find_class, running
+from firstread.classroom.lifecycle import find_class, running
+from firstread.classroom.rehearsal.scripted_participant import ScriptedParticipant
 
 EVERY_SECONDS = 0.5
 

@@ -42,7 +42,7 @@ def mednist(*, quick: bool, peers: Path | None) -> dict[str, Any]:
 
 def outcome(*, quick: bool, peers: Path | None) -> dict[str, Any]:
     """Seconds of training to a network of a cross-validated accuracy on hello-world/openi: lesson 1's recipe, and the published one in Keras."""
-    from firstread.splits import folds_by_patient
+    from firstread.core.splits import folds_by_patient
 
     cohort = fr.open_dataset("hello-world/openi")
     commands = {"firstread": [sys.executable, str(HERE / "work" / "default_recipe.py")]}
@@ -165,7 +165,7 @@ def matrix_peak_gflops(precision: str) -> float:
     """The measured rate of a 4096 matrix product."""
     import torch
 
-    from firstread.learning.machine import matrix_peak
+    from firstread.learning.hardware import matrix_peak
 
     return matrix_peak(torch.bfloat16 if precision == "bfloat16" else torch.float32)
 

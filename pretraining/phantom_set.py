@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from firstread.core.files import write_atomically
-from firstread.core.progress import Progress
-from firstread.learning.machine import available_cores
+from firstread.core.progress_bar import Progress
+from firstread.learning.hardware import available_cores
 from firstread.phantoms.patients import KINDS, VERSION, make_images
 
 SIZE = 96

@@ -19,9 +19,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
 from firstread.core.files import write_atomically, write_json
-from firstread.core.progress import Progress
-from firstread.core.settings import home
-from firstread.learning.machine import this_machine
+from firstread.core.paths import home
+from firstread.core.progress_bar import Progress
+from firstread.learning.hardware import this_machine
 from firstread.learning.models import standardise_each
 from firstread.learning.weights import BACKBONE_FORMAT, DEFAULT_BACKBONE, bundled_file
 from phantom_set import phantom_set

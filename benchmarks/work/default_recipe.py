@@ -8,7 +8,7 @@ from telling import tell
 start = time.perf_counter()
 import firstread as fr  # noqa: E402
 from firstread.core.cohort import Cohort  # noqa: E402
-from firstread.lessons.finding import find_lesson  # noqa: E402
+from firstread.lessons.lesson_info import find_lesson  # noqa: E402
 
 cohort = Cohort.load(sys.argv[1])
 recipe = find_lesson("hello-world").values["measure"]["hello-world/openi"]["recipe"]

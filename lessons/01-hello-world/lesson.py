@@ -80,13 +80,13 @@ lesson.question("patient-split")
 lesson.step("guess")
 held_out = cohort.test if len(cohort.test) >= 10 else cohort.validation
 ten = [held_out[i] for i in held_out.table.sample(10, random_state=lesson.seed).index]
-fr.show_images([study.image() for study in ten], [f"image {i + 1}" for i in range(10)])
+fr.show_images([case.image() for case in ten], [f"image {i + 1}" for i in range(10)])
 
 # %% tags=["edit", "guess"]
 my_reading = "? ? ? ? ? ? ? ? ? ?"  # <- for instance "c a a c c a c a a c"
 
 # %%
-truth = [study.label for study in ten]
+truth = [case.label for case in ten]
 mine = [{"c": "chest", "a": "abdomen"}.get(letter, "no answer") for letter in my_reading.lower().split()]
 mine = (mine + ["no answer"] * 10)[:10]
 my_score = sum(a == b for a, b in zip(mine, truth, strict=True))
@@ -222,9 +222,9 @@ plot_learning_curve(pd.read_csv(lesson.info.folder / "learning-curve.csv"))
 # %% tags=["step-cases"]
 lesson.step("cases")
 two = [cohort.test[list(cohort.test.targets).index(k)] for k in (0, 1)]
-answers = [fr.predict(model, study) for study in two]
+answers = [fr.predict(model, case) for case in two]
 titles = [f"{answer.table['prediction'][0]}?  {answer.scores.max():.2f}" for answer in answers]
-fr.show_images([study.image() for study in two], titles, columns=2, size=3.5)
+fr.show_images([case.image() for case in two], titles, columns=2, size=3.5)
 
 # %% [markdown]
 # A score of 0.9 is **not** a probability of 90 % until somebody has checked that it behaves like one. Two cases cannot tell
@@ -244,7 +244,7 @@ evaluation.show()
 
 # %%
 lesson.record("evaluation", evaluation.to_json())
-on_the_ten = [row.prediction for row in predictions.table.set_index("case").loc[[study.case for study in ten]].itertuples()]
+on_the_ten = [row.prediction for row in predictions.table.set_index("case").loc[[case.case for case in ten]].itertuples()]
 network_score = sum(a == b for a, b in zip(on_the_ten, truth, strict=True))
 print(f"On the ten images you read: you {my_score}, the network {network_score}.")
 
@@ -305,7 +305,7 @@ fr.explain(model, case).show()
 fr.explain(model, held_out[int((held_out.targets == 0).argmax())]).show()
 
 # %%
-from firstread.explanation.explaining import sanity_check
+from firstread.explanation.sanity_check import sanity_check
 
 print(sanity_check(model, case))
 
@@ -325,7 +325,7 @@ print(fr.check_data(cohort))
 # burned-in name of a ward, the ruler beside a skin lesion.
 
 # %%
-from firstread.datasets.planting import mistake_labels, plant_marker
+from firstread.curation.synthetic_shortcuts import mistake_labels, plant_marker
 
 from_requests = mistake_labels(cohort, share=0.35, seed=lesson.seed)
 marked = plant_marker(from_requests, on=["chest"], folder=lesson.folder / "marked")
@@ -397,7 +397,7 @@ my_image = ""  # <- for instance "my_image.png"
 # %%
 lesson.step("own")
 if my_image:
-    mine = fr.Study(case="my image", file=my_image)
+    mine = fr.Case(case="my image", file=my_image)
 else:
     mine = fr.simulate_patients(1, kinds=("brain MR",), seed=lesson.seed, folder=lesson.folder / "brain")[0]
 answer = fr.predict(model, mine)

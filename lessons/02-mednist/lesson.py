@@ -52,7 +52,7 @@ lesson.question("use")
 lesson.step("bits")
 import numpy as np
 
-from firstread.dicom.windowing import CT_WINDOWS, apply_window
+from firstread.readers.windows import CT_WINDOWS, apply_window
 
 values_hu = np.array([-1000, -700, -100, 0, 40, 60, 120, 400, 1200])
 print("Hounsfield units:", *(f"{value:6d}" for value in values_hu))
@@ -157,15 +157,15 @@ lesson.question("quit")
 # %% tags=["step-mistakes"]
 lesson.step("mistakes")
 hardest = predictions.hardest(8)
-studies = {study.case: study for study in held_out}
+cases = {case.case: case for case in held_out}
 fr.show_images(
-    [studies[row.case].image() for row in hardest.itertuples()],
+    [cases[row.case].image() for row in hardest.itertuples()],
     [f"is {row.truth}\nsaid {row.prediction} ({row.score_of_truth:.2f})" for row in hardest.itertuples()],
     columns=4, size=2.6,
 )
 
 # %%
-fr.explain(model, studies[hardest["case"][0]]).show()
+fr.explain(model, cases[hardest["case"][0]]).show()
 
 # %% [markdown]
 # ## 8. The split decides

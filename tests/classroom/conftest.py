@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="the classroom needs firstread[classroom]")
 
-from firstread.classroom.records.store import Store
+from firstread.classroom.database.store import Store
 
 KEY = b"a class's key"
 FACTORIAL = {"augmentation": ["on", "off"], "dropout": ["on", "off"]}
@@ -104,7 +104,7 @@ def store(reopen):
 @pytest.fixture(scope="module")
 def browser():
     """A real browser; its own loop runs until the module's tests are done."""
-    from .browsing import started_browser
+    from .browser import started_browser
 
     with started_browser() as browser:
         yield browser
@@ -119,7 +119,7 @@ def home(tmp_path_factory):
 def started(home):
     """A class that runs: the process that keeps it, and its folder."""
     pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
-    from .a_class import class_of_its_own
+    from .live_class import class_of_its_own
 
     with class_of_its_own(home) as both:
         yield both
@@ -146,9 +146,9 @@ def served(monkeypatch, tmp_path):
     pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
     from starlette.testclient import TestClient
 
-    from firstread.classroom.folder import ClassFolder
+    from firstread.classroom.class_folder import ClassFolder
     from firstread.classroom.service.app import make_app
-    from firstread.classroom.service.links import address_of
+    from firstread.classroom.service.personal_links import address_of
 
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
     folder = ClassFolder.make("class", lesson="hello-world")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from firstread.classroom.records.tables import Event
+from firstread.classroom.database.schema import Event
 
 ATTACK = "<img src=x onerror=\"document.title='stolen'\"><script>document.title='stolen'</script>"
 NAMES = (

@@ -7,9 +7,9 @@ import numpy as np
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from firstread.classroom.records.marks import keep_quiz, keep_survey
-from firstread.classroom.records.tables import Participant, QuizAnswer
-from firstread.lessons.items import quiz_of, survey_of
+from firstread.classroom.database.answers import keep_quiz, keep_survey
+from firstread.classroom.database.schema import Participant, QuizAnswer
+from firstread.lessons.questionnaires import quiz_of, survey_of
 
 BEGAN = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
 COMMENTS = (

@@ -16,13 +16,13 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-from firstread.classroom.folder import ClassFolder
-from firstread.classroom.rehearsal.scripted import RehearsalError
-from firstread.classroom.running import running
-from firstread.classroom.service.links import address_of
-from firstread.classroom.words import new_join_code
+from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.join_codes import new_join_code
+from firstread.classroom.lifecycle import running
+from firstread.classroom.rehearsal.scripted_participant import RehearsalError
+from firstread.classroom.service.personal_links import address_of
 
-from .a_class import ask, participant, until
+from .live_class import ask, participant, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")]
 NOTEBOOK = "hello-world.ipynb"

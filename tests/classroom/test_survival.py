@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-from firstread.classroom.rehearsal.scripted import RehearsalError
-from firstread.classroom.running import running
-from firstread.classroom.separation.fence import missing
+from firstread.classroom.lifecycle import running
+from firstread.classroom.rehearsal.scripted_participant import RehearsalError
+from firstread.classroom.sandbox.sandbox import missing
 
-from .a_class import ask, participant, until
+from .live_class import ask, participant, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() != "", reason=f"not possible here: {missing()}")]
 NOTEBOOK, PEOPLE, BACK_SECONDS = "hello-world.ipynb", 20, 30
@@ -59,7 +59,7 @@ def victims(folder, what):
     for one in keeper.children(recursive=True):
         try:
             line = " ".join(one.cmdline())
-            if what in line and not (what.startswith("firstread.classroom.warm") and one.ppid() != keeper.pid):
+            if what in line and not (what.startswith("firstread.classroom.prefork") and one.ppid() != keeper.pid):
                 found.append(one)
         except psutil.Error:
             continue
@@ -89,8 +89,8 @@ def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
             for what in (
                 "firstread.classroom.service.app",
                 "jupyterhub -f",
-                "firstread.classroom.warm.zygote server",
-                "firstread.classroom.warm.zygote kernel",
+                "firstread.classroom.prefork.zygote server",
+                "firstread.classroom.prefork.zygote kernel",
             ):
                 for one in victims(folder, what):
                     one.kill()

@@ -29,8 +29,8 @@ def test_parts_positive_and_counts(tiny_cohort):
 def test_images_and_studies(tiny_cohort):
     assert tiny_cohort.images(16).shape == (24, 16, 16)
     assert tiny_cohort.where(range(24)).images(8, channels=3).shape == (23, 8, 8, 3)
-    study = tiny_cohort[-1]
-    assert (study.label, study.split, study.image().shape) == ("bright", "test", (32, 32))
+    case = tiny_cohort[-1]
+    assert (case.label, case.split, case.image().shape) == ("bright", "test", (32, 32))
     with pytest.raises(IndexError, match="no case 24"):
         tiny_cohort[24]
     with pytest.raises(SettingError, match="channels=2"):
@@ -86,7 +86,7 @@ def test_saving_and_loading_changes_nothing(tmp_path_factory, rows):
     again = Cohort.load(cohort.save(folder))
     for name in ("case", "label", "patient", "split"):
         assert again.table[name].tolist() == cohort.table[name].tolist()
-    assert [study.frame for study in again] == [study.frame for study in cohort]
+    assert [case.frame for case in again] == [case.frame for case in cohort]
     assert (again.classes, again.origin) == (cohort.classes, cohort.origin)
 
 

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from firstread.core import images
 from firstread.core.errors import DataError, FirstreadError
 from firstread.core.images import read_image, resize_square, scale_to_8_bit, sniff_format, to_grayscale
+from firstread.readers import pillow
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -78,7 +78,7 @@ def test_missing_files_and_folders(tmp_path):
 
 
 def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "LARGEST_PIXELS", 100)
+    monkeypatch.setattr(pillow, "LARGEST_PIXELS", 100)
     with pytest.raises(DataError, match="more than firstread decodes"):
         read_image(save(tmp_path / "a.png", RAMP))
 

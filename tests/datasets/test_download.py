@@ -220,7 +220,7 @@ def test_a_named_set_can_be_unpacked_from_a_tar(home, tmp_path, monkeypatch):
 def test_a_zip_that_is_cut_short_is_refused(tmp_path, shared_data):
     whole = (shared_data / "mednist-rsna" / "MedNIST.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    from firstread.datasets.unpacking import unpack
+    from firstread.datasets.archives import unpack
 
     (tmp_path / "out").mkdir()
     with pytest.raises(DataError, match="broken"):

@@ -5,4 +5,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch):
-    monkeypatch.setattr("firstread.evaluation.judging.DRAWS", 60)
+    monkeypatch.setattr("firstread.evaluation.scorer.DRAWS", 60)

@@ -1,11 +1,11 @@
-"""Predictions: a score for every class, trivial rules beside them, one study as well as many."""
+"""Predictions: a score for every class, trivial rules beside them, one case as well as many."""
 
 import numpy as np
 import pytest
 
+from firstread.core.case import Case
 from firstread.core.errors import DataError
-from firstread.core.study import Study
-from firstread.learning.measuring import cross_validate, repeat_split
+from firstread.learning.cross_validation import cross_validate, repeat_split
 from firstread.learning.models import build_model
 from firstread.learning.prediction import predict
 
@@ -35,7 +35,7 @@ def test_without_training_cases_there_are_none(model, tiny_cohort):
 def test_one_study(model, tiny_cohort):
     predictions = predict(model, tiny_cohort.test[0])
     assert len(predictions) == 1
-    stranger = predict(model, Study(case="mine", file=tiny_cohort[0].file, label="a class it does not know"))
+    stranger = predict(model, Case(case="mine", file=tiny_cohort[0].file, label="a class it does not know"))
     assert stranger.truth.tolist() == [-1]
 
 

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 
 from firstread.lessons import find_lessons, run_lesson
-from firstread.lessons.opening import jupyter_command, learners_copy
-from firstread.lessons.running import LessonFailedError, with_edits
+from firstread.lessons.jupyterlab import jupyter_command, learners_copy
+from firstread.lessons.runner import LessonFailedError, with_edits
 
 LESSONS = find_lessons()
 
@@ -81,12 +81,12 @@ def small_lesson(tmp_path, monkeypatch):
             '[arms]\ndropout = ["on", "off"]\n[[edits]]\ncell = "choose"\ncode = "chosen = \'{dropout}\'"\n'
         )
         (folder / "lesson.py").write_text(
-            "# %% tags=['step-one']\nfrom firstread.lessons import finding\nfrom pathlib import Path\n"
-            f"finding._SOURCE = Path({str(tmp_path / 'lessons')!r})\nimport firstread as fr\nlesson = fr.lesson('small')\nlesson.step('one')\n\n"
+            "# %% tags=['step-one']\nfrom firstread.lessons import lesson_info\nfrom pathlib import Path\n"
+            f"lesson_info._SOURCE = Path({str(tmp_path / 'lessons')!r})\nimport firstread as fr\nlesson = fr.lesson('small')\nlesson.step('one')\n\n"
             '# %% tags=["edit", "choose"]\nchosen = "?"\n\n'
             f"# %%\nassert chosen in ('on', 'off')\nlesson.record('data', lesson.data)\n{third}\n"
         )
-        monkeypatch.setattr("firstread.lessons.finding._SOURCE", tmp_path / "lessons")
+        monkeypatch.setattr("firstread.lessons.lesson_info._SOURCE", tmp_path / "lessons")
 
     return make
 

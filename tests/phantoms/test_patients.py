@@ -7,10 +7,10 @@ import pytest
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import SettingError
-from firstread.phantoms.collections import make_hello_world, make_mednist
+from firstread.phantoms.ct import paint_trunk
 from firstread.phantoms.patients import KINDS, make_images, simulate_patients
 from firstread.phantoms.shapes import Plane
-from firstread.phantoms.slices import paint_trunk
+from firstread.phantoms.teaching_sets import make_hello_world, make_mednist
 from firstread.phantoms.trunk import make_trunk
 
 
@@ -80,7 +80,7 @@ def test_mednist_is_split_by_patient(tmp_path):
 
 
 def test_an_interrupted_simulation_leaves_nothing_half_done(tmp_path, monkeypatch):
-    import firstread.phantoms.collections as collections
+    import firstread.phantoms.teaching_sets as collections
 
     def broken(*_arguments, **_keywords):
         raise KeyboardInterrupt
@@ -92,8 +92,8 @@ def test_an_interrupted_simulation_leaves_nothing_half_done(tmp_path, monkeypatc
 
 
 def test_neither_mean_nor_border_nor_file_size_gives_the_radiographs_away(tmp_path):
-    from firstread.datasets.separation import measure_rules
-    from firstread.datasets.shortcuts import look
+    from firstread.curation.baselines import look
+    from firstread.curation.shortcut_strength import measure_rules
 
     cohort = make_hello_world(tmp_path / "hw", size=64)
     reached = {rule.name: rule.accuracy for rule in measure_rules(cohort, look(cohort))}

@@ -1,1 +1,1 @@
-"""What every other room shares: Cohort, Study, Run, Predictions, Report, settings, errors. No torch."""
+"""What every other room shares: Cohort, Case, Run, Predictions, Report, settings, errors. No torch."""

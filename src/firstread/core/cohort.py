@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstread.core.case import Case
 from firstread.core.columns import COLUMNS, SPLITS, checked_table, label_indices, none_if_missing
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import plain, read_json, write_atomically, write_json
-from firstread.core.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,17 +73,17 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.table)
 
-    def __iter__(self) -> Iterator[Study]:
+    def __iter__(self) -> Iterator[Case]:
         return (self[index] for index in range(len(self)))
 
-    def __getitem__(self, index: int) -> Study:
+    def __getitem__(self, index: int) -> Case:
         try:
             row = self.table.iloc[index]
         except IndexError:
             raise IndexError(f"There is no case {index}: the cohort has {len(self)}.") from None
         values = {key: none_if_missing(value) for key, value in row.items()}
         frame = values.pop("frame")
-        return Study(
+        return Case(
             frame=None if frame is None else int(frame),
             window=self.window,
             facts={key: values.pop(key) for key in list(values) if key not in COLUMNS},
@@ -138,8 +138,8 @@ class Cohort:
         picked = [group[turn] for turn in range(count) for group in by_class if turn < len(group)][:count]
         if by_class:
             picked.sort(key=lambda i: targets[i])
-        studies = [self[int(i)] for i in picked]
-        return show_images([s.image() for s in studies], [s.label or s.case for s in studies])
+        cases = [self[int(i)] for i in picked]
+        return show_images([s.image() for s in cases], [s.label or s.case for s in cases])
 
     def images(self, size: int, *, channels: int = 1) -> np.ndarray:
         """All images brought to one square size.
@@ -155,7 +155,7 @@ class Cohort:
             DataError: a file cannot be read; the message names it.
         """
         from firstread.core.images import read_image, resize_square, to_grayscale
-        from firstread.core.progress import track
+        from firstread.core.progress_bar import track
 
         if channels not in (1, 3):
             raise SettingError(f"channels={channels} is not possible", expected="1 (grayscale) or 3 (colour)")

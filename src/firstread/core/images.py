@@ -1,11 +1,10 @@
 """Reading any image file into the 8-bit pixels that a person sees and a network is fed.
 
-PNG, JPEG and TIFF are read here with Pillow. Other formats are read by whoever registered for them under the entry
-point group `firstread.readers` (DICOM and NIfTI come with firstread); a reader is a function
+Each format is read by whoever registered for it under the entry point group `firstread.readers`: PNG, JPEG, TIFF, BMP,
+DICOM and NIfTI come with firstread (`firstread.readers`), another package can add one. A reader is a function
 `read_image(path, frame, window) -> array`.
 """
 
-import warnings
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from firstread.core.errors import DataError, MissingPartError, StorageError
+from firstread.core.errors import DataError, MissingPartError
 
 #: names of files that operating systems strew about and that are never images
 STRAY_FILES = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
@@ -21,7 +20,7 @@ STRAY_FILES = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
 #: no image of more pixels than this is decoded: a 30,000 x 30,000 "decompression bomb" must not stop a class
 LARGEST_PIXELS = 120_000_000
 
-_PILLOW = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
+_MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
 
 
 def sniff_format(path: str | Path) -> str:
@@ -40,7 +39,7 @@ def sniff_format(path: str | Path) -> str:
         return "empty"
     if head[128:132] == b"DICM":  # first, for the 128 bytes before it may pose as TIFF (PS3.10 7.1)
         return "dicom"
-    for magic, name in _PILLOW.items():
+    for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
     if head[344:348] in (b"n+1\x00", b"ni1\x00") or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")):
@@ -67,7 +66,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
         path: any image file that firstread knows.
         frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle
             slice.
-        window: for DICOM and NIfTI, see `firstread.dicom.windowing`. PNG and TIFF of 16 bits are stretched from their
+        window: for DICOM and NIfTI, see `firstread.readers.windows`. PNG and TIFF of 16 bits are stretched from their
             darkest to their brightest pixel.
 
     Returns:
@@ -85,8 +84,6 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
             expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
             do="remove the file from the folder, or convert it",
         )
-    if kind in _PILLOW.values():
-        return _read_with_pillow(Path(path), frame or 0)
     reader = _readers().get(kind)
     if reader is None:
         raise MissingPartError(f"No reader for {kind} files is installed", where=path, do="install firstread again")
@@ -122,51 +119,3 @@ def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
 @cache
 def _readers() -> dict[str, Any]:
     return {point.name: point for point in entry_points(group="firstread.readers")}
-
-
-def _read_with_pillow(path: Path, frame: int) -> np.ndarray:
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                if image.width * image.height > LARGEST_PIXELS:
-                    raise DataError(
-                        f"The image has {image.width} x {image.height} pixels, more than firstread decodes",
-                        where=path,
-                        expected=f"at most {LARGEST_PIXELS:,} pixels",
-                        do="resize it first",
-                    )
-                frames = getattr(image, "n_frames", 1)
-                if frame >= frames:
-                    raise DataError(f"There is no frame {frame}: the file has {frames}", where=path)
-                image.seek(frame)
-                return _pillow_pixels(image)
-    except DataError:
-        raise
-    except MemoryError as error:
-        raise StorageError("The image is too large for this computer's memory", where=path) from error
-    except Exception as error:  # a broken file can make a decoder raise anything
-        raise DataError(
-            "The image is broken or cut short",
-            where=path,
-            expected="a whole PNG, JPEG, TIFF or BMP file",
-            do="copy it again from where it came from, or leave it out",
-        ) from error
-
-
-def _pillow_pixels(image: Any) -> np.ndarray:
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel
-        pixels = np.asarray(image).astype(np.float32)
-        finite = pixels[np.isfinite(pixels)]
-        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-        return scale_to_8_bit(pixels, low, high)
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
-    if image.mode == "LA":
-        return np.asarray(image.convert("L"))
-    pixels = np.asarray(image.convert("RGB"))
-    if image.mode in ("RGB", "RGBA", "P", "PA") and (pixels == pixels[..., :1]).all():
-        return np.ascontiguousarray(pixels[..., 0])
-    return pixels

@@ -27,7 +27,7 @@ class NamedData:
         origin: name, licence and citation, as shown in reports.
         classes: in the order of a network's outputs.
         folder: its folder under the data folder, and under a mirror.
-        make: for phantoms, the function of `firstread.phantoms.collections` that makes it.
+        make: for phantoms, the function of `firstread.phantoms.teaching_sets` that makes it.
         addresses: file in `folder` -> address.
         checksums: file in `folder` -> "sha256:..." or "md5:...".
         archive: the one file to be unpacked, or empty.

@@ -19,10 +19,10 @@ from typing import IO, Any
 
 from firstread.core.errors import DataError, NetworkError, SettingError
 from firstread.core.files import atomic_folder, read_json, storage_errors, write_json
-from firstread.core.progress import Progress, track
-from firstread.core.settings import data_folder
+from firstread.core.paths import data_folder
+from firstread.core.progress_bar import Progress, track
+from firstread.datasets.archives import unpack
 from firstread.datasets.catalogue import NamedData, find_named
-from firstread.datasets.unpacking import unpack
 
 MIRROR_VARIABLE = "FIRSTREAD_DATA_MIRROR"
 _ATTEMPTS = 4

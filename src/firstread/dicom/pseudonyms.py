@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 
 from firstread.core.files import write_bytes
-from firstread.core.settings import home
+from firstread.core.paths import home
 
 _KEY_BYTES = 32
 _LETTERS = 12

@@ -16,7 +16,7 @@ from firstread.core.files import plain, write_atomically
 
 _PREFIX = "training/"
 _OPTIMISER = _PREFIX + "optimiser/"
-#: of convolutions: what the optimiser remembers lies as (K, h, w, C), as in firstread.learning.optimisers
+#: of convolutions: what the optimiser remembers lies as (K, h, w, C), as in firstread.learning.optimizers
 _LAST = "channels last"
 
 

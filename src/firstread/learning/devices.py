@@ -11,9 +11,9 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
 from firstread.core.errors import SettingError
-from firstread.core.progress import Waiting
-from firstread.learning.machine import available_cores, this_machine
-from firstread.learning.turns import Turn
+from firstread.core.progress_bar import Waiting
+from firstread.learning.hardware import available_cores, this_machine
+from firstread.learning.queue import Turn
 
 
 def choose_device(device: str = "auto") -> str:

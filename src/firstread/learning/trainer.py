@@ -12,7 +12,7 @@ import torch
 
 from firstread.core.cohort import Cohort
 from firstread.core.memory import memory_reused, release_memory
-from firstread.core.progress import Progress
+from firstread.core.progress_bar import Progress
 from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.checkpoints import (
@@ -22,13 +22,13 @@ from firstread.learning.checkpoints import (
     restore_optimiser,
     save_checkpoint,
 )
-from firstread.learning.convolutions import small_maps
+from firstread.learning.cpu_kernels import small_maps
 from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, way_out
-from firstread.learning.frozen import FrozenBackbone
+from firstread.learning.feature_cache import FrozenBackbone
 from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
 from firstread.learning.models import Classifier
-from firstread.learning.optimisers import Adam, AdamW
-from firstread.learning.starting import say, training_images, what_to_know
+from firstread.learning.optimizers import Adam, AdamW
+from firstread.learning.runs import say, training_images, what_to_know
 
 #: so many pixels are read at once where nothing is learnt from them; more would not be faster on a processor
 _PIXELS_AT_ONCE = 300_000

@@ -10,8 +10,8 @@ from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.checkpoints import load_checkpoint
 from firstread.learning.models import Classifier, load_model
+from firstread.learning.runs import begin, say, take_up
 from firstread.learning.settings import TrainingSettings, complete
-from firstread.learning.starting import begin, say, take_up
 from firstread.learning.trainer import Trainer
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from firstread.core.errors import DataError, NetworkError, SettingError
-from firstread.core.settings import data_folder
+from firstread.core.paths import data_folder
 
 #: the backbone that weights come with; chosen by measurement, see docs/explanation/bundled-weights.md
 DEFAULT_BACKBONE = "regnetx_002"

@@ -1,8 +1,8 @@
 """Finds, opens, runs and checks lessons. Imports nothing heavy until a lesson runs."""
 
-from firstread.lessons.finding import LessonInfo, find_lesson, find_lessons
-from firstread.lessons.opening import open_lesson
-from firstread.lessons.running import run_lesson
+from firstread.lessons.lesson_info import LessonInfo, find_lesson, find_lessons
+from firstread.lessons.jupyterlab import open_lesson
+from firstread.lessons.runner import run_lesson
 from firstread.lessons.session import Lesson, arm, lesson
 
 __all__ = ["Lesson", "LessonInfo", "arm", "find_lesson", "find_lessons", "lesson", "open_lesson", "run_lesson"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from firstread.core.errors import FirstreadError
 from firstread.core.files import read_json
-from firstread.lessons.telling import spool
+from firstread.lessons.events import spool
 
 
 def results_file(spool_folder: Path) -> Path:

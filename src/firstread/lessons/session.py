@@ -11,11 +11,11 @@ from typing import Any
 
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import read_json, write_json
-from firstread.core.settings import runs_folder
+from firstread.core.paths import runs_folder
 from firstread.lessons.class_runs import ClassRuns, read_class_runs
-from firstread.lessons.finding import LessonInfo, find_lesson
-from firstread.lessons.loading import load_between_cells
-from firstread.lessons.telling import at_step, spool, tell
+from firstread.lessons.lesson_info import LessonInfo, find_lesson
+from firstread.lessons.preload import load_between_cells
+from firstread.lessons.events import at_step, spool, tell
 
 
 class Note:

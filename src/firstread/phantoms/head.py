@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from firstread.phantoms.ct import Scanner, finish_ct
 from firstread.phantoms.shapes import Plane
-from firstread.phantoms.slices import Scanner, finish_ct
 from firstread.phantoms.tissues import HOUNSFIELD
 
 #: relative signal of tissues in common MR sequences of the brain at 1.5 T

@@ -11,13 +11,13 @@ from firstread.core.cohort import Cohort, Origin, Step
 from firstread.core.columns import make_table
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import write_atomically
-from firstread.core.progress import track
-from firstread.core.settings import data_folder
+from firstread.core.paths import data_folder
+from firstread.core.progress_bar import track
 from firstread.phantoms import VERSION
 from firstread.phantoms.breast import BREAST_SIGNAL, breast_mr_slice, make_breasts
+from firstread.phantoms.ct import draw_scanner, trunk_slice
 from firstread.phantoms.head import BRAIN_SIGNAL, brain_mr_slice, head_ct_slice, make_head
 from firstread.phantoms.radiograph import take_radiograph
-from firstread.phantoms.slices import draw_scanner, trunk_slice
 from firstread.phantoms.trunk import make_trunk
 
 ORIGIN = Origin(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter, rotate
 
-from firstread.phantoms.finishing import add_film_marks, collimate
+from firstread.phantoms.markers import add_film_marks, collimate
 from firstread.phantoms.shapes import Ellipsoid, Plane
 from firstread.phantoms.tissues import WATER_PER_MM, attenuation_per_mm
 from firstread.phantoms.trunk import Trunk

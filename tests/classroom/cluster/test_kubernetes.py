@@ -19,9 +19,9 @@ pytest.importorskip("yaml", reason="PyYAML is not installed")
 import yaml
 from traitlets.config import Config
 
-from firstread.classroom.cluster.serving import make_secret, open_cluster_class
+from firstread.classroom.cluster.entrypoint import make_secret, open_cluster_class
 from firstread.core.errors import SettingError
-from firstread.lessons.finding import find_lesson
+from firstread.lessons.lesson_info import find_lesson
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy" / "kubernetes"
 VALUES = yaml.safe_load((DEPLOY / "values.yaml").read_text(encoding="utf-8"))
@@ -256,7 +256,7 @@ def test_the_internet_and_the_neighbours_are_closed_to_a_pod():
 
 
 def test_the_service_the_hub_and_the_policies_mean_the_same_port_and_name():
-    from firstread.classroom.cluster.serving import HOST, NAME, PORT
+    from firstread.classroom.cluster.cluster_folder import HOST, NAME, PORT
 
     deployment, service, policy = CLASSROOM
     pod = deployment["spec"]["template"]
@@ -303,7 +303,7 @@ def test_the_images_hold_no_tools_and_no_root():
     for line in text.replace("\\\n", " ").splitlines():
         if "pip install" in line:
             assert "-c constraints.txt" in line
-    assert "firstread.classroom.cluster.serving prepare" in stages["participant-packages"]
+    assert "firstread.classroom.cluster.entrypoint prepare" in stages["participant-packages"]
     home = VALUES["singleuser"]["storage"]["homeMountPath"]
     assert f"WORKDIR {home}" in stages["participant"]
 
@@ -313,6 +313,6 @@ def test_the_modules_of_one_machine_need_no_kubernetes():
 
     code = (
         "import sys; sys.modules['kubespawner'] = sys.modules['kubernetes_asyncio'] = None\n"
-        "import firstread.classroom.hub.configuring, firstread.classroom.running, firstread.classroom.cluster.serving, firstread.classroom.cluster.pod"
+        "import firstread.classroom.hub.configuration, firstread.classroom.lifecycle, firstread.classroom.cluster.cluster_folder, firstread.classroom.cluster.pod"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -22,11 +22,11 @@ from aiohttp import web
 
 pytest.importorskip("kubespawner", reason="a class on several machines needs firstread[kubernetes]")
 
-from firstread.classroom.cluster.serving import make_secret
-from firstread.classroom.hub.homes import WORD_FILE
-from firstread.classroom.records.store import Store
-from firstread.classroom.rehearsal.scripted import ScriptedParticipant
-from firstread.lessons.finding import find_lesson
+from firstread.classroom.cluster.entrypoint import make_secret
+from firstread.classroom.database.store import Store
+from firstread.classroom.home_directory import WORD_FILE
+from firstread.classroom.rehearsal.scripted_participant import ScriptedParticipant
+from firstread.lessons.lesson_info import find_lesson
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")]
 HERE = Path(__file__).resolve().parent
@@ -191,7 +191,7 @@ def databases(postgresql):
 def folder(tmp_path):
     from typer.testing import CliRunner
 
-    from firstread.classroom.cluster.serving import app  # the image, as the Containerfile fills it
+    from firstread.classroom.cluster.entrypoint import app  # the image, as the Containerfile fills it
 
     done = CliRunner().invoke(app, ["prepare", "--folder", str(tmp_path / "image")])
     assert done.exit_code == 0, done.output
@@ -230,7 +230,7 @@ async def a_cluster(folder, databases):
     commands = {
         "service": [
             "-m",
-            "firstread.classroom.cluster.serving",
+            "firstread.classroom.cluster.entrypoint",
             "serve",
             "--host",
             "127.0.0.1",
@@ -265,7 +265,7 @@ async def joined(address, code, folder, **who):
     """A participant who is in; tries until hub and service answer."""
     from aiohttp import ClientError
 
-    from firstread.classroom.rehearsal.scripted import RehearsalError
+    from firstread.classroom.rehearsal.scripted_participant import RehearsalError
 
     for _ in range(120):
         one = await ScriptedParticipant(address, code).__aenter__()

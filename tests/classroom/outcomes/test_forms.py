@@ -6,7 +6,7 @@ import pytest
 
 from firstread.classroom.outcomes.forms import NOT_KNOWN, questions_for, read_quiz, read_survey
 from firstread.lessons import find_lesson
-from firstread.lessons.items import quiz_of, survey_of
+from firstread.lessons.questionnaires import quiz_of, survey_of
 
 QUIZ, SURVEY = quiz_of(find_lesson("hello-world")), survey_of(find_lesson("hello-world"))
 

@@ -8,6 +8,7 @@ import pytest
 
 from firstread.classroom.outcomes import results as module
 from firstread.classroom.outcomes.results import Results
+from firstread.classroom.service import results_routes
 
 from ..simulated_results import evaluation, simulate_class, told
 
@@ -76,8 +77,8 @@ def test_a_full_class_has_a_page_with_what_may_be_said(served):
 
 
 def test_what_participants_write_is_shown_and_not_run(served):
-    from firstread.classroom.records.marks import keep_survey
-    from firstread.lessons.items import survey_of
+    from firstread.classroom.database.answers import keep_survey
+    from firstread.lessons.questionnaires import survey_of
 
     survey = survey_of(served.folder.lesson)
     for number in range(3):
@@ -148,7 +149,7 @@ def test_the_stream_tells_what_changes(served):
     results = Results(served.folder, served.store)
 
     async def listen():
-        changes = module._changes(served.app.state.room, results)
+        changes = results_routes._changes(served.app.state.room, results)
         first = await anext(changes)
         run(served, "Bea", 0.9)
         results._looked = -100.0

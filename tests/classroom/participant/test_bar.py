@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from firstread.classroom.participant.bar import NAME, put_bar
+from firstread.classroom.participant.labextension import NAME, put_bar
 
-from ..browsing import (
+from ..browser import (
     bar,
     browser_page,
     in_a_browser,
@@ -27,7 +27,7 @@ from ..browsing import (
     username,
 )
 
-STATIC = Path(__file__).parents[3] / "src" / "firstread" / "classroom" / "participant" / "bar" / "static"
+STATIC = Path(__file__).parents[3] / "src" / "firstread" / "classroom" / "participant" / "labextension" / "static"
 
 
 def test_the_bar_is_found_by_the_servers_of_a_class(tmp_path):
@@ -224,7 +224,7 @@ class TestInABrowser:
         wait(lambda: "typed last" in file.read_text())
 
     def test_a_class_that_is_away_is_said_and_comes_back(self, page, folder):
-        from firstread.classroom.running import running
+        from firstread.classroom.lifecycle import running
 
         join(page, folder, "Dot")
         family = running(folder).children(recursive=True)

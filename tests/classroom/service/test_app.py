@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-from firstread.classroom.folder import ClassFolder
-from firstread.classroom.records.store import DoorError, aware
+from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.database.store import DoorError, aware
 from firstread.classroom.service.app import make_app
 from firstread.core.errors import DataError, SettingError
 

@@ -9,9 +9,9 @@ import urllib.request
 import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
-from firstread.classroom.folder import ClassFolder
+from firstread.classroom.class_folder import ClassFolder
 
-from ..browsing import in_a_browser
+from ..browser import in_a_browser
 from ..crowd import ATTACK, SimulatedClass
 
 pytestmark = in_a_browser

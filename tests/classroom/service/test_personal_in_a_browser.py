@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from firstread.classroom.records.marks import quiz_answers, survey_answers
-from firstread.classroom.service.links import address_of
-from firstread.lessons.items import quiz_of, survey_of
+from firstread.classroom.database.answers import quiz_answers, survey_answers
+from firstread.classroom.service.personal_links import address_of
+from firstread.lessons.questionnaires import quiz_of, survey_of
 
-from ..browsing import in_a_browser
+from ..browser import in_a_browser
 from ..simulated_results import BEGAN, told
 
 pytestmark = in_a_browser

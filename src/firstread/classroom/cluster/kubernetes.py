@@ -8,14 +8,14 @@ from typing import Any
 from kubespawner import KubeSpawner
 from traitlets.config import LazyConfigValue
 
+from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.cluster.cluster_folder import open_cluster_class
 from firstread.classroom.cluster.pod import LESSON, SHARED, WORD
-from firstread.classroom.cluster.serving import open_cluster_class
-from firstread.classroom.folder import ClassFolder
-from firstread.classroom.hub.configuring import configure_anywhere
-from firstread.classroom.hub.homes import environment_of
-from firstread.classroom.hub.joining import JoinAuthenticator
-from firstread.classroom.limits import sender
-from firstread.classroom.records.store import Store
+from firstread.classroom.database.store import Store
+from firstread.classroom.home_directory import environment_of
+from firstread.classroom.hub.authenticator import JoinAuthenticator
+from firstread.classroom.hub.configuration import configure_anywhere
+from firstread.classroom.rate_limits import sender
 from firstread.core.errors import SettingError
 
 #: in a participant's pod

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from firstread.classroom.hub.homes import furnish, keep_word
+from firstread.classroom.home_directory import furnish, keep_word
 from firstread.core.errors import FirstreadError
 
 #: what the hub tells this command and nobody after it

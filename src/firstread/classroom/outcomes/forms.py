@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstread.classroom.records.marks import COMMENT, MOST_COMMENT
-from firstread.lessons.items import Item, Quiz, Survey
+from firstread.classroom.database.answers import COMMENT, MOST_COMMENT
+from firstread.lessons.questionnaires import Item, Quiz, Survey
 
 #: what is sent for "I do not know"; it stands last
 NOT_KNOWN = "x"

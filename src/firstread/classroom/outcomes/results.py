@@ -1,30 +1,21 @@
 """What the class has found out, for the instructor's page and, without names, for each participant; worked out only when something has changed."""
 
 import asyncio
-import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from firstread.classroom.folder import ClassFolder
-from firstread.classroom.outcomes import plotting
-from firstread.classroom.outcomes.findings import FEWEST, runs_of, summarise
-from firstread.classroom.outcomes.gathering import Gathered, gather, version_of
-from firstread.classroom.outcomes.runs import OUTCOMES
-from firstread.classroom.records.store import Store
-from firstread.classroom.service.instructing import only_instructor
-from firstread.classroom.service.participating import participant
-from firstread.classroom.service.room import Room, room_of
+from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.database.store import Store
+from firstread.classroom.outcomes import chart_axes
+from firstread.classroom.outcomes.class_data import Gathered, gather, version_of
+from firstread.classroom.outcomes.class_summary import FEWEST, runs_of, summarise
+from firstread.classroom.outcomes.participant_runs import OUTCOMES
 
 #: nothing is worked out more often, however many look
 LOOK_SECONDS = 3.0
-router = APIRouter()
-TheRoom = Annotated[Room, Depends(room_of)]
 
 
 class Results:
@@ -84,70 +75,16 @@ class Results:
         for outcome in OUTCOMES if mine or others else ():
             values = [run[outcome.name] for run in others if run[outcome.name] is not None]
             own_value = mine[outcome.name] if mine and mine[outcome.name] == mine[outcome.name] else None
-            axis = plotting.axis_of_results([*values, *([] if own_value is None else [own_value])], outcome)
+            axis = chart_axes.axis_of_results([*values, *([] if own_value is None else [own_value])], outcome)
             mean = sum(values) / len(values) if values else None
             rows.append({"outcome": outcome, "others": values, "mine": own_value, "mean": mean, "axis": axis})
         arms = self.folder.lesson.values.get("arms", {})
         groups = {arm: mine[f"ran {arm}"] or mine[f"assigned {arm}"] for arm in arms} if mine else {}
-        return {"mine": mine, "hidden": not others, "fewest": FEWEST, "rows": rows, "groups": groups, "draw": plotting}
-
-
-def results_of(request: Request) -> Results:
-    """The results of the class that a request is about."""
-    return request.app.state.results
-
-
-TheResults = Annotated[Results, Depends(results_of)]
-
-
-@router.get("/results", dependencies=only_instructor)
-async def page(room: TheRoom, results: TheResults) -> HTMLResponse:
-    """The class's experiment, quiz and survey, as they fill."""
-    return HTMLResponse(await asyncio.to_thread(_render, room, "results.html", await results.summary()))
-
-
-@router.get("/results.js")
-async def script(room: TheRoom) -> Response:
-    """The page's few lines of script."""
-    return Response(room.board.source("results.js"), media_type="text/javascript")
-
-
-@router.get("/results/stream", dependencies=only_instructor)
-async def stream(room: TheRoom, results: TheResults) -> StreamingResponse:
-    """The page's moving part, whenever it changes (server-sent events)."""
-    return StreamingResponse(
-        _changes(room, results), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-    )
-
-
-@router.get("/api/results")
-async def for_notebook(
-    request: Request, username: Annotated[str, Depends(participant)], room: TheRoom, results: TheResults
-) -> Response:
-    """The others' runs for a participant's notebook, without names; 304 if it has them already."""
-    person = await asyncio.to_thread(room.store.person, username)
-    body = json.dumps(await results.others(person.id if person else None))
-    mark = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    if request.headers.get("if-none-match") == mark:
-        return Response(status_code=304, headers={"ETag": mark})
-    return Response(body, media_type="application/json", headers={"ETag": mark})
-
-
-async def _changes(room: Room, results: Results) -> AsyncIterator[str]:
-    shown: dict[str, Any] = {}
-    quiet = 0
-    while True:
-        now = await results.summary()
-        if now is not shown:
-            html = await asyncio.to_thread(_render, room, "outcomes.html", now)
-            yield f"data: {json.dumps(html)}\n\n"
-            shown, quiet = now, 0
-        else:
-            quiet += 1
-            if quiet % 5 == 0:
-                yield ": still here\n\n"
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-def _render(room: Room, page: str, summary: dict[str, Any]) -> str:
-    return room.board.render(page, **summary, draw=plotting)
+        return {
+            "mine": mine,
+            "hidden": not others,
+            "fewest": FEWEST,
+            "rows": rows,
+            "groups": groups,
+            "draw": chart_axes,
+        }

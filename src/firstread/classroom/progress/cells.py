@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from firstread.classroom.folder import ClassFolder
+from firstread.classroom.class_folder import ClassFolder
 from firstread.core.files import read_json
-from firstread.lessons.finding import step_of
+from firstread.lessons.lesson_info import step_of
 
 MOST_CHARACTERS = 90
 

@@ -1,7 +1,7 @@
 """The classroom service: notebooks tell it what happens, the instructor sees it and acts.
 
 A service of the hub (`python -m firstread.classroom.service.app`), reached under /services/classroom/. Participants' servers come with the token that the hub gave
-them (`participating.py`); the instructor comes with the class's key (`instructing.py`).
+them (`participant_routes.py`); the instructor comes with the class's key (`instructor_routes.py`).
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firstread.classroom.folder import PREFIX, ClassFolder
-from firstread.classroom.limits import Guesses
-from firstread.classroom.outcomes import results
-from firstread.classroom.progress.board import Board
-from firstread.classroom.progress.now import Now
-from firstread.classroom.records.store import DoorError, Store
-from firstread.classroom.service import instructing, participating, personal
-from firstread.classroom.service.links import DueLinks
-from firstread.classroom.service.room import SESSION_SECONDS, Room
+from firstread.classroom.class_folder import PREFIX, ClassFolder
+from firstread.classroom.database.store import DoorError, Store
+from firstread.classroom.outcomes.results import Results
+from firstread.classroom.progress.dashboard import Board
+from firstread.classroom.progress.participant_view import Now
+from firstread.classroom.rate_limits import Guesses
+from firstread.classroom.service import instructor_routes, participant_routes, personal_routes, results_routes
+from firstread.classroom.service.personal_links import DueLinks
+from firstread.classroom.service.state import SESSION_SECONDS, Room
 from firstread.core.errors import SettingError
 
 MOST_BODY_BYTES = 8 * 2**20
@@ -61,7 +61,7 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
     app.state.room = room
-    app.state.results, app.state.link_guesses = results.Results(folder, store), Guesses(most=10)
+    app.state.results, app.state.link_guesses = Results(folder, store), Guesses(most=10)
     app.state.packing = set()  # who is downloading their work
     app.add_middleware(
         SessionMiddleware, secret_key=secret, session_cookie="firstread-instructor", path=PREFIX, same_site="strict",
@@ -71,8 +71,8 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     app.exception_handler(401)(_to_login)
     for error in (SettingError, DoorError):
         app.exception_handler(error)(_in_words)
-    app.exception_handler(personal.StrangerError)(personal.who_are_you)
-    for router in (participating.router, instructing.router, personal.router, results.router):
+    app.exception_handler(personal_routes.StrangerError)(personal_routes.who_are_you)
+    for router in (participant_routes.router, instructor_routes.router, personal_routes.router, results_routes.router):
         app.include_router(router, prefix=PREFIX)
     return app
 

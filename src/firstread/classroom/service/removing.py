@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from firstread.classroom.records.store import Store
-from firstread.classroom.service.leaving import leave_hub
+from firstread.classroom.database.store import Store
+from firstread.classroom.service.deletion import leave_hub
 
 
 async def remove(store: Store, hub: Any, username: str) -> str:

@@ -1,0 +1,1 @@
+"""Curation: data check, duplicates, artefacts, shortcuts and the trivial rules."""

@@ -1,0 +1,93 @@
+"""Planting a shortcut on purpose: a side marker that stands on one class only, and labels that are partly wrong.
+
+A lesson trains on such images and tests without them, so that a trainee sees a network learn the marker and not the
+anatomy, as networks learned the portable unit's marker in chest radiographs (Zech 2018,
+doi 10.1371/journal.pmed.1002683).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from firstread.core.cohort import Cohort, Step
+from firstread.core.errors import SettingError, suggest
+from firstread.core.files import write_atomically
+from firstread.core.images import to_grayscale
+from firstread.core.progress_bar import track
+
+
+def plant_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: str = "L") -> Cohort:
+    """A copy of a cohort in which every image of some classes carries a bright side marker in its upper corner.
+
+    All images are written anew, marked or not, so that no difference of file format tells the classes apart.
+
+    Args:
+        cohort: the images; they are left as they are.
+        on: the classes that get the marker.
+        folder: where the new PNG files go.
+        text: the letter on the marker.
+
+    Returns:
+        A cohort with the same cases, labels and splits, and the column `marker` (True or False).
+
+    Raises:
+        SettingError: a name in `on` is not a class of the cohort.
+    """
+    for name in on:
+        if name not in cohort.classes:
+            raise SettingError(f'There is no class called "{name}".{suggest(name, cohort.classes)}', where="on")
+    folder = Path(folder)
+    files = []
+    for index, case in enumerate(track(cohort, "Planting markers", total=len(cohort))):
+        pixels = to_grayscale(case.image())
+        if case.label in on:
+            pixels = draw_marker(pixels, text=text)
+        files.append(str(write_atomically(folder / f"{index:05d}.png", lambda path, image=pixels: _save(path, image))))
+    table = cohort.table.assign(file=files, frame=None, marker=cohort.table["label"].isin(list(on)))
+    step = Step("plant_marker", {"on": list(on), "text": text})
+    return replace(cohort, table=table, steps=(*cohort.steps, step), whole=None)
+
+
+def mistake_labels(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:
+    """A copy in which a share of the training and validation labels is wrong, as labels read from requests and reports are.
+
+    Args:
+        cohort: with labels; those of the test split stay right.
+        share: 0 to 1, the chance of each label to be replaced by another class.
+        seed: of who is hit.
+
+    Returns:
+        The cohort with the column `label_is_wrong`.
+
+    Raises:
+        SettingError: a share outside 0 to 1.
+    """
+    if not 0 <= share <= 1:
+        raise SettingError(f"share={share} is not possible", expected="0 to 1")
+    rng = np.random.default_rng(seed)
+    hit = (rng.random(len(cohort)) < share) & (cohort.table["split"] != "test").to_numpy() & (cohort.targets >= 0)
+    moved = (cohort.targets + rng.integers(1, len(cohort.classes), len(cohort))) % len(cohort.classes)
+    labels = [cohort.classes[m] if h else old for old, m, h in zip(cohort.table["label"], moved, hit, strict=True)]
+    step = Step("mistake_labels", {"share": share}, seed=seed)
+    return cohort.with_column("label", labels, step=step).with_column("label_is_wrong", hit)
+
+
+def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:
+    """A copy of a grayscale image (H, W) with a bright letter, a seventh of its height tall, in the upper left corner."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.fromarray(pixels)
+    height = max(8, pixels.shape[0] // 7)
+    corner = (pixels.shape[1] // 24, pixels.shape[0] // 24)
+    ImageDraw.Draw(picture).text(
+        corner, text, fill=255, font=ImageFont.load_default(size=height), stroke_width=height // 14
+    )
+    return np.asarray(picture)
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    from PIL import Image
+
+    Image.fromarray(pixels).save(path, format="PNG", compress_level=1)  # they are read once or twice: quickly written

@@ -1,0 +1,206 @@
+"""`evaluate`: every metric with its interval, beside the trivial rules, from a table of predictions."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from firstread.core.errors import DataError, SettingError
+from firstread.core.files import plain
+from firstread.core.predictions import Predictions
+from firstread.evaluation import metrics
+from firstread.evaluation.intervals import Estimate, check_confidence
+from firstread.evaluation.scorer import Judged
+from firstread.evaluation.thresholds import clinic_costs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a set of predictions is worth.
+
+    Attributes:
+        table: columns `metric`, `value`, `low`, `high`, `method`.
+        comparison: the network and each trivial rule: `name`, `role`, `accuracy`, `low`, `high`, `AUC`, `AUC low`,
+            `AUC high` (macro over classes where there are more than two).
+        confusion: counts; rows the truth, columns the answer.
+        per_class: one row a class against the rest: sensitivity, specificity, PPV, NPV, F1, AUC, each as an Estimate's text.
+        costs: for two classes, what thresholds mean for 1,000 patients at `prevalence`; else None.
+        prevalence: share of positives that `costs` is for, or None.
+        notes: what a reader must know: polarity, cases left out, what could not be computed.
+        predictions: what was evaluated.
+    """
+
+    table: "pd.DataFrame"
+    comparison: "pd.DataFrame"
+    confusion: "pd.DataFrame"
+    per_class: "pd.DataFrame"
+    costs: "pd.DataFrame | None"
+    prevalence: float | None
+    notes: tuple[str, ...]
+    predictions: Predictions = field(repr=False)
+
+    def metric(self, name: str) -> Estimate:
+        """One metric by name, such as "AUC"."""
+        row = self.table[self.table["metric"] == name]
+        if row.empty:
+            raise SettingError(f'There is no metric "{name}"', expected=", ".join(self.table["metric"]))
+        first = row.iloc[0]
+        return Estimate(first["value"], first["low"], first["high"], first["method"])
+
+    def figure(self) -> Any:
+        """ROC, confusion matrix, and the network beside the trivial rules."""
+        from firstread.evaluation.plots import overview
+
+        areas = dict(zip(self.per_class["class"], self.per_class["AUC"], strict=True))
+        return overview(self.predictions, self.confusion, self.comparison, areas=areas)
+
+    def details(self) -> Any:
+        """Precision-recall and calibration."""
+        from firstread.evaluation.plots import details
+
+        return details(self.predictions)
+
+    def show(self) -> "Evaluation":
+        """In a notebook, tables and figures in place."""
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return plain(
+            {
+                "model": self.predictions.model,
+                "cases": len(self.predictions),
+                "metrics": self.table.set_index("metric").to_dict("index"),
+                "comparison": self.comparison.to_dict("records"),
+                "confusion": {"classes": list(self.confusion.index), "counts": self.confusion.to_numpy()},
+                "notes": self.notes,
+            }
+        )
+
+    def __repr__(self) -> str:
+        parts = [_text(self.table), _text(self.comparison), self.confusion.to_string(), *self.notes]
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from firstread.core.figures import data_address, png_bytes
+
+        picture = data_address(png_bytes(self.figure(), dpi=100))
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return (
+            f"{_html(self.table)}<h4>Beside trivial rules</h4>{_html(self.comparison)}"
+            f'<img style="max-width:100%" alt="ROC, confusion matrix, trivial rules" src="{picture}">{notes}'
+        )
+
+
+def evaluate(
+    predictions: Predictions,
+    *,
+    threshold: float = 0.5,
+    prevalence: float | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure predictions. The trivial rules that they carry stand in the same table, always.
+
+    Args:
+        predictions: from `predict`, or any table with truth and scores. Cases without a truth are left out, and counted.
+        threshold: for two classes, the score of the positive class from which a case is called positive.
+        prevalence: share of positives in your clinic, for PPV, NPV and costs; default as in the data.
+        confidence: of all intervals.
+        seed: of the bootstrap.
+
+    Returns:
+        Tables, figures and notes. If the predictions hold several seeds, values are means over the seeds and intervals
+        come from resampling cases (whole patients where they are known).
+
+    Raises:
+        DataError: no case has a truth.
+        SettingError: an impossible threshold.
+    """
+    import pandas as pd
+
+    check_confidence(confidence)
+    if not 0 <= threshold <= 1:
+        raise SettingError(f"threshold={threshold} is not possible", expected="a score from 0 to 1")
+    known = predictions.truth >= 0
+    if not known.any():
+        raise DataError("No case has a truth to compare with", where=predictions.model, do="predict labelled cases")
+    judged = Judged(predictions, threshold=threshold, confidence=confidence, seed=seed)
+    binary = len(predictions.classes) == 2
+    estimates = judged.binary_metrics(prevalence) if binary else judged.multiclass_metrics()
+    rows = [(name, e.value, e.low, e.high, e.method) for name, e in estimates.items()]
+    costs, share = None, None
+    if binary and len(np.unique(judged.truth)) == 2:
+        share = float(judged.truth.mean()) if prevalence is None else prevalence
+        costs = clinic_costs(judged.truth, judged.scores[:, 1], prevalence=share)
+    names = list(predictions.classes)
+    counts = metrics.confusion_counts(judged.truth, judged.called, classes=len(names))
+    return Evaluation(
+        table=pd.DataFrame(rows, columns=["metric", "value", "low", "high", "method"]),
+        comparison=_comparison(predictions, threshold=threshold, confidence=confidence, seed=seed),
+        confusion=pd.DataFrame(counts, index=pd.Index(names, name="truth"), columns=pd.Index(names, name="answer")),
+        per_class=judged.per_class(),
+        costs=costs,
+        prevalence=share,
+        notes=_notes(predictions, judged, threshold),
+        predictions=predictions,
+    )
+
+
+def _comparison(predictions: Predictions, *, threshold: float, confidence: float, seed: int) -> "pd.DataFrame":
+    import pandas as pd
+
+    rows = []
+    for role, one in (("network", predictions), *(("trivial rule", b) for b in predictions.baselines)):
+        judged = Judged(one, threshold=threshold if role == "network" else 0.5, confidence=confidence, seed=seed)
+        accuracy = judged.accuracy()
+        area = judged.area(1) if len(one.classes) == 2 else judged.macro_area()
+        rows.append((one.model, role, accuracy.value, accuracy.low, accuracy.high, area.value, area.low, area.high))
+    names = ["name", "role", "accuracy", "low", "high", "AUC", "AUC low", "AUC high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _notes(predictions: Predictions, judged: Judged, threshold: float) -> tuple[str, ...]:
+    notes = []
+    if predictions.positive:
+        notes.append(
+            f'"{predictions.positive}" is the positive class: sensitivity is the share of {predictions.positive} cases '
+            f"that scored {threshold:g} or more."
+        )
+    left_out = len(predictions) - len(judged.truth)
+    if left_out:
+        notes.append(f"{left_out} cases have no known truth and were left out.")
+    missing = [name for k, name in enumerate(predictions.classes) if not (judged.truth == k).any()]
+    if missing:
+        notes.append(f"No case of {', '.join(missing)}: what needs them, such as AUC, is not defined.")
+    seeds = len(np.unique(judged.seeds))
+    if seeds > 1:
+        notes.append(f"Mean over {seeds} seeds; intervals from resampling cases, not seeds.")
+    if "fold" in predictions.table:
+        notes.append("Scores of different folds come from different networks and are ranked together for the AUC.")
+    own = float((judged.called == judged.truth).mean())
+    rules = [b for b in predictions.baselines if _accuracy(b) >= own]
+    if rules:
+        names = ", ".join(f"{b.model} ({_accuracy(b):.3f})" for b in rules)
+        notes.append(f"A trivial rule does as well as the network or better: {names}. What has it learnt?")
+    elif not predictions.baselines:
+        notes.append("No trivial rule stands beside these predictions: the training cases are not known.")
+    return tuple(notes)
+
+
+def _accuracy(predictions: Predictions) -> float:
+    known = predictions.truth >= 0
+    return float((predictions.predicted[known] == predictions.truth[known]).mean())
+
+
+def _text(table: "pd.DataFrame") -> str:
+    return table.to_string(index=False, float_format="{:.3f}".format)
+
+
+def _html(table: "pd.DataFrame") -> str:
+    return table.to_html(index=False, float_format="{:.3f}".format, border=0, na_rep="not defined")

@@ -1,0 +1,71 @@
+"""`firstread open`: a copy of a lesson of the learner's own, in JupyterLab, on this computer only."""
+
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from firstread.core.errors import MissingPartError
+from firstread.core.files import write_text
+from firstread.lessons.lesson_info import find_lesson
+
+
+def open_lesson(
+    name: str, *, folder: str | Path | None = None, fresh: bool = False, browser: bool = True, port: int = 0
+) -> int:
+    """Copy a lesson to the learner's folder (unless it is there already) and start JupyterLab on it.
+
+    Args:
+        name: of the lesson.
+        folder: where the learner's copy lies; default `firstread-lessons` in the current folder.
+        fresh: make a new, dated copy; the old one is kept.
+        browser: False prints the address and leaves opening it to you.
+        port: 0 takes a free one.
+
+    Returns:
+        JupyterLab's exit status, when it ends.
+
+    Raises:
+        MissingPartError: JupyterLab is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("jupyterlab") is None:
+        raise MissingPartError(
+            "JupyterLab is not installed", do='run: python -m pip install "firstread[all]", or see `firstread doctor`'
+        )
+    copy = learners_copy(name, folder=Path(folder) if folder else Path.cwd() / "firstread-lessons", fresh=fresh)
+    print(f"Your copy: {copy}\nTo end: press Ctrl+C here, or choose File > Shut Down in the browser.", flush=True)
+    return subprocess.call(jupyter_command(copy, browser=browser, port=port))  # noqa: S603 - fixed words and a path of ours
+
+
+def learners_copy(name: str, *, folder: Path, fresh: bool = False) -> Path:
+    """The learner's notebook; made if it is not there, never overwritten."""
+    import nbformat
+
+    info = find_lesson(name)
+    copy = folder / f"{info.name}.ipynb"
+    if fresh and copy.exists():
+        copy = folder / f"{info.name}-{datetime.now():%Y%m%d-%H%M%S}.ipynb"
+    if not copy.exists():
+        write_text(copy, nbformat.writes(info.notebook()))
+    return copy
+
+
+def jupyter_command(notebook: Path, *, browser: bool = True, port: int = 0) -> list[str]:
+    """JupyterLab on this computer's own address only, with a token, and without asking the internet for anything."""
+    options = [
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        f"--ServerApp.root_dir={notebook.parent}",
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
+        f"--ServerApp.open_browser={browser}",
+        f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--ServerApp.allow_root=True")
+    return [sys.executable, "-m", "jupyterlab", *options]

@@ -1,0 +1,76 @@
+"""A class of yesterday opens today with everything in it, however many processes open it at once."""
+
+import multiprocessing
+from datetime import UTC, datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from firstread.classroom.database.schema import Base, QuizAnswer, SurveyAnswer
+from firstread.classroom.database.schema_upgrade import NOW, settings_for, upgrade
+from firstread.classroom.database.store import Store
+from firstread.core.errors import DataError
+
+
+def test_the_steps_lead_to_the_tables_that_the_code_uses(store):
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        assert ScriptDirectory.from_config(settings_for(connection)).get_current_head() == NOW
+
+
+def test_a_class_made_before_there_were_steps_keeps_everything(url):
+    old = create_engine(url)
+    Base.metadata.create_all(
+        old, tables=[t for t in Base.metadata.sorted_tables if t not in (QuizAnswer.__table__, SurveyAnswer.__table__)]
+    )
+    with old.begin() as connection:
+        connection.execute(text("alter table class drop column numbers"))
+        connection.execute(text("insert into class (id, door, pauses_seconds) values (1, 'closed', 0.0)"))
+        moment = datetime(2026, 11, 1, tzinfo=UTC)
+        person = {"id": 1, "username": "p1-x", "number": 1, "name": "Ana", "resume_mark": "m", "arms": {}}
+        connection.execute(Base.metadata.tables["participant"].insert().values(**person, joined=moment, seen=moment))
+    old.dispose()
+    store = Store(url, key=b"key")
+    store.create()
+    assert store.state().door == "closed"
+    assert [person.name for person in store.people()] == ["Ana"]
+    store.set_door("open")
+    assert store.join("Bea")[0].number == 2
+    assert {"quiz_answer", "survey_answer", "alembic_version"} <= set(inspect(store.engine).get_table_names())
+    store.engine.dispose()
+
+
+def test_the_tables_of_a_newer_version_are_left_alone(store):
+    with store.engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(DataError, match="newer version"):
+        upgrade(store.engine)
+
+
+def create(url, begin, failed):
+    store = Store(url, key=b"key")
+    begin.wait()
+    try:
+        store.create()
+    except Exception as error:
+        failed.put(repr(error))
+    store.engine.dispose()
+
+
+def test_several_processes_may_make_a_class_at_once(url):
+    spawned = multiprocessing.get_context("spawn")
+    begin, failed = spawned.Barrier(4), spawned.Queue()
+    processes = [spawned.Process(target=create, args=(url, begin, failed)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert failed.empty(), failed.get()
+    store = Store(url, key=b"key")
+    assert store.state().door == "open"
+    store.engine.dispose()

@@ -1,0 +1,76 @@
+"""What leaves a class: tables and a report, under pseudonyms unless names are asked for."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from firstread.classroom.database.store import Store
+from firstread.classroom.outcomes.export import class_tables, export_class
+from firstread.classroom.outcomes.session_report import write_session_report
+from firstread.lessons import find_lesson, find_lessons
+
+from ..simulated_results import simulate_class
+
+LESSON = find_lesson("hello-world")
+
+
+def filled(tmp_path, lesson, people):
+    store = Store(
+        f"sqlite:///{tmp_path / 'class.sqlite'}", key=b"key", experiments=lesson.values.get("arms", {}), seed=3
+    )
+    store.create()
+    if people:
+        simulate_class(store, lesson, people, seed=1)
+    return store
+
+
+def test_everything_is_written_under_pseudonyms(tmp_path):
+    store = filled(tmp_path, LESSON, 9)
+    store.ask_help(store.people()[0].username, "my note")
+    written = export_class(store, tmp_path / "out", lesson=LESSON)
+    assert {file.name for file in written} == {
+        "report.html", *(f"{name}.{kind}" for name in ("participants", "events", "help", "quiz", "survey", "runs") for kind in ("csv", "parquet")),
+    }  # fmt: skip
+    everything = "".join(file.read_text() for file in written if file.suffix != ".parquet")
+    assert not re.search(r"Person \d", everything)
+    assert "my note" not in everything
+    tables = {name: pd.read_parquet(tmp_path / "out" / f"{name}.parquet") for name in ("quiz", "survey", "runs")}
+    assert "text" not in tables["survey"]
+    assert "comment" not in set(tables["survey"]["statement"])
+    assert set(tables["quiz"]["occasion"]) <= {"pre", "post", "retention"}
+    assert set(tables["runs"].columns) >= {"participant", "assigned augmentation", "ran augmentation", "accuracy"}
+    assert tables["runs"]["participant"].str.startswith("Participant").all()
+    store.engine.dispose()
+
+
+def test_names_and_free_answers_only_where_asked_for(tmp_path):
+    store = filled(tmp_path, LESSON, 9)
+    tables = class_tables(store, lesson=LESSON, names=True)
+    assert tables["quiz"]["participant"].str.startswith("Person").all()
+    assert tables["survey"]["text"].notna().any()
+    right = tables["quiz"][tables["quiz"]["right"]].iloc[0]
+    assert right["answer"]
+    assert right["concept"]
+    kept = tables["survey"]["text"].dropna().iloc[0]
+    for names in (False, True):
+        export_class(store, tmp_path / f"{names}", lesson=LESSON, names=names)
+        assert (kept in (tmp_path / f"{names}" / "report.html").read_text()) == names
+    store.engine.dispose()
+
+
+@pytest.mark.parametrize("people", [0, 1, 8])
+@pytest.mark.parametrize("lesson", find_lessons(), ids=lambda info: info.name)
+def test_the_report_is_one_file_of_numbers(tmp_path, lesson, people):
+    store = filled(tmp_path, lesson, people)
+    page = write_session_report(store, lesson, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)=["']|@import|url\(|<script""", page), "nothing is fetched and nothing runs"
+    assert "What this report does not show" in page
+    assert "Time at each step" in page
+    assert not re.search(r"\bnan\b", page)
+    assert not re.search(r"Person \d", page)
+    if people == 8:
+        assert "NameError" in page or "No cell failed" in page
+        for step in lesson.steps:
+            assert step["title"].replace("'", "&#39;") in page
+    store.engine.dispose()

@@ -1,0 +1,105 @@
+"""What is left of the machine: of the container's share where there is one, and said so that an instructor knows what to do."""
+
+import json
+import time
+
+import psutil
+import pytest
+
+from firstread.classroom.progress.capacity import GIB, Headroom, Machine
+
+fcntl = pytest.importorskip("fcntl", reason="classes run on POSIX systems")
+
+
+def write(root, **files):
+    for name, text in files.items():
+        file = root / name.replace("__", "/").replace("_DOT_", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def test_without_limits_it_is_the_machine(tmp_path):
+    machine = Headroom(tmp_path, root=tmp_path).now()
+    assert machine.memory == psutil.virtual_memory().total
+    assert 0 < machine.memory_left < machine.memory
+    assert machine.busy is None, "one look says nothing about the processor"
+    assert machine.disk_left > 0
+
+
+def test_the_tightest_group_counts_and_what_can_be_dropped_is_left(tmp_path):
+    group = tmp_path / "sys/fs/cgroup"
+    write(tmp_path, proc__self__cgroup="0::/outer/inner\n")
+    write(group, memory_DOT_max="max\n")
+    write(
+        group / "outer",
+        memory_DOT_max=f"{2 * GIB}\n",
+        memory_DOT_current=f"{GIB}\n",
+        memory_DOT_stat=f"anon 5\ninactive_file {GIB // 2}\n",
+    )
+    write(group / "outer/inner", memory_DOT_max="max\n", memory_DOT_current=f"{GIB}\n")
+    machine = Headroom(tmp_path, root=tmp_path).now()
+    assert (machine.memory, machine.memory_left) == (2 * GIB, 1.5 * GIB)
+
+
+def test_version_1_of_control_groups(tmp_path):
+    group = tmp_path / "sys/fs/cgroup/memory"
+    write(tmp_path, proc__self__cgroup="9:cpu:/x\n4:memory:/docker/abc\n")
+    write(
+        group,
+        memory_DOT_limit_in_bytes=f"{GIB}\n",
+        memory_DOT_usage_in_bytes=f"{GIB // 4}\n",
+        memory_DOT_stat="total_inactive_file 0\n",
+    )
+    assert Headroom(tmp_path, root=tmp_path).now().memory_left == 0.75 * GIB
+
+
+def test_processor_time_of_a_container_over_its_share(tmp_path):
+    group, times = tmp_path / "sys/fs/cgroup", iter([0.0, 10.0])
+    write(tmp_path, proc__self__cgroup="0::/\n")
+    write(group, cpu_DOT_max="50000 100000\n", cpu_DOT_stat="usage_usec 1000000\n")
+    headroom = Headroom(tmp_path, root=tmp_path, clock=lambda: next(times))
+    assert headroom.now().cores == 0.5
+    write(group, cpu_DOT_stat="usage_usec 5000000\n")
+    assert headroom.now().busy == pytest.approx(0.8)
+
+
+def test_it_looks_seldom(tmp_path):
+    times = iter([0.0, 1.0, 1.9, 2.1])
+    headroom = Headroom(tmp_path, clock=lambda: next(times))
+    first = headroom.now()
+    assert headroom.now() is headroom.now() is first
+    assert headroom.now() is not first
+
+
+def test_who_trains_and_who_waits(tmp_path):
+    held = []
+    for number, running in ((1, True), (2, False), (3, False)):
+        file = tmp_path / "queue" / "cpu" / f"{number:09d}.ticket"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"threads": 2, "running": running, "seconds_left": 30, "told": time.time()}))
+        held.append(file.open())
+        fcntl.flock(held[-1], fcntl.LOCK_EX)
+    (tmp_path / "queue" / "cpu" / "000000009.ticket").write_text("left by a dead one")
+    machine = Headroom(tmp_path).now()
+    assert (machine.training, machine.waiting) == (1, 2)
+    for file in held:
+        file.close()
+    assert Headroom(tmp_path).now().waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        (Machine(12 * GIB, 24 * GIB, 50 * GIB, 0.5, 2), []),
+        (Machine(1.5 * GIB, 24 * GIB, 50 * GIB, None, 2), ["Little memory is left: 1.5 GiB of 24.0 GiB"]),
+        (Machine(0.9 * GIB, 4 * GIB, 50 * GIB, 0.1, 2), ["Little memory is left: 0.9 GiB"]),
+        (
+            Machine(12 * GIB, 24 * GIB, 1 * GIB, 0.99, 2),
+            ["Little disk is left: 1.0 GiB", "The processor is fully used"],
+        ),
+    ],
+)
+def test_warnings_in_words(machine, said):
+    warnings = machine.warnings()
+    assert len(warnings) == len(said)
+    assert all(part in warning for part, warning in zip(said, warnings, strict=True))

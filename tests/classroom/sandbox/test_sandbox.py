@@ -1,0 +1,220 @@
+"""What a participant's process can and cannot do, tried from inside."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+if sys.platform != "linux":
+    pytest.skip("participants are kept apart on Linux", allow_module_level=True)
+
+from firstread.classroom.sandbox import landlock
+from firstread.classroom.sandbox.sandbox import missing
+
+pytestmark = pytest.mark.skipif(missing() != "", reason=f"not possible here: {missing()}")
+ROOT = os.geteuid() == 0
+USERS = [None, 1_999_990_001] if ROOT else [None]
+FRAME = """
+import json, os, signal, socket, sys
+from pathlib import Path
+from firstread.classroom.sandbox.sandbox import Fence, python_folders
+home, neighbour, user, parent = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
+if user is not None:
+    os.chown(home, user, user)
+{begin}
+fence = {fence}
+fence.enter()
+
+def attempt(name, deed):
+    try:
+        print(json.dumps([name, "done", str(deed())[:200]]), flush=True)
+    except BaseException as error:
+        print(json.dumps([name, type(error).__name__, str(error)[:200]]), flush=True)
+
+{code}
+"""
+FENCE = "Fence(read=tuple(python_folders()), write=(home,), network=False, user=user, memory_bytes=2**31)"
+
+
+@pytest.fixture
+def homes(tmp_path_factory):
+    homes = [tmp_path_factory.mktemp(name) for name in ("mine", "neighbours")]
+    for home in homes:
+        home.chmod(0o700)
+    (homes[1] / "secret.txt").write_text("a neighbour's work")
+    return homes
+
+
+def inside(homes, user, code, *, fence=FENCE, begin="pass"):
+    """Run `code` within the fence; name -> (kind of error or "done", text)."""
+    whole = FRAME.format(begin=begin, fence=fence, code=textwrap.dedent(code))
+    words = [
+        sys.executable,
+        "-c",
+        whole,
+        *map(str, homes),
+        json.dumps(user),
+        str(os.getpid()),
+        *os.listdir("/sys/class/block"),
+    ]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
+    assert told, ran.stderr[-2000:]
+    return {name: (kind, text) for name, kind, text in told}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_work_goes_on_as_usual(homes, user):
+    told = inside(
+        homes,
+        user,
+        """
+        attempt("write", lambda: (home / "x.txt").write_text("mine"))
+        attempt("read", lambda: (home / "x.txt").read_text())
+        attempt("import", lambda: __import__("scipy.stats") and __import__("nbformat"))
+        attempt("shell", lambda: os.popen("echo hello").read())
+        attempt("pair", lambda: socket.socketpair())
+        attempt("itself", lambda: os.kill(os.getpid(), 0))
+        """,
+    )
+    assert {name: kind for name, (kind, _) in told.items()} == dict.fromkeys(told, "done"), told
+    assert told["read"][1] == "mine"
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_neighbours_and_the_machine_are_out_of_reach(homes, user):
+    told = inside(
+        homes,
+        user,
+        """
+        attempt("neighbour's file", lambda: (neighbour / "secret.txt").read_text())
+        attempt("neighbour's folder", lambda: os.listdir(neighbour))
+        attempt("writing there", lambda: (neighbour / "x").write_text("x"))
+        attempt("a link to it", lambda: (os.symlink(neighbour, home / "link"), os.listdir(home / "link"))[1])
+        attempt("passwords", lambda: open("/etc/shadow").read())
+        attempt("the host's home", lambda: os.listdir(os.path.expanduser("~root")))
+        attempt("somebody's environment", lambda: open(f"/proc/{parent}/environ", "rb").read())
+        attempt("somebody's memory", lambda: open(f"/proc/{parent}/mem", "rb").read(1))
+        attempt("a signal", lambda: os.kill(parent, 0))
+        attempt("memory of the machine", lambda: open("/dev/mem", "rb").read(1))
+        for disk in sys.argv[5:]:
+            attempt(disk, lambda: open(f"/dev/{disk}", "rb").read(1))
+        attempt("another user", lambda: os.setuid(0 if user else 12345))
+        from firstread.classroom.sandbox import view
+        attempt("mounting", lambda: view._mount("none", home, "tmpfs", 0))
+        """,
+    )
+    assert [name for name, (kind, _) in told.items() if kind == "done"] == [], told
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_there_is_no_network(homes, user):
+    told = inside(
+        homes,
+        user,
+        """
+        attempt("tcp", lambda: socket.socket())
+        attempt("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        attempt("ipv6", lambda: socket.socket(socket.AF_INET6))
+        attempt("raw", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+        attempt("a child's", lambda: os.popen(sys.executable + " -c 'import socket; socket.socket(); print(1)' 2>&1").read().strip()[-1] == "1" or 1/0)
+        """,
+    )
+    assert [name for name, (kind, _) in told.items() if kind == "done"] == [], told
+
+
+def test_a_server_reaches_its_own_ports_only(homes):
+    code = """
+        def listen(port):
+            with socket.socket() as one:
+                one.bind(("127.0.0.1", port))
+        attempt("own", lambda: listen(45671))
+        attempt("another", lambda: listen(45672))
+        def reach(port):
+            with socket.socket() as one:
+                one.connect(("127.0.0.1", port))
+        attempt("hub", lambda: reach(45673))
+        attempt("neighbour", lambda: reach(45674))
+        """
+    told = inside(homes, None, code, fence="Fence(read=tuple(python_folders()), bind=(45671,), connect=(45673,))")
+    if landlock.version() < 4:
+        pytest.skip("this Linux's Landlock knows no ports")
+    assert told["own"][0] == "done"
+    assert told["another"][0] == "PermissionError"
+    assert told["hub"][0] == "ConnectionRefusedError", "allowed, though nobody listens"
+    assert told["neighbour"][0] == "PermissionError"
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_bombs_hurt_only_themselves(homes, user):
+    told = inside(
+        homes,
+        user,
+        """
+        attempt("memory", lambda: bytearray(3 * 2**30))
+        attempt("still there", lambda: len(bytearray(2**20)))
+        def large():
+            with open(home / "large", "wb") as file:
+                file.truncate(5 * 2**30)
+        attempt("file", large)
+        import resource
+        attempt("core", lambda: resource.getrlimit(resource.RLIMIT_CORE))
+        attempt("sacrifice", lambda: Path("/proc/self/oom_score_adj").read_text().strip())
+        """,
+    )
+    assert told["memory"][0] == "MemoryError"
+    assert told["still there"] == ("done", "1048576")
+    assert told["file"][0] == "OSError"
+    assert told["core"][1] == "(0, 0)"
+    assert int(told["sacrifice"][1]) >= 500
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_fork_bomb_stops(homes, user):
+    """Also where nobody is root: then each is counted in a namespace of their own, where the system lets everybody make one."""
+    everybody = "os.setresuid(*[1_999_990_002] * 3); from firstread.classroom.sandbox.syscalls import call; call('prctl', 4, 1, 0, 0, 0)"
+    fence = FENCE if user is not None else "Fence(write=(home,), network=False)"
+    begin = everybody if ROOT and user is None else "pass"
+    told = inside(
+        homes,
+        user,
+        """
+        children = []
+        def bomb():
+            while len(children) < 3000:
+                child = os.fork()
+                if not child:
+                    signal.pause()
+                children.append(child)
+        attempt("forks", bomb)
+        attempt("count", lambda: len(children))
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        attempt("power", lambda: [line for line in open("/proc/self/status") if line.startswith("CapEff")])
+        """,
+        fence=fence,
+        begin=begin,
+    )
+    if user is None and int(told["count"][1]) == 3000:
+        pytest.skip("this system does not let everybody make a namespace of users")
+    assert told["forks"][0] == "BlockingIOError"
+    assert int(told["count"][1]) < 500
+    assert "0000000000000000" in told["power"][1]
+
+
+def test_there_is_no_way_back(homes):
+    told = inside(
+        homes,
+        None,
+        """
+        from firstread.classroom.sandbox.landlock import Allowed, restrict
+        attempt("again", lambda: restrict(Allowed(read=(Path("/"),), write=(Path("/"),))))
+        attempt("read", lambda: (neighbour / "secret.txt").read_text())
+        """,
+    )
+    assert told["again"][0] == "done"
+    assert told["read"][0] == "PermissionError"

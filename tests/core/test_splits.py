@@ -1,0 +1,129 @@
+"""Splits: nobody on two sides, every class in every part, the same again with the same seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstread.core.cohort import Cohort, Origin
+from firstread.core.columns import make_table
+from firstread.core.errors import DataError, SettingError
+from firstread.core.splits import folds_by_patient, split_by_patient, split_contiguous, split_random
+
+CLASSES = ("abdomen", "chest")
+
+
+def cohort_of(patients_by_class, *, unlabelled=0):
+    """patients_by_class: for each class, the number of images of each of its patients."""
+    rows = [
+        {"case": f"{label}-{number}-{image}", "file": "x.png", "label": label, "patient": f"{label}{number}"}
+        for label, sizes in zip(CLASSES, patients_by_class, strict=True)
+        for number, size in enumerate(sizes)
+        for image in range(size)
+    ]
+    rows += [
+        {"case": f"u{index}", "file": "x.png", "label": None, "patient": f"u{index}"} for index in range(unlabelled)
+    ]
+    return Cohort(make_table(rows), CLASSES, Origin("made up"))
+
+
+sizes = st.lists(st.integers(1, 8), min_size=3, max_size=25)
+
+
+@given(first=sizes, second=sizes, seed=st.integers(0, 2**31), unlabelled=st.integers(0, 3))
+def test_no_patient_is_on_two_sides(first, second, seed, unlabelled):
+    cohort = split_by_patient(cohort_of([first, second], unlabelled=unlabelled), seed=seed)
+    table = cohort.table
+    known = table[table["label"].notna()]
+    assert known["split"].notna().all()
+    assert table[table["label"].isna()]["split"].isna().all()
+    assert (known.groupby("patient")["split"].nunique() == 1).all()
+    assert (known.groupby("label")["split"].nunique() == 3).all()
+    assert list(table["case"]) == list(cohort_of([first, second], unlabelled=unlabelled).table["case"])
+
+
+@given(first=sizes, second=sizes, seed=st.integers(0, 99), folds=st.integers(2, 5))
+def test_folds_test_everybody_once_and_share_no_patient(first, second, seed, folds):
+    cohort = cohort_of([first, second])
+    pairs = folds_by_patient(cohort, folds=folds, seed=seed)
+    assert (np.sum([test for _, test in pairs], axis=0) == 1).all()
+    for train, test in pairs:
+        patients = cohort.table["patient"]
+        assert not set(patients[train]) & set(patients[test])
+        assert (train ^ test).all()
+
+
+def test_shares_are_kept_in_each_class():
+    cohort = split_by_patient(cohort_of([[5] * 40, [5] * 100]))
+    shares = cohort.counts()[["train", "validation", "test"]].div(cohort.counts()["all"], axis=0)
+    assert np.allclose(shares, [[0.7, 0.15, 0.15]] * 2, atol=0.01)
+
+
+def test_the_same_seed_is_the_same_split_and_another_is_not():
+    cohort = cohort_of([[1] * 30, [1] * 30])
+    first, again, other = (list(split_by_patient(cohort, seed=seed).table["split"]) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_the_step_says_how_to_do_it_again():
+    step = split_by_patient(cohort_of([[1] * 9, [1] * 9]), fractions=(0.5, 0.25, 0.25), seed=7).steps[-1]
+    assert (step.name, step.seed, step.parameters["fractions"]) == ("split by patient", 7, (0.5, 0.25, 0.25))
+    assert step.version
+
+
+def test_patients_must_be_known():
+    cohort = cohort_of([[1] * 9, [1] * 9])
+    with pytest.raises(DataError, match="18 of 18 cases have no patient"):
+        split_by_patient(cohort.with_column("patient", [None] * 18))
+    with pytest.raises(DataError, match="1 of 18 cases have no patient"):
+        split_by_patient(cohort.with_column("patient", [None] + ["a"] * 17))
+
+
+def test_a_class_with_too_few_patients_is_named():
+    with pytest.raises(DataError, match='"chest" has 1 patients, too few'):
+        split_by_patient(cohort_of([[3] * 9, [27]]))
+    with pytest.raises(DataError, match='"abdomen" has 1 images, too few'):
+        split_random(cohort_of([[1], [1]]))
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.2, 0.2), (1.5, -0.5, 0), (0, 0.5, 0.5), "abc", (1,), (0.2,) * 5])
+def test_fractions_must_make_sense(fractions):
+    with pytest.raises(SettingError, match="cannot be used"):
+        split_random(cohort_of([[1] * 9, [1] * 9]), fractions=fractions)
+
+
+def test_two_fractions_are_training_and_validation():
+    counts = split_random(cohort_of([[1] * 10, [1] * 10]), fractions=(0.8, 0.2)).counts()
+    assert list(counts.columns) == ["train", "validation", "all"]
+    assert counts["train"].tolist() == [8, 8]
+
+
+@given(first=st.integers(20, 200), second=st.integers(20, 200), gap=st.integers(0, 5))
+def test_contiguous_parts_follow_one_another_with_a_gap_between(first, second, gap):
+    cohort = split_contiguous(cohort_of([[first], [second]]), gap=gap)
+    for name in CLASSES:
+        split = cohort.table.loc[cohort.table["label"] == name, "split"].tolist()
+        runs = [value for index, value in enumerate(split) if index == 0 or value != split[index - 1]]
+        between = [None] if gap else []
+        assert runs == ["train", *between, "validation", *between, "test"]
+        assert split.count(None) == 2 * gap
+
+
+def test_contiguous_needs_room():
+    with pytest.raises(DataError, match="too few to be cut"):
+        split_contiguous(cohort_of([[3], [3]]), gap=2)
+    with pytest.raises(SettingError, match="gap=-1"):
+        split_contiguous(cohort_of([[30], [30]]), gap=-1)
+
+
+def test_folds_without_patients_count_every_image_as_one():
+    cohort = cohort_of([[1] * 10, [1] * 10]).with_column("patient", [None] * 20)
+    pairs = folds_by_patient(cohort, folds=5)
+    assert [int(test.sum()) for _, test in pairs] == [4] * 5
+    with pytest.raises(SettingError, match="folds=30"):
+        folds_by_patient(cohort, folds=30)
+
+
+def test_an_unlabelled_case_is_in_no_fold():
+    pairs = folds_by_patient(cohort_of([[1] * 6, [1] * 6], unlabelled=2), folds=3)
+    assert not any((train | test)[-2:].any() for train, test in pairs)

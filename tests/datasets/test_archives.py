@@ -1,0 +1,81 @@
+"""Archives that mean harm: nothing leaves the folder, nothing grows without limit."""
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from firstread.core.errors import DataError
+from firstread.datasets import archives
+from firstread.datasets.archives import is_stray, unpack
+
+
+@pytest.fixture
+def out(tmp_path):
+    folder = tmp_path / "deep" / "out"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def zip_of(path, names, data=b"abc"):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/tmp/evil.png", "a/../../evil.png", "C:\\evil.png", "a\\..\\b.png"])
+def test_names_that_lead_outside_are_refused(tmp_path, out, name):
+    with pytest.raises(DataError, match="leads outside"):
+        unpack(zip_of(tmp_path / "a.zip", [name]), out)
+    assert [path.name for path in tmp_path.rglob("evil*")] == []
+
+
+def test_links_are_refused(tmp_path, out):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        info = tarfile.TarInfo("link.png")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(info)
+    with pytest.raises(DataError, match="link"):
+        unpack(tmp_path / "a.tar", out)
+
+
+def test_links_in_a_zip_are_refused(tmp_path, out):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        info = zipfile.ZipInfo("link.png")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(DataError, match="link"):
+        unpack(tmp_path / "a.zip", out)
+
+
+def test_a_bomb_is_stopped(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(archives, "LARGEST_BYTES", 10_000)
+    with pytest.raises(DataError, match="unpacks to more"):
+        unpack(zip_of(tmp_path / "a.zip", ["big.png"], b"\0" * 1_000_000), out)
+
+
+def test_too_many_files_are_stopped(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(archives, "LARGEST_ENTRIES", 3)
+    names = [f"{number}.png" for number in range(5)]
+    with pytest.raises(DataError, match="more than 3 files"):
+        unpack(zip_of(tmp_path / "a.zip", names), out)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(DataError, match="more than 3 files"):
+        unpack(tmp_path / "a.tar", out)
+
+
+def test_a_file_that_is_no_archive(tmp_path, out):
+    (tmp_path / "a.zip").write_text("hello")
+    with pytest.raises(DataError, match="broken"):
+        unpack(tmp_path / "a.zip", out)
+
+
+def test_stray_files_are_told_apart():
+    assert is_stray("__MACOSX/CXR/._.DS_Store")
+    assert is_stray("CXR/.DS_Store")
+    assert is_stray("Thumbs.db")
+    assert not is_stray("CXR/1.jpg")

@@ -1,0 +1,132 @@
+"""evaluate: every metric with its interval, the trivial rules beside it, and notes that say what a reader must know."""
+
+import json
+
+import numpy as np
+import pytest
+
+from firstread.core.columns import make_table
+from firstread.core.errors import DataError, SettingError
+from firstread.core.predictions import Predictions, stack_predictions
+from firstread.evaluation.evaluation import evaluate
+
+BINARY = ("abdomen", "chest")
+
+
+def binary(count=40, seed=0, model="net", **columns):
+    rng = np.random.default_rng(seed)
+    truth = np.arange(count) % 2
+    scores = np.clip(0.5 + 0.3 * (truth * 2 - 1) + rng.normal(0, 0.3, count), 0, 1)
+    table = make_table([{"case": f"c{i}", "file": "x", "label": BINARY[t]} for i, t in enumerate(truth)]).assign(
+        **columns
+    )
+    return Predictions.from_scores(table, scores, classes=BINARY, model=model)
+
+
+def six(count=120):
+    rng = np.random.default_rng(1)
+    classes = tuple("abcdef")
+    truth = np.arange(count) % 6
+    scores = rng.dirichlet(np.ones(6), count) + 1.2 * np.eye(6)[truth] * rng.random((count, 1))
+    table = make_table([{"case": f"c{i}", "file": "x", "label": classes[t]} for i, t in enumerate(truth)])
+    return Predictions.from_scores(table, scores / scores.sum(1, keepdims=True), classes=classes)
+
+
+@pytest.mark.parametrize("make", [binary, six])
+def test_every_metric_lies_in_its_interval(make):
+    table = evaluate(make()).table
+    assert (table["low"] <= table["value"] + 1e-9).all()
+    assert (table["value"] <= table["high"] + 1e-9).all()
+    assert table["low"].between(0, 1).all()
+    assert (table["high"] > table["low"]).all()
+    assert (table["method"] != "").all()
+
+
+def test_the_trivial_rules_are_always_there_and_are_named_when_they_win():
+    rule = binary(seed=0, model="rule: image size")
+    perfect = Predictions.from_scores(
+        make_table([{"case": f"c{i}", "file": "x", "label": BINARY[i % 2]} for i in range(40)]),
+        (np.arange(40) % 2).astype(float), classes=BINARY, model="rule: border",
+    )  # fmt: skip
+    found = evaluate(binary().with_baselines([rule, perfect]))
+    assert list(found.comparison["name"]) == ["net", "rule: image size", "rule: border"]
+    assert any("rule: border (1.000)" in note for note in found.notes)
+    assert any("No trivial rule" in note for note in evaluate(binary()).notes)
+
+
+def test_the_positive_class_is_said():
+    assert '"chest" is the positive class' in evaluate(binary()).notes[0]
+
+
+def test_the_threshold_moves_cases_and_the_prevalence_moves_ppv():
+    strict, lax = evaluate(binary(), threshold=0.9), evaluate(binary(), threshold=0.1)
+    assert strict.metric("specificity").value > lax.metric("specificity").value
+    assert strict.metric("sensitivity").value < lax.metric("sensitivity").value
+    rare, common = (evaluate(binary(), prevalence=p).metric(f"PPV at {p:.0%}").value for p in (0.05, 0.5))
+    assert rare < common
+
+
+def test_cases_without_a_truth_are_left_out_and_counted():
+    predictions = binary()
+    table = predictions.table.copy()
+    table.loc[:4, "truth"] = None
+    found = evaluate(Predictions(table, BINARY, "net"))
+    assert any("5 cases have no known truth" in note for note in found.notes)
+    assert found.confusion.to_numpy().sum() == 35
+
+
+def test_one_class_only_says_what_is_not_defined():
+    predictions = binary()
+    only = Predictions(predictions.table[predictions.truth == 1], BINARY, "net")
+    found = evaluate(only)
+    assert np.isnan(found.metric("AUC").value)
+    assert any("No case of abdomen" in note for note in found.notes)
+    assert json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_no_truth_at_all_is_refused():
+    predictions = binary()
+    with pytest.raises(DataError, match="No case has a truth"):
+        evaluate(Predictions(predictions.table.assign(truth=None), BINARY, "net"))
+
+
+def test_impossible_arguments_are_refused():
+    with pytest.raises(SettingError, match="threshold=2"):
+        evaluate(binary(), threshold=2)
+    with pytest.raises(DataError, match=r"confidence=0\.1"):
+        evaluate(binary(), confidence=0.1)
+    with pytest.raises(SettingError, match="no metric"):
+        evaluate(binary()).metric("accurracy")
+
+
+def test_seeds_are_averaged_and_cases_not_counted_twice():
+    one = evaluate(binary(seed=0))
+    both = evaluate(
+        stack_predictions(
+            [binary(seed=0).__class__(binary(seed=s).table.assign(seed=s), BINARY, "net") for s in (0, 0 + 1)]
+        )
+    )
+    assert any("Mean over 2 seeds" in note for note in both.notes)
+    accuracies = [evaluate(binary(seed=s)).metric("accuracy").value for s in (0, 1)]
+    assert both.metric("accuracy").value == pytest.approx(np.mean(accuracies))
+    width = both.metric("accuracy").high - both.metric("accuracy").low
+    assert width > 0.5 * (one.metric("accuracy").high - one.metric("accuracy").low)
+
+
+def test_patients_with_several_images_widen_the_interval():
+    alone = evaluate(binary())
+    grouped = evaluate(binary(patient=[f"P{i // 8}" for i in range(40)]))
+    assert "by patient" in grouped.metric("accuracy").method
+    assert alone.metric("accuracy").method == "Wilson"
+
+
+def test_it_shows_itself():
+    found = evaluate(binary())
+    assert "accuracy" in repr(found)
+    assert "data:image/png;base64," in found._repr_html_()
+    assert len(found.details().axes) == 2
+    assert evaluate(six()).figure() is not None
+
+
+def test_same_seed_same_bootstrap():
+    assert evaluate(binary()).table.equals(evaluate(binary()).table)

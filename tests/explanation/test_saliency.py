@@ -1,0 +1,109 @@
+"""Maps: they point where the answer comes from, and a network that has learnt nothing is told from one that has."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from firstread.core.case import Case
+from firstread.core.errors import SettingError
+from firstread.explanation.grad_cam import last_map_layer
+from firstread.explanation.saliency import METHODS, explain
+from firstread.explanation.sanity_check import sanity_check, sanity_correlation
+from firstread.learning.models import build_model
+
+
+@pytest.fixture
+def case(tmp_path):
+    pixels = np.full((64, 64), 60, np.uint8)
+    pixels[8:20, 40:56] = 230  # what the rigged network below looks at
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    return Case(case="one", file=str(tmp_path / "one.png"), label="b")
+
+
+class LooksAtOneCorner(torch.nn.Module):
+    """A backbone whose only feature is the brightness of the upper right quarter."""
+
+    def __init__(self):
+        super().__init__()
+        self.look = torch.nn.Conv2d(1, 32, 3, stride=4, padding=1)
+
+    def forward(self, x):
+        maps = torch.relu(self.look(x))
+        here = torch.zeros_like(maps)
+        here[:, :, : maps.shape[2] // 2, maps.shape[3] // 2 :] = 1
+        return (maps * here).mean((2, 3))
+
+
+def rigged():
+    model = build_model("resnet18", classes=("a", "b"), size=64)
+    model.backbone = LooksAtOneCorner()
+    with torch.no_grad():
+        model.backbone.look.weight.fill_(1.0)
+        model.backbone.look.bias.zero_()
+    model.head = torch.nn.Sequential(torch.nn.Linear(32, 1))
+    with torch.no_grad():
+        model.head[0].weight.fill_(1.0)
+        model.head[0].bias.zero_()
+    return model.eval()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_map_points_where_the_answer_comes_from(case, method):
+    found = explain(rigged(), case, method=method, target="b")
+    assert found.map.shape == (64, 64)
+    assert 0 <= found.map.min() <= found.map.max() <= 1
+    inside, outside = found.map[:32, 32:].mean(), found.map[32:, :32].mean()
+    assert inside > outside + 0.1
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_100", "convnext_atto", "densenet121"])
+def test_every_kind_of_backbone_can_be_explained(case, name):
+    model = build_model(name, classes=("a", "b", "c"), size=64)
+    assert last_map_layer(model)
+    found = explain(model, case)
+    assert found.scores[found.target] == max(found.scores.values())
+    assert len(found.show().axes) == 3
+
+
+def test_the_network_is_left_as_it_was(case):
+    model = build_model("resnet18", classes=("a", "b"), size=64)
+    model.freeze()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    explain(model, case)
+    sanity_check(model, case, draws=1)
+    assert model.frozen
+    assert not any(one._forward_hooks or one._backward_hooks for one in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(torch.equal(v, model.state_dict()[k]) for k, v in before.items())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "regnetx_002"])
+def test_the_map_is_that_of_another_implementation(case, name):
+    from monai.visualize import GradCAM
+
+    torch.manual_seed(3)
+    model = build_model(name, classes=("a", "b", "c"), size=64).eval()
+    for target in model.classes:
+        found = explain(model, case, target=target)
+        pixels = model.prepare(found.image[None])
+        watch = GradCAM(
+            nn_module=model, target_layers=f"backbone.{last_map_layer(model)}", postprocessing=lambda cam: cam
+        )
+        cam = torch.as_tensor(watch(x=pixels, class_idx=model.classes.index(target)))[0, 0].detach().numpy()
+        expected = (cam - cam.min()) / np.ptp(cam) if np.ptp(cam) else np.zeros_like(cam)
+        assert np.allclose(found.map, expected, atol=1e-3)
+
+
+def test_the_sanity_check_is_a_sentence_with_its_figure(case):
+    model = build_model("resnet18", classes=("a", "b"), size=64)
+    assert -1 <= sanity_correlation(model, case, draws=2) <= 1
+    assert "rank correlation" in sanity_check(model, case, draws=1)
+
+
+def test_unknown_methods_and_classes_are_refused(case):
+    model = build_model("resnet18", classes=("a", "b"), size=64)
+    with pytest.raises(SettingError, match='Did you mean "grad-cam"'):
+        explain(model, case, method="gradcam")
+    with pytest.raises(SettingError, match="knows no class"):
+        explain(model, case, target="z")
