@@ -12,7 +12,7 @@ QUIET := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 help:
 	@echo "make demo        lesson 1 on simulated patients, start to finish"
 	@echo "make test        the tests"
-	@echo "make lint        style, and which room may import which"
+	@echo "make lint        style, types, declared dependencies, and which room may import which"
 	@echo "make check-full  the tests that take long, too"
 	@echo "make bench       speed and accuracy, beside other frameworks"
 	@echo "make pretrain    the bundled weights, trained again on simulated patients"
@@ -44,6 +44,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check src tests benchmarks pretraining
 	$(BIN)/ruff check src tests benchmarks pretraining
 	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/deptry src/firstread
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py $(ARGS)
@@ -56,4 +58,4 @@ docs: $(DOCS_READY)
 	@echo "The site is in site/index.html"
 
 clean:
-	rm -rf $(VENV) .venv-peers site build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-peers site build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -1,6 +1,8 @@
-"""What one participant's server and kernel hold and use during a lesson: memory (proportional set size) and processor seconds.
+"""Memory (proportional set size) and CPU seconds of one participant's server and kernel during a lesson.
 
-Needs a class that runs on this machine; a scripted participant joins it and runs every cell. Prints JSON for benchmarks/capacity.toml.
+Needs a class that runs on this machine; a scripted participant joins it and runs every cell. Prints JSON for
+benchmarks/capacity.toml.
+
 Usage: python benchmarks/memory.py [--name CLASS]
 """
 
@@ -11,83 +13,86 @@ import time
 
 import psutil
 
-from firstread.classroom.lifecycle import find_class, running
+from firstread.classroom.lifecycle import find_class, find_supervisor
 from firstread.classroom.rehearsal.scripted_participant import ScriptedParticipant
 
-EVERY_SECONDS = 0.5
+SAMPLE_SECONDS = 0.5
 
 
-class Watched:
-    """The processes of one participant."""
+class ParticipantProcesses:
+    """Server, kernel and child processes of one participant."""
 
-    def __init__(self, keeper: psutil.Process, username: str) -> None:
-        self.keeper, self.username = keeper, username
+    def __init__(self, supervisor: psutil.Process, username: str) -> None:
+        self.supervisor, self.username = supervisor, username
         self.peak_mb = 0.0
 
     def processes(self) -> list[psutil.Process]:
-        """Server, kernel, and what they started."""
-        found = []
-        for one in self.keeper.children(recursive=True):
+        """List the participant's running processes."""
+        own = []
+        for process in self.supervisor.children(recursive=True):
             try:
-                if one.environ().get("USER") == self.username:
-                    found.append(one)
+                if process.environ().get("USER") == self.username:
+                    own.append(process)
             except psutil.Error:
                 continue
-        return found
+        return own
 
-    def now_mb(self) -> float:
-        """Memory that would be free without them."""
+    def memory_mb(self) -> float:
+        """Sum of proportional set sizes."""
         total = 0
-        for one in self.processes():
+        for process in self.processes():
             try:
-                total += one.memory_full_info().pss
+                total += process.memory_full_info().pss
             except psutil.Error:
                 continue
         return total / 2**20
 
-    def processor_seconds(self) -> float:
-        """Used until now."""
-        return sum(sum(one.cpu_times()[:4]) for one in self.processes() if one.is_running())
+    def cpu_seconds(self) -> float:
+        """CPU time used so far."""
+        return sum(sum(process.cpu_times()[:4]) for process in self.processes() if process.is_running())
 
-    async def watch(self) -> None:
-        """Keep the peak."""
+    async def sample_peak(self) -> None:
+        """Update `peak_mb` periodically until cancelled."""
         while True:
-            self.peak_mb = max(self.peak_mb, self.now_mb())
-            await asyncio.sleep(EVERY_SECONDS)
+            self.peak_mb = max(self.peak_mb, self.memory_mb())
+            await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def measure(name: str | None) -> dict[str, float]:
-    """One participant through the lesson."""
+    """Run one scripted participant through the lesson and measure its processes."""
     folder = find_class(name)
-    keeper = running(folder)
-    if keeper is None:
+    supervisor = find_supervisor(folder)
+    if supervisor is None:
         raise SystemExit("The class does not run; start it with: firstread class start")
     notebook = f"{folder.settings.lesson}.ipynb"
-    async with ScriptedParticipant(folder.address, folder.settings.join_code) as one:
-        await one.join("Measured")
-        await one.open()
-        await one.start_kernel(notebook)
-        watched = Watched(keeper, one.username)
-        before = watched.now_mb()
-        await one.run("import torch, monai, matplotlib.pyplot")
-        idle = watched.now_mb()
-        watching = asyncio.ensure_future(watched.watch())
-        began = time.perf_counter()
-        for cell in await one.notebook(notebook):
-            done = await one.run(cell["source"], cell=cell["id"])
-            if done["status"] != "ok":
-                raise SystemExit(f"{cell['id']}: {done.get('ename')}")
-        seconds = time.perf_counter() - began
-        watching.cancel()
+    async with ScriptedParticipant(folder.public_url, folder.settings.join_code) as participant:
+        await participant.join("Measured")
+        await participant.open_server()
+        await participant.start_kernel(notebook)
+        processes = ParticipantProcesses(supervisor, participant.username)
+        joined_mb = processes.memory_mb()
+        await participant.run_cell("import torch, monai, matplotlib.pyplot")
+        idle_mb = processes.memory_mb()
+        sampling = asyncio.ensure_future(processes.sample_peak())
+        begin = time.perf_counter()
+        for cell in await participant.read_code_cells(notebook):
+            reply = await participant.run_cell(cell["source"], cell=cell["id"])
+            if reply["status"] != "ok":
+                raise SystemExit(f"{cell['id']}: {reply.get('ename')}")
+        seconds = time.perf_counter() - begin
+        sampling.cancel()
         return {
-            "memory_joined_mb": round(before), "memory_idle_mb": round(idle), "memory_peak_mb": round(watched.peak_mb),
-            "memory_after_mb": round(watched.now_mb()), "processor_seconds_lesson": round(watched.processor_seconds(), 1),
+            "memory_joined_mb": round(joined_mb),
+            "memory_idle_mb": round(idle_mb),
+            "memory_peak_mb": round(processes.peak_mb),
+            "memory_after_mb": round(processes.memory_mb()),
+            "processor_seconds_lesson": round(processes.cpu_seconds(), 1),
             "seconds_lesson": round(seconds, 1),
-        }  # fmt: skip
+        }
 
 
 def main() -> None:
-    """Print what was found."""
+    """Print the measurements as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--name", default=None)
     print(json.dumps(asyncio.run(measure(parser.parse_args().name)), indent=2))

@@ -1,4 +1,4 @@
-"""Where the seconds of an epoch go, by kind of work: what holds the speed of a training."""
+"""Profile of a training epoch: seconds by kind of operation."""
 
 from collections import Counter
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import firstread as fr
 import speed
 
-#: operation of torch's -> kind of work; what is not here is "the rest", Python included
-KINDS = {
+#: kind of work -> torch operations; all other time, Python included, is "the rest"
+OPERATIONS = {
     "convolutions forward": ("mkldnn_convolution",),
     "convolutions backward": ("convolution_backward", "mm"),
     "BatchNorm": ("native_batch_norm", "native_batch_norm_backward"),
@@ -20,45 +20,45 @@ KINDS = {
 
 
 def profile(*, quick: bool) -> dict[str, Any]:
-    """One epoch of each phase of both published lessons, after one that is not counted."""
+    """Profile one epoch of each phase of both published lessons, after a warm-up epoch."""
     openi = fr.open_dataset("hello-world/openi")
     rsna = fr.open_dataset("mednist/rsna", split="random")
     if quick:
         rsna = rsna.where(rsna.table.groupby(["label", "split"]).cumcount() < 20)
-    turned = fr.Augmentation(rotate_degrees=20, shift=0.1, zoom=0.1, shear_degrees=10, flip=True)
-    wheel = {"batch_size": 64, "schedule": "one-cycle", "learning_rate": 3e-3}
+    first = fr.Augmentation(rotate_degrees=20, shift=0.1, zoom=0.1, shear_degrees=10, flip=True)
+    second = fr.Augmentation(rotate_degrees=10, zoom=0.1, flip=True)
+    one_cycle = {"batch_size": 64, "schedule": "one-cycle", "learning_rate": 3e-3}
     return {
-        "lesson 1, frozen": _epoch("hello-world", openi, augmentation=turned, freeze=True),
-        "lesson 1, unfrozen": _epoch("hello-world", openi, augmentation=turned),
-        "lesson 2": _epoch(
-            "mednist", rsna, augmentation=fr.Augmentation(rotate_degrees=10, zoom=0.1, flip=True), **wheel
-        ),
+        "lesson 1, frozen": _profile_epoch("hello-world", openi, augmentation=first, freeze=True),
+        "lesson 1, unfrozen": _profile_epoch("hello-world", openi, augmentation=first),
+        "lesson 2": _profile_epoch("mednist", rsna, augmentation=second, **one_cycle),
     }
 
 
-def _epoch(work: str, cohort: Any, *, freeze: bool = False, **settings: Any) -> dict[str, Any]:
-    """Seconds by kind, their sum, and how fast convolutions were beside a matrix product."""
+def _profile_epoch(lesson: str, cohort: Any, *, freeze: bool = False, **settings: Any) -> dict[str, Any]:
+    """Seconds by kind of operation, and throughput of convolutions compared with a matrix product."""
     import torch
 
-    backbone, size, channels, _ = speed.ARCHITECTURES[work]
+    backbone, size, channels, _ = speed.ARCHITECTURES[lesson]
     model = fr.build_model(backbone, classes=cohort.classes, size=size, channels=channels, weights="none")
     settings |= {"freeze": freeze, "checkpoints": False, "quiet": True}
     run = fr.train(model, cohort, epochs=1, **settings)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
         run = fr.train(model, cohort, epochs=1, resume=run, **settings)
-    whole = run.history[-1]["seconds"]
-    of = {f"aten::{name}": kind for kind, names in KINDS.items() for name in names}
+    epoch_seconds = run.history[-1]["seconds"]
+    kind_of = {f"aten::{name}": kind for kind, names in OPERATIONS.items() for name in names}
     seconds: Counter[str] = Counter()
-    for event in seen.key_averages():
-        if event.key in of:
-            seconds[of[event.key]] += event.self_cpu_time_total / 1e6
-    precision = run.facts["precision"]
-    once = speed._gflop(backbone, size, channels)
-    forward = once * (len(cohort.train) + len(cohort.validation)) / seconds["convolutions forward"]
-    backward = 2 * once * len(cohort.train) / seconds["convolutions backward"] if not freeze else None
+    for event in profiler.key_averages():
+        if event.key in kind_of:
+            seconds[kind_of[event.key]] += event.self_cpu_time_total / 1e6
+    precision = run.metadata["precision"]
+    gflop = speed.forward_gflop(backbone, size, channels)
+    forward = gflop * (len(cohort.train) + len(cohort.validation)) / seconds["convolutions forward"]
+    backward = 2 * gflop * len(cohort.train) / seconds["convolutions backward"] if not freeze else None
+    rest = round(epoch_seconds - seconds.total(), 2)
     return {
-        "seconds": {**{kind: round(seconds[kind], 2) for kind in KINDS}, "the rest": round(whole - seconds.total(), 2)},
-        "whole": round(whole, 2),
+        "seconds": {**{kind: round(seconds[kind], 2) for kind in OPERATIONS}, "the rest": rest},
+        "whole": round(epoch_seconds, 2),
         "precision": precision,
         "gflop_per_second": {
             "convolutions forward": round(forward),

@@ -1,4 +1,4 @@
-"""Seconds of training: firstread beside its peers with the same images, to the same outcome, and several at once."""
+"""Training speed: firstread and its peers on the same images, time to accuracy, and several trainings at once."""
 
 import json
 import os
@@ -15,13 +15,13 @@ import numpy as np
 import firstread as fr
 
 HERE = Path(__file__).resolve().parent
-#: backbone, pixels on each side, channels, and how often an image goes through the network by phase: 1 forward, 3 with learning
+#: backbone, image size in pixels, channels, and cost of an image by phase in forward passes: 1 frozen, 3 with backward
 ARCHITECTURES = {
     "hello-world": ("inception_v3", 299, 3, {"first": 1, "more": 3}),
     "mednist": ("resnet34", 64, 1, {"first": 3, "more": 3}),
 }
 KERAS = "keras_hello_world.py"
-#: everyone trains so often, one after the other in each round, and the fastest counts: what else a machine does only adds
+#: trainings of each framework, in turn; the fastest counts, because other load on the machine only adds time
 ROUNDS = 2
 
 
@@ -29,7 +29,8 @@ def hello_world(*, quick: bool, peers: Path | None) -> dict[str, Any]:
     """The published lesson 1: InceptionV3, 299 pixels, batch 8, 5 frozen and 3 unfrozen epochs, augmented."""
     cohort = fr.open_dataset("hello-world/openi")
     epochs = ["1", "1"] if quick else ["5", "3"]
-    return _beside(cohort, "hello-world", peers, KERAS, "hello_world.py", epochs, rounds=1 if quick else ROUNDS)
+    rounds = 1 if quick else ROUNDS
+    return _compare_with_peers(cohort, "hello-world", peers, KERAS, "hello_world.py", epochs, rounds=rounds)
 
 
 def mednist(*, quick: bool, peers: Path | None) -> dict[str, Any]:
@@ -37,141 +38,153 @@ def mednist(*, quick: bool, peers: Path | None) -> dict[str, Any]:
     cohort = fr.open_dataset("mednist/rsna", split="random")
     cohort = cohort.where(cohort.table["split"].isin(["train", "validation"]))
     epochs = ["1", "1"] if quick else ["1", "5"]
-    return _beside(cohort, "mednist", peers, "fastai_mednist.py", "mednist.py", epochs, rounds=1 if quick else ROUNDS)
+    rounds = 1 if quick else ROUNDS
+    return _compare_with_peers(cohort, "mednist", peers, "fastai_mednist.py", "mednist.py", epochs, rounds=rounds)
 
 
-def outcome(*, quick: bool, peers: Path | None) -> dict[str, Any]:
-    """Seconds of training to a network of a cross-validated accuracy on hello-world/openi: lesson 1's recipe, and the published one in Keras."""
+def time_to_accuracy(*, quick: bool, peers: Path | None) -> dict[str, Any]:
+    """Training seconds and cross-validated accuracy on hello-world/openi: lesson 1's recipe and the published one."""
     from firstread.core.splits import folds_by_patient
 
     cohort = fr.open_dataset("hello-world/openi")
-    commands = {"firstread": [sys.executable, str(HERE / "work" / "default_recipe.py")]}
+    commands = {"firstread": [sys.executable, str(HERE / "workloads" / "default_recipe.py")]}
     if peers is not None:
         commands["keras"] = [str(peers), str(HERE / "peers" / KERAS)]
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
+    by_framework: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
     sizes = []
     for _, held_out in list(folds_by_patient(cohort, folds=5, seed=0))[: 1 if quick else 5]:
         sizes.append(int(held_out.sum()))
-        divided = cohort.with_column("split", np.where(held_out, "validation", "train"))
+        fold_cohort = cohort.with_column("split", np.where(held_out, "validation", "train"))
         with tempfile.TemporaryDirectory() as folder:
-            _write_images(divided, folder, size=299, channels=3)
-            for name, words in commands.items():
+            _write_images(fold_cohort, folder, size=299, channels=3)
+            for name, command in commands.items():
                 epochs = (["1", "1"] if quick else ["5", "3"]) if name == "keras" else []
-                found[name].append(_json_of([*words, folder, *epochs]))
-    out: dict[str, Any] = {}
-    for name, folds in found.items():
-        right = sum(round(fold["validation_accuracy"] * size) for fold, size in zip(folds, sizes, strict=True))
-        out[name] = {
-            "framework": folds[0]["framework"],
-            "cases": sum(sizes),
-            "cross_validated_accuracy": round(right / sum(sizes), 4),
-            "seconds_training": round(statistics.median(fold["seconds_training"] for fold in folds), 2),
-            "peak_memory_mb": round(max(fold["peak_memory_mb"] for fold in folds)),
-        }
-    if "keras" in out:
-        out["keras takes so many times as long"] = round(
-            out["keras"]["seconds_training"] / out["firstread"]["seconds_training"], 1
-        )
-    return out
+                by_framework[name].append(_run_json([*command, folder, *epochs]))
+    results: dict[str, Any] = {name: _pool_folds(folds, sizes) for name, folds in by_framework.items()}
+    if "keras" in results:
+        ratio = results["keras"]["seconds_training"] / results["firstread"]["seconds_training"]
+        results["keras takes so many times as long"] = round(ratio, 1)
+    return results
 
 
-def queue(*, quick: bool) -> dict[str, Any]:
-    """Several trainings at once, in line and not in line, beside the same trainings one after another: wall seconds.
+def _pool_folds(folds: list[dict[str, Any]], sizes: list[int]) -> dict[str, Any]:
+    """Pool the accuracy of all folds; median training seconds; largest memory."""
+    correct = sum(round(fold["validation_accuracy"] * size) for fold, size in zip(folds, sizes, strict=True))
+    return {
+        "framework": folds[0]["framework"],
+        "cases": sum(sizes),
+        "cross_validated_accuracy": round(correct / sum(sizes), 4),
+        "seconds_training": round(statistics.median(fold["seconds_training"] for fold in folds), 2),
+        "peak_memory_mb": round(max(fold["peak_memory_mb"] for fold in folds)),
+    }
 
-    Those that are not in line fight for the processor; they are ended when they have taken twice as long as those in line.
+
+def queue_throughput(*, quick: bool) -> dict[str, Any]:
+    """Wall seconds of several trainings: one after another, at once with the training queue, at once without it.
+
+    Without the queue they compete for the CPU, and are ended after twice the time with the queue.
     """
     count = 2 if quick else 3
     with tempfile.TemporaryDirectory() as folder:
         cohort = fr.open_dataset("mednist/rsna", split="random")
         cohort.where(cohort.table["split"].isin(["train", "validation"])).save(folder)
-        words = [sys.executable, str(HERE / "work" / "mednist.py"), folder, "1", "1"]
-        line = str(Path(folder) / "line")
-        one_by_one = sum(_seconds_of(words, 1, line) for _ in range(count))
-        in_line = _seconds_of(words, count, line)
-        fighting = _seconds_of(words, count, "off", limit=2 * in_line)
+        command = [sys.executable, str(HERE / "workloads" / "mednist.py"), folder, "1", "1"]
+        queue = str(Path(folder) / "line")
+        sequential = sum(_wall_seconds(command, 1, queue) for _ in range(count))
+        queued = _wall_seconds(command, count, queue)
+        limit = 2 * queued
+        unqueued = _wall_seconds(command, count, "off", limit_seconds=limit)
     return {
         "trainings": count,
-        "seconds_one_after_another": round(one_by_one, 1),
-        "seconds_in_line": round(in_line, 1),
-        "throughput_in_line": round(one_by_one / in_line, 3),
-        "seconds_without_line": round(fighting, 1) if fighting < 2 * in_line else f"not done after {2 * in_line:.0f}",
+        "seconds_one_after_another": round(sequential, 1),
+        "seconds_in_line": round(queued, 1),
+        "throughput_in_line": round(sequential / queued, 3),
+        "seconds_without_line": round(unqueued, 1) if unqueued < limit else f"not done after {limit:.0f}",
     }
 
 
-def _seconds_of(words: list[str], count: int, line: str, *, limit: float = float("inf")) -> float:
-    """Wall seconds of `count` trainings at once; `limit` if they were ended then."""
-    environment, begin = _environment() | {"FIRSTREAD_QUEUE": line}, time.perf_counter()
+def _wall_seconds(command: list[str], count: int, queue: str, *, limit_seconds: float = float("inf")) -> float:
+    """Wall seconds of `count` trainings at once; `limit_seconds` if they were ended then."""
+    environment, begin = _environment() | {"FIRSTREAD_QUEUE": queue}, time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = [subprocess.Popen(words, env=environment, **quiet) for _ in range(count)]
-    while any(one.poll() is None for one in running):
-        if time.perf_counter() - begin > limit:
-            for one in running:
-                one.kill()
-                one.wait()
-            return limit
+    processes = [subprocess.Popen(command, env=environment, **quiet) for _ in range(count)]
+    while any(process.poll() is None for process in processes):
+        if time.perf_counter() - begin > limit_seconds:
+            for process in processes:
+                process.kill()
+                process.wait()
+            return limit_seconds
         time.sleep(0.1)
-    if failed := sum(one.returncode != 0 for one in running):
+    if failed := sum(process.returncode != 0 for process in processes):
         raise RuntimeError(f"{failed} of {count} trainings failed")
     return time.perf_counter() - begin
 
 
-def _beside(
-    cohort: Any, work: str, peers: Path | None, theirs: str, ours: str, epochs: list[str], *, rounds: int
+def _compare_with_peers(
+    cohort: Any, lesson: str, peers: Path | None, peer_script: str, script: str, epochs: list[str], *, rounds: int
 ) -> dict[str, Any]:
-    """The same images to everyone, as arrays to the peers and as a cohort to firstread, one after the other."""
-    backbone, size, channels, passes = ARCHITECTURES[work]
+    """Train every framework on the same images, in turn; each one's fastest round, with its share of peak FLOP/s."""
+    _, size, channels, _ = ARCHITECTURES[lesson]
     with tempfile.TemporaryDirectory() as folder:
         _write_images(cohort, folder, size=size, channels=channels)
         loops = str(HERE / "peers" / "torch_loops.py")
         commands = {
-            "firstread": [sys.executable, str(HERE / "work" / ours), folder, *epochs],
-            "firstread, float32": [sys.executable, str(HERE / "work" / ours), folder, *epochs, "float32"],
-            "plain PyTorch": [sys.executable, loops, folder, "torchvision", work, *epochs],
-            "MONAI CacheDataset": [sys.executable, loops, folder, "monai", work, *epochs],
+            "firstread": [sys.executable, str(HERE / "workloads" / script), folder, *epochs],
+            "firstread, float32": [sys.executable, str(HERE / "workloads" / script), folder, *epochs, "float32"],
+            "plain PyTorch": [sys.executable, loops, folder, "torchvision", lesson, *epochs],
+            "MONAI CacheDataset": [sys.executable, loops, folder, "monai", lesson, *epochs],
         }
         if peers is not None:
-            commands[theirs.split("_", maxsplit=1)[0]] = [str(peers), str(HERE / "peers" / theirs), folder, *epochs]
-        trainings = [{name: _json_of(words) for name, words in commands.items()} for _ in range(rounds)]
-    out = {}
+            peer = peer_script.split("_", maxsplit=1)[0]
+            commands[peer] = [str(peers), str(HERE / "peers" / peer_script), folder, *epochs]
+        trainings = [{name: _run_json(command) for name, command in commands.items()} for _ in range(rounds)]
+    results = {}
     for name in commands:
         seconds = [training[name]["seconds_training"] for training in trainings]
-        out[name] = {**trainings[int(np.argmin(seconds))][name], "seconds_of_rounds": [round(s, 1) for s in seconds]}
+        fastest = trainings[int(np.argmin(seconds))][name]
+        results[name] = {**fastest, "seconds_of_rounds": [round(s, 1) for s in seconds]}
+    _add_throughput(results, lesson, images=len(cohort.train) * np.array([int(n) for n in epochs]))
+    return results
+
+
+def _add_throughput(results: dict[str, dict[str, Any]], lesson: str, *, images: np.ndarray) -> None:
+    """Add images per second, time relative to firstread, and share of peak FLOP/s; `images` are those of each phase."""
+    backbone, size, channels, passes = ARCHITECTURES[lesson]
     peaks = {precision: matrix_peak_gflops(precision) for precision in ("float32", "bfloat16")}
-    once = _gflop(backbone, size, channels)
-    seen = len(cohort.train) * np.array([int(n) for n in epochs])
-    for value in out.values():
-        value["images_per_second"] = round(float(seen.sum()) / value["seconds_training"], 1)
-        value["times_as_long_as_firstread"] = round(value["seconds_training"] / out["firstread"]["seconds_training"], 2)
+    gflop = forward_gflop(backbone, size, channels)
+    own_seconds = results["firstread"]["seconds_training"]
+    for value in results.values():
+        value["images_per_second"] = round(float(images.sum()) / value["seconds_training"], 1)
+        value["times_as_long_as_firstread"] = round(value["seconds_training"] / own_seconds, 2)
         peak = peaks[value["precision"]]
         value["matrix_peak_gflop_per_second"] = round(peak)
         value["share_of_peak_by_phase"] = {
-            phase: round(once * passes[phase] * int(count) / value["seconds_by_phase"][phase] / peak, 3)
-            for phase, count in zip(("first", "more"), seen, strict=True)
+            phase: round(gflop * passes[phase] * int(count) / value["seconds_by_phase"][phase] / peak, 3)
+            for phase, count in zip(("first", "more"), images, strict=True)
         }
-    return out
 
 
 def _write_images(cohort: Any, folder: str, *, size: int, channels: int) -> None:
-    """As arrays for the peers, and as a cohort for firstread."""
+    """Write training and validation images as arrays for the peers and as a cohort for firstread."""
     arrays = {}
     for part in ("train", "validation"):
-        cases = cohort.part(part)
+        cases = cohort.subset(part)
         arrays |= {f"{part}_images": cases.images(size, channels=channels), f"{part}_targets": cases.targets}
     np.savez(Path(folder) / "images.npz", **arrays)
     cohort.save(folder)
 
 
 def matrix_peak_gflops(precision: str) -> float:
-    """The measured rate of a 4096 matrix product."""
+    """Measured GFLOP/s of a 4096 matrix product."""
     import torch
 
-    from firstread.learning.hardware import matrix_peak
+    from firstread.learning.hardware import matmul_peak_gflops
 
-    return matrix_peak(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    return matmul_peak_gflops(torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
 
-def _gflop(backbone: str, size: int, channels: int) -> float:
-    """10^9 operations of one image going forward through a backbone."""
+def forward_gflop(backbone: str, size: int, channels: int) -> float:
+    """GFLOP of one image's forward pass through a backbone."""
     import timm
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -186,8 +199,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH", "")]))}
 
 
-def _json_of(words: list[str]) -> dict[str, Any]:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=_environment())
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no message")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+def _run_json(command: list[str]) -> dict[str, Any]:
+    """Run a timed script and parse the last line that it prints."""
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    if process.returncode:
+        raise RuntimeError(process.stderr.strip().splitlines()[-1] if process.stderr.strip() else "no message")
+    return json.loads(process.stdout.strip().splitlines()[-1])

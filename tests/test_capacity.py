@@ -1,4 +1,4 @@
-"""The capacity sheet says what its figures say: the page is the script's, and the arithmetic is that of the formula on it."""
+"""Capacity page: its tables match the script and the measurements."""
 
 import importlib.util
 from pathlib import Path
@@ -19,26 +19,26 @@ def sheet():
 
 
 def test_the_page_holds_what_the_script_writes(sheet):
-    found = sheet.measured()
-    for _, name, _ in sheet.PLACE.findall(text := sheet.PAGE.read_text(encoding="utf-8")):
-        assert sheet.TABLES[name](found) in text, "run: python benchmarks/capacity.py"
+    measurements = sheet.load_measurements()
+    for _, name, _ in sheet.TABLE_BLOCK.findall(text := sheet.PAGE.read_text(encoding="utf-8")):
+        assert sheet.TABLES[name](measurements) in text, "run: python benchmarks/capacity.py"
 
 
 def test_every_figure_says_how_it_was_measured(sheet):
-    for name, row in sheet.measured().items():
+    for name, row in sheet.load_measurements().items():
         assert row["value"] > 0, name
         assert len(row["how"]) > 20, name
 
 
 def test_whichever_ends_first_memory_or_cores(sheet, monkeypatch):
-    monkeypatch.setattr(sheet, "guaranteed", lambda: (2.0, 0.5))
-    assert sheet.participants(16, 64) == 28  # (64 * 0.9 - 1) / 2 = 28.3, and 16 / 0.5 = 32
-    assert sheet.participants(4, 64) == 8
+    monkeypatch.setattr(sheet, "load_guarantees", lambda: (2.0, 0.5))
+    assert sheet.participants_per_node(16, 64) == 28  # (64 * 0.9 - 1) / 2 = 28.3, and 16 / 0.5 = 32
+    assert sheet.participants_per_node(4, 64) == 8
 
 
 def test_a_figure_that_is_not_measured_is_named_and_not_shown(sheet):
-    found = {name: row for name, row in sheet.measured().items() if name != "home_mb"}
-    assert "home folder after lesson 1, MB" in sheet.inputs(found).split("Not measured yet")[1]
-    assert "forked servers" in sheet.inputs(found)
-    more = {**found, "forked.memory_mb": {"value": 130.0, "how": "a rehearsal of a hundred"}}
-    assert "| 130 | a rehearsal of a hundred |" in sheet.inputs(more)
+    measurements = {name: row for name, row in sheet.load_measurements().items() if name != "home_mb"}
+    assert "home folder after lesson 1, MB" in sheet.inputs_table(measurements).split("Not measured yet")[1]
+    assert "forked servers" in sheet.inputs_table(measurements)
+    more = {**measurements, "forked.memory_mb": {"value": 130.0, "how": "a rehearsal of a hundred"}}
+    assert "| 130 | a rehearsal of a hundred |" in sheet.inputs_table(more)

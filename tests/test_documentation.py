@@ -1,4 +1,4 @@
-"""Every snippet of Python in README and docs runs, each file as one session; every command shown exists."""
+"""Python snippets in README and docs run, each file as one session; every command shown exists."""
 
 import re
 import shlex

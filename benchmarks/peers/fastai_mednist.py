@@ -1,4 +1,4 @@
-"""The published lesson 2 in its own framework: fastai, ResNet34 from random weights, one cycle, then five more.
+"""The published lesson 2 in fastai: ResNet34 from random weights, one cycle, then five more.
 
 Usage: fastai_mednist.py FOLDER EPOCHS_FIRST EPOCHS_MORE
 """
@@ -8,7 +8,7 @@ import io
 import sys
 import time
 
-from telling import tell
+from result_output import print_result
 
 start = time.perf_counter()
 import fastai  # noqa: E402
@@ -50,7 +50,7 @@ for epochs in (first, more):
         learner.fit_one_cycle(epochs)
     seconds.append(time.perf_counter() - begin)
     errors.append(1 - float(learner.recorder.values[-1][-1]))
-tell(
+print_result(
     f"fastai {fastai.__version__}",
     start=start,
     ready=ready,

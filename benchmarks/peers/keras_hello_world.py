@@ -1,13 +1,14 @@
-"""The published lesson 1 in its own framework: Keras, InceptionV3 at 299 pixels, batch 8, 5 frozen and 3 unfrozen epochs.
+"""The published lesson 1 in Keras: InceptionV3 at 299 pixels, batch 8, 5 frozen and 3 unfrozen epochs.
 
-Weights are random, because no weights are fetched; the arithmetic is the same. Usage: keras_hello_world.py FOLDER EPOCHS_FROZEN EPOCHS_UNFROZEN
+Weights are random, because no weights are downloaded; the arithmetic is the same.
+Usage: keras_hello_world.py FOLDER EPOCHS_FROZEN EPOCHS_UNFROZEN
 """
 
 import os
 import sys
 import time
 
-from telling import tell
+from result_output import print_result
 
 start = time.perf_counter()
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -21,20 +22,23 @@ keras.utils.set_random_seed(0)
 data = np.load(os.path.join(folder, "images.npz"))
 augment = keras.Sequential(
     [
-        layers.RandomFlip("horizontal"), layers.RandomRotation(20 / 360), layers.RandomTranslation(0.1, 0.1),
-        layers.RandomZoom(0.1), layers.RandomShear(10 / 90, 10 / 90),
+        layers.RandomFlip("horizontal"),
+        layers.RandomRotation(20 / 360),
+        layers.RandomTranslation(0.1, 0.1),
+        layers.RandomZoom(0.1),
+        layers.RandomShear(10 / 90, 10 / 90),
     ]
-)  # fmt: skip
+)
 
 
 def dataset(part, *, train):
     images, targets = data[f"{part}_images"].astype("float32"), data[f"{part}_targets"].astype("float32")
-    made = tf.data.Dataset.from_tensor_slices((images, targets))
+    pairs = tf.data.Dataset.from_tensor_slices((images, targets))
     if train:
-        made = made.shuffle(len(images), seed=0).batch(8).map(lambda x, y: (augment(x, training=True), y))
+        pairs = pairs.shuffle(len(images), seed=0).batch(8).map(lambda x, y: (augment(x, training=True), y))
     else:
-        made = made.batch(8)
-    return made.map(lambda x, y: (x / 127.5 - 1, y)).prefetch(tf.data.AUTOTUNE)
+        pairs = pairs.batch(8)
+    return pairs.map(lambda x, y: (x / 127.5 - 1, y)).prefetch(tf.data.AUTOTUNE)
 
 
 base = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(299, 299, 3))
@@ -56,7 +60,7 @@ for phase, epochs in (("first", frozen), ("more", unfrozen)):
     begin = time.perf_counter()
     history = network.fit(train, validation_data=validation, epochs=epochs, verbose=0)
     seconds[phase] = time.perf_counter() - begin
-tell(
+print_result(
     f"keras {keras.__version__}, tensorflow {tf.__version__}",
     start=start,
     ready=ready,

@@ -64,7 +64,7 @@ cohort.train.show(10)
 # %%
 print(cohort.origin.name)
 print(cohort.origin.description)
-print("Licence:", cohort.origin.licence)
+print("Licence:", cohort.origin.license)
 print("A score near 1 will mean:", cohort.positive)
 
 # %%
@@ -224,7 +224,7 @@ lesson.step("cases")
 two = [cohort.test[list(cohort.test.targets).index(k)] for k in (0, 1)]
 answers = [fr.predict(model, case) for case in two]
 titles = [f"{answer.table['prediction'][0]}?  {answer.scores.max():.2f}" for answer in answers]
-fr.show_images([case.image() for case in two], titles, columns=2, size=3.5)
+fr.show_images([case.image() for case in two], titles, columns=2, size_inches=3.5)
 
 # %% [markdown]
 # A score of 0.9 is **not** a probability of 90 % until somebody has checked that it behaves like one. Two cases cannot tell
@@ -325,10 +325,10 @@ print(fr.check_data(cohort))
 # burned-in name of a ward, the ruler beside a skin lesion.
 
 # %%
-from firstread.curation.synthetic_shortcuts import mistake_labels, plant_marker
+from firstread.curation.synthetic_shortcuts import add_label_noise, add_marker
 
-from_requests = mistake_labels(cohort, share=0.35, seed=lesson.seed)
-marked = plant_marker(from_requests, on=["chest"], folder=lesson.folder / "marked")
+from_requests = add_label_noise(cohort, share=0.35, seed=lesson.seed)
+marked = add_marker(from_requests, on=["chest"], folder=lesson.folder / "marked")
 marked.train.show(10)
 
 # %%
@@ -343,8 +343,8 @@ print(f"Accuracy on its validation images: {fooled_run.history[-1]['validation_a
 # any marker, and with the marker on abdomens.
 
 # %%
-chests = plant_marker(held_out, on=["chest"], folder=lesson.folder / "marker-on-chest")
-abdomens = plant_marker(held_out, on=["abdomen"], folder=lesson.folder / "marker-on-abdomen")
+chests = add_marker(held_out, on=["chest"], folder=lesson.folder / "marker-on-chest")
+abdomens = add_marker(held_out, on=["abdomen"], folder=lesson.folder / "marker-on-abdomen")
 trials = {
     "marker on chests": fr.predict(fooled, chests, baselines=False),
     "no marker": fr.predict(fooled, held_out, baselines=False),

@@ -161,7 +161,7 @@ cases = {case.case: case for case in held_out}
 fr.show_images(
     [cases[row.case].image() for row in hardest.itertuples()],
     [f"is {row.truth}\nsaid {row.prediction} ({row.score_of_truth:.2f})" for row in hardest.itertuples()],
-    columns=4, size=2.6,
+    columns=4, size_inches=2.6,
 )
 
 # %%

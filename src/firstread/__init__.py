@@ -18,11 +18,11 @@ from typing import Any
 
 try:
     __version__ = version("firstread")
-except PackageNotFoundError:  # running from a source tree that was never installed
+except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+source"
 
-#: public name -> the module it lives in; the one list of what `import firstread as fr` offers
-_PUBLIC = {
+#: public name -> its module; everything that `import firstread as fr` offers
+_PUBLIC_NAMES = {
     "Cohort": "firstread.core.cohort",
     "Case": "firstread.core.case",
     "Augmentation": "firstread.learning.augmentation",
@@ -43,15 +43,15 @@ _PUBLIC = {
     "show_images": "firstread.core.figures",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 - the names are strings
+__all__ = ["__version__", *_PUBLIC_NAMES]  # noqa: PLE0604 - the names are strings
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name not in _PUBLIC_NAMES:
         from firstread.core.errors import suggest
 
-        raise AttributeError(f"firstread has no '{name}'.{suggest(name, _PUBLIC)}")
-    module = import_module(_PUBLIC[name])
+        raise AttributeError(f"firstread has no '{name}'.{suggest(name, _PUBLIC_NAMES)}")
+    module = import_module(_PUBLIC_NAMES[name])
     value = getattr(module, name)
     globals()[name] = value
     return value

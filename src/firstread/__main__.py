@@ -1,4 +1,4 @@
-"""`python -m firstread`: the `firstread` command."""
+"""Entry point of `python -m firstread`."""
 
 from firstread.cli import main
 

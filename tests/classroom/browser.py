@@ -1,4 +1,4 @@
-"""A real browser for tests: Chromium, without a window, that asks nobody on the internet for anything."""
+"""Headless Chromium for tests (Playwright), without requests to the internet."""
 
 import os
 import re
@@ -8,45 +8,45 @@ from contextlib import contextmanager
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-#: marks of a test that drives it
-in_a_browser = [
+#: pytest marks of a test that uses the browser
+browser_marks = [
     pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems"),
 ]
-_QUIETLY = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
+_CHROMIUM_OPTIONS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 
 @contextmanager
-def started_browser():
-    """The browser, for as many pages as one likes."""
+def launch_browser():
+    """Start the browser; closed at the end."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIETLY)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_CHROMIUM_OPTIONS)
         yield browser
         browser.close()
 
 
 @contextmanager
-def browser_page(browser, **how):
-    """A browser of somebody's own, with one page; an error in its scripts, or a window that pops up, fails the test."""
-    context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **how})
+def open_page(browser, **context_options):
+    """Open a page in its own browser context; an error in its scripts fails the test."""
+    context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **context_options})
     context.set_default_timeout(60_000)
     page = context.new_page()
-    wrong = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    script_errors = []
+    page.on("pageerror", lambda error: script_errors.append(str(error)))
     yield page
     context.close()
-    assert not wrong
+    assert not script_errors
 
 
-def join(page, folder, name, *, at=""):
-    """As a person does: the code, a name, the word, and on to the lesson; gives the resume word."""
-    page.goto(folder.address.rstrip("/") + "/" + at)
+def join(page, folder, name, *, path=""):
+    """Join a class through its pages and open the lesson; returns the resume word."""
+    page.goto(folder.public_url.rstrip("/") + "/" + path)
     page.get_by_label("Code on the screen").fill(folder.settings.join_code.lower())
     page.get_by_label("Your name").fill(name)
     page.get_by_role("button", name="Join").click()
@@ -57,7 +57,7 @@ def join(page, folder, name, *, at=""):
     return word
 
 
-def username(page):
+def get_username(page):
     return re.search(r"/user/([^/]+)/", page.url)[1]
 
 
@@ -65,21 +65,21 @@ def bar(page):
     return page.locator(".firstread-bar")
 
 
-def sees(page, words):
-    """Wait until the bar shows it, not only reads it out."""
-    page.locator(".firstread-inner > :not(.firstread-live)").get_by_text(words).first.wait_for()
+def wait_for_text(page, text):
+    """Wait until the bar shows this text visibly, not only to screen readers."""
+    page.locator(".firstread-inner > :not(.firstread-live)").get_by_text(text).first.wait_for()
 
 
-def no_longer_sees(page, words):
-    page.locator(".firstread-inner > :not(.firstread-live)").get_by_text(words).first.wait_for(state="hidden")
+def wait_for_text_gone(page, text):
+    page.locator(".firstread-inner > :not(.firstread-live)").get_by_text(text).first.wait_for(state="hidden")
 
 
-def press(page, name, **more):
-    bar(page).get_by_role("button", name=name, **more).click()
+def press_button(page, name, **options):
+    bar(page).get_by_role("button", name=name, **options).click()
 
 
-def select(page, text):
-    """Select the code cell with this text, as a click beside it does."""
+def select_cell(page, text):
+    """Select the code cell with this text by a click on its prompt."""
     cell = page.locator(".jp-CodeCell", has_text=text).first
     cell.scroll_into_view_if_needed()
     cell.locator(".jp-InputPrompt").click()
@@ -92,14 +92,14 @@ def type_into(page, cell, text):
     page.keyboard.insert_text(text)
 
 
-def run(page):
+def run_selected_cell(page):
     page.keyboard.press("Shift+Enter")
 
 
-def run_in_place_of_the_images(page, code):
-    """Open the lesson, and run `code` in the cell that would open its images."""
-    select(page, 'lesson = fr.lesson("hello-world")')
-    run(page)
+def run_instead_of_images(page, code):
+    """Open the lesson, and run `code` in place of the cell that opens its images."""
+    select_cell(page, 'lesson = fr.lesson("hello-world")')
+    run_selected_cell(page)
     page.locator(".jp-OutputArea-output", has_text="Lesson 1. Hello, World!").wait_for()
-    type_into(page, select(page, "cohort = fr.open_dataset(lesson.data)"), code)
-    run(page)
+    type_into(page, select_cell(page, "cohort = fr.open_dataset(lesson.data)"), code)
+    run_selected_cell(page)

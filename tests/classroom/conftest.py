@@ -1,4 +1,4 @@
-"""A class's memory, in SQLite and in a real PostgreSQL that the tests start."""
+"""Fixtures of the classroom: class database in SQLite and PostgreSQL, browser, running class, service client."""
 
 import os
 import shutil
@@ -18,40 +18,33 @@ FACTORIAL = {"augmentation": ["on", "off"], "dropout": ["on", "off"]}
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory):
-    """The address of an empty PostgreSQL, reached through a socket file; skipped where there is no server to start."""
+    """URL of an empty PostgreSQL on a Unix socket; the test is skipped where PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
     if initdb is None:
         pytest.skip("PostgreSQL is not installed")
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     folder = tmp_path_factory.mktemp("pg")
-    server = [
-        str(Path(initdb).with_name("postgres")),
-        "-D",
-        str(folder / "data"),
-        "-k",
-        str(folder),
-        "-c",
-        "listen_addresses=",
-    ]
-    before: list[str] = []
+    server = [str(Path(initdb).with_name("postgres")), "-D", str(folder / "data"), "-k", str(folder)]
+    server += ["-c", "listen_addresses="]
+    as_user: list[str] = []
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        before = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        for place in (folder, *folder.parents):
-            if place.is_relative_to("/tmp") and place != Path("/tmp"):
-                place.chmod(place.stat().st_mode | 0o711)
+        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        for path in (folder, *folder.parents):
+            if path.is_relative_to("/tmp") and path != Path("/tmp"):
+                path.chmod(path.stat().st_mode | 0o711)
         shutil.chown(folder, "nobody", "nogroup")
     subprocess.run(
-        [*before, initdb, "-D", str(folder / "data"), "-U", "class", "-A", "trust"], check=True, capture_output=True
+        [*as_user, initdb, "-D", str(folder / "data"), "-U", "class", "-A", "trust"], check=True, capture_output=True
     )
-    running = subprocess.Popen([*before, *server], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*as_user, *server], stderr=subprocess.DEVNULL)
     url = f"postgresql+psycopg://class@/postgres?host={folder}"
     try:
         _wait_for(url)
         yield url
     finally:
-        running.send_signal(signal.SIGINT)  # does not wait until the last connection is closed
-        running.wait(10)
+        process.send_signal(signal.SIGINT)  # does not wait until the last connection is closed
+        process.wait(10)
 
 
 def _wait_for(url):
@@ -83,7 +76,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def reopen(url):
-    """Opens the class's memory, as another process would."""
+    """Function that opens the class database again, as another process would."""
     opened = []
 
     def reopen(key=KEY):
@@ -103,10 +96,10 @@ def store(reopen):
 
 @pytest.fixture(scope="module")
 def browser():
-    """A real browser; its own loop runs until the module's tests are done."""
-    from .browser import started_browser
+    """Headless Chromium, started once for a module."""
+    from .browser import launch_browser
 
-    with started_browser() as browser:
+    with launch_browser() as browser:
         yield browser
 
 
@@ -116,22 +109,22 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def started(home):
-    """A class that runs: the process that keeps it, and its folder."""
+def running_class(home):
+    """A running class: its supervisor process, and its folder."""
     pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
-    from .live_class import class_of_its_own
+    from .live_class import run_class
 
-    with class_of_its_own(home) as both:
-        yield both
+    with run_class(home) as process_and_folder:
+        yield process_and_folder
 
 
 @pytest.fixture
-def folder(started):
-    return started[1]
+def folder(running_class):
+    return running_class[1]
 
 
-class Hub:
-    """Knows whose a token is, as JupyterHub does; it has no address."""
+class FakeHub:
+    """Stands for JupyterHub's token lookup; it has no URL."""
 
     def __init__(self):
         self.tokens = {}
@@ -141,22 +134,22 @@ class Hub:
 
 
 @pytest.fixture
-def served(monkeypatch, tmp_path):
-    """The service of a class with one participant, Ana; `enter(person)` opens their personal link."""
+def service_client(monkeypatch, tmp_path):
+    """Test client of a class's service with one participant, Ana; `enter(person)` opens their personal link."""
     pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
     from starlette.testclient import TestClient
 
     from firstread.classroom.class_folder import ClassFolder
     from firstread.classroom.service.app import make_app
-    from firstread.classroom.service.personal_links import address_of
+    from firstread.classroom.service.personal_links import personal_path
 
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
-    folder = ClassFolder.make("class", lesson="hello-world")
-    store, hub = folder.store(), Hub()
+    folder = ClassFolder.create("class", lesson="hello-world")
+    store, hub = folder.store(), FakeHub()
     with TestClient(make_app(folder, store=store, hub=hub), base_url="http://testserver") as client:
         client.folder, client.store, client.hub = folder, store, hub
         client.ana, client.word = store.join("Ana <b>")
         hub.tokens["of-ana"] = {"kind": "user", "name": client.ana.username}
-        client.enter = lambda person, to="": client.get(address_of(folder, person.username, to))
+        client.enter = lambda person, to="": client.get(personal_path(folder, person.username, to))
         yield client
     store.engine.dispose()

@@ -1,4 +1,4 @@
-"""A class that runs, for tests: started as an instructor starts it."""
+"""Running class for tests, started with `firstread class start`."""
 
 import asyncio
 import socket
@@ -15,35 +15,25 @@ from firstread.classroom.rehearsal.scripted_participant import ScriptedParticipa
 
 
 @contextmanager
-def class_of_its_own(home, *words):
-    """`firstread class start`, on a port of its own; gives the process and the class's folder."""
+def run_class(home, *options):
+    """Run `firstread class start` on a free port; yields the process and the class's folder."""
     patch = pytest.MonkeyPatch()
     patch.setenv("FIRSTREAD_HOME", str(home))
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "firstread",
-        "class",
-        "start",
-        "--lesson",
-        "hello-world",
-        "--port",
-        str(port),
-        *words,
-    ]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "firstread", "class", "start", "--lesson", "hello-world"]
+    command += ["--port", str(port), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    said = []
+    output = []
     try:
         for line in process.stdout:
-            said.append(line)
+            output.append(line)
             if "Ctrl-C" in line:
                 break
         else:
             log = home / "classes" / "class" / "log" / "hub.log"
-            pytest.fail("".join(said) + (log.read_text()[-3000:] if log.exists() else ""))
+            pytest.fail("".join(output) + (log.read_text()[-3000:] if log.exists() else ""))
         yield process, find_class(None)
     finally:
         process.terminate()
@@ -52,19 +42,19 @@ def class_of_its_own(home, *words):
 
 
 def participant(folder: ClassFolder, code=None) -> ScriptedParticipant:
-    """Someone who may join."""
-    return ScriptedParticipant(folder.address, code or folder.settings.join_code)
+    """A scripted participant of this class."""
+    return ScriptedParticipant(folder.public_url, code or folder.settings.join_code)
 
 
-def ask(coroutine):
-    """Run a story to its end."""
+def run_async(coroutine):
+    """Run a coroutine in a new event loop."""
     return asyncio.run(coroutine)
 
 
-async def until(condition, *, seconds=30):
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+async def wait_until(condition, *, seconds=30):
+    """Wait until `condition()` is true; returns its value."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         if value := condition():
             return value
         await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Certificates: looked at before a class starts, each mistake in one sentence; and a proxy that speaks https with one."""
+"""Validation of TLS certificates, with one error message for each mistake; and the proxy over https."""
 
 import asyncio
 import ipaddress
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from firstread.classroom.certificates import check_certificate, shown_host
+from firstread.classroom.certificates import check_certificate, public_host
 from firstread.classroom.hub.proxy import HubProxy
 from firstread.core.errors import SettingError
 
@@ -31,18 +31,16 @@ NAMES = [
 
 
 def make(folder, *, names=NAMES, begins=NOW - timedelta(days=1), ends=NOW + timedelta(days=30), password=None):
-    """A certificate authority, a certificate that it has signed, and its key, as files."""
+    """Write a certificate authority, a certificate signed by it, and its key."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     authority, own = (
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("Test authority", "class")
     )
 
     def signed(subject, key, extension, *, critical):
-        return (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(authority).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(begins).not_valid_after(ends)
-            .add_extension(extension, critical=critical).sign(keys[0], hashes.SHA256())
-        )  # fmt: skip
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(authority).public_key(key.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begins).not_valid_after(ends)
+        return builder.add_extension(extension, critical=critical).sign(keys[0], hashes.SHA256())
 
     root = signed(authority, keys[0], x509.BasicConstraints(ca=True, path_length=None), critical=True)
     leaf = signed(own, keys[1], x509.SubjectAlternativeName(names), critical=False)
@@ -108,9 +106,9 @@ def test_a_certificate_out_of_time_is_refused(tmp_path, begins, ends, words):
 
 def test_participants_are_shown_an_address_that_they_can_type(tmp_path):
     files = make(tmp_path)
-    assert shown_host("0.0.0.0", files["certificate"]) == "class.example"
-    assert shown_host("10.1.2.3", files["certificate"]) == "10.1.2.3"
-    assert shown_host("0.0.0.0", "") not in ("0.0.0.0", "")
+    assert public_host("0.0.0.0", files["certificate"]) == "class.example"
+    assert public_host("10.1.2.3", files["certificate"]) == "10.1.2.3"
+    assert public_host("0.0.0.0", "") not in ("0.0.0.0", "")
 
 
 def free_port():
@@ -139,8 +137,8 @@ def test_over_https_pages_and_websockets_go_through_and_plain_http_is_sent_on(tm
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", behind).start()
         proxy = HubProxy(public_url=f"https://127.0.0.1:{port}", ssl_cert=files["certificate"], ssl_key=files["key"])
-        assert proxy.plain_port is None, "port 80 belongs to port 443 only"
-        proxy.plain_port = plain
+        assert proxy.redirect_port is None, "port 80 belongs to port 443 only"
+        proxy.redirect_port = plain
         await proxy.start()
         await proxy.add_route("/", f"http://127.0.0.1:{behind}", {})
         trusted = ssl.create_default_context(cafile=files["authority"])
@@ -168,7 +166,7 @@ def test_over_https_pages_and_websockets_go_through_and_plain_http_is_sent_on(tm
 def test_https_at_its_usual_port_has_http_beside_it(tmp_path):
     files = make(tmp_path)
     assert (
-        HubProxy(public_url="https://class.example", ssl_cert=files["certificate"], ssl_key=files["key"]).plain_port
+        HubProxy(public_url="https://class.example", ssl_cert=files["certificate"], ssl_key=files["key"]).redirect_port
         == 80
     )
-    assert HubProxy(public_url="http://class.example").plain_port is None
+    assert HubProxy(public_url="http://class.example").redirect_port is None

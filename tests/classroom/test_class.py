@@ -1,4 +1,4 @@
-"""A whole class: real hub, real servers, real kernels, over HTTP and WebSockets."""
+"""End-to-end test of a class: real hub, servers and kernels, over HTTP and WebSockets."""
 
 import asyncio
 import io
@@ -17,12 +17,12 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.join_codes import new_join_code
-from firstread.classroom.lifecycle import running
+from firstread.classroom.join_codes import generate_join_code
+from firstread.classroom.lifecycle import find_supervisor
 from firstread.classroom.rehearsal.scripted_participant import RehearsalError
-from firstread.classroom.service.personal_links import address_of
+from firstread.classroom.service.personal_links import personal_path
 
-from .live_class import ask, participant, until
+from .live_class import participant, run_async, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")]
 NOTEBOOK = "hello-world.ipynb"
@@ -32,78 +32,80 @@ def test_from_the_code_to_a_running_cell_and_back_again(folder):
     async def story():
         async with participant(folder) as ana:
             await ana.join("Ana <b>")
-            assert ana.word.count("-") == 2
-            await ana.open()
-            cells = await ana.notebook(NOTEBOOK)
+            assert ana.resume_word.count("-") == 2
+            await ana.open_server()
+            cells = await ana.read_code_cells(NOTEBOOK)
             await ana.start_kernel(NOTEBOOK)
             hello = next(cell for cell in cells if "Hello, World!" in cell["source"])
-            assert (await ana.run(hello["source"], cell=hello["id"]))["text"] == "Hello, World!\n"
+            assert (await ana.run_cell(hello["source"], cell=hello["id"]))["text"] == "Hello, World!\n"
             begin = next(cell for cell in cells if 'lesson.step("hello")' in cell["source"])
-            assert (await ana.run(begin["source"], cell=begin["id"]))["status"] == "ok"
-            assert (await ana.run("nonsense", cell=begin["id"]))["ename"] == "NameError"
-            groups = (await ana.run("print(lesson.arm('augmentation'), lesson.arm('dropout'))"))["text"].split()
-            await ana.run("open('mine.txt', 'w').write('my work')")
+            assert (await ana.run_cell(begin["source"], cell=begin["id"]))["status"] == "ok"
+            assert (await ana.run_cell("nonsense", cell=begin["id"]))["ename"] == "NameError"
+            groups = (await ana.run_cell("print(lesson.arm('augmentation'), lesson.arm('dropout'))"))["text"].split()
+            await ana.run_cell("open('mine.txt', 'w').write('my work')")
             store = folder.store()
-            person = store.person(ana.username)
+            person = store.find_participant(ana.username)
             assert person.name == "Ana <b>"
             assert groups == [person.arms["augmentation"], person.arms["dropout"]]
-            news = await until(lambda: [e for e in store.events() if e.kind in ("step", "cell")][5:])
+            news = await wait_until(lambda: [e for e in store.events() if e.kind in ("step", "cell")][5:])
             assert news
             events = [(e.kind, e.step, e.values.get("error")) for e in store.events()]
             assert events.count(("step", "hello", None)) == 1
             assert ("cell", "hello", "NameError") in events
         async with participant(folder) as again:
-            await again.join(word=ana.word)
-            await again.open()
+            await again.join(resume_word=ana.resume_word)
+            await again.open_server()
             assert again.username == ana.username
-            assert (await again.api("GET", "contents/mine.txt?content=1"))["content"] == "my work"
+            assert (await again.api_request("GET", "contents/mine.txt?content=1"))["content"] == "my work"
 
-    ask(story())
+    run_async(story())
 
 
 def test_strangers_stay_outside(folder):
     async def story():
-        for wrong in (new_join_code(), "x", "x" * 500):
+        for wrong in (generate_join_code(), "x", "x" * 500):
             async with participant(folder, wrong) as stranger:
                 with pytest.raises(RehearsalError, match="not the class's code"):
                     await stranger.join("Eve")
         async with participant(folder) as stranger:
             with pytest.raises(RehearsalError, match="nobody's resume word"):
-                await stranger.join(word="otter-maple-000")
+                await stranger.join(resume_word="otter-maple-000")
             with pytest.raises(RehearsalError, match="name is missing"):
                 await stranger.join("  ")
         async with aiohttp.ClientSession() as nobody:
             for path in ("services/classroom/", "services/classroom/stream", "services/classroom/api/standings"):
-                async with nobody.get(f"{folder.address}{path}", allow_redirects=False) as answer:
+                async with nobody.get(f"{folder.public_url}{path}", allow_redirects=False) as answer:
                     assert answer.status in (303, 401), path
             for headers in ({}, {"Authorization": "token made-up"}):
                 async with nobody.post(
-                    f"{folder.address}services/classroom/api/events", json=[], headers=headers
+                    f"{folder.public_url}services/classroom/api/events", json=[], headers=headers
                 ) as answer:
                     assert answer.status in (401, 403)
-            async with nobody.post(f"{folder.address}services/classroom/do/door", data={"value": "locked"}) as answer:
+            async with nobody.post(
+                f"{folder.public_url}services/classroom/do/door", data={"value": "locked"}
+            ) as answer:
                 assert answer.status == 401
         assert folder.store().state().door == "open"
 
-    ask(story())
+    run_async(story())
 
 
 def test_nobody_enters_a_neighbours_server(folder):
     async def story():
         async with participant(folder) as ana, participant(folder) as eve:
             await ana.join("Ana")
-            await ana.open()
+            await ana.open_server()
             await eve.join("Eve")
-            await eve.open()
-            async with eve.session.get(f"{ana.home}/api/contents") as answer:
+            await eve.open_server()
+            async with eve.session.get(f"{ana.server_url}/api/contents") as answer:
                 assert answer.status in (403, 404)
 
-    ask(story())
+    run_async(story())
 
 
 async def log_in(session, folder, key=None):
     return await session.post(
-        f"{folder.address}services/classroom/login", data={"key": key or folder.settings.instructor_key}
+        f"{folder.public_url}services/classroom/login", data={"key": key or folder.settings.instructor_key}
     )
 
 
@@ -116,14 +118,14 @@ def test_the_instructor_sees_who_is_stuck(folder):
             assert folder.settings.join_code in page
             assert "<svg" in page
             await bea.join("Bea")
-            await bea.open()
+            await bea.open_server()
             await bea.start_kernel(NOTEBOOK)
-            await bea.run("import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('look')")
-            await bea.run("1 / 0", cell="cell-008")
+            await bea.run_cell("import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('look')")
+            await bea.run_cell("1 / 0", cell="cell-008")
             begin = time.monotonic()
 
             async def stuck():
-                async with instructor.get(f"{folder.address}services/classroom/api/standings") as answer:
+                async with instructor.get(f"{folder.public_url}services/classroom/api/standings") as answer:
                     return [
                         row
                         for row in (await answer.json())["rows"]
@@ -134,51 +136,53 @@ def test_the_instructor_sees_who_is_stuck(folder):
                 assert time.monotonic() - begin < 30
                 await asyncio.sleep(0.2)
             assert found[0]["error"][0] == "ZeroDivisionError"
-            async with instructor.get(f"{folder.address}services/classroom/stream") as stream:
+            async with instructor.get(f"{folder.public_url}services/classroom/stream") as stream:
                 line = b""
                 while not line.startswith(b"data: {"):
                     line = await asyncio.wait_for(stream.content.readline(), 10)
             board = "".join(json.loads(line.decode().removeprefix("data: "))["parts"].values())
             assert "ZeroDivisionError" in board
             assert "Ana &lt;b&gt;" in board or "<b>Ana" not in board
-            await instructor.post(f"{folder.address}services/classroom/do/door", data={"value": "closed"})
+            await instructor.post(f"{folder.public_url}services/classroom/do/door", data={"value": "closed"})
             async with participant(folder) as late:
                 with pytest.raises(RehearsalError, match="nobody new"):
                     await late.join("Late")
-            await instructor.post(f"{folder.address}services/classroom/do/door", data={"value": "open"})
+            await instructor.post(f"{folder.public_url}services/classroom/do/door", data={"value": "open"})
 
-    ask(story())
+    run_async(story())
 
 
 def test_whatever_is_killed_comes_back_and_nothing_is_lost(folder):
     async def story():
         async with participant(folder) as cem:
             await cem.join("Cem")
-            await cem.open()
+            await cem.open_server()
             await cem.start_kernel(NOTEBOOK)
-            await cem.run("import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('hello')\nkept = 42")
-            keeper = running(folder)
+            await cem.run_cell(
+                "import firstread as fr\nlesson = fr.lesson('hello-world')\nlesson.step('hello')\nkept = 42"
+            )
+            supervisor = find_supervisor(folder)
             for what in ("firstread.classroom.service.app", "jupyterhub -f", "-m jupyterhub"):
-                family = [(one, command(one)) for one in keeper.children(recursive=True)]
+                family = [(one, command(one)) for one in supervisor.children(recursive=True)]
                 victims = [one for one, line in family if what in line and "singleuser" not in line]
                 for victim in victims:
                     victim.send_signal(signal.SIGKILL)
             store = folder.store()
-            await until(lambda: _answers(folder), seconds=30)
+            await wait_until(lambda: _answers(folder), seconds=30)
             async with participant(folder) as again:
-                await again.join(word=cem.word)
-                await again.open(patience_seconds=30)
-                sessions = await again.api("GET", "sessions")
+                await again.join(resume_word=cem.resume_word)
+                await again.open_server(timeout_seconds=30)
+                sessions = await again.api_request("GET", "sessions")
                 assert sessions, "the kernel went on"
                 before = len([e for e in store.events() if e.kind == "step"])
-                again._kernel = sessions[0]["kernel"]["id"]
-                again._notebook_session = "again"
-                url = f"{again.home}/api/kernels/{again._kernel}/channels?session_id=again"
+                again._kernel_id = sessions[0]["kernel"]["id"]
+                again._session_id = "again"
+                url = f"{again.server_url}/api/kernels/{again._kernel_id}/channels?session_id=again"
                 again._socket = await again.session.ws_connect(url.replace("http", "ws", 1), max_msg_size=0)
-                assert (await again.run("print(kept); lesson.step('look')"))["text"] == "42\n"
-                await until(lambda: len([e for e in store.events() if e.kind == "step"]) == before + 1)
+                assert (await again.run_cell("print(kept); lesson.step('look')"))["text"] == "42\n"
+                await wait_until(lambda: len([e for e in store.events() if e.kind == "step"]) == before + 1)
 
-    ask(story())
+    run_async(story())
 
 
 def test_a_personal_link_works_without_a_server_and_leaving_ends_it(folder):
@@ -186,28 +190,30 @@ def test_a_personal_link_works_without_a_server_and_leaving_ends_it(folder):
         store = folder.store()
         async with participant(folder) as ana:
             await ana.join("Ana who leaves")
-            await ana.open()
+            await ana.open_server()
             await ana.start_kernel(NOTEBOOK)
             username = ana.username
-            await ana.run("open('mine.txt', 'w').write('my work')")
+            await ana.run_cell("open('mine.txt', 'w').write('my work')")
             assert (
                 "class"
-                in (await ana.run("import firstread as fr\nprint(fr.lesson('hello-world').class_runs())"))["text"]
+                in (await ana.run_cell("import firstread as fr\nprint(fr.lesson('hello-world').class_runs())"))["text"]
             )
             async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as later:
-                link = f"{folder.address.rstrip('/')}{address_of(folder, username)}"
+                link = f"{folder.public_url.rstrip('/')}{personal_path(folder, username)}"
                 async with later.get(link) as answer:
                     assert "Quiz before the lesson" in await answer.text()
-                async with later.get(f"{folder.address}services/classroom/me/work.zip") as answer:
+                async with later.get(f"{folder.public_url}services/classroom/me/work.zip") as answer:
                     archive = zipfile.ZipFile(io.BytesIO(await answer.read()))
                     assert archive.read("hello-world/mine.txt") == b"my work"
-                async with later.post(f"{folder.address}services/classroom/me/leave", data={"sure": "yes"}) as answer:
+                async with later.post(
+                    f"{folder.public_url}services/classroom/me/leave", data={"sure": "yes"}
+                ) as answer:
                     page = await answer.text()
                     assert "Your data are deleted" in page
                     assert "could not be ended" not in page, "the hub has ended their server"
                 async with later.get(link) as answer:
                     assert answer.status == 403
-            assert store.person(username) is None
+            assert store.find_participant(username) is None
             assert not folder.home_of(username).exists()
             while (await asyncio.wait_for(ana._socket.receive(), 30)).type in (
                 aiohttp.WSMsgType.TEXT,
@@ -215,7 +221,7 @@ def test_a_personal_link_works_without_a_server_and_leaving_ends_it(folder):
             ):
                 pass  # the last words of a kernel that ends
 
-    ask(story())
+    run_async(story())
 
 
 def command(process):
@@ -229,7 +235,7 @@ def _answers(folder):
     import urllib.request
 
     try:
-        with urllib.request.urlopen(f"{folder.address}hub/health", timeout=2) as answer:
+        with urllib.request.urlopen(f"{folder.public_url}hub/health", timeout=2) as answer:
             return answer.status == 200
     except OSError:
         return False
@@ -252,11 +258,11 @@ def test_status_export_and_the_files_of_a_class(folder, tmp_path):
     assert folder.path.stat().st_mode & 0o077 == 0
 
 
-def test_at_the_end_nobody_is_left_behind(started):
-    process, folder = started
+def test_at_the_end_nobody_is_left_behind(running_class):
+    process, folder = running_class
     family = psutil.Process(process.pid).children(recursive=True)
     assert family
     process.send_signal(signal.SIGINT)
     process.wait(40)
     assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
-    assert ClassFolder(folder.path).store().people()
+    assert ClassFolder(folder.path).store().participants()

@@ -1,4 +1,4 @@
-"""Homes: the same lesson, groups and word for a participant, wherever their server runs."""
+"""Home folder of a participant: lesson, resume word and server environment."""
 
 import json
 from datetime import UTC, datetime
@@ -10,7 +10,12 @@ pytest.importorskip("sqlalchemy", reason="the classroom needs firstread[classroo
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.schema import Participant
-from firstread.classroom.home_directory import WORD_FILE, environment_of, furnish, keep_word
+from firstread.classroom.home_directory import (
+    RESUME_WORD_FILE,
+    build_server_environment,
+    create_home,
+    write_resume_word,
+)
 
 
 @pytest.fixture
@@ -22,32 +27,32 @@ def shared(tmp_path):
 
 
 def test_a_home_gets_the_lesson_once_and_what_was_changed_stays(shared, tmp_path):
-    home = furnish(tmp_path / "ana", shared=shared, lesson="hello-world")
+    home = create_home(tmp_path / "ana", shared=shared, lesson="hello-world")
     assert (home / "hello-world.ipynb").read_text() == "the lesson"
     assert (home / ".firstread" / "data").resolve() == shared / "data"
     assert home.stat().st_mode & 0o077 == 0
     (home / "hello-world.ipynb").write_text("my work")
-    furnish(home, shared=shared, lesson="hello-world")
+    create_home(home, shared=shared, lesson="hello-world")
     assert (home / "hello-world.ipynb").read_text() == "my work"
 
 
 def test_the_resume_word_lies_beside_the_notebook_for_its_owner_only(tmp_path):
-    keep_word(tmp_path / "ana", "otter-maple-417")
-    file = tmp_path / "ana" / WORD_FILE
+    write_resume_word(tmp_path / "ana", "otter-maple-417")
+    file = tmp_path / "ana" / RESUME_WORD_FILE
     assert file.read_text().startswith("otter-maple-417\n")
     assert file.stat().st_mode & 0o077 == 0
 
 
 def test_a_server_is_told_its_groups_and_a_seed_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
-    settings = ClassFolder.make("class", lesson="hello-world").settings
+    settings = ClassFolder.create("class", lesson="hello-world").settings
     now = datetime.now(UTC)
-    people = [
-        Participant(id=n, username=f"p{n}", number=n, name="A", resume_mark="", arms={"dropout": "on"}, joined=now, seen=now)
-        for n in (1, 2)
-    ]  # fmt: skip
+    common = {"name": "A", "resume_mark": "", "arms": {"dropout": "on"}, "joined": now, "seen": now}
+    people = [Participant(id=n, username=f"p{n}", number=n, **common) for n in (1, 2)]
     told = [
-        environment_of(one, settings, home=Path("/home/a"), shared=Path("/shared"), service="http://service/")
+        build_server_environment(
+            one, settings, home=Path("/home/a"), shared=Path("/shared"), service_url="http://service/"
+        )
         for one in people
     ]
     assert json.loads(told[0]["FIRSTREAD_ARMS"]) == {"dropout": "on"}

@@ -1,44 +1,44 @@
-"""Codes, words and names: people mistype them, strangers guess them."""
+"""Join codes, resume words and display names: normalized, compared, hashed and cleaned."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firstread.classroom.join_codes import (
-    CODE_LETTERS,
-    NAME_LENGTH,
+    CODE_ALPHABET,
+    MAX_NAME_LENGTH,
     clean_name,
-    mark,
-    new_join_code,
-    new_resume_word,
-    same,
+    codes_equal,
+    generate_join_code,
+    generate_resume_word,
+    hash_word,
 )
 from firstread.core.errors import SettingError
 
 
 def test_codes_have_no_letters_that_are_mistaken_for_others():
-    codes = {new_join_code() for _ in range(500)}
+    codes = {generate_join_code() for _ in range(500)}
     assert len(codes) == 500
-    assert all(set(code) <= set(CODE_LETTERS) and len(code) == 6 for code in codes)
-    assert not set("01OILl") & set(CODE_LETTERS)
+    assert all(set(code) <= set(CODE_ALPHABET) and len(code) == 6 for code in codes)
+    assert not set("01OILl") & set(CODE_ALPHABET)
 
 
 @pytest.mark.parametrize("typed", ["ABC234", "abc234", " abc 234 ", "ABC-234", "abc–234", "ＡＢＣ２３４"])
 def test_a_code_may_be_typed_as_people_type(typed):
-    assert same(typed, "ABC234")
+    assert codes_equal(typed, "ABC234")
 
 
 @pytest.mark.parametrize("typed", ["", "ABC23", "ABC2345", "ABC235", "ABC234\x00"])
 def test_another_code_is_another(typed):
-    assert not same(typed, "ABC234")
+    assert not codes_equal(typed, "ABC234")
 
 
 def test_resume_words_are_found_by_their_mark_alone():
-    words = {new_resume_word() for _ in range(2000)}
+    words = {generate_resume_word() for _ in range(2000)}
     assert len(words) > 1990
     word = "otter-maple-417"
-    assert mark(" Otter-Maple-417", key=b"k") == mark(word, key=b"k") != mark(word, key=b"other")
-    assert "otter" not in mark(word, key=b"k")
+    assert hash_word(" Otter-Maple-417", key=b"k") == hash_word(word, key=b"k") != hash_word(word, key=b"other")
+    assert "otter" not in hash_word(word, key=b"k")
 
 
 def test_names_lose_what_could_deceive():
@@ -59,6 +59,6 @@ def test_a_name_is_one_line_or_refused(text):
         name = clean_name(text)
     except SettingError:
         return
-    assert 0 < len(name) <= NAME_LENGTH
+    assert 0 < len(name) <= MAX_NAME_LENGTH
     assert name.isprintable() or "\u200d" in name
     assert clean_name(name) == name

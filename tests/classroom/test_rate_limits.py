@@ -1,17 +1,17 @@
-"""How often a stranger may guess."""
+"""Rate limit of wrong codes by client address."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.classroom.rate_limits import Guesses, sender
+from firstread.classroom.rate_limits import RateLimiter, client_address
 
 
 def test_ten_thousand_guesses_take_more_than_a_day():
-    guesses, now, made = Guesses(), 0.0, 0
+    limiter, now, made = RateLimiter(), 0.0, 0
     while made < 10_000:
-        if guesses.allowed("eve", now):
-            guesses.wrong("eve", now)
+        if limiter.is_allowed("eve", now):
+            limiter.record_failure("eve", now)
             made += 1
         else:
             now += 1.0
@@ -19,28 +19,28 @@ def test_ten_thousand_guesses_take_more_than_a_day():
 
 
 def test_a_class_behind_one_address_may_mistype():
-    guesses = Guesses()
+    limiter = RateLimiter()
     for _ in range(20):
-        guesses.wrong("hospital", 0.0)
-    assert guesses.allowed("hospital", 0.0)
-    assert guesses.allowed("elsewhere", 0.0)
+        limiter.record_failure("hospital", 0.0)
+    assert limiter.is_allowed("hospital", 0.0)
+    assert limiter.is_allowed("elsewhere", 0.0)
 
 
 def test_it_remembers_no_more_than_it_must():
-    guesses = Guesses()
+    limiter = RateLimiter()
     for number in range(20_000):
-        guesses.wrong(f"address {number}", 0.0)
-    assert len(guesses._wrong) <= 10_000
+        limiter.record_failure(f"address {number}", 0.0)
+    assert len(limiter._failures) <= 10_000
 
 
 @given(st.lists(st.floats(0, 100), max_size=60))
 def test_forgiveness_never_makes_it_worse(pauses):
-    guesses, now = Guesses(most=5, seconds_each=10), 0.0
+    limiter, now = RateLimiter(max_failures=5, recovery_seconds=10), 0.0
     for pause in pauses:
         now += pause
-        if guesses.allowed("a", now):
-            guesses.wrong("a", now)
-        assert guesses.allowed("a", now + 60)
+        if limiter.is_allowed("a", now):
+            limiter.record_failure("a", now)
+        assert limiter.is_allowed("a", now + 60)
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_forgiveness_never_makes_it_worse(pauses):
     ],
 )
 def test_a_stranger_cannot_say_where_they_come_from(header, proxies, address):
-    assert sender(header, proxies=proxies) == address
+    assert client_address(header, proxy_count=proxies) == address

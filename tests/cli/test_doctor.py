@@ -1,4 +1,4 @@
-"""The doctor names what is wrong and the remedy."""
+"""Installation checks of `firstread doctor`."""
 
 import json
 
@@ -6,11 +6,11 @@ from firstread.cli import doctor
 
 
 def test_it_examines_everything():
-    findings = doctor.examine()
+    findings = doctor.diagnose()
     parts = {finding.part for finding in findings}
     assert {"python", "torch", "gpu", "jupyter", "disk", "network", "lessons", "data"} <= parts
     assert all(finding.do for finding in findings if finding.state == "problem")
-    assert json.dumps(doctor.as_json(findings))
+    assert json.dumps(doctor.to_json(findings))
 
 
 def test_torch_and_torchvision_that_do_not_belong_together():
@@ -29,7 +29,7 @@ def test_missing_parts_are_listed(monkeypatch):
     monkeypatch.setattr(
         doctor, "find_spec", lambda name: None if name in ("torch", "timm", "jupyterlab") else real(name)
     )
-    findings = doctor.examine()
+    findings = doctor.diagnose()
     assert any("not installed: torch, timm" in f.text and "pip install" in f.do for f in findings)
     assert any("not installed: jupyterlab" in f.text for f in findings)
 
@@ -38,7 +38,7 @@ def test_one_broken_part_does_not_hide_the_others(monkeypatch):
     def breaks():
         raise OSError("no")
 
-    monkeypatch.setattr(doctor, "_disk", breaks)
-    findings = doctor.examine()
+    monkeypatch.setattr(doctor, "_check_disk", breaks)
+    findings = doctor.diagnose()
     assert any("could not be examined" in f.text for f in findings)
     assert any(f.part == "python" for f in findings)

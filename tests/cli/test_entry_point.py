@@ -1,4 +1,4 @@
-"""The command: help with examples, JSON for programs, exit status 0, 1, 2, and no bare traceback for anybody."""
+"""Command line: help with examples, JSON output, exit statuses 0, 1, 2, no traceback."""
 
 import json
 import subprocess
@@ -12,22 +12,36 @@ from typer.main import get_command
 from firstread import cli
 
 COMMANDS = [
-    [], ["lessons"], ["open"], ["run"], ["doctor"], ["data"], ["data", "list"], ["data", "get"], ["data", "show"], ["data", "check"],
-    ["class"], ["class", "start"], ["class", "status"], ["class", "stop"], ["class", "export"], ["class", "links"],
+    [],
+    ["lessons"],
+    ["open"],
+    ["run"],
+    ["doctor"],
+    ["data"],
+    ["data", "list"],
+    ["data", "get"],
+    ["data", "show"],
+    ["data", "check"],
+    ["class"],
+    ["class", "start"],
+    ["class", "status"],
+    ["class", "stop"],
+    ["class", "export"],
+    ["class", "links"],
     ["class", "rehearse"],
-]  # fmt: skip
+]
 
 
 def run(capsys, monkeypatch, *words):
-    """(exit status, what was printed, what was said on the side)."""
+    """Exit status, stdout, stderr."""
     monkeypatch.setattr(sys, "argv", ["firstread", *words])
     try:
         cli.main()
         status = 0
     except SystemExit as end:
         status = end.code or 0
-    said = capsys.readouterr()
-    return status, said.out, said.err
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
 
 
 @pytest.fixture
@@ -50,9 +64,9 @@ def test_every_command_has_help_with_an_example(capsys, monkeypatch, words):
 
 
 def test_every_command_is_tested_here():
-    whole = get_command(cli.app)
-    groups = [name for name, command in whole.commands.items() if hasattr(command, "commands")]
-    names = [[]] + [[n] for n in whole.commands] + [[g, n] for g in groups for n in whole.commands[g].commands]
+    root = get_command(cli.app)
+    groups = [name for name, command in root.commands.items() if hasattr(command, "commands")]
+    names = [[]] + [[n] for n in root.commands] + [[g, n] for g in groups for n in root.commands[g].commands]
     assert sorted(names) == sorted(COMMANDS)
 
 
@@ -113,6 +127,7 @@ def test_help_needs_nothing_heavy():
     code = (
         "import sys; sys.argv = ['firstread', '--help']\nfrom firstread.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'pandas', 'matplotlib', 'sklearn', 'pydicom', 'scipy'} & set(sys.modules)\nsys.exit(len(heavy))"
+        "heavy = {'torch', 'pandas', 'matplotlib', 'sklearn', 'pydicom', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(len(heavy))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

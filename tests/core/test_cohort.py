@@ -1,4 +1,4 @@
-"""The table every step reads: checked when made, never changed in place, the same after saving."""
+"""Cohort: validated when created, never changed in place, unchanged by saving and loading."""
 
 import pandas as pd
 import pytest
@@ -13,17 +13,17 @@ CLASSES = ("dark", "bright")
 
 
 def cohort_of(rows, classes=CLASSES):
-    return Cohort(make_table(rows), classes, Origin("made up", licence="CC0"))
+    return Cohort(make_table(rows), classes, Origin("made up", license="CC0"))
 
 
 def test_parts_positive_and_counts(tiny_cohort):
     assert (len(tiny_cohort.train), len(tiny_cohort.validation), len(tiny_cohort.test)) == (12, 6, 6)
     assert tiny_cohort.positive == "bright"
-    assert tiny_cohort.test.whole is tiny_cohort
-    assert tiny_cohort.test.where([True] + [False] * 5).whole is tiny_cohort
+    assert tiny_cohort.test.parent is tiny_cohort
+    assert tiny_cohort.test.where([True] + [False] * 5).parent is tiny_cohort
     assert tiny_cohort.counts().loc["bright"].tolist() == [6, 3, 3, 12]
     with pytest.raises(SettingError, match='Did you mean "train"'):
-        tiny_cohort.part("trian")
+        tiny_cohort.subset("trian")
 
 
 def test_images_and_studies(tiny_cohort):
@@ -143,3 +143,10 @@ def test_missing_labels_are_minus_one():
     cohort = cohort_of([{"file": "1", "label": "bright"}, {"file": "2"}, {"file": "3", "label": pd.NA}])
     assert cohort.targets.tolist() == [1, -1, -1]
     assert "(no label)" in cohort.counts().index
+
+
+def test_a_cohort_of_an_older_version_is_refused(tmp_path):
+    file = cohort_of([{"file": "a.png"}]).save(tmp_path) / "cohort.json"
+    file.write_text(file.read_text().replace('"license"', '"licence"'))
+    with pytest.raises(DataError, match="older version of firstread"):
+        Cohort.load(tmp_path)

@@ -1,4 +1,4 @@
-"""Figures: every way of learning is drawn, with its interval, and told apart without colour."""
+"""Figures: the learning curve shows each method with its interval, distinguishable without color."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Nobody ever sees half a file."""
+"""Atomic files and folders, JSON, and errors of a full or read-only disk."""
 
 import errno
 import json
@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from firstread.core.errors import DataError, StorageError
-from firstread.core.files import atomic_folder, plain, read_json, write_atomically, write_bytes, write_json, write_text
+from firstread.core.files import (
+    atomic_folder,
+    read_json,
+    to_jsonable,
+    write_atomically,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_what_was_there_survives_a_failure(tmp_path):
@@ -78,7 +86,7 @@ def test_json_of_numpy_numbers_and_nan(tmp_path):
     value = {"a": np.float32(1.5), "b": np.arange(3), "c": float("nan"), "d": tmp_path, "e": (1, None, True), 3: np.inf}
     written = json.loads(write_json(tmp_path / "a.json", value).read_text())
     assert written == {"a": 1.5, "b": [0, 1, 2], "c": None, "d": str(tmp_path), "e": [1, None, True], "3": None}
-    assert plain({1}) == [1]
+    assert to_jsonable({1}) == [1]
 
 
 def test_broken_and_missing_json(tmp_path):

@@ -1,4 +1,4 @@
-"""Any image file as 8-bit pixels; anything else as a sentence."""
+"""Image files as 8-bit pixels; a DataError for anything else."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_missing_files_and_folders(tmp_path):
 
 
 def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(pillow, "LARGEST_PIXELS", 100)
+    monkeypatch.setattr(pillow, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(DataError, match="more than firstread decodes"):
         read_image(save(tmp_path / "a.png", RAMP))
 

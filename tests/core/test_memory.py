@@ -1,4 +1,4 @@
-"""Freed memory goes back, and asking for it never fails."""
+"""Freed memory is returned to the system, or retained within the block."""
 
 import gc
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstread.core.memory import memory_reused, release_memory
+from firstread.core.memory import release_memory, retain_freed_memory
 
 
 def test_circles_are_collected():
@@ -42,7 +42,7 @@ def resident_mb() -> float:
 def test_freed_memory_stays_at_hand_and_goes_back_afterwards(fails):
     release_memory()
     before = resident_mb()
-    with suppress(ZeroDivisionError), memory_reused():
+    with suppress(ZeroDivisionError), retain_freed_memory():
         large = np.ones(25 * 2**20)  # 200 MB
         del large
         assert resident_mb() > before + 150

@@ -1,4 +1,4 @@
-"""Splits: nobody on two sides, every class in every part, the same again with the same seed."""
+"""Splits and folds: no patient in two splits, each class in each split, reproducible by seed."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from firstread.core.cohort import Cohort, Origin
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
-from firstread.core.splits import folds_by_patient, split_by_patient, split_contiguous, split_random
+from firstread.core.splits import assign_folds, folds_by_patient, split_by_patient, split_contiguous, split_random
 
 CLASSES = ("abdomen", "chest")
 
@@ -127,3 +127,9 @@ def test_folds_without_patients_count_every_image_as_one():
 def test_an_unlabelled_case_is_in_no_fold():
     pairs = folds_by_patient(cohort_of([[1] * 6, [1] * 6], unlabelled=2), folds=3)
     assert not any((train | test)[-2:].any() for train, test in pairs)
+
+
+@given(classes=st.lists(st.integers(0, 3), min_size=2, max_size=8), seed=st.integers(0, 99))
+def test_no_fold_is_empty(classes, seed):
+    count = len(classes)
+    assert sorted(assign_folds(classes, range(count), folds=count, seed=seed)) == list(range(count))

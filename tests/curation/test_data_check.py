@@ -1,4 +1,4 @@
-"""The data check finds every planted fault, finds the published sets' faults without being told, and is quiet on clean data."""
+"""The data check finds planted faults and the faults of the published sets, and is quiet on clean data."""
 
 import numpy as np
 import pytest

@@ -1,18 +1,18 @@
-"""A planted marker stands on the chosen class only, and nothing else of the cohort changes."""
+"""The marker is on images of the chosen class only, and nothing else of the cohort changes."""
 
 import numpy as np
 import pytest
 
 from firstread.core.errors import SettingError
-from firstread.curation.synthetic_shortcuts import draw_marker, mistake_labels, plant_marker
+from firstread.curation.synthetic_shortcuts import add_label_noise, add_marker, draw_marker
 
 
 def test_only_the_chosen_class_is_marked(tiny_cohort, tmp_path):
-    marked = plant_marker(tiny_cohort, on=["bright"], folder=tmp_path / "marked")
+    marked = add_marker(tiny_cohort, on=["bright"], folder=tmp_path / "marked")
     for before, after in zip(tiny_cohort, marked, strict=True):
         changed = not np.array_equal(before.image(), after.image())
         assert changed == (before.label == "bright")
-        assert after.facts["marker"] == (before.label == "bright")
+        assert after.metadata["marker"] == (before.label == "bright")
     assert list(marked.table["case"]) == list(tiny_cohort.table["case"])
     assert list(marked.table["split"]) == list(tiny_cohort.table["split"])
     assert marked.steps[-1].name == "plant_marker"
@@ -20,7 +20,7 @@ def test_only_the_chosen_class_is_marked(tiny_cohort, tmp_path):
 
 def test_the_original_files_are_untouched(tiny_cohort, tmp_path):
     before = [case.image().copy() for case in tiny_cohort]
-    plant_marker(tiny_cohort, on=["dark", "bright"], folder=tmp_path / "marked")
+    add_marker(tiny_cohort, on=["dark", "bright"], folder=tmp_path / "marked")
     assert all(np.array_equal(a, case.image()) for a, case in zip(before, tiny_cohort, strict=True))
 
 
@@ -35,15 +35,15 @@ def test_a_marker_is_small_and_bright():
 
 def test_an_unknown_class_is_named_with_a_suggestion(tiny_cohort, tmp_path):
     with pytest.raises(SettingError, match='Did you mean "bright"'):
-        plant_marker(tiny_cohort, on=["brigth"], folder=tmp_path)
+        add_marker(tiny_cohort, on=["brigth"], folder=tmp_path)
 
 
 def test_mistaken_labels_leave_the_test_split_right(tiny_cohort):
-    mistaken = mistake_labels(tiny_cohort, share=0.5, seed=1)
+    mistaken = add_label_noise(tiny_cohort, share=0.5, seed=1)
     changed = (mistaken.table["label"] != tiny_cohort.table["label"]).to_numpy()
     assert (changed == mistaken.table["label_is_wrong"].to_numpy(bool)).all()
     assert 2 < changed.sum() < 16
     assert not changed[(tiny_cohort.table["split"] == "test").to_numpy()].any()
-    assert mistake_labels(tiny_cohort, share=0.0).table["label"].equals(tiny_cohort.table["label"])
+    assert add_label_noise(tiny_cohort, share=0.0).table["label"].equals(tiny_cohort.table["label"])
     with pytest.raises(SettingError, match="share=2"):
-        mistake_labels(tiny_cohort, share=2)
+        add_label_noise(tiny_cohort, share=2)

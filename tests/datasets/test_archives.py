@@ -1,4 +1,4 @@
-"""Archives that mean harm: nothing leaves the folder, nothing grows without limit."""
+"""Extraction of hostile archives: path traversal, links, decompression bombs."""
 
 import io
 import tarfile
@@ -8,7 +8,7 @@ import pytest
 
 from firstread.core.errors import DataError
 from firstread.datasets import archives
-from firstread.datasets.archives import is_stray, unpack
+from firstread.datasets.archives import extract_archive, is_stray_file
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def zip_of(path, names, data=b"abc"):
 @pytest.mark.parametrize("name", ["../evil.png", "/tmp/evil.png", "a/../../evil.png", "C:\\evil.png", "a\\..\\b.png"])
 def test_names_that_lead_outside_are_refused(tmp_path, out, name):
     with pytest.raises(DataError, match="leads outside"):
-        unpack(zip_of(tmp_path / "a.zip", [name]), out)
+        extract_archive(zip_of(tmp_path / "a.zip", [name]), out)
     assert [path.name for path in tmp_path.rglob("evil*")] == []
 
 
@@ -38,7 +38,7 @@ def test_links_are_refused(tmp_path, out):
         info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(info)
     with pytest.raises(DataError, match="link"):
-        unpack(tmp_path / "a.tar", out)
+        extract_archive(tmp_path / "a.tar", out)
 
 
 def test_links_in_a_zip_are_refused(tmp_path, out):
@@ -47,35 +47,35 @@ def test_links_in_a_zip_are_refused(tmp_path, out):
         info.external_attr = 0o120777 << 16
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(DataError, match="link"):
-        unpack(tmp_path / "a.zip", out)
+        extract_archive(tmp_path / "a.zip", out)
 
 
 def test_a_bomb_is_stopped(tmp_path, out, monkeypatch):
-    monkeypatch.setattr(archives, "LARGEST_BYTES", 10_000)
+    monkeypatch.setattr(archives, "MAX_EXTRACTED_BYTES", 10_000)
     with pytest.raises(DataError, match="unpacks to more"):
-        unpack(zip_of(tmp_path / "a.zip", ["big.png"], b"\0" * 1_000_000), out)
+        extract_archive(zip_of(tmp_path / "a.zip", ["big.png"], b"\0" * 1_000_000), out)
 
 
 def test_too_many_files_are_stopped(tmp_path, out, monkeypatch):
-    monkeypatch.setattr(archives, "LARGEST_ENTRIES", 3)
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 3)
     names = [f"{number}.png" for number in range(5)]
     with pytest.raises(DataError, match="more than 3 files"):
-        unpack(zip_of(tmp_path / "a.zip", names), out)
+        extract_archive(zip_of(tmp_path / "a.zip", names), out)
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for name in names:
             archive.addfile(tarfile.TarInfo(name), io.BytesIO())
     with pytest.raises(DataError, match="more than 3 files"):
-        unpack(tmp_path / "a.tar", out)
+        extract_archive(tmp_path / "a.tar", out)
 
 
 def test_a_file_that_is_no_archive(tmp_path, out):
     (tmp_path / "a.zip").write_text("hello")
     with pytest.raises(DataError, match="broken"):
-        unpack(tmp_path / "a.zip", out)
+        extract_archive(tmp_path / "a.zip", out)
 
 
 def test_stray_files_are_told_apart():
-    assert is_stray("__MACOSX/CXR/._.DS_Store")
-    assert is_stray("CXR/.DS_Store")
-    assert is_stray("Thumbs.db")
-    assert not is_stray("CXR/1.jpg")
+    assert is_stray_file("__MACOSX/CXR/._.DS_Store")
+    assert is_stray_file("CXR/.DS_Store")
+    assert is_stray_file("Thumbs.db")
+    assert not is_stray_file("CXR/1.jpg")

@@ -3,22 +3,22 @@
 import pytest
 
 from firstread.core.errors import SettingError
-from firstread.datasets.catalogue import CATALOGUE, find_named
+from firstread.datasets.catalogue import CATALOGUE, find_named_dataset
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_origin_is_complete(name):
-    entry = find_named(name)
+    entry = find_named_dataset(name)
     assert entry.origin.name == entry.name == name
     assert entry.origin.description
-    assert entry.origin.licence
+    assert entry.origin.license
     assert entry.origin.citation
     assert len(entry.classes) == len(set(entry.classes)) >= 2
-    assert bool(entry.make) != bool(entry.addresses)
-    assert set(entry.addresses) == set(entry.checksums)
+    assert bool(entry.factory) != bool(entry.urls)
+    assert set(entry.urls) == set(entry.checksums)
     assert set(entry.class_folders.values()) in (set(), set(entry.classes))
 
 
 def test_an_unknown_name_lists_what_there_is():
     with pytest.raises(SettingError, match="There is: hello-world, mednist"):
-        find_named("zzz")
+        find_named_dataset("zzz")

@@ -33,7 +33,7 @@ def test_paths_labels_patients_splits_and_facts(images):
     assert cohort.table["patient"].nunique() == 4
     assert "p1" not in cohort.table["patient"].tolist()
     assert cohort.counts()["validation"].tolist() == [1, 1]
-    assert cohort[3].facts["age"] == "43"
+    assert cohort[3].metadata["age"] == "43"
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

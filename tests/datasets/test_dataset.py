@@ -77,7 +77,7 @@ def test_images_of_the_published_sets_can_be_read(mirrored):
 
 @pytest.fixture
 def phantoms(monkeypatch, tmp_path):
-    """A stand-in for the phantoms: what matters here is when they are made."""
+    """Stub of the module that simulates phantoms; records each call."""
     made = []
 
     def make(folder):

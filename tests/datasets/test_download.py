@@ -1,4 +1,4 @@
-"""Fetching the published sets: whole, once, from any mirror, and a sentence when it does not work.
+"""Download of the published sets: resumption, mirrors, checksums, error messages.
 
 A web server on loopback serves the real files, so the same code runs as against the internet."""
 
@@ -17,7 +17,7 @@ import pytest
 from firstread.core.errors import DataError, NetworkError, SettingError, StorageError
 from firstread.datasets import download
 from firstread.datasets.catalogue import CATALOGUE
-from firstread.datasets.download import get_dataset, stray_files
+from firstread.datasets.download import download_dataset, read_stray_files
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -78,30 +78,30 @@ def offline(url: str = "http://127.0.0.1:9/") -> str:
 
 def test_the_published_radiographs_come_over_http_and_then_need_no_network(home, shared_data):
     with serving(shared_data) as (address, server):
-        folder = get_dataset("hello-world/openi", mirror=address)
+        folder = download_dataset("hello-world/openi", mirror=address)
     assert len(list(folder.rglob("*.png"))) == len(server.asked) == 77
-    assert get_dataset("hello-world/openi", mirror=offline()) == folder
+    assert download_dataset("hello-world/openi", mirror=offline()) == folder
 
 
 def test_a_broken_connection_goes_on_where_it_stopped(home, shared_data):
     with serving(shared_data, breaks=2) as (address, server):
-        folder = get_dataset("mednist/rsna", mirror=address)
+        folder = download_dataset("mednist/rsna", mirror=address)
     starts = [int((asked or "bytes=0-")[6:-1]) for _, asked in server.asked]
     assert starts[0] == 0
     assert 280_000 < starts[1] <= 300_000
     assert 560_000 < starts[2] <= 600_000
     assert len(list(folder.rglob("*.jpg"))) == 1800
-    assert len(stray_files(folder)) == 6
+    assert len(read_stray_files(folder)) == 6
     assert not list(folder.rglob(".DS_Store"))
 
 
 def test_a_download_broken_off_for_good_is_resumed_by_the_next_call(home, shared_data):
     with serving(shared_data, breaks=99, break_after=100_000) as (address, server):
         with pytest.raises(NetworkError, match="could not be fetched"):
-            get_dataset("mednist/rsna", mirror=address)
+            download_dataset("mednist/rsna", mirror=address)
         before = len(server.asked)
         server.breaks = 0
-        get_dataset("mednist/rsna", mirror=address)
+        download_dataset("mednist/rsna", mirror=address)
     first = server.asked[before][1]
     assert first is not None
     assert int(first[6:-1]) >= 90_000
@@ -109,13 +109,13 @@ def test_a_download_broken_off_for_good_is_resumed_by_the_next_call(home, shared
 
 def test_a_folder_serves_as_a_mirror(home, shared_data, monkeypatch):
     monkeypatch.setenv("FIRSTREAD_DATA_MIRROR", str(shared_data))
-    assert len(list(get_dataset("mednist/rsna").rglob("*.jpg"))) == 1800
+    assert len(list(download_dataset("mednist/rsna").rglob("*.jpg"))) == 1800
 
 
 @pytest.mark.parametrize("name", ["hello-world/openi", "mednist/rsna", "mednist/monai"])
 def test_offline_says_so_and_what_to_do(home, name):
     with pytest.raises(NetworkError, match=r"could not be fetched.*FIRSTREAD_DATA_MIRROR.*phantoms") as error:
-        get_dataset(name, mirror=offline())
+        download_dataset(name, mirror=offline())
     assert "Traceback" not in str(error.value)
     assert "Max retries" not in str(error.value)
 
@@ -123,9 +123,9 @@ def test_offline_says_so_and_what_to_do(home, name):
 def test_a_server_without_the_file_and_a_mirror_folder_without_it(home, tmp_path):
     (tmp_path / "nothing").mkdir()
     with serving(tmp_path / "nothing") as (address, _), pytest.raises(NetworkError, match="answered 404"):
-        get_dataset("mednist/rsna", mirror=address)
+        download_dataset("mednist/rsna", mirror=address)
     with pytest.raises(NetworkError, match="not in the mirror folder"):
-        get_dataset("mednist/rsna", mirror=tmp_path / "nothing")
+        download_dataset("mednist/rsna", mirror=tmp_path / "nothing")
 
 
 def test_a_file_that_is_not_the_published_one_is_thrown_away(home, tmp_path):
@@ -133,28 +133,28 @@ def test_a_file_that_is_not_the_published_one_is_thrown_away(home, tmp_path):
     folder.mkdir(parents=True)
     (folder / "MedNIST.zip").write_bytes(b"PK\x03\x04 something else")
     with serving(tmp_path / "mirror") as (address, _), pytest.raises(DataError, match="checksum is wrong"):
-        get_dataset("mednist/rsna", mirror=address)
+        download_dataset("mednist/rsna", mirror=address)
     assert not list(home.rglob("MedNIST.zip"))
 
 
 def test_a_damaged_cache_mends_itself_or_says_what_is_missing(home, shared_data):
-    folder = get_dataset("hello-world/openi", mirror=shared_data)
+    folder = download_dataset("hello-world/openi", mirror=shared_data)
     victim = folder / "train" / "abd" / "abd7.png"
     whole = victim.read_bytes()
     victim.write_bytes(whole[:100])
     with pytest.raises(NetworkError, match="could not be fetched"):
-        get_dataset("hello-world/openi", mirror=offline())
-    get_dataset("hello-world/openi", mirror=shared_data)
+        download_dataset("hello-world/openi", mirror=offline())
+    download_dataset("hello-world/openi", mirror=shared_data)
     assert victim.read_bytes() == whole
 
 
 def test_damaged_unpacked_images_are_unpacked_again_without_network(home, shared_data):
-    folder = get_dataset("mednist/rsna", mirror=shared_data)
+    folder = download_dataset("mednist/rsna", mirror=shared_data)
     victim = next(folder.rglob("*.jpg"))
     whole = victim.read_bytes()
     victim.write_bytes(b"x" * len(whole))
     next(reversed(sorted(folder.rglob("*.jpg")))).unlink()
-    get_dataset("mednist/rsna", mirror=offline())
+    download_dataset("mednist/rsna", mirror=offline())
     assert victim.read_bytes() == whole
     assert len(list(folder.rglob("*.jpg"))) == 1800
 
@@ -165,14 +165,14 @@ def test_a_full_disk_is_named(home, shared_data, monkeypatch):
 
     monkeypatch.setattr(download.shutil, "copyfile", full)
     with pytest.raises(StorageError, match="disk is full"):
-        get_dataset("mednist/rsna", mirror=shared_data)
+        download_dataset("mednist/rsna", mirror=shared_data)
 
 
 def test_two_at_once_both_get_everything(home, shared_data):
     results = []
     with serving(shared_data) as (address, _):
         threads = [
-            threading.Thread(target=lambda: results.append(get_dataset("mednist/rsna", mirror=address)))
+            threading.Thread(target=lambda: results.append(download_dataset("mednist/rsna", mirror=address)))
             for _ in range(3)
         ]
         for thread in threads:
@@ -185,20 +185,20 @@ def test_two_at_once_both_get_everything(home, shared_data):
 
 def test_phantoms_are_not_downloaded(home):
     with pytest.raises(SettingError, match="simulated"):
-        get_dataset("mednist")
+        download_dataset("mednist")
 
 
 def test_the_checksums_that_ship_are_those_of_the_published_files(shared_data):
     entry = CATALOGUE["hello-world/openi"]
-    assert len(entry.checksums) == len(entry.addresses) == 77
+    assert len(entry.checksums) == len(entry.urls) == 77
     for name, checksum in entry.checksums.items():
         data = (shared_data / "hello-world-openi" / name).read_bytes()
         assert "sha256:" + hashlib.sha256(data).hexdigest() == checksum
-    assert all(address.startswith("https://") for named in CATALOGUE.values() for address in named.addresses.values())
+    assert all(address.startswith("https://") for named in CATALOGUE.values() for address in named.urls.values())
 
 
 def test_a_named_set_can_be_unpacked_from_a_tar(home, tmp_path, monkeypatch):
-    """The archive of MONAI is a .tar.gz: the same road, with a small one in its place."""
+    """The archive of MONAI is a .tar.gz: a small one takes its place."""
     import tarfile
     from dataclasses import replace
 
@@ -212,19 +212,19 @@ def test_a_named_set_can_be_unpacked_from_a_tar(home, tmp_path, monkeypatch):
     checksum = hashlib.md5((mirror / "MedNIST.tar.gz").read_bytes()).hexdigest()
     entry = replace(CATALOGUE["mednist/monai"], checksums={"MedNIST.tar.gz": f"md5:{checksum}"})
     monkeypatch.setitem(CATALOGUE, "mednist/monai", entry)
-    folder = get_dataset("mednist/monai", mirror=tmp_path / "mirror")
+    folder = download_dataset("mednist/monai", mirror=tmp_path / "mirror")
     assert sorted(path.name for path in folder.rglob("*.jpeg")) == ["000001.jpeg"] * 2
-    assert stray_files(folder) == ["MedNIST/._Hand"]
+    assert read_stray_files(folder) == ["MedNIST/._Hand"]
 
 
 def test_a_zip_that_is_cut_short_is_refused(tmp_path, shared_data):
     whole = (shared_data / "mednist-rsna" / "MedNIST.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    from firstread.datasets.archives import unpack
+    from firstread.datasets.archives import extract_archive
 
     (tmp_path / "out").mkdir()
     with pytest.raises(DataError, match="broken"):
-        unpack(tmp_path / "cut.zip", tmp_path / "out")
+        extract_archive(tmp_path / "cut.zip", tmp_path / "out")
 
 
 def test_nothing_is_left_half_unpacked(home, shared_data, monkeypatch):
@@ -239,7 +239,7 @@ def test_nothing_is_left_half_unpacked(home, shared_data, monkeypatch):
 
     monkeypatch.setattr(zipfile.ZipFile, "open", broken)
     with pytest.raises(DataError, match="broken"):
-        get_dataset("mednist/rsna", mirror=shared_data)
+        download_dataset("mednist/rsna", mirror=shared_data)
     assert not list(home.rglob("*.jpg"))
     monkeypatch.undo()
     shutil.rmtree(home, ignore_errors=True)

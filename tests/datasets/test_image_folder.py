@@ -1,4 +1,4 @@
-"""Folders of the user's own: what is an image, what is a class, and what is told when something is wrong."""
+"""Image folders: which files are images, which folders are classes, and the error messages."""
 
 import numpy as np
 import pytest
@@ -158,7 +158,7 @@ def test_a_link_in_a_circle_and_a_whole_disk_do_not_hang(tmp_path, monkeypatch):
         picture(tmp_path / label / "1.png")
     (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
     assert len(open_folder(tmp_path)) == 2
-    monkeypatch.setattr(image_folder, "LARGEST_FILES", 1)
+    monkeypatch.setattr(image_folder, "MAX_FILES", 1)
     with pytest.raises(DataError, match="more than 1 files"):
         open_folder(tmp_path)
 

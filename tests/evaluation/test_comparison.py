@@ -1,4 +1,4 @@
-"""Comparing predictions: right intervals, the exact paired test, and no winner where there is none."""
+"""compare: Wilson intervals, the exact McNemar test, and no winner without a significant difference."""
 
 import numpy as np
 import pytest
@@ -30,13 +30,13 @@ def test_interval_is_wilsons():
 
 def test_a_clear_difference_is_named():
     result = compare({"good": predictions([True] * 40), "bad": predictions([False] * 20 + [True] * 20)})
-    assert "good is better than bad" in result.sentence
+    assert "good is better than bad" in result.conclusion
     assert result.pairs["p_value"][0] == pytest.approx(2 * 0.5**20)
 
 
 def test_a_small_difference_names_no_winner():
     result = compare({"one": predictions([True] * 38 + [False] * 2), "two": predictions([True] * 40)})
-    assert "cannot be told apart" in result.sentence
+    assert "cannot be told apart" in result.conclusion
 
 
 def test_different_cases_are_refused():

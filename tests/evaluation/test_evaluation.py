@@ -1,4 +1,4 @@
-"""evaluate: every metric with its interval, the trivial rules beside it, and notes that say what a reader must know."""
+"""evaluate: metrics with intervals, trivial baselines, notes on what is missing or undefined."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
-from firstread.core.predictions import Predictions, stack_predictions
+from firstread.core.predictions import Predictions, concat_predictions
 from firstread.evaluation.evaluation import evaluate
 
 BINARY = ("abdomen", "chest")
@@ -44,10 +44,9 @@ def test_every_metric_lies_in_its_interval(make):
 
 def test_the_trivial_rules_are_always_there_and_are_named_when_they_win():
     rule = binary(seed=0, model="rule: image size")
-    perfect = Predictions.from_scores(
-        make_table([{"case": f"c{i}", "file": "x", "label": BINARY[i % 2]} for i in range(40)]),
-        (np.arange(40) % 2).astype(float), classes=BINARY, model="rule: border",
-    )  # fmt: skip
+    table = make_table([{"case": f"c{i}", "file": "x", "label": BINARY[i % 2]} for i in range(40)])
+    scores = (np.arange(40) % 2).astype(float)
+    perfect = Predictions.from_scores(table, scores, classes=BINARY, model="rule: border")
     found = evaluate(binary().with_baselines([rule, perfect]))
     assert list(found.comparison["name"]) == ["net", "rule: image size", "rule: border"]
     assert any("rule: border (1.000)" in note for note in found.notes)
@@ -102,7 +101,7 @@ def test_impossible_arguments_are_refused():
 def test_seeds_are_averaged_and_cases_not_counted_twice():
     one = evaluate(binary(seed=0))
     both = evaluate(
-        stack_predictions(
+        concat_predictions(
             [binary(seed=0).__class__(binary(seed=s).table.assign(seed=s), BINARY, "net") for s in (0, 0 + 1)]
         )
     )

@@ -1,4 +1,4 @@
-"""Intervals: right against the literature, honest where data are perfect or few."""
+"""Intervals: values of the literature, and perfect or few data."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from firstread.evaluation.intervals import auc_difference, auc_interval, bootstrap, wilson
+from firstread.evaluation.intervals import auc_difference, auc_interval, bootstrap_interval, wilson_interval
 
 labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=4, max_size=60).filter(
     lambda rows: 1 < sum(t for t, _ in rows) < len(rows) - 1
@@ -19,13 +19,13 @@ labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=4
 )
 def test_wilson_as_in_newcombe_1998(successes, trials, low, high):
     # Newcombe 1998, Stat Med 17:857, table I, method 3
-    found = wilson(successes, trials)
+    found = wilson_interval(successes, trials)
     assert found.low == pytest.approx(low, abs=5e-5)
     assert found.high == pytest.approx(high, abs=5e-5)
 
 
 def test_nothing_tried_is_not_defined():
-    assert np.isnan(wilson(0, 0).value)
+    assert np.isnan(wilson_interval(0, 0).value)
 
 
 def test_delongs_variance_against_the_definition():
@@ -58,7 +58,7 @@ def test_auc_is_scikit_learns_and_lies_in_its_interval(rows):
 def test_perfect_separation_does_not_claim_certainty():
     found = auc_interval(np.r_[np.zeros(10, int), np.ones(10, int)], np.arange(20.0))
     assert found.value == 1.0
-    assert found.low == pytest.approx(wilson(10, 10).low)
+    assert found.low == pytest.approx(wilson_interval(10, 10).low)
     assert "no spread" in found.method
 
 
@@ -90,8 +90,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 
 def test_the_bootstrap_draws_whole_patients():
     values = np.repeat([0.0, 1.0], 50)
-    by_case = bootstrap(lambda i: float(values[i].mean()), np.arange(100), seed=1)
-    by_patient = bootstrap(lambda i: float(values[i].mean()), np.repeat(np.arange(4), 25), seed=1)
+    by_case = bootstrap_interval(lambda i: float(values[i].mean()), np.arange(100), seed=1)
+    by_patient = bootstrap_interval(lambda i: float(values[i].mean()), np.repeat(np.arange(4), 25), seed=1)
     assert by_patient.high - by_patient.low > 2 * (by_case.high - by_case.low)
     assert by_patient.method == "bootstrap by group"
-    assert bootstrap(lambda i: float(values[i].mean()), np.arange(100), seed=1) == by_case
+    assert bootstrap_interval(lambda i: float(values[i].mean()), np.arange(100), seed=1) == by_case

@@ -14,9 +14,13 @@ def test_one_self_contained_page(tiny_cohort, tmp_path):
     run = train(model, tiny_cohort, epochs=1, folder=tmp_path / "run", arms={"dropout": "<b>on</b>"})
     predictions = predict(model, tiny_cohort.test)
     path = write_report(
-        tmp_path / "report.html", cohort=tiny_cohort, run=run, model=model,
-        evaluation=evaluate(predictions), predictions=predictions,
-    )  # fmt: skip
+        tmp_path / "report.html",
+        cohort=tiny_cohort,
+        run=run,
+        model=model,
+        evaluation=evaluate(predictions),
+        predictions=predictions,
+    )
     page = path.read_text()
     for part in ("Data", "Network and training", "Beside trivial rules", "The hardest cases", "How to do it again"):
         assert part in page

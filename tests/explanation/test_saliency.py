@@ -7,7 +7,7 @@ from PIL import Image
 
 from firstread.core.case import Case
 from firstread.core.errors import SettingError
-from firstread.explanation.grad_cam import last_map_layer
+from firstread.explanation.grad_cam import find_target_layer
 from firstread.explanation.saliency import METHODS, explain
 from firstread.explanation.sanity_check import sanity_check, sanity_correlation
 from firstread.learning.models import build_model
@@ -60,7 +60,7 @@ def test_the_map_points_where_the_answer_comes_from(case, method):
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_100", "convnext_atto", "densenet121"])
 def test_every_kind_of_backbone_can_be_explained(case, name):
     model = build_model(name, classes=("a", "b", "c"), size=64)
-    assert last_map_layer(model)
+    assert find_target_layer(model)
     found = explain(model, case)
     assert found.scores[found.target] == max(found.scores.values())
     assert len(found.show().axes) == 3
@@ -88,7 +88,7 @@ def test_the_map_is_that_of_another_implementation(case, name):
         found = explain(model, case, target=target)
         pixels = model.prepare(found.image[None])
         watch = GradCAM(
-            nn_module=model, target_layers=f"backbone.{last_map_layer(model)}", postprocessing=lambda cam: cam
+            nn_module=model, target_layers=f"backbone.{find_target_layer(model)}", postprocessing=lambda cam: cam
         )
         cam = torch.as_tensor(watch(x=pixels, class_idx=model.classes.index(target)))[0, 0].detach().numpy()
         expected = (cam - cam.min()) / np.ptp(cam) if np.ptp(cam) else np.zeros_like(cam)

@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 from torch import nn
 
 from firstread.learning import cpu_kernels
-from firstread.learning.cpu_kernels import small_maps
+from firstread.learning.cpu_kernels import matmul_weight_gradients
 
 
-def one_step(layer, pixels, blame, *, ours):
+def one_step(layer, pixels, grad_output, *, ours):
     """What a layer answers, and what it is told to change, in bfloat16."""
     layer.zero_grad()
     pixels = pixels.clone().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
         if ours:
-            with small_maps(layer):
+            with matmul_weight_gradients(layer):
                 answer = layer(pixels)
         else:
             answer = layer(pixels)
-    answer.backward(blame.to(answer.dtype))
+    answer.backward(grad_output.to(answer.dtype))
     return answer.detach(), pixels.grad, layer.weight.grad.clone()
 
 
@@ -36,11 +36,11 @@ def test_a_small_map_teaches_what_torch_would(images, size, kernel, stride, padd
     torch.manual_seed(seed)
     layer = nn.Conv2d(6, 5, kernel, stride=stride, padding=padding, bias=False).to(memory_format=torch.channels_last)
     pixels = torch.randn(images, 6, size, size).contiguous(memory_format=torch.channels_last)
-    blame = torch.randn_like(layer(pixels))
+    grad_output = torch.randn_like(layer(pixels))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpu_kernels, "_WEIGHTS", 0)
-        found = one_step(layer, pixels, blame, ours=True)
-    known = one_step(layer, pixels, blame, ours=False)
+        patch.setattr(cpu_kernels, "_MIN_WEIGHTS", 0)
+        found = one_step(layer, pixels, grad_output, ours=True)
+    known = one_step(layer, pixels, grad_output, ours=False)
     for value, other in zip(found, known, strict=True):
         assert value.dtype == other.dtype
         assert torch.allclose(value.float(), other.float(), rtol=0.02, atol=0.02 * float(other.abs().max()) + 1e-6)
@@ -61,7 +61,7 @@ def test_a_small_map_teaches_what_torch_would(images, size, kernel, stride, padd
 )
 def test_only_what_is_faster_is_done_so(layer, size, ours):
     pixels = torch.randn(2, layer.in_channels, size, size)
-    with small_maps(layer):
+    with matmul_weight_gradients(layer):
         assert (layer(pixels).grad_fn.name() == "_ConvolutionBackward") == ours
     assert layer(pixels).grad_fn.name() != "_ConvolutionBackward"
     assert "forward" not in vars(layer)
@@ -69,8 +69,8 @@ def test_only_what_is_faster_is_done_so(layer, size, ours):
 
 def test_nothing_is_kept_for_learning_where_nothing_learns():
     layer, pixels = nn.Conv2d(256, 256, 3, bias=False), torch.randn(2, 256, 4, 4)
-    with small_maps(layer), torch.no_grad():
+    with matmul_weight_gradients(layer), torch.no_grad():
         assert layer(pixels).grad_fn is None
     layer.requires_grad_(False)
-    with small_maps(layer):
+    with matmul_weight_gradients(layer):
         assert layer(pixels).grad_fn is None

@@ -2,8 +2,8 @@
 
 import pytest
 
-import firstread.learning.trainer as training
 from firstread.core.errors import SettingError
+from firstread.learning import trainer
 from firstread.learning.cross_validation import cross_validate, repeat_split
 
 RECIPE = {"backbone": "mobilenetv3_small_050", "size": 32, "phases": [{"epochs": 1}]}
@@ -34,7 +34,7 @@ def test_interrupting_a_measurement_ends_it(tiny_cohort, monkeypatch):
     def interrupted(*_a, **_k):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "run_one_epoch", interrupted)
+    monkeypatch.setattr(trainer, "run_one_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         cross_validate(tiny_cohort, recipe=RECIPE, folds=2, seeds=(0,))
 

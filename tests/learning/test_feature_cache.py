@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-import firstread.learning.trainer as training
+from firstread.learning import training_state
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.devices import make_accelerator
-from firstread.learning.feature_cache import FrozenBackbone
-from firstread.learning.loop import plain_batches
+from firstread.learning.feature_cache import FeatureCache
+from firstread.learning.loop import sequential_batches
 from firstread.learning.models import build_model
-from firstread.learning.prediction import scores
+from firstread.learning.prediction import predict_scores
 from firstread.learning.training import train
 
 SETTINGS = {"schedule": "one-cycle", "learning_rate": 3e-3, "batch_size": 4, "checkpoints": False, "quiet": True}
@@ -25,16 +25,18 @@ class PlainWay:
     def __init__(self, model, accelerator):
         self.model = model
 
-    def _read(self, pixels):
+    def _extract(self, pixels):
         with torch.no_grad():
-            return self.model.backbone(self.model.normalise(pixels)).float()
+            return self.model.backbone(self.model.normalize(pixels)).float()
 
-    def features(self, images, *, batch_size):
-        return torch.cat([self._read(batch) for batch in plain_batches(self.model, images, batch_size=batch_size)])
+    def extract(self, images, *, batch_size):
+        return torch.cat(
+            [self._extract(batch) for batch in sequential_batches(self.model, images, batch_size=batch_size)]
+        )
 
-    def read(self, batches, *, batch_size):
+    def extract_batches(self, batches, *, batch_size):
         for pixels, targets in batches:
-            yield self._read(pixels), targets
+            yield self._extract(pixels), targets
 
 
 @pytest.mark.parametrize("augmentation", [None, Augmentation(rotate_degrees=20, shift=0.1, flip=True)])
@@ -42,8 +44,8 @@ def test_the_head_learns_what_it_learns_the_plain_way(tiny_cohort, monkeypatch, 
     """Within 1e-4 of the loss in nats, in float32: only the order of sums differs."""
     start = build_model("resnet18", classes=("dark", "bright"), size=32, dropout=0.3)
     models, runs = [copy.deepcopy(start), copy.deepcopy(start)], []
-    for model, way in zip(models, (FrozenBackbone, PlainWay), strict=True):
-        monkeypatch.setattr(training, "FrozenBackbone", way)
+    for model, way in zip(models, (FeatureCache, PlainWay), strict=True):
+        monkeypatch.setattr(training_state, "FeatureCache", way)
         runs.append(
             train(model, tiny_cohort, epochs=4, freeze=True, augmentation=augmentation, precision="float32", **SETTINGS)
         )
@@ -52,22 +54,23 @@ def test_the_head_learns_what_it_learns_the_plain_way(tiny_cohort, monkeypatch, 
         assert ours["validation_loss"] == pytest.approx(plain["validation_loss"], abs=1e-4)
         assert ours["train_accuracy"] == plain["train_accuracy"]
     images = tiny_cohort.images(32, channels=1)
-    assert np.allclose(*(scores(model, images) for model in models), atol=1e-4)
+    assert np.allclose(*(predict_scores(model, images) for model in models), atol=1e-4)
 
 
-#: networks in which BatchNorm follows each convolution, some of them, none (a pre-activation network's), and one that cannot be traced
+#: networks in which BatchNorm follows each convolution, some of them, none (a pre-activation network's), and one that
+#: cannot be traced
 BACKBONES = ["resnet18", "regnetx_002", "densenet121", "resnetv2_50", "vgg11_bn", "convnext_atto"]
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_features_are_those_of_the_network(backbone):
-    """In float32 but for rounding; in bfloat16 as near to float32 as autocast comes, and in either case the network is left as it was."""
+    """In float32 but for rounding; in bfloat16 as near to float32 as autocast comes; the network is left as it was."""
     model = build_model(backbone, classes=("dark", "bright"), size=64, weights="none")
     images = np.random.default_rng(0).integers(0, 255, (8, 64, 64), dtype=np.uint8)
-    model.measure_normalisation(images)
+    model.fit_normalization(images)
     before = copy.deepcopy(model.state_dict())
     with torch.no_grad():
-        plain = model.backbone(model.normalise(model.prepare(images)))
+        plain = model.backbone(model.normalize(model.prepare(images)))
     spread = plain.std()
 
     def away(features):
@@ -75,9 +78,9 @@ def test_features_are_those_of_the_network(backbone):
 
     halves, whole = (make_accelerator(device="cpu", precision=kind) for kind in ("bfloat16", "float32"))
     with torch.no_grad(), halves.autocast():
-        autocast = model.backbone(model.normalise(model.prepare(images))).float()
-    assert away(FrozenBackbone(model, whole).features(images, batch_size=8)) < 1e-4
-    assert away(FrozenBackbone(model, halves).features(images, batch_size=8)) < 1.2 * away(autocast) + 1e-3
+        autocast = model.backbone(model.normalize(model.prepare(images))).float()
+    assert away(FeatureCache(model, whole).extract(images, batch_size=8)) < 1e-4
+    assert away(FeatureCache(model, halves).extract(images, batch_size=8)) < 1.2 * away(autocast) + 1e-3
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -87,7 +90,7 @@ def test_features_are_those_of_the_network(backbone):
 def test_batchnorm_becomes_part_of_the_convolution_before_it(backbone, parts):
     """Where only that convolution goes into it; a network that cannot be traced is read as it is."""
     model = build_model(backbone, classes=("dark", "bright"), size=64, weights="none")
-    reads = FrozenBackbone(model, make_accelerator(device="cpu", precision="float32")).backbone
+    reads = FeatureCache(model, make_accelerator(device="cpu", precision="float32")).backbone
     count = {
         part: sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
         for part, network in (("before", model.backbone), ("after", reads))
@@ -96,13 +99,13 @@ def test_batchnorm_becomes_part_of_the_convolution_before_it(backbone, parts):
 
 
 def test_without_augmentation_each_image_is_read_once(tiny_cohort, monkeypatch):
-    seen, real = [], FrozenBackbone._read
+    seen, real = [], FeatureCache._extract
 
     def counting(self, pixels):
         seen.append(len(pixels))
         return real(self, pixels)
 
-    monkeypatch.setattr(FrozenBackbone, "_read", counting)
+    monkeypatch.setattr(FeatureCache, "_extract", counting)
     model = build_model("resnet18", classes=("dark", "bright"), size=32)
     train(model, tiny_cohort, epochs=5, freeze=True, **SETTINGS)
     assert sum(seen) == len(tiny_cohort.train) + len(tiny_cohort.validation)
@@ -111,20 +114,20 @@ def test_without_augmentation_each_image_is_read_once(tiny_cohort, monkeypatch):
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 100])
 def test_batches_come_out_as_they_went_in(batch_size):
     model = build_model("resnet18", classes=("dark", "bright"), size=32).eval()
-    frozen = FrozenBackbone(model, make_accelerator(device="cpu", precision="float32"))
+    frozen = FeatureCache(model, make_accelerator(device="cpu", precision="float32"))
     pixels = torch.rand(11, 1, 32, 32)
     batches = [(pixels[s], torch.arange(11)[s]) for s in (slice(0, 4), slice(4, 8), slice(8, 11))]
-    found = list(frozen.read(iter(batches), batch_size=batch_size))
+    found = list(frozen.extract_batches(iter(batches), batch_size=batch_size))
     assert [targets.tolist() for _, targets in found] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
     together = torch.cat([features for features, _ in found])
-    assert torch.allclose(together, frozen._read(pixels), atol=1e-5)
+    assert torch.allclose(together, frozen._extract(pixels), atol=1e-5)
     assert not together.is_inference()
 
 
 def test_features_let_the_head_learn():
     model = build_model("resnet18", classes=("dark", "bright"), size=32)
-    frozen = FrozenBackbone(model, make_accelerator(device="cpu", precision="float32"))
-    features = frozen.features(np.zeros((3, 32, 32), np.uint8), batch_size=2)
+    frozen = FeatureCache(model, make_accelerator(device="cpu", precision="float32"))
+    features = frozen.extract(np.zeros((3, 32, 32), np.uint8), batch_size=2)
     assert features.shape == (3, 512)
     model.head(features).sum().backward()
     assert model.head[0].weight.grad is not None

@@ -11,9 +11,15 @@ from firstread.learning.models import build_model, load_model
 
 #: the same promises for every backbone; sizes as small as each allows
 BACKBONES = {
-    "resnet18": 32, "resnet34": 32, "resnet50": 32, "inception_v3": 80, "densenet121": 32, "mobilenetv3_small_100": 32,
-    "efficientnet_b0": 32, "convnext_atto": 32,
-}  # fmt: skip
+    "resnet18": 32,
+    "resnet34": 32,
+    "resnet50": 32,
+    "inception_v3": 80,
+    "densenet121": 32,
+    "mobilenetv3_small_100": 32,
+    "efficientnet_b0": 32,
+    "convnext_atto": 32,
+}
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -124,9 +130,9 @@ def test_fitting_to_the_images_gives_features_a_spread():
     rng = np.random.default_rng(0)
     images = rng.integers(100, 140, (20, 32, 32), dtype=np.uint8)
     model = build_model("resnet18", classes=["a", "b"], size=32)
-    model.measure_normalisation(images)
+    model.fit_normalization(images)
     with torch.inference_mode():
-        features = model.backbone(model.normalise(model.prepare(images)))
+        features = model.backbone(model.normalize(model.prepare(images)))
     assert float(features.std(0).mean()) > 0.05
     assert not model.backbone.training
     assert json.dumps(model.describe())

@@ -28,7 +28,7 @@ def test_trivial_rules_come_along(model, tiny_cohort):
 
 
 def test_without_training_cases_there_are_none(model, tiny_cohort):
-    alone = tiny_cohort.where(tiny_cohort.table["split"] == "test").whole
+    alone = tiny_cohort.where(tiny_cohort.table["split"] == "test").parent
     assert predict(model, alone.with_column("split", [None] * len(alone))).baselines == ()
 
 

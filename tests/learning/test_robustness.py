@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-import firstread.learning.trainer as training
 from firstread.core.errors import DataError, SettingError
 from firstread.core.run import Run
+from firstread.learning import trainer
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.loop import run_one_epoch, shuffled_batches
 from firstread.learning.models import build_model
@@ -65,7 +65,7 @@ def test_epochs_without_checkpoints_are_not_undone_by_an_older_checkpoint(tiny_c
 def test_interrupted_in_the_middle_of_an_epoch_the_network_is_that_of_the_last_whole_one(
     tiny_cohort, tmp_path, monkeypatch, capsys
 ):
-    real, calls = training.run_one_epoch, []
+    real, calls = trainer.run_one_epoch, []
 
     def interrupted(model, batches, **keywords):
         calls.append(1)
@@ -74,20 +74,20 @@ def test_interrupted_in_the_middle_of_an_epoch_the_network_is_that_of_the_last_w
             raise KeyboardInterrupt
         return result
 
-    monkeypatch.setattr(training, "run_one_epoch", interrupted)
+    monkeypatch.setattr(trainer, "run_one_epoch", interrupted)
     model = network()
     run = train(model, tiny_cohort, epochs=3, folder=tmp_path / "run", **QUICK)
     assert run.epochs == 1
     assert "resume=run" in capsys.readouterr().err
-    kept, _ = training.load_checkpoint(tmp_path / "run" / "last.safetensors")
+    kept, _ = trainer.load_checkpoint(tmp_path / "run" / "last.safetensors")
     assert same(model.state_dict(), kept)
-    assert "interrupted" not in train(model, tiny_cohort, epochs=1, resume=run, **QUICK).facts
+    assert "interrupted" not in train(model, tiny_cohort, epochs=1, resume=run, **QUICK).metadata
 
 
 def test_a_gpu_that_dies_takes_nothing_with_it(tiny_cohort, monkeypatch, capsys):
     """The "GPU" is the processor in disguise; when it fails, its memory is gone."""
-    monkeypatch.setattr(training.Trainer, "_on_gpu", property(lambda self: self.device != "cpu"))
-    real, state = training.run_one_epoch, {"failed": False}
+    monkeypatch.setattr(trainer.Trainer, "_on_gpu", property(lambda self: self.device != "cpu"))
+    real, state = trainer.run_one_epoch, {"failed": False}
 
     def dies(model, batches, **keywords):
         if not state["failed"]:
@@ -98,7 +98,7 @@ def test_a_gpu_that_dies_takes_nothing_with_it(tiny_cohort, monkeypatch, capsys)
             raise RuntimeError("CUDA error: unspecified launch failure")
         return real(model, batches, **keywords)
 
-    monkeypatch.setattr(training, "run_one_epoch", dies)
+    monkeypatch.setattr(trainer, "run_one_epoch", dies)
     run = train(network(), tiny_cohort, epochs=2, checkpoints=False, **QUICK)
     assert run.epochs == 2
     assert np.isfinite(run.history[-1]["train_loss"])
@@ -106,7 +106,7 @@ def test_a_gpu_that_dies_takes_nothing_with_it(tiny_cohort, monkeypatch, capsys)
 
 
 def test_memory_running_out_while_validating_is_survived_too(tiny_cohort, monkeypatch):
-    real, failed = training.measure, []
+    real, failed = trainer.validate, []
 
     def fails_once(*arguments, **keywords):
         if not failed:
@@ -114,10 +114,10 @@ def test_memory_running_out_while_validating_is_survived_too(tiny_cohort, monkey
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(*arguments, **keywords)
 
-    monkeypatch.setattr(training, "measure", fails_once)
+    monkeypatch.setattr(trainer, "validate", fails_once)
     run = train(network(), tiny_cohort, epochs=2, checkpoints=False, **QUICK)
     assert run.epochs == 2
-    assert "3 images a step" in run.facts["messages"][0]
+    assert "3 images a step" in run.metadata["messages"][0]
 
 
 def test_patience_without_validation_is_said_and_not_used(tiny_cohort, capsys):
@@ -132,14 +132,14 @@ def test_uneven_classes_are_stated(tiny_cohort, capsys):
     rare = (table["label"] == "dark") & (table["split"] == "train") & (np.arange(len(table)) > 3)
     run = train(network(), tiny_cohort.where(~rare), epochs=1, checkpoints=False, **QUICK)
     assert "Always saying bright would be right in 75%" in capsys.readouterr().err
-    assert any("uneven" in message for message in run.facts["messages"])
+    assert any("uneven" in message for message in run.metadata["messages"])
 
 
 def test_quiet_keeps_what_it_does_not_print(tiny_cohort, capsys):
     cohort = tiny_cohort.where(tiny_cohort.table["split"] != "validation")
     run = train(network(), cohort, epochs=1, checkpoints=False, quiet=True, **QUICK)
     assert capsys.readouterr().err == ""
-    assert "no validation split" in run.facts["messages"][0]
+    assert "no validation split" in run.metadata["messages"][0]
 
 
 def test_validation_images_are_never_augmented(tiny_cohort, monkeypatch):
@@ -168,9 +168,14 @@ def test_processes_share_every_image_and_take_the_same_number_of_steps(count):
         for index in range(count):
             generator = torch.Generator().manual_seed(5)
             batches = shuffled_batches(
-                pixels, np.arange(images), prepare=model.prepare, batch_size=3, generator=generator, augmentation=None,
-                share=(index, count),
-            )  # fmt: skip
+                pixels,
+                np.arange(images),
+                prepare=model.prepare,
+                batch_size=3,
+                generator=generator,
+                augmentation=None,
+                shard=(index, count),
+            )
             shares.append([targets.tolist() for _, targets in batches])
         assert len({len(share) for share in shares}) == 1
         assert {t for share in shares for batch in share for t in batch} == set(range(images))
@@ -214,7 +219,8 @@ run = train(model, cohort, epochs=2, schedule="one-cycle", batch_size=4, folder=
 run = train(model, cohort, epochs=1, freeze=True, resume=run, batch_size=4, device="cpu", quiet=True)
 total = sum(float(p.detach().double().sum()) for p in model.parameters())
 losses = [round(row["train_loss"], 5) for row in run.history]
-Path(sys.argv[1], f"found-{os.environ['RANK']}.json").write_text(json.dumps({"losses": losses, "total": round(total, 4)}))
+found = json.dumps({"losses": losses, "total": round(total, 4)})
+Path(sys.argv[1], f"found-{os.environ['RANK']}.json").write_text(found)
 """
 
 
@@ -227,11 +233,24 @@ def test_two_processes_train_one_network(tiny_cohort, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port),
-         str(tmp_path / "work.py"), str(tmp_path / "cohort"), str(tmp_path / "run")],
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc_per_node",
+            "2",
+            "--master_port",
+            str(port),
+            str(tmp_path / "work.py"),
+            str(tmp_path / "cohort"),
+            str(tmp_path / "run"),
+        ],
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
     found = [json.loads(file.read_text()) for file in (tmp_path / "cohort").glob("found-*.json")]
     assert len(found) == 2, done.stderr[-2000:]
     assert found[0] == found[1]

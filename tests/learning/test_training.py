@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-import firstread.learning.trainer as training
 from firstread.core.errors import DataError, SettingError
 from firstread.core.run import Run
+from firstread.learning import trainer
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.loop import batch_slices
 from firstread.learning.models import build_model, load_model
@@ -104,11 +104,11 @@ def test_continuing_an_interrupted_training_ends_where_it_would_have(tiny_cohort
             raise KeyboardInterrupt
         return real(*arguments, **keywords)
 
-    real = training.run_one_epoch
-    monkeypatch.setattr(training, "run_one_epoch", interrupted)
+    real = trainer.run_one_epoch
+    monkeypatch.setattr(trainer, "run_one_epoch", interrupted)
     broken = train(network(), tiny_cohort, epochs=4, folder=tmp_path / "broken", **QUICK)
     assert broken.epochs == 2
-    monkeypatch.setattr(training, "run_one_epoch", real)
+    monkeypatch.setattr(trainer, "run_one_epoch", real)
     mended, run = continue_training(tmp_path / "broken", tiny_cohort)
     assert run.epochs == 4
     assert all(torch.allclose(v, mended.state_dict()[k], atol=1e-6) for k, v in whole.state_dict().items())
@@ -150,7 +150,7 @@ def test_kill_9_loses_at_most_one_epoch(tiny_cohort, tmp_path):
 def test_patience_stops_and_gives_back_the_best_epoch(tiny_cohort, tmp_path, monkeypatch, capsys):
     losses = iter([0.5, 0.3, 0.6, 0.7, 0.8, 0.9])
     monkeypatch.setattr(
-        training, "measure", lambda *_a, **_k: {"validation_loss": next(losses), "validation_accuracy": 0.5}
+        trainer, "validate", lambda *_a, **_k: {"validation_loss": next(losses), "validation_accuracy": 0.5}
     )
     model = network()
     run = train(model, tiny_cohort, epochs=6, patience=2, folder=tmp_path / "r", **QUICK)
@@ -168,7 +168,7 @@ def test_patience_stops_and_gives_back_the_best_epoch(tiny_cohort, tmp_path, mon
     ],
 )
 def test_memory_running_out_halves_the_batch_and_goes_on(tiny_cohort, monkeypatch, capsys, error, message):
-    real, failed = training.run_one_epoch, []
+    real, failed = trainer.run_one_epoch, []
 
     def fails_once(*arguments, **keywords):
         if not failed:
@@ -176,29 +176,29 @@ def test_memory_running_out_halves_the_batch_and_goes_on(tiny_cohort, monkeypatc
             raise error
         return real(*arguments, **keywords)
 
-    monkeypatch.setattr(training, "run_one_epoch", fails_once)
+    monkeypatch.setattr(trainer, "run_one_epoch", fails_once)
     run = train(network(), tiny_cohort, epochs=2, checkpoints=False, **QUICK)
     assert run.epochs == 2
     assert message in capsys.readouterr().err
-    assert message in run.facts["messages"][0]
+    assert message in run.metadata["messages"][0]
 
 
 def test_another_error_is_not_swallowed(tiny_cohort, monkeypatch):
     def fails(*_arguments, **_keywords):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(training, "run_one_epoch", fails)
+    monkeypatch.setattr(trainer, "run_one_epoch", fails)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         train(network(), tiny_cohort, epochs=1, checkpoints=False)
 
 
 def test_a_failing_gpu_is_left_for_the_processor():
-    from firstread.learning.devices import way_out
+    from firstread.learning.devices import recovery_for
 
-    change = way_out(RuntimeError("CUDA error: device-side assert triggered"), batch_size=8, on_cpu=False)
+    change = recovery_for(RuntimeError("CUDA error: device-side assert triggered"), batch_size=8, on_cpu=False)
     assert change["device"] == "cpu"
     assert "processor" in change["message"]
-    assert way_out(RuntimeError("CUDA error"), batch_size=8, on_cpu=True) is None
+    assert recovery_for(RuntimeError("CUDA error"), batch_size=8, on_cpu=True) is None
 
 
 def test_training_that_runs_away_says_so(tiny_cohort):

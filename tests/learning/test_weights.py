@@ -141,8 +141,8 @@ def test_bundled_weights_in_colour_read_gray_as_gray(home):
     gray, colour = (build_model(classes=["a", "b"], size=64, weights="phantom", channels=n).eval() for n in (1, 3))
     image = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        ours = gray.backbone(gray.normalise(image))
-        assert torch.allclose(ours, colour.backbone(colour.normalise(image.expand(-1, 3, -1, -1))), atol=1e-3)
+        ours = gray.backbone(gray.normalize(image))
+        assert torch.allclose(ours, colour.backbone(colour.normalize(image.expand(-1, 3, -1, -1))), atol=1e-3)
 
 
 def test_a_network_from_bundled_weights_comes_back_from_disk_as_it_was(home, tmp_path):

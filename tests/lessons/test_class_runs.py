@@ -1,4 +1,4 @@
-"""In a class the others' runs stand beside one's own; alone, the lesson goes on without them."""
+"""Class results in a notebook: the own run among the others; without a class, a note."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from firstread.lessons import lesson
-from firstread.lessons.class_runs import results_file
+from firstread.lessons.class_runs import class_runs_file
 from firstread.lessons.session import Note
 
 
@@ -19,12 +19,22 @@ def running(monkeypatch, tmp_path):
     return lesson("hello-world")
 
 
-def bring(tmp_path, runs, **other):
-    told = {"lesson": "hello-world", "arms": ["augmentation"], "outcomes": ["accuracy"], "fewest": 3, "runs": runs, **other}
-    results_file(tmp_path / "spool").write_text(json.dumps(told))
+def write_class_runs(tmp_path, runs, **other):
+    values = {
+        "lesson": "hello-world",
+        "arms": ["augmentation"],
+        "outcomes": ["accuracy"],
+        "fewest": 3,
+        "runs": runs,
+        **other,
+    }
+    class_runs_file(tmp_path / "spool").write_text(json.dumps(values))
 
 
-RUNS = [{"ran augmentation": arm, "accuracy": value} for arm, value in (("on", 0.9), ("on", 0.95), ("off", 0.8), (None, 0.7))]
+RUNS = [
+    {"ran augmentation": arm, "accuracy": value}
+    for arm, value in (("on", 0.9), ("on", 0.95), ("off", 0.8), (None, 0.7))
+]
 
 
 def test_alone_there_is_a_note(running, monkeypatch):
@@ -35,20 +45,20 @@ def test_alone_there_is_a_note(running, monkeypatch):
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"lesson": "hello-world"}', '{"lesson": 7, "runs": 3}'])
 def test_a_broken_file_disturbs_nobody(running, tmp_path, text):
-    results_file(tmp_path / "spool").write_text(text)
+    class_runs_file(tmp_path / "spool").write_text(text)
     assert isinstance(running.class_runs(), Note)
 
 
 def test_too_few_others_are_not_shown(running, tmp_path):
     assert "at least 3 others" in running.class_runs().text
-    bring(tmp_path, [])
+    write_class_runs(tmp_path, [])
     assert "at least 3 others" in running.class_runs().text
-    bring(tmp_path, RUNS, lesson="mednist")
+    write_class_runs(tmp_path, RUNS, lesson="mednist")
     assert isinstance(running.class_runs(), Note)
 
 
 def test_ones_own_run_stands_among_the_others(running, tmp_path):
-    bring(tmp_path, RUNS)
+    write_class_runs(tmp_path, RUNS)
     before = running.class_runs().table.set_index("group")
     assert (before.loc["augmentation on", "runs"], before.loc["augmentation off", "runs"]) == (2, 1)
     running.check_arms({"augmentation": "on", "dropout": "off"})
@@ -66,5 +76,5 @@ def test_ones_own_run_stands_among_the_others(running, tmp_path):
 
 
 def test_a_lesson_without_experiments_shows_everyone(running, tmp_path):
-    bring(tmp_path, [{"accuracy": value} for value in (0.8, 0.9, 1.0)], arms=[])
+    write_class_runs(tmp_path, [{"accuracy": value} for value in (0.8, 0.9, 1.0)], arms=[])
     assert list(running.class_runs().table["group"]) == ["everyone"]

@@ -1,4 +1,4 @@
-"""What a notebook tells its class: everything once, nothing outside a class, and never a word out of an error."""
+"""Event spool: every event once, nothing outside a class, no error messages."""
 
 import json
 
@@ -6,12 +6,12 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from firstread.lessons import lesson
+from firstread.lessons.events import MAX_EVENT_CHARACTERS, emit_event, pending_events, register_cell_hooks
 from firstread.lessons.session import arm
-from firstread.lessons.events import MOST_CHARACTERS, tell, waiting, watch_cells
 
 
 @pytest.fixture
-def news(monkeypatch, tmp_path):
+def spool_folder(monkeypatch, tmp_path):
     folder = tmp_path / "spool"
     monkeypatch.setenv("FIRSTREAD_SPOOL", str(folder))
     monkeypatch.setenv("FIRSTREAD_LESSON_FOLDER", str(tmp_path))
@@ -19,69 +19,69 @@ def news(monkeypatch, tmp_path):
     return folder
 
 
-def told(folder):
-    return [told for _, told in waiting(folder)]
+def read_events(folder):
+    return [event for _, event in pending_events(folder)]
 
 
 def test_outside_a_class_nothing_is_told(monkeypatch, tmp_path):
     monkeypatch.delenv("FIRSTREAD_SPOOL", raising=False)
     monkeypatch.setenv("FIRSTREAD_LESSON_FOLDER", str(tmp_path))
-    tell("step", step="look")
+    emit_event("step", step="look")
     lesson("hello-world").step("look")
     assert not [file for file in tmp_path.rglob("*") if "spool" in file.name]
 
 
-def test_a_lesson_tells_what_happens_in_it(news):
+def test_a_lesson_tells_what_happens_in_it(spool_folder):
     running = lesson("hello-world")
     running.step("look")
     running.question("flip", "c")
     running.check_arms({"augmentation": running.arm("augmentation"), "dropout": running.arm("dropout")})
     running.finish()
-    kinds = [(one["kind"], one["step"]) for one in told(news)]
+    kinds = [(event["kind"], event["step"]) for event in read_events(spool_folder)]
     assert kinds == [("step", "look"), ("answer", None), ("record", None), ("finish", None)]
-    assert told(news)[1]["values"]["question"] == "flip"
-    assert len({one["key"] for one in told(news)}) == 4
+    assert read_events(spool_folder)[1]["values"]["question"] == "flip"
+    assert len({event["key"] for event in read_events(spool_folder)}) == 4
 
 
-def test_cells_are_told_with_the_name_of_an_error_and_not_its_words(news):
+def test_cells_are_told_with_the_name_of_an_error_and_not_its_words(spool_folder):
     shell = InteractiveShell()
-    watch_cells(shell)
+    register_cell_hooks(shell)
     lesson("hello-world").step("guess")
     shell.run_cell("1 + 1", cell_id="first")
     shell.run_cell("raise ValueError('Mrs Miller, born 1950')", cell_id="second")
     shell.run_cell("this is no Python", cell_id="third")
-    cells = [one for one in told(news) if one["kind"] == "cell"]
-    assert [(one["values"]["cell"], one["values"]["ok"], one["values"]["error"]) for one in cells] == [
-        ("first", True, None), ("second", False, "ValueError"), ("third", False, "SyntaxError"),
-    ]  # fmt: skip
-    assert {one["step"] for one in cells} == {"guess"}
-    assert "Miller" not in json.dumps(told(news))
+    cells = [event for event in read_events(spool_folder) if event["kind"] == "cell"]
+    assert [(event["values"]["cell"], event["values"]["ok"], event["values"]["error"]) for event in cells] == [
+        ("first", True, None),
+        ("second", False, "ValueError"),
+        ("third", False, "SyntaxError"),
+    ]
+    assert {event["step"] for event in cells} == {"guess"}
+    assert "Miller" not in json.dumps(read_events(spool_folder))
 
 
-def test_what_nobody_takes_stays_and_what_is_broken_is_put_aside(news):
-    tell("step", step="look")
-    (news / "broken.json").write_text("{")
-    (news / ".half.json").write_text("{")
-    assert len(told(news)) == len(told(news)) == 1
-    assert (news / "broken.unreadable").exists()
-    for file, _ in waiting(news):
+def test_what_nobody_takes_stays_and_what_is_broken_is_put_aside(spool_folder):
+    emit_event("step", step="look")
+    (spool_folder / "broken.json").write_text("{")
+    (spool_folder / ".half.json").write_text("{")
+    assert len(read_events(spool_folder)) == len(read_events(spool_folder)) == 1
+    assert (spool_folder / "broken.unreadable").exists()
+    for file, _ in pending_events(spool_folder):
         file.unlink()
-    assert told(news) == []
+    assert read_events(spool_folder) == []
 
 
 def test_a_lesson_goes_on_when_nothing_can_be_told(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FIRSTREAD_SPOOL", str(tmp_path / "file" / "spool"))
-    tell("step", step="look")
+    emit_event("step", step="look")
     monkeypatch.setenv("FIRSTREAD_SPOOL", str(tmp_path / "spool"))
-    tell("record", name="long", value="x" * (MOST_CHARACTERS + 1))
-    assert told(tmp_path / "spool")[0]["values"] == {"too_long": True, "name": "long"}
-    tell("record", name="object", value=object())
+    emit_event("record", name="long", value="x" * (MAX_EVENT_CHARACTERS + 1))
+    assert read_events(tmp_path / "spool")[0]["values"] == {"too_long": True, "name": "long"}
+    emit_event("record", name="object", value=object())
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"), [('{"augmentation": "off"}', "off"), ('{"augmentation": "on"}', "on")]
-)
+@pytest.mark.parametrize(("given", "expected"), [('{"augmentation": "off"}', "off"), ('{"augmentation": "on"}', "on")])
 def test_the_class_assigns_the_group(monkeypatch, given, expected):
     monkeypatch.setenv("FIRSTREAD_ARMS", given)
     assert arm("augmentation") == expected

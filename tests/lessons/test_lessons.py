@@ -1,4 +1,4 @@
-"""Every lesson there is keeps the same promises; a lesson runs, and one that breaks keeps what it had."""
+"""Lessons on disk are complete; a lesson runs headless, and a failing one keeps its notebook."""
 
 import json
 
@@ -6,8 +6,8 @@ import nbformat
 import pytest
 
 from firstread.lessons import find_lessons, run_lesson
-from firstread.lessons.jupyterlab import jupyter_command, learners_copy
-from firstread.lessons.runner import LessonFailedError, with_edits
+from firstread.lessons.jupyterlab import copy_lesson, jupyterlab_command
+from firstread.lessons.runner import LessonFailedError, build_edited_notebook
 
 LESSONS = find_lessons()
 
@@ -47,23 +47,23 @@ def test_cells_are_short_and_explained(info):
 def test_edits_are_typed_into_their_cells():
     info = LESSONS[0]
     for seed in range(4):
-        source = "\n".join(cell.source for cell in with_edits(info, seed=seed).cells)
+        source = "\n".join(cell.source for cell in build_edited_notebook(info, seed=seed).cells)
         assert "type on or off" not in source
         assert 'AUGMENTATION = "o' in source
 
 
 def test_a_learners_copy_is_never_overwritten(tmp_path):
-    copy = learners_copy("hello-world", folder=tmp_path)
+    copy = copy_lesson("hello-world", folder=tmp_path)
     copy.write_text("my work")
-    assert learners_copy("hello-world", folder=tmp_path).read_text() == "my work"
-    fresh = learners_copy("hello-world", folder=tmp_path, fresh=True)
+    assert copy_lesson("hello-world", folder=tmp_path).read_text() == "my work"
+    fresh = copy_lesson("hello-world", folder=tmp_path, fresh=True)
     assert fresh != copy
     nbformat.read(fresh, as_version=4)
     assert copy.read_text() == "my work"
 
 
 def test_jupyter_listens_on_this_computer_only_and_asks_nobody(tmp_path):
-    words = " ".join(jupyter_command(tmp_path / "x.ipynb", browser=False))
+    words = " ".join(jupyterlab_command(tmp_path / "x.ipynb", browser=False))
     assert "--ServerApp.ip=127.0.0.1" in words
     assert "NeverCheckForUpdate" in words
     assert "token=" not in words  # Jupyter draws one itself
@@ -77,12 +77,14 @@ def small_lesson(tmp_path, monkeypatch):
         folder = tmp_path / "lessons" / "01-small"
         folder.mkdir(parents=True)
         (folder / "lesson.toml").write_text(
-            'name = "small"\ntitle = "Small"\nminutes = 1\ndata = "hello-world"\n[[steps]]\nid = "one"\ntitle = "One"\nminutes = 1\n'
+            'name = "small"\ntitle = "Small"\nminutes = 1\ndata = "hello-world"\n'
+            '[[steps]]\nid = "one"\ntitle = "One"\nminutes = 1\n'
             '[arms]\ndropout = ["on", "off"]\n[[edits]]\ncell = "choose"\ncode = "chosen = \'{dropout}\'"\n'
         )
         (folder / "lesson.py").write_text(
             "# %% tags=['step-one']\nfrom firstread.lessons import lesson_info\nfrom pathlib import Path\n"
-            f"lesson_info._SOURCE = Path({str(tmp_path / 'lessons')!r})\nimport firstread as fr\nlesson = fr.lesson('small')\nlesson.step('one')\n\n"
+            f"lesson_info._SOURCE = Path({str(tmp_path / 'lessons')!r})\nimport firstread as fr\n"
+            "lesson = fr.lesson('small')\nlesson.step('one')\n\n"
             '# %% tags=["edit", "choose"]\nchosen = "?"\n\n'
             f"# %%\nassert chosen in ('on', 'off')\nlesson.record('data', lesson.data)\n{third}\n"
         )

@@ -1,4 +1,4 @@
-"""What a notebook uses: groups, questions, a record that is kept."""
+"""Lesson session: experiment groups, questions, recorded results."""
 
 import json
 import shutil
@@ -35,7 +35,10 @@ def test_an_instructor_may_bring_their_own_lessons(monkeypatch, tmp_path):
 
 
 def test_groups_are_drawn_by_seed_and_evenly():
-    drawn = Counter((draw_arm("augmentation", ["on", "off"], seed=s), draw_arm("dropout", ["on", "off"], seed=s)) for s in range(800))
+    drawn = Counter(
+        (draw_arm("augmentation", ["on", "off"], seed=s), draw_arm("dropout", ["on", "off"], seed=s))
+        for s in range(800)
+    )
     assert set(drawn) == {("on", "on"), ("on", "off"), ("off", "on"), ("off", "off")}
     assert all(150 < count < 250 for count in drawn.values())
 

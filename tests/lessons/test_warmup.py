@@ -1,4 +1,4 @@
-"""A lesson gone through once beforehand: short, without a trace, and harmless when it fails."""
+"""Warm-up of a lesson: short, without side effects, also when a cell fails."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ import firstread as fr
 from firstread.lessons.lesson_info import find_lesson
 from firstread.lessons.warmup import warm_up
 
-LESSON = '''
+LESSON = """
 # %%
 import os
 import firstread as fr
@@ -31,9 +31,9 @@ class Shown:
 Shown()
 
 # %%
-fr.told(seen)
-'''
-SETTINGS = '''
+fr.collected(seen)
+"""
+SETTINGS = """
 name = "small"
 title = "Small"
 summary = "s"
@@ -46,7 +46,7 @@ group = ["on", "off"]
 [[edits]]
 cell = "choose"
 code = 'GROUP = "{group}"'
-'''
+"""
 
 
 @pytest.fixture
@@ -56,29 +56,29 @@ def lesson(tmp_path, monkeypatch):
     (folder / "lesson.toml").write_text(SETTINGS)
     (folder / "lesson.py").write_text(LESSON)
     monkeypatch.setenv("FIRSTREAD_LESSONS", str(tmp_path / "lessons"))
-    trained, told = [], []
+    trained, collected = [], []
     monkeypatch.setattr(fr, "train", lambda *_, **named: trained.append(named), raising=False)
-    monkeypatch.setattr(fr, "told", told.append, raising=False)
-    return folder, trained, told
+    monkeypatch.setattr(fr, "collected", collected.append, raising=False)
+    return folder, trained, collected
 
 
 def test_all_cells_run_as_in_a_class_with_short_trainings_and_nothing_is_left(lesson):
-    _, trained, told = lesson
-    before, place, train = dict(os.environ), Path.cwd(), fr.train
+    _, trained, collected = lesson
+    before, cwd, train = dict(os.environ), Path.cwd(), fr.train
     warm_up(find_lesson("small"), data="hello-world/openi")
     assert trained == [{"epochs": 1, "freeze": True}]
-    assert told[0]["in class"] is True
-    assert told[0]["group"] == "on"
-    assert told[0]["data"] == "hello-world/openi"
-    assert told[0]["queue"] == "off"
-    assert not Path(told[0]["place"]).exists()
-    assert (dict(os.environ), Path.cwd(), fr.train) == (before, place, train)
+    assert collected[0]["in class"] is True
+    assert collected[0]["group"] == "on"
+    assert collected[0]["data"] == "hello-world/openi"
+    assert collected[0]["queue"] == "off"
+    assert not Path(collected[0]["place"]).exists()
+    assert (dict(os.environ), Path.cwd(), fr.train) == (before, cwd, train)
 
 
 def test_a_lesson_that_fails_leaves_nothing_either(lesson):
     folder, _, _ = lesson
     (folder / "lesson.py").write_text("# %%\n1 / 0\n")
-    before, place, train = dict(os.environ), Path.cwd(), fr.train
+    before, cwd, train = dict(os.environ), Path.cwd(), fr.train
     with pytest.raises(ZeroDivisionError):
         warm_up(find_lesson("small"), data="hello-world")
-    assert (dict(os.environ), Path.cwd(), fr.train) == (before, place, train)
+    assert (dict(os.environ), Path.cwd(), fr.train) == (before, cwd, train)

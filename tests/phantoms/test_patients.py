@@ -1,4 +1,4 @@
-"""Phantom patients: the same seed is the same patient bit by bit, and the images hold what anatomy holds."""
+"""Phantom patients: bit-identical images for the same seed, and plausible anatomy."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ import pytest
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import SettingError
-from firstread.phantoms.ct import paint_trunk
+from firstread.phantoms.ct import rasterize_trunk
 from firstread.phantoms.patients import KINDS, make_images, simulate_patients
 from firstread.phantoms.shapes import Plane
 from firstread.phantoms.teaching_sets import make_hello_world, make_mednist
@@ -17,7 +17,7 @@ from firstread.phantoms.trunk import make_trunk
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_reproducible_and_differs_between_patients(kind):
     one, again, other = (make_images(kind, seed=1, patient=p, count=2, size=48) for p in (0, 0, 1))
-    assert all(np.array_equal(a.pixels, b.pixels) and a.facts == b.facts for a, b in zip(one, again, strict=True))
+    assert all(np.array_equal(a.pixels, b.pixels) and a.metadata == b.metadata for a, b in zip(one, again, strict=True))
     assert not np.array_equal(one[0].pixels, other[0].pixels)
     for image in one:
         assert image.pixels.dtype == np.uint8
@@ -49,8 +49,8 @@ def test_lungs_are_dark_and_bones_bright_on_a_chest_radiograph():
 
 def test_hounsfield_units_are_where_anatomy_puts_them():
     trunk = make_trunk(np.random.default_rng(3))
-    chest = paint_trunk(trunk, Plane.centred(96, field_mm=420), 110.0)
-    belly = paint_trunk(trunk, Plane.centred(96, field_mm=420), -60.0)
+    chest = rasterize_trunk(trunk, Plane.centered(96, field_mm=420), 110.0)
+    belly = rasterize_trunk(trunk, Plane.centered(96, field_mm=420), -60.0)
     assert (chest < -700).mean() > (belly < -700).mean() * 0.9
     assert ((chest > -900) & (chest < -750)).mean() > 0.08  # lung
     assert not ((belly > -900) & (belly < -750)).mean() > 0.05
@@ -80,22 +80,22 @@ def test_mednist_is_split_by_patient(tmp_path):
 
 
 def test_an_interrupted_simulation_leaves_nothing_half_done(tmp_path, monkeypatch):
-    import firstread.phantoms.teaching_sets as collections
+    from firstread.phantoms import teaching_sets
 
     def broken(*_arguments, **_keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(collections, "make_images", broken)
+    monkeypatch.setattr(teaching_sets, "make_images", broken)
     with pytest.raises(KeyboardInterrupt):
         make_hello_world(tmp_path / "hw", size=32)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_neither_mean_nor_border_nor_file_size_gives_the_radiographs_away(tmp_path):
-    from firstread.curation.baselines import look
+    from firstread.curation.baselines import image_features
     from firstread.curation.shortcut_strength import measure_rules
 
     cohort = make_hello_world(tmp_path / "hw", size=64)
-    reached = {rule.name: rule.accuracy for rule in measure_rules(cohort, look(cohort))}
+    accuracies = {rule.name: rule.accuracy for rule in measure_rules(cohort, image_features(cohort))}
     for name in ("rule: file size", "rule: image size", "rule: aspect ratio", "rule: coloured pixels", "rule: border"):
-        assert reached[name] < 0.8
+        assert accuracies[name] < 0.8

@@ -1,4 +1,4 @@
-"""Small DICOM files made for the tests."""
+"""Factories of small DICOM files for tests."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 
 def make_dicom(pixels: np.ndarray, **tags) -> Dataset:
-    """A CT slice (H, W) or stack (F, H, W) of 16-bit pixels, with a patient who must not be told."""
+    """A CT slice (H, W) or stack (F, H, W) of 16-bit pixels, with patient identity that must not leak."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -1,4 +1,4 @@
-"""Broken compressed pixels are refused before a decoder can take the program down with it."""
+"""Decoding of compressed DICOM pixels: broken streams are refused before a decoder can crash the process."""
 
 import random
 
@@ -38,15 +38,15 @@ def test_a_lossless_jpeg_must_say_what_the_dicom_header_says(shared_data, tmp_pa
 
 @pytest.mark.parametrize("name", COMPRESSED)
 def test_wrong_bytes_in_compressed_pixels_are_an_image_or_a_sentence(shared_data, tmp_path, name):
-    whole = (shared_data / name).read_bytes()
-    chance = random.Random(0)
+    content = (shared_data / name).read_bytes()
+    rng = random.Random(0)
     for _ in range(25):
-        data = bytearray(whole)
-        for _ in range(chance.choice([1, 3, 20])):
-            data[chance.randrange(len(data) // 4, len(data))] = chance.randrange(256)
-        (tmp_path / "x.dcm").write_bytes(data[: chance.choice([len(data), chance.randrange(len(data))])])
+        data = bytearray(content)
+        for _ in range(rng.choice([1, 3, 20])):
+            data[rng.randrange(len(data) // 4, len(data))] = rng.randrange(256)
+        (tmp_path / "x.dcm").write_bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])
         try:
-            said = str(read_dicom(tmp_path / "x.dcm").dtype)
+            outcome = str(read_dicom(tmp_path / "x.dcm").dtype)
         except FirstreadError as error:
-            said = str(error)
-        assert said == np.dtype(np.uint8).name or "Where" in said
+            outcome = str(error)
+        assert outcome == np.dtype(np.uint8).name or "Where" in outcome

@@ -1,4 +1,4 @@
-"""What a reader of `read_dicom` relies on: the image as a station shows it, and a sentence for everything else."""
+"""The DICOM pixel reader: windows, LUTs, frames, limits, broken files, and error messages without identity."""
 
 import io
 import zlib
@@ -130,9 +130,9 @@ def test_empty_missing_and_foreign_files_are_refused(tmp_path):
 
 def test_fewer_pixels_than_promised_are_refused_without_telling_who(tmp_path):
     path = save_dicom(tmp_path / "short", RAMP, Rows=500)
-    with pytest.raises(DataError, match="fewer pixels than its header promises") as refusal:
+    with pytest.raises(DataError, match="fewer pixels than its header promises") as error:
         read_dicom(path)
-    assert "SECRET" not in str(refusal.value)
+    assert "SECRET" not in str(error.value)
     with pytest.raises(DataError, match="fewer pixels"):
         read_header(path)
 
@@ -151,7 +151,7 @@ def test_absurd_sizes_are_refused_before_anything_is_decoded(tmp_path, tags, wor
 
 
 def test_a_deflated_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(headers, "LARGEST_INFLATED_BYTES", 1_000_000)
+    monkeypatch.setattr(headers, "MAX_INFLATED_BYTES", 1_000_000)
     dataset = make_dicom(np.zeros((2000, 2000), np.uint16))
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     dcmwrite(tmp_path / "bomb.dcm", dataset, enforce_file_format=True)
@@ -169,27 +169,27 @@ def _file_bytes() -> bytes:
     return stream.getvalue()
 
 
-WHOLE = _file_bytes()
+COMPLETE_FILE = _file_bytes()
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cut=st.integers(0, len(WHOLE) - 1))
+@given(cut=st.integers(0, len(COMPLETE_FILE) - 1))
 def test_a_file_cut_anywhere_is_refused_in_a_sentence(tmp_path, cut):
     path = tmp_path / "cut.dcm"
-    path.write_bytes(WHOLE[:cut])
-    with pytest.raises(FirstreadError) as refusal:
+    path.write_bytes(COMPLETE_FILE[:cut])
+    with pytest.raises(FirstreadError) as error:
         read_dicom(path)
-    assert "SECRET" not in str(refusal.value)
+    assert "SECRET" not in str(error.value)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(place=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255))
-def test_a_file_with_a_wrong_byte_is_an_image_or_a_sentence(tmp_path, place, value):
+@given(offset=st.integers(0, len(COMPLETE_FILE) - 1), value=st.integers(0, 255))
+def test_a_file_with_a_wrong_byte_is_an_image_or_a_sentence(tmp_path, offset, value):
     path = tmp_path / "changed.dcm"
-    path.write_bytes(WHOLE[:place] + bytes([value]) + WHOLE[place + 1 :])
+    path.write_bytes(COMPLETE_FILE[:offset] + bytes([value]) + COMPLETE_FILE[offset + 1 :])
     try:
-        said = str(read_dicom(path).dtype)
-    except FirstreadError as refusal:
-        said = str(refusal)
-    assert said == "uint8" or "What to do" in said or "Expected" in said or "Where" in said
-    assert "SECRET" not in said
+        outcome = str(read_dicom(path).dtype)
+    except FirstreadError as error:
+        outcome = str(error)
+    assert outcome == "uint8" or "What to do" in outcome or "Expected" in outcome or "Where" in outcome
+    assert "SECRET" not in outcome

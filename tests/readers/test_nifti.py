@@ -1,4 +1,4 @@
-"""NIfTI: axial slices the way a radiologist looks at them."""
+"""The NIfTI reader: axial slices in radiological orientation."""
 
 import gzip
 
@@ -69,15 +69,15 @@ def test_of_a_series_of_volumes_the_first_is_read(tmp_path, volume):
 def test_broken_flat_and_cut_volumes_are_refused(tmp_path, volume):
     with pytest.raises(DataError, match="two axes"):
         read_image(save(tmp_path / "flat.nii", volume[..., 0]))
-    whole = save(tmp_path / "v.nii.gz", np.random.default_rng(0).normal(size=(20, 20, 20))).read_bytes()
-    for cut in (30, 400, len(whole) // 2):
-        (tmp_path / "cut.nii.gz").write_bytes(whole[:cut])
+    content = save(tmp_path / "v.nii.gz", np.random.default_rng(0).normal(size=(20, 20, 20))).read_bytes()
+    for cut in (30, 400, len(content) // 2):
+        (tmp_path / "cut.nii.gz").write_bytes(content[:cut])
         with pytest.raises(DataError, match=r"broken or cut short|not an image"):
             read_image(tmp_path / "cut.nii.gz")
-    (tmp_path / "cut.nii.gz").write_bytes(whole[:-4])
+    (tmp_path / "cut.nii.gz").write_bytes(content[:-4])
     with pytest.raises(DataError, match="broken or cut short"):
         count_slices(tmp_path / "cut.nii.gz")
-    (tmp_path / "cut.nii").write_bytes(gzip.decompress(whole)[:3000])
+    (tmp_path / "cut.nii").write_bytes(gzip.decompress(content)[:3000])
     with pytest.raises(DataError, match="broken or cut short"):
         read_image(tmp_path / "cut.nii")
 

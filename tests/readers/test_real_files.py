@@ -1,6 +1,7 @@
-"""Every real DICOM file beside the project is read, or refused in a sentence; none crashes, warns or hangs.
+"""Every real DICOM file of the shared data is read, or refused with a DataError; none crashes, warns or hangs.
 
-The outcome of each file that is not simply read is written down here, so that a change of any of them is seen."""
+REFUSED lists the expected error of each file that is not read, so that a change of any of them is noticed.
+"""
 
 import re
 import shutil
@@ -17,11 +18,13 @@ from firstread.core.errors import DataError
 from firstread.core.images import read_image, sniff_format
 from firstread.readers.dicom_pixels import read_dicom
 
-NO_IMAGE, CUT, UNDECODED, BROKEN, NO_SIZE = (
-    "holds no image", "cut short", "cannot be decoded: they are broken", "is broken, or holds", "does not state its",
-)  # fmt: skip
+NO_IMAGE = "holds no image"
+CUT = "cut short"
+UNDECODED = "cannot be decoded: they are broken"
+BROKEN = "is broken, or holds"
+NO_SIZE = "does not state its"
 
-#: end of the path (a regular expression) -> what the refusal says; every other file must be read
+#: end of the path (a regular expression) -> expected error message; every other file must be read
 REFUSED = {
     r"DICOMDIR.*": NO_IMAGE,
     r"Tag-0040-A170-VR-CS.dcm|rwvm.dcm|sr.dcm|sm_annotations.dcm|sr_document.*.dcm|mask/RS.dcm": NO_IMAGE,
@@ -62,17 +65,17 @@ def outcome(path: Path) -> str | None:
 def test_every_real_file_is_read_or_refused_in_a_sentence(shared_data):
     files = dicom_files(shared_data)
     assert sum(path.suffix == ".dcm" for path in files) >= 305
-    wrong, slow = [], []
+    unexpected, slow = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for path in files:
             start = time.monotonic()
-            said, expected = outcome(path), expected_refusal(path)
+            message, expected = outcome(path), expected_refusal(path)
             if time.monotonic() - start > 10:
                 slow.append(path.name)
-            if (said is None) != (expected is None) or (expected and expected not in said):
-                wrong.append((path.relative_to(shared_data).as_posix(), said, expected))
-    assert not wrong
+            if (message is None) != (expected is None) or (expected and expected not in message):
+                unexpected.append((path.relative_to(shared_data).as_posix(), message, expected))
+    assert not unexpected
     assert not slow
 
 
@@ -80,7 +83,7 @@ def test_no_refusal_tells_who_the_patient_is(shared_data):
     for path in dicom_files(shared_data):
         if expected_refusal(path) is None:
             continue
-        said = (outcome(path) or "").replace(str(path), "")
+        message = (outcome(path) or "").replace(str(path), "")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -88,7 +91,7 @@ def test_no_refusal_tells_who_the_patient_is(shared_data):
             values = [str(dataset.get(name, "")) for name in ("PatientName", "PatientID", "PatientBirthDate")]
         except Exception:
             continue
-        assert not [value for value in values if len(value) > 3 and value in said], path.name
+        assert not [value for value in values if len(value) > 3 and value in message], path.name
 
 
 def test_files_packed_with_zstandard_are_read_once_unpacked(shared_data, tmp_path):
@@ -100,9 +103,9 @@ def test_files_packed_with_zstandard_are_read_once_unpacked(shared_data, tmp_pat
     for path in packed:
         target = tmp_path / "one.dcm"
         subprocess.run([program, "-dqf", str(path), "-o", str(target)], check=True)
-        said = outcome(target)
-        assert said is None or NO_IMAGE in said, path.name
-        read += said is None
+        message = outcome(target)
+        assert message is None or NO_IMAGE in message, path.name
+        read += message is None
     assert read > len(packed) // 2
     with pytest.raises(DataError, match="not an image"):
         read_image(packed[0])
@@ -122,7 +125,7 @@ def test_files_packed_with_zstandard_are_read_once_unpacked(shared_data, tmp_pat
 )
 def test_stored_values_are_those_of_dcmtk(shared_data, tmp_path, name, program):
     from firstread.dicom.headers import open_dicom
-    from firstread.readers.decoders import decode
+    from firstread.readers.decoders import decode_frame
 
     if shutil.which(program) is None:
         pytest.skip(f"{program} of dcmtk is not here")
@@ -135,7 +138,7 @@ def test_stored_values_are_those_of_dcmtk(shared_data, tmp_path, name, program):
     stored = np.frombuffer(theirs.PixelData, kind)[: frames * ours.Rows * ours.Columns]
     stored = stored.reshape(frames, ours.Rows, ours.Columns)
     for frame in (0, frames - 1):
-        assert np.array_equal(decode(ours, frame), stored[frame])
+        assert np.array_equal(decode_frame(ours, frame), stored[frame])
 
 
 @pytest.mark.parametrize(

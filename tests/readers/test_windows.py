@@ -1,4 +1,4 @@
-"""Windows: the arithmetic of DICOM, by name and by number."""
+"""Windows: agreement with pydicom, named windows and validation."""
 
 import numpy as np
 import pytest

@@ -1,1 +1,1 @@
-"""One command hosts a lesson for a room of people: join, progress, help, experiments, questions, and what the instructor sees."""
+"""Classroom: one command hosts a lesson for many participants, with a JupyterHub and the instructor's dashboard."""

@@ -1,4 +1,4 @@
-"""The certificate of a class: looked at before the class starts, because afterwards a hundred browsers would show a warning instead of a lesson."""
+"""Validation of a class's TLS certificate before it starts: names, dates and private key."""
 
 import socket
 import ssl
@@ -10,98 +10,103 @@ from cryptography import x509
 
 from firstread.core.errors import SettingError
 
-#: addresses that mean "wherever this machine can be reached"
-ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened at
+#: addresses that stand for all network interfaces of this machine
+WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened at
 _DAY = timedelta(days=1)
 
 
 def check_certificate(certificate: str, key: str, *, host: str, now: datetime | None = None) -> None:
-    """See that a certificate and its key can be used under this address for a day from now.
+    """Check that a certificate and its key are valid for this host, now and for another day.
 
     Args:
         certificate: file with the chain, PEM, the server's own first.
         key: file with the private key, PEM, without a password.
-        host: that participants type; addresses that mean anywhere are not compared.
+        host: that participants type; wildcard addresses are not compared.
 
     Raises:
-        SettingError: what is wrong with them, in one sentence.
+        SettingError: the certificate or the key cannot be used, and why.
     """
     for file, option in ((certificate, "--certificate"), (key, "--key")):
         try:
             Path(file).read_bytes()
         except OSError as error:
             raise SettingError(f"The file of {option} cannot be read", where=file) from error
-    own = _own(certificate)
-    _load(certificate, key)
+    leaf = _load_certificate(certificate)
+    _check_key_pair(certificate, key)
     now = now or datetime.now(UTC)
-    if not own.not_valid_before_utc <= now:
-        raise SettingError("The certificate is not valid yet", where=certificate,
-                           expected=f"from {own.not_valid_before_utc:%d %B %Y} on")  # fmt: skip
-    if own.not_valid_after_utc < now + _DAY:
+    if not leaf.not_valid_before_utc <= now:
+        valid_from = f"from {leaf.not_valid_before_utc:%d %B %Y} on"
+        raise SettingError("The certificate is not valid yet", where=certificate, expected=valid_from)
+    if leaf.not_valid_after_utc < now + _DAY:
         raise SettingError(
             "The certificate has expired, or will within a day", where=certificate, do="ask for a new one"
         )
-    named = _names(own)
-    if host not in ANYWHERE and not any(_covers(name, host) for name in named):
-        raise SettingError("The certificate is for another address, so every browser would warn of it", where=host,
-                           expected=", ".join(named) or "a certificate that names an address",
-                           do="say --host with a name that the certificate has")  # fmt: skip
+    names = _subject_names(leaf)
+    if host not in WILDCARD_HOSTS and not any(_hostname_matches(name, host) for name in names):
+        raise SettingError(
+            "The certificate is for another address, so every browser would warn of it",
+            where=host,
+            expected=", ".join(names) or "a certificate that names an address",
+            do="say --host with a name that the certificate has",
+        )
 
 
 @cache
-def shown_host(host: str, certificate: str) -> str:
-    """What participants type: the host itself or, where that means anywhere, the certificate's name or this machine's address."""
-    if host not in ANYWHERE:
+def public_host(host: str, certificate: str) -> str:
+    """Host that participants type: for a wildcard address, the certificate's first name or this machine's address."""
+    if host not in WILDCARD_HOSTS:
         return host
     if certificate:
-        names = [name for name in _names(_own(certificate)) if not name.startswith("*")]
+        names = [name for name in _subject_names(_load_certificate(certificate)) if not name.startswith("*")]
         if names:
             return names[0]
-    return _outward(socket.AF_INET6 if host == "::" else socket.AF_INET) or socket.gethostname()
+    return _outbound_address(socket.AF_INET6 if host == "::" else socket.AF_INET) or socket.gethostname()
 
 
-def _own(certificate: str) -> x509.Certificate:
+def _load_certificate(certificate: str) -> x509.Certificate:
+    """The first certificate of the chain, the server's own."""
     try:
         return x509.load_pem_x509_certificates(Path(certificate).read_bytes())[0]
     except (OSError, ValueError, IndexError) as error:
-        raise SettingError("This is not a certificate", where=certificate,
-                           expected="text that begins with -----BEGIN CERTIFICATE-----") from error  # fmt: skip
+        expected = "text that begins with -----BEGIN CERTIFICATE-----"
+        raise SettingError("This is not a certificate", where=certificate, expected=expected) from error
 
 
-def _load(certificate: str, key: str) -> None:
-    def no_password() -> str:
+def _check_key_pair(certificate: str, key: str) -> None:
+    def refuse_password() -> str:
         raise SettingError(
             "The key is protected by a password", where=key, do="give a key without one, readable by you only"
         )
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(certificate, key, password=no_password)
+        context.load_cert_chain(certificate, key, password=refuse_password)
     except ssl.SSLError as error:
         mismatch = "MISMATCH" in str(error.reason or "").upper()
-        what = "The key does not belong to the certificate" if mismatch else "This is not a private key"
-        raise SettingError(what, where=key, expected="the private key of the certificate, PEM") from error
+        problem = "The key does not belong to the certificate" if mismatch else "This is not a private key"
+        raise SettingError(problem, where=key, expected="the private key of the certificate, PEM") from error
 
 
-def _names(own: x509.Certificate) -> list[str]:
-    """Names and addresses that a certificate is for."""
+def _subject_names(certificate: x509.Certificate) -> list[str]:
+    """Subject alternative names of a certificate: DNS names and IP addresses."""
     try:
-        found = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
-    return [*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))]
+    return [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
 
 
-def _covers(name: str, host: str) -> bool:
+def _hostname_matches(name: str, host: str) -> bool:
+    """True if a certificate's name, which may have a wildcard, covers the host."""
     name, host = name.casefold().rstrip("."), host.casefold().rstrip(".")
     return name == host or (name.startswith("*.") and "." in host and name[1:] == host[host.index(".") :])
 
 
-def _outward(family: socket.AddressFamily) -> str | None:
-    """This machine's address as its neighbours see it; nothing is sent to find out."""
-    with socket.socket(family, socket.SOCK_DGRAM) as asked:
+def _outbound_address(family: socket.AddressFamily) -> str | None:
+    """This machine's address on its network, from a UDP socket's route; no packet is sent."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            asked.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
+            probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
         except OSError:
             return None
-        return str(asked.getsockname()[0])
+        return str(probe.getsockname()[0])

@@ -1,4 +1,4 @@
-"""A class on disk: one folder that holds everything, so that it can be started again after anything."""
+"""Folder of a class on disk: settings, secrets, ports, homes and database, so that a class can be restarted."""
 
 import hashlib
 import os
@@ -10,37 +10,37 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from firstread.classroom.certificates import shown_host
+from firstread.classroom.certificates import public_host
 from firstread.classroom.database.store import Store
-from firstread.classroom.join_codes import new_join_code
+from firstread.classroom.join_codes import generate_join_code
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import read_json, write_json
-from firstread.core.paths import home
+from firstread.core.paths import home_folder
 from firstread.lessons.lesson_info import LessonInfo, find_lesson
 
-PRIVATE = 0o700
-#: users of the system from this number on belong to classes: far above those that are given out otherwise
-_FIRST_USER = 1_000_000_000
-#: of the classroom service in the hub; it is reached under PREFIX
-SERVICE = "classroom"
-PREFIX = f"/services/{SERVICE}"
+PRIVATE_MODE = 0o700
+#: user ids of participants start here: far above those that Linux distributions assign
+_FIRST_UID = 1_000_000_000
+#: name of the classroom service in JupyterHub, and the URL path that it is served under
+SERVICE_NAME = "classroom"
+SERVICE_PREFIX = f"/services/{SERVICE_NAME}"
 
 
 @dataclass(frozen=True)
 class ClassSettings:
-    """What was decided when the class was made.
+    """Settings of a class, stored as class.json.
 
     Attributes:
         name: of the class.
-        lesson: that it runs.
-        data: of the lesson.
+        lesson: name of its lesson.
+        data: data set of the lesson.
         host, port: where it listens.
-        certificate, key: files for https; empty for http.
-        database: address, empty for a file in the folder.
-        join_code: what participants type.
-        instructor_key: what the instructor types; secret.
-        class_key: with which resume words are found; secret.
-        seed: of the randomisation.
+        certificate, key: PEM files for https; empty for http.
+        database: URL; empty for an SQLite file in the folder.
+        join_code: that participants type to join.
+        instructor_key: that the instructor types to log in; secret.
+        class_key: of the HMACs of resume words and requests; secret.
+        seed: of the randomization.
     """
 
     name: str
@@ -58,13 +58,13 @@ class ClassSettings:
 
 
 class ClassFolder:
-    """A class's folder.
+    """Folder of a class.
 
     Attributes:
-        proxies: how many of ours stand between a browser and the service; each adds where a request came from.
+        proxy_count: number of trusted proxies between a browser and the service; each appends to X-Forwarded-For.
     """
 
-    proxies = 1
+    proxy_count = 1
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -80,38 +80,47 @@ class ClassFolder:
         self.settings = ClassSettings(**values)
 
     @classmethod
-    def make(
-        cls, name: str, *, lesson: str, data: str | None = None, host: str = "127.0.0.1", port: int = 8000, **more: str
+    def create(
+        cls,
+        name: str,
+        *,
+        lesson: str,
+        data: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        **options: str,
     ) -> "ClassFolder":
-        """A new class, or the one of this name, with the address as given now.
+        """Create a class, or open the one of this name, with the address as given now.
 
         Raises:
-            SettingError: no such lesson, or a name that no folder can have.
+            SettingError: no such lesson, or an invalid name.
         """
         if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
             raise SettingError(f'A class cannot be called "{name}"', expected="letters, digits, - and _")
         info = find_lesson(lesson)
         path = classes_folder() / name
-        before = os.umask(0o077)
+        old_umask = os.umask(0o077)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            path.chmod(PRIVATE)
-            kept: dict[str, Any] = read_json(path / "class.json") if (path / "class.json").exists() else {}
-            new = {
-                "name": name, "lesson": info.name, "data": data or info.values["data"], "host": host, "port": port,
-                "certificate": more.get("certificate", ""), "key": more.get("key", ""), "database": more.get("database", ""),
-                **(drawn := new_secrets()),
-            }  # fmt: skip
-            if kept and kept.get("lesson") != info.name:
+            path.chmod(PRIVATE_MODE)
+            file = path / "class.json"
+            existing: dict[str, Any] = read_json(file) if file.exists() else {}
+            secret_values = generate_secrets()
+            settings = {"name": name, "lesson": info.name, "data": data or info.values["data"]}
+            settings |= {"host": host, "port": port}
+            settings |= {option: options.get(option, "") for option in ("certificate", "key", "database")}
+            if existing and existing.get("lesson") != info.name:
                 raise SettingError(
-                    f'The class "{name}" is of the lesson {kept.get("lesson")}', do="choose another name with --name"
+                    f'The class "{name}" is of the lesson {existing.get("lesson")}',
+                    do="choose another name with --name",
                 )
-            write_json(path / "class.json", new | {key: kept[key] for key in drawn if key in kept})
-            (path / "class.json").chmod(0o600)
-            for part in ("hub", "homes", "log"):
-                (path / part).mkdir(exist_ok=True)
+            existing_secrets = {key: existing[key] for key in secret_values if key in existing}
+            write_json(file, settings | secret_values | existing_secrets)
+            file.chmod(0o600)
+            for subfolder in ("hub", "homes", "log"):
+                (path / subfolder).mkdir(exist_ok=True)
         finally:
-            os.umask(before)
+            os.umask(old_umask)
         return cls(path)
 
     @cached_property
@@ -121,37 +130,37 @@ class ClassFolder:
 
     @property
     def scheme(self) -> str:
-        """How participants' browsers speak to the class: "https" or "http"."""
+        """URL scheme of the class: "https" or "http"."""
         return "https" if self.settings.certificate else "http"
 
     @property
-    def address(self) -> str:
-        """Where participants go."""
-        port, host = self.settings.port, shown_host(self.settings.host, self.settings.certificate)
+    def public_url(self) -> str:
+        """URL that participants open."""
+        port, host = self.settings.port, public_host(self.settings.host, self.settings.certificate)
         host = f"[{host}]" if ":" in host else host
-        usual = port == {"https": 443, "http": 80}[self.scheme]
-        return f"{self.scheme}://{host}/" if usual else f"{self.scheme}://{host}:{port}/"
+        is_default_port = port == {"https": 443, "http": 80}[self.scheme]
+        return f"{self.scheme}://{host}/" if is_default_port else f"{self.scheme}://{host}:{port}/"
 
     @property
-    def dashboard(self) -> str:
-        """Where the instructor goes."""
-        return f"{self.address.rstrip('/')}{PREFIX}/"
+    def dashboard_url(self) -> str:
+        """URL of the instructor's dashboard."""
+        return f"{self.public_url.rstrip('/')}{SERVICE_PREFIX}/"
 
     @property
     def ports(self) -> dict[str, int]:
-        """Where hub and service listen on this machine only; chosen once, so that whatever starts again is found again."""
+        """Local ports of the hub and the service, chosen once, so that they stay the same after a restart."""
         file = self.path / "hub" / "ports.json"
         if not file.exists():
-            write_json(file, dict(zip(("hub", "service"), free_ports(2), strict=True)))
+            write_json(file, dict(zip(("hub", "service"), find_free_ports(2), strict=True)))
         return read_json(file)
 
     @property
-    def service_address(self) -> str:
-        """The classroom service, from this machine."""
-        return f"http://127.0.0.1:{self.ports['service']}{PREFIX}/"
+    def service_url(self) -> str:
+        """URL of the classroom service, from this machine."""
+        return f"http://127.0.0.1:{self.ports['service']}{SERVICE_PREFIX}/"
 
     def store(self) -> Store:
-        """The class's memory."""
+        """Open the class database."""
         url = self.settings.database or f"sqlite:///{self.path / 'class.sqlite'}"
         return Store(
             url,
@@ -161,66 +170,66 @@ class ClassFolder:
         )
 
     def home_of(self, username: str) -> Path:
-        """A participant's own folder."""
+        """Home folder of a participant."""
         return self.path / "homes" / username
 
-    def make_home(self, username: str) -> Path:
-        """A participant's own folder, theirs alone, and the folder of their sockets; what is in them stays."""
+    def ensure_home(self, username: str) -> Path:
+        """Create a participant's home and sockets folder if needed, owned by their user; existing files stay."""
         home = self.home_of(username)
-        home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        user = self.user_of(username)
-        for place in (home, self.sockets_of(username)):
-            if user is not None and place.lstat().st_uid != user:
-                for one in (place, *place.rglob("*")):
-                    os.chown(one, user, user, follow_symlinks=False)
+        home.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+        uid = self.uid_of(username)
+        for folder in (home, self.sockets_folder_of(username)):
+            if uid is not None and folder.lstat().st_uid != uid:
+                for path in (folder, *folder.rglob("*")):
+                    os.chown(path, uid, uid, follow_symlinks=False)
         return home
 
-    def user_of(self, username: str) -> int | None:
-        """The number of the system's user that a participant's processes run as, known to nobody else; None if they run as whoever starts the class."""
+    def uid_of(self, username: str) -> int | None:
+        """User id of a participant's processes (no account); None if they run as the user who starts the class."""
         number = username.removeprefix("p").split("-")[0]
         if sys.platform != "linux" or os.geteuid() != 0 or not number.isdigit():
             return None
-        return _FIRST_USER + self.settings.seed % 100_000 * 10_000 + int(number) % 10_000
+        return _FIRST_UID + self.settings.seed % 100_000 * 10_000 + int(number) % 10_000
 
     @property
     def pid_file(self) -> Path:
-        """Which process keeps the class up, and since when."""
+        """File with the process id and start time of the class's supervisor."""
         return self.path / "hub" / "pid"
 
     @property
-    def sockets(self) -> Path:
-        """Where processes of this class talk to one another. The name of a socket must be short, so it lies among the temporary files.
+    def sockets_folder(self) -> Path:
+        """Folder of the class's Unix sockets, among the temporary files because a socket's path must be short.
 
         Raises:
-            DataError: somebody else made this folder before.
+            DataError: the folder exists and belongs to another user.
         """
-        short = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:10]
-        folder = Path(tempfile.gettempdir()) / f"firstread-{short}"
-        folder.mkdir(mode=PRIVATE, exist_ok=True)
-        found = folder.lstat()
-        if folder.is_symlink() or found.st_uid != os.geteuid() or found.st_mode & 0o066:
+        digest = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:10]
+        folder = Path(tempfile.gettempdir()) / f"firstread-{digest}"
+        folder.mkdir(mode=PRIVATE_MODE, exist_ok=True)
+        status = folder.lstat()
+        if folder.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o066:
             raise DataError(
                 "This folder is not this class's own", where=folder, do="remove it and start the class again"
             )
-        folder.chmod(0o711)  # its folders can be entered by those whom they belong to
+        folder.chmod(0o711)  # participants enter their own subfolders
         return folder
 
-    def sockets_of(self, username: str) -> Path:
-        """Where a participant's kernels are talked to."""
-        folder = self.sockets / username
-        folder.mkdir(mode=PRIVATE, exist_ok=True)
+    def sockets_folder_of(self, username: str) -> Path:
+        """Folder of the sockets of a participant's kernels."""
+        folder = self.sockets_folder / username
+        folder.mkdir(mode=PRIVATE_MODE, exist_ok=True)
         return folder
 
-    def plain(self) -> dict[str, Any]:
+    def public_settings(self) -> dict[str, Any]:
         """The settings without secrets."""
         hidden = ("instructor_key", "class_key", "seed", "database")
         return {name: value for name, value in asdict(self.settings).items() if name not in hidden}
 
 
-def new_secrets() -> dict[str, Any]:
-    """What is drawn once for a class: see `ClassSettings`."""
+def generate_secrets() -> dict[str, Any]:
+    """Draw the secrets of a new class: see `ClassSettings`."""
     return {
-        "join_code": new_join_code(),
+        "join_code": generate_join_code(),
         "instructor_key": secrets.token_urlsafe(12),
         "class_key": secrets.token_hex(32),
         "seed": secrets.randbelow(2**31),
@@ -229,23 +238,23 @@ def new_secrets() -> dict[str, Any]:
 
 @cache
 def open_class(path: str) -> tuple[ClassFolder, Store]:
-    """A class and its memory, opened once in a process."""
+    """Open a class and its database, once in a process."""
     folder = ClassFolder(Path(path))
     return folder, folder.store()
 
 
 def classes_folder() -> Path:
-    """Where classes lie."""
-    return home() / "classes"
+    """Folder of all classes of this user."""
+    return home_folder() / "classes"
 
 
-def free_ports(count: int) -> list[int]:
-    """So many different ones; all are held until the last is found."""
+def find_free_ports(count: int) -> list[int]:
+    """Find `count` different free TCP ports; all stay bound until the last is found."""
     import socket
     from contextlib import ExitStack
 
-    with ExitStack() as held:
-        found = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in found]
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for bound in sockets:
+            bound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]

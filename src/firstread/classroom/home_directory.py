@@ -1,4 +1,7 @@
-"""A participant's home: what their server is told, their copy of the lesson, their resume word. The same on one machine and in a cluster."""
+"""A participant's home folder: their copy of the lesson, their resume word, and their server's environment.
+
+The same on one machine and in a cluster.
+"""
 
 import json
 from pathlib import Path
@@ -10,19 +13,19 @@ if TYPE_CHECKING:
     from firstread.classroom.class_folder import ClassFolder, ClassSettings
     from firstread.classroom.database.schema import Participant
 
-WORD_FILE = "my resume word.txt"
+RESUME_WORD_FILE = "my resume word.txt"
 
 
-def environment_of(
-    person: "Participant | None", settings: "ClassSettings", *, home: Path, shared: Path, service: str
+def build_server_environment(
+    participant: "Participant | None", settings: "ClassSettings", *, home: Path, shared: Path, service_url: str
 ) -> dict[str, str]:
-    """What a participant's server and its kernels are told.
+    """Environment variables of a participant's server and its kernels.
 
     Args:
-        person: who they are; None gives no groups and the class's own seed.
-        home: their folder, as their server sees it.
-        shared: the lesson's notebook, kernel and data, as their server sees them.
-        service: address of the classroom service, as their server reaches it.
+        participant: None gives no arms and the class's own seed.
+        home: path of their home, as their server sees it.
+        shared: path of the lesson's notebook, kernel and data, as their server sees it.
+        service_url: of the classroom service, as their server reaches it.
     """
     private = home / ".firstread"
     return {
@@ -30,26 +33,26 @@ def environment_of(
         "FIRSTREAD_SPOOL": str(private / "spool"),
         "FIRSTREAD_LESSON_DATA": settings.data,
         "FIRSTREAD_LESSON_FOLDER": str(home / "results"),
-        "FIRSTREAD_ARMS": json.dumps(person.arms if person else {}),
-        "FIRSTREAD_SEED": str((settings.seed + (person.number if person else 0)) % 2**31),
-        "FIRSTREAD_CLASSROOM": service,
+        "FIRSTREAD_ARMS": json.dumps(participant.arms if participant else {}),
+        "FIRSTREAD_SEED": str((settings.seed + (participant.number if participant else 0)) % 2**31),
+        "FIRSTREAD_CLASSROOM": service_url,
         "JUPYTER_PATH": str(shared / "jupyter"),
         "JUPYTER_CONFIG_PATH": str(shared / "jupyter"),
         "TMPDIR": str(private / "tmp"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
-        "PYTHONSAFEPATH": "1",  # a file of theirs is not imported in place of a part of the server
+        "PYTHONSAFEPATH": "1",  # the server does not import a participant's files in place of its own modules
     }
 
 
-def furnish(home: Path, *, shared: Path, lesson: str) -> Path:
-    """A participant's folder with their copy of the lesson; what they have changed stays."""
+def create_home(home: Path, *, shared: Path, lesson: str) -> Path:
+    """Create a participant's home with their copy of the lesson; files that exist stay as they are."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for part in ("", "tmp", "spool"):
-        (home / ".firstread" / part).mkdir(mode=0o700, exist_ok=True)
-    measured = shared / "machine.json"
-    if measured.exists():
-        write_bytes(home / ".firstread" / measured.name, measured.read_bytes())
+    for name in ("", "tmp", "spool"):
+        (home / ".firstread" / name).mkdir(mode=0o700, exist_ok=True)
+    hardware = shared / "machine.json"
+    if hardware.exists():
+        write_bytes(home / ".firstread" / hardware.name, hardware.read_bytes())
     data = home / ".firstread" / "data"
     if not data.is_symlink() and not data.exists():
         data.symlink_to(shared / "data", target_is_directory=True)
@@ -60,15 +63,15 @@ def furnish(home: Path, *, shared: Path, lesson: str) -> Path:
 
 
 def prepare_home(folder: "ClassFolder", username: str) -> Path:
-    """A participant's folder with their copy of the lesson; what they have changed stays. It runs as the participant where that can be."""
-    return furnish(folder.home_of(username), shared=folder.path, lesson=folder.settings.lesson)
+    """`create_home` for a participant of a class on one machine; runs as the participant's own user where possible."""
+    return create_home(folder.home_of(username), shared=folder.path, lesson=folder.settings.lesson)
 
 
-def keep_word(home: Path, word: str) -> None:
-    """Put a resume word beside the notebook, for their eyes only."""
+def write_resume_word(home: Path, word: str) -> None:
+    """Write a participant's resume word into their home, readable by them only."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_text(
-        home / WORD_FILE,
+        home / RESUME_WORD_FILE,
         f"{word}\n\nWith this word and the class's code you come back to your work from any browser.\n",
     )
-    (home / WORD_FILE).chmod(0o600)
+    (home / RESUME_WORD_FILE).chmod(0o600)

@@ -1,7 +1,8 @@
-"""Randomisation: who gets which group of an experiment, balanced while the class fills.
+"""Randomization of participants to the arms of experiments, by permuted blocks.
 
-Permuted blocks (Schulz and Grimes 2002, Lancet 359:515, doi 10.1016/S0140-6736(02)07683-3): within each block every combination of groups
-comes equally often, in random order; the size of a block is itself random, so that nobody can foresee the last of one.
+Source: Schulz and Grimes 2002, Lancet 359:515, doi 10.1016/S0140-6736(02)07683-3. Each block has every combination of
+arms equally often, in random order. The block size is random, too, so that the last assignment of a block cannot be
+predicted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,33 +10,33 @@ from itertools import product
 
 import numpy as np
 
-#: how often every combination comes within a block
-REPEATS = (1, 2)
+#: number of times that each combination is in a block, drawn for each block
+BLOCK_REPEATS = (1, 2)
 
 
-def combinations(experiments: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Every combination of groups: {"augmentation": ["on", "off"], ...} -> [{"augmentation": "on", ...}, ...]."""
+def arm_combinations(experiments: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """All combinations of arms: {"augmentation": ["on", "off"], ...} -> [{"augmentation": "on", ...}, ...]."""
     names = list(experiments)
-    return [dict(zip(names, groups, strict=True)) for groups in product(*(experiments[name] for name in names))]
+    return [dict(zip(names, arms, strict=True)) for arms in product(*(experiments[name] for name in names))]
 
 
-def assign(number: int, experiments: Mapping[str, Sequence[str]], *, seed: int) -> dict[str, str]:
-    """The groups of the participant who joined as `number` (0, 1, 2, ...).
+def assign_arms(number: int, experiments: Mapping[str, Sequence[str]], *, seed: int) -> dict[str, str]:
+    """Arms of the participant who joined as `number` (0, 1, 2, ...).
 
-    The same seed and number always give the same groups, so nothing is lost if the service stops between two people.
+    Deterministic for a seed and number, so no state is lost when the service restarts.
 
     Args:
-        number: how many joined before.
-        experiments: name -> groups; with none, nobody is assigned anything.
+        number: of participants who joined before.
+        experiments: name -> arms; empty for no assignment.
         seed: of the class.
     """
     if not experiments:
         return {}
-    choices = combinations(experiments)
-    rng, before = np.random.default_rng(seed), 0
+    combinations = arm_combinations(experiments)
+    rng, block_start = np.random.default_rng(seed), 0
     while True:
-        block = np.repeat(np.arange(len(choices)), rng.choice(REPEATS))
+        block = np.repeat(np.arange(len(combinations)), rng.choice(BLOCK_REPEATS))
         rng.shuffle(block)
-        if number < before + len(block):
-            return choices[int(block[number - before])]
-        before += len(block)
+        if number < block_start + len(block):
+            return combinations[int(block[number - block_start])]
+        block_start += len(block)

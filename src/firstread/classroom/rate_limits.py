@@ -1,48 +1,48 @@
-"""How often a stranger may guess."""
+"""Rate limit of wrong codes, words and keys by client address."""
 
 import time
 from collections import OrderedDict
 
-#: wrong guesses in a row that nobody notices, and how fast they are forgiven
-GUESSES, SECONDS_EACH = 30, 10.0
-_REMEMBERED = 10_000
+#: failures that are allowed at once, and after how long one is forgotten
+MAX_FAILURES, RECOVERY_SECONDS = 30, 10.0
+_MAX_ADDRESSES = 10_000
 
 
-def sender(forwarded_for: str, *, proxies: int) -> str:
-    """The address that the outermost of our proxies saw; what stands before it is a stranger's own word.
-
-    Args:
-        forwarded_for: the header X-Forwarded-For, to whose end each proxy adds an address.
-        proxies: how many of them are ours.
-    """
-    seen = [part.strip() for part in forwarded_for.split(",")]
-    return seen[-min(proxies, len(seen))]
-
-
-class Guesses:
-    """Wrong guesses by address. Right ones cost nothing, so a whole class may join from behind one address.
+def client_address(forwarded_for: str, *, proxy_count: int) -> str:
+    """Client address in X-Forwarded-For, as the outermost trusted proxy saw it.
 
     Args:
-        most: so many wrong ones at once.
-        seconds_each: after so long one is forgiven.
+        forwarded_for: the header's value; each proxy appends an address. What is before is set by the client itself.
+        proxy_count: number of trusted proxies.
+    """
+    addresses = [part.strip() for part in forwarded_for.split(",")]
+    return addresses[-min(proxy_count, len(addresses))]
+
+
+class RateLimiter:
+    """Leaky bucket of failures by address. Successes do not count, so a whole class may join from one address.
+
+    Args:
+        max_failures: allowed at once.
+        recovery_seconds: after which one failure is forgotten.
     """
 
-    def __init__(self, *, most: int = GUESSES, seconds_each: float = SECONDS_EACH) -> None:
-        self.most, self.seconds_each = most, seconds_each
-        self._wrong: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    def __init__(self, *, max_failures: int = MAX_FAILURES, recovery_seconds: float = RECOVERY_SECONDS) -> None:
+        self.max_failures, self.recovery_seconds = max_failures, recovery_seconds
+        self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def allowed(self, address: str, now: float | None = None) -> bool:
-        """True if this address may guess again."""
-        return self._level(address, now) < self.most
+    def is_allowed(self, address: str, now: float | None = None) -> bool:
+        """True if this address may try again."""
+        return self._current_level(address, now) < self.max_failures
 
-    def wrong(self, address: str, now: float | None = None) -> None:
-        """This address guessed wrong."""
-        level = self._level(address, now) + 1
-        self._wrong[address] = (level, time.monotonic() if now is None else now)
-        self._wrong.move_to_end(address)
-        while len(self._wrong) > _REMEMBERED:
-            self._wrong.popitem(last=False)
+    def record_failure(self, address: str, now: float | None = None) -> None:
+        """Count a failure of this address."""
+        level = self._current_level(address, now) + 1
+        self._failures[address] = (level, time.monotonic() if now is None else now)
+        self._failures.move_to_end(address)
+        while len(self._failures) > _MAX_ADDRESSES:
+            self._failures.popitem(last=False)
 
-    def _level(self, address: str, now: float | None) -> float:
-        level, at = self._wrong.get(address, (0.0, 0.0))
-        return max(0.0, level - ((time.monotonic() if now is None else now) - at) / self.seconds_each)
+    def _current_level(self, address: str, now: float | None) -> float:
+        level, updated = self._failures.get(address, (0.0, 0.0))
+        return max(0.0, level - ((time.monotonic() if now is None else now) - updated) / self.recovery_seconds)

@@ -1,4 +1,4 @@
-"""Files that all participants of a class share: the lesson's notebook, its kernel specification, server settings and data."""
+"""Files shared by all participants of a class: notebook template, kernel specification, server settings and data."""
 
 import os
 import sys
@@ -7,98 +7,105 @@ from pathlib import Path
 
 from firstread import lessons
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.participant.labextension import put_bar
+from firstread.classroom.participant.labextension import install_labextension
 from firstread.core.files import write_bytes, write_json
 from firstread.lessons.lesson_info import LessonInfo, find_lesson
 
 
 @dataclass(frozen=True)
-class LessonChoice:
-    """A lesson and the data that it runs on."""
+class ImageSettings:
+    """Settings of a container image: a lesson and its data set."""
 
     lesson: str
     data: str
 
 
 @dataclass(frozen=True)
-class ImageFolder:
-    """What an image holds before there is a class: the lesson's notebook, its kernel and its data."""
+class ContainerImageFolder:
+    """Folder of shared files inside a container image, which belongs to no class yet."""
 
     path: Path
-    settings: LessonChoice
+    settings: ImageSettings
 
     @property
     def lesson(self) -> LessonInfo:
-        """The lesson of this image."""
+        """The lesson of this container image."""
         return find_lesson(self.settings.lesson)
 
 
-def prepare_class(folder: ClassFolder | ImageFolder, *, with_data: bool = True) -> None:
-    """What all participants share: the lesson's notebook, its kernel, and its data."""
-    import nbformat
-
-    lesson = folder.lesson
-    template = folder.path / "template.ipynb"
+def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_data: bool = True) -> None:
+    """Write the files that all participants share, readable by every user: notebook, kernel, settings and data."""
+    template, jupyter = folder.path / "template.ipynb", folder.path / "jupyter"
     if not template.exists():
-        notebook = lesson.notebook()
-        for number, cell in enumerate(
-            notebook.cells, start=1
-        ):  # the same in every copy, so that errors can be counted by cell
-            cell["id"] = f"cell-{number:03d}"
-        write_bytes(template, nbformat.writes(notebook).encode("utf-8"))
-    # without a history of outputs, which would keep every figure in memory to the end
-    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    kernel += ["--ext=firstread.lessons.events", "--InteractiveShell.cache_size=0"]
-    write_json(
-        folder.path / "jupyter" / "kernels" / "python3" / "kernel.json",
-        {
-            "argv": kernel,
-            "display_name": "Python 3",
-            "language": "python",
-            "interrupt_mode": "message",
-            "metadata": {"debugger": False, "kernel_provisioner": {"provisioner_name": "firstread-class"}},
-        },
-    )
-    write_json(
-        folder.path / "jupyter" / "jupyter_server_config.json",
-        {
-            "ServerApp": {
-                "jpserver_extensions": {
-                    "firstread.classroom.participant.event_uploader": True,
-                    **dict.fromkeys(("jupyter_lsp", "jupyter_server_terminals", "jupyterlab_jupytext"), False),
-                },
-                "terminals_enabled": False,
-                "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,  # participants are whoever starts the class
-            },
-            "KernelManager": {"transport": "ipc"},
-            "ConnectionFileMixin": {"transport": "ipc"},
-        },
-    )
-    put_bar(folder.path / "jupyter")
-    # as with `firstread open`: nobody is asked about news, and nothing asks the internet for it
-    settings = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
-    write_bytes(folder.path / "jupyter" / "labconfig" / "default_setting_overrides.json", settings)
+        _write_template(template, folder.lesson)
+    _write_kernel_spec(jupyter / "kernels" / "python3" / "kernel.json")
+    _write_server_config(jupyter / "jupyter_server_config.json")
+    install_labextension(jupyter)
+    # as with `firstread open`: JupyterLab shows and fetches no news
+    overrides = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
+    write_bytes(jupyter / "labconfig" / "default_setting_overrides.json", overrides)
     queue = folder.path / "queue"
     queue.mkdir(exist_ok=True)
     queue.chmod(0o1777)
     if with_data:
-        _fetch_data(folder)
-    for shared in (template, folder.path / "jupyter", folder.path / "data"):
-        for path in (
-            (shared, *shared.rglob("*")) if shared.exists() else ()
-        ):  # for participants, who may be other users of the system
+        _download_data(folder)
+    for shared in (template, jupyter, folder.path / "data"):
+        for path in (shared, *shared.rglob("*")) if shared.exists() else ():  # participants may be other users
             path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
 
 
-def _fetch_data(folder: ClassFolder | ImageFolder) -> None:
-    """The lesson's data, once for all: downloaded or simulated by a process of its own, because the hub has no use for what that needs."""
+def _write_template(path: Path, lesson: LessonInfo) -> None:
+    """Write the lesson's notebook with the same cell ids in every copy, so that errors can be counted by cell."""
+    import nbformat
+
+    notebook = lesson.notebook()
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"] = f"cell-{number:03d}"
+    write_bytes(path, nbformat.writes(notebook).encode("utf-8"))
+
+
+def _write_kernel_spec(path: Path) -> None:
+    # without a history of outputs, which would keep every figure in memory
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command += ["--ext=firstread.lessons.events", "--InteractiveShell.cache_size=0"]
+    spec = {
+        "argv": command,
+        "display_name": "Python 3",
+        "language": "python",
+        "interrupt_mode": "message",
+        "metadata": {"debugger": False, "kernel_provisioner": {"provisioner_name": "firstread-class"}},
+    }
+    write_json(path, spec)
+
+
+def _write_server_config(path: Path) -> None:
+    disabled = ("jupyter_lsp", "jupyter_server_terminals", "jupyterlab_jupytext")
+    extensions = {"firstread.classroom.participant.event_uploader": True, **dict.fromkeys(disabled, False)}
+    config = {
+        "ServerApp": {
+            "jpserver_extensions": extensions,
+            "terminals_enabled": False,
+            # participants' servers run as the user who starts the class where they cannot be isolated
+            "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
+        },
+        "KernelManager": {"transport": "ipc"},
+        "ConnectionFileMixin": {"transport": "ipc"},
+    }
+    write_json(path, config)
+
+
+def _download_data(folder: ClassFolder | ContainerImageFolder) -> None:
+    """Download or simulate the lesson's data in a subprocess, because the hub does not need the modules for that."""
     import subprocess
 
     from firstread.core.errors import DataError
 
-    done = subprocess.run(  # noqa: S603 - our own command, no shell
+    result = subprocess.run(  # noqa: S603 - our own command, no shell
         [sys.executable, "-m", "firstread", "data", "get", folder.settings.data],
-        env={**os.environ, "FIRSTREAD_HOME": str(folder.path)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise DataError(f"The lesson's data cannot be had: {done.stderr.strip()}", where=folder.settings.data)
+        env={**os.environ, "FIRSTREAD_HOME": str(folder.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise DataError(f"The lesson's data cannot be had: {result.stderr.strip()}", where=folder.settings.data)

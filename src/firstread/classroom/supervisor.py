@@ -1,4 +1,4 @@
-"""What keeps a class up: the parent of its processes, which starts again what ends, and takes everyone along when it ends itself."""
+"""Supervisor of a class: the parent process that starts and restarts the hub and the zygotes, and stops them all."""
 
 import os
 import signal
@@ -15,207 +15,224 @@ from types import FrameType
 
 import psutil
 
-from firstread.classroom.certificates import ANYWHERE
-from firstread.classroom.class_folder import PREFIX, ClassFolder
-from firstread.classroom.prefork.ksm import MERGING, Merging
-from firstread.classroom.prefork.zygote_client import KINDS, Kind, warm
-from firstread.classroom.sandbox.disk_quota import Space
-from firstread.classroom.sandbox.sandbox import missing
-from firstread.classroom.sandbox.syscalls import call
+from firstread.classroom.certificates import WILDCARD_HOSTS
+from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
+from firstread.classroom.prefork.ksm import MERGING_OPTION, KsmController
+from firstread.classroom.prefork.zygote_client import PROCESS_KINDS, ProcessKind, is_zygote_ready
+from firstread.classroom.sandbox.disk_quota import DiskQuota
+from firstread.classroom.sandbox.sandbox import missing_isolation
+from firstread.classroom.sandbox.syscalls import libc_call
 from firstread.core.errors import FirstreadError
 
-STOP_SECONDS = 8
-_READY_SECONDS = 60
+#: how long processes may take to end before they are killed
+STOP_TIMEOUT_SECONDS = 8
+_HUB_TIMEOUT_SECONDS, _ZYGOTE_TIMEOUT_SECONDS = 60, 180
+#: shortest time between two starts of a zygote, and between two checks of disk and memory
+_RESTART_INTERVAL_SECONDS, _CHECK_INTERVAL_SECONDS = 1.0, 2.0
 _PR_SET_CHILD_SUBREAPER = 36
-#: the warm processes answer within so long, and are not started more often than this
-_WARM_SECONDS, _PAUSE_SECONDS = 180, 1.0
-_LOOK_SECONDS = 2.0
-#: one thread: nothing but that can be forked, what was made ready before the fork fits after it, and as many trainings run side by side as there are cores
-_QUIET_THREADS = {
-    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "MPLBACKEND": "agg",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false", "ARROW_DEFAULT_MEMORY_POOL": "system",
+_READ_LOG = "look at the last lines of this file"
+#: one thread: only a single-threaded process can be forked, preloaded state stays valid in the children, and as many
+#: trainings run in parallel as there are cores
+_SINGLE_THREAD_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MPLBACKEND": "agg",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
     "THP_MEM_ALLOC_ENABLE": "1",
-}  # fmt: skip
-#: a server reads and writes whole notebooks: what they took goes back to the system at once (a kernel's trainings would be slowed by it)
-_GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+}
+#: servers read and write whole notebooks: malloc returns that memory to the system at once (it would slow trainings)
+_MALLOC_TRIM_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
 class ClassError(FirstreadError):
     """A class cannot be started."""
 
 
-class Keeper:
-    """The parent of everything in a class: starts the hub, starts it again, and takes everyone along when it ends.
+class Supervisor:
+    """Parent of all processes of a class: restarts the hub and zygotes, and terminates all at the end.
 
     Args:
-        merge_memory: when memory is short, equal pages of kernels are held once.
+        merge_memory: merge equal memory pages of kernels when memory is short.
     """
 
     def __init__(self, folder: ClassFolder, *, merge_memory: bool = True) -> None:
         self.folder = folder
-        self.space = Space(folder)
-        self.merging, self.merge_memory = Merging(folder), merge_memory
-        self._ending, self._looked = False, 0.0
-        self._warm: dict[Kind, tuple[int, float]] = {}
+        self.disk_quota = DiskQuota(folder)
+        self.ksm, self.merge_memory = KsmController(folder), merge_memory
+        self._stopping, self._last_check = False, 0.0
+        self._zygotes: dict[ProcessKind, tuple[int, float]] = {}
 
-    def keep(self, ready: Callable[[], None]) -> None:
-        """Until somebody ends it.
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Run the class until SIGTERM or SIGINT.
 
         Args:
-            ready: called once the class can be joined.
+            on_ready: called once participants can join.
 
         Raises:
-            ClassError: it cannot be joined.
+            ClassError: the hub or the zygotes did not start.
         """
-        me = psutil.Process()
-        self.folder.pid_file.write_text(f"{me.pid} {me.create_time()}")
-        _adopt_orphans()
-        before = {number: signal.signal(number, self._end) for number in (signal.SIGTERM, signal.SIGINT)}
+        process = psutil.Process()
+        self.folder.pid_file.write_text(f"{process.pid} {process.create_time()}")
+        _become_subreaper()
+        old_handlers = {number: signal.signal(number, self._request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            self._keep_warm()
-            self._wait_until_warm()
-            hub, began, told = self._start_hub(), time.monotonic(), False
-            while not self._ending:
-                time.sleep(0.2)
-                _bury()
-                self._keep_warm()
-                self._keep_room()
-                if not told and self._answers():
-                    told = True
-                    ready()
-                if not told and time.monotonic() - began > _READY_SECONDS:
-                    raise ClassError("The hub did not start", where=self._log, do="look at the last lines of this file")
-                if not _alive(hub):
-                    if not told:
-                        raise ClassError(
-                            "The hub ended at once", where=self._log, do="look at the last lines of this file"
-                        )
-                    time.sleep(0.5)
-                    hub = self._start_hub()
+            self._ensure_zygotes()
+            self._wait_for_zygotes()
+            self._supervise_hub(on_ready)
         finally:
-            for number, handler in before.items():
+            for number, handler in old_handlers.items():
                 signal.signal(number, handler)
-            _end_all(me.children(recursive=True))
-            self.merging.end()
+            _terminate_all(process.children(recursive=True))
+            self.ksm.restore()
             self.folder.pid_file.unlink(missing_ok=True)
 
-    def _keep_warm(self) -> None:
-        """Start the warm processes, and start again those that have ended."""
-        for kind in () if missing() else KINDS:
-            pid, began = self._warm.get(kind, (0, float("-inf")))
-            if not (pid and _alive(pid)) and time.monotonic() - began > _PAUSE_SECONDS:
-                words = [
-                    sys.executable,
-                    "-m",
-                    "firstread.classroom.prefork.zygote",
-                    kind,
-                    *(["--again"] if pid else []),
-                ]
-                words += [MERGING] if self.merge_memory and kind == "kernel" else []
-                pid = self._start(
-                    words, log=f"{kind}s.log", environment=_QUIET_THREADS | (_GIVE_BACK if kind == "server" else {})
-                )
-                self._warm[kind] = (pid, time.monotonic())
+    def _supervise_hub(self, on_ready: Callable[[], None]) -> None:
+        """Start the hub, and restart it and the zygotes until a stop is requested."""
+        hub, started_at, ready = self._start_hub(), time.monotonic(), False
+        while not self._stopping:
+            time.sleep(0.2)
+            _reap_children()
+            self._ensure_zygotes()
+            self._check_resources()
+            if not ready and self._is_reachable():
+                ready = True
+                on_ready()
+            if not ready and time.monotonic() - started_at > _HUB_TIMEOUT_SECONDS:
+                raise ClassError("The hub did not start", where=self._hub_log, do=_READ_LOG)
+            if not _is_alive(hub):
+                if not ready:
+                    raise ClassError("The hub ended at once", where=self._hub_log, do=_READ_LOG)
+                time.sleep(0.5)
+                hub = self._start_hub()
 
-    def _keep_room(self) -> None:
-        """On the disk and in memory."""
-        if time.monotonic() - self._looked > _LOOK_SECONDS:
-            self._looked = time.monotonic()
+    def _ensure_zygotes(self) -> None:
+        """Start the zygotes, and restart those that have ended."""
+        for kind in () if missing_isolation() else PROCESS_KINDS:
+            pid, started_at = self._zygotes.get(kind, (0, float("-inf")))
+            if not (pid and _is_alive(pid)) and time.monotonic() - started_at > _RESTART_INTERVAL_SECONDS:
+                new_pid = self._start_zygote(kind, restarted=pid != 0)
+                self._zygotes[kind] = (new_pid, time.monotonic())
+
+    def _start_zygote(self, kind: ProcessKind, *, restarted: bool) -> int:
+        command = [sys.executable, "-m", "firstread.classroom.prefork.zygote", kind]
+        command += ["--again"] if restarted else []
+        command += [MERGING_OPTION] if self.merge_memory and kind == "kernel" else []
+        environment = _SINGLE_THREAD_ENVIRONMENT | (_MALLOC_TRIM_ENVIRONMENT if kind == "server" else {})
+        return self._start_process(command, log=f"{kind}s.log", environment=environment)
+
+    def _check_resources(self) -> None:
+        """Adapt KSM to the available memory, and enforce the disk quotas."""
+        if time.monotonic() - self._last_check > _CHECK_INTERVAL_SECONDS:
+            self._last_check = time.monotonic()
             if self.merge_memory:
-                self.merging.look()
-            for username in self.space.look():
-                with open(self._log, "a", encoding="utf-8") as log:
+                self.ksm.update()
+            for username in self.disk_quota.enforce():
+                with open(self._hub_log, "a", encoding="utf-8") as log:
                     log.write(
                         f"{username} had filled more of the disk than a participant may; their kernels were stopped.\n"
                     )
 
-    def _wait_until_warm(self) -> None:
-        end = time.monotonic() + _WARM_SECONDS
-        while not self._ending and not missing() and not all(warm(self.folder, kind) for kind in KINDS):
+    def _wait_for_zygotes(self) -> None:
+        deadline = time.monotonic() + _ZYGOTE_TIMEOUT_SECONDS
+        while not self._stopping and not self._are_zygotes_ready():
             time.sleep(0.2)
-            _bury()
-            self._keep_warm()
-            if time.monotonic() > end:
+            _reap_children()
+            self._ensure_zygotes()
+            if time.monotonic() > deadline:
                 raise ClassError(
                     "The processes that servers and kernels are forked from did not start",
-                    where=self.folder.path / "log", do="look at the last lines of servers.log and kernels.log",
-                )  # fmt: skip
+                    where=self.folder.path / "log",
+                    do="look at the last lines of servers.log and kernels.log",
+                )
 
-    def _end(self, _: int, __: FrameType | None) -> None:
-        self._ending = True
+    def _are_zygotes_ready(self) -> bool:
+        return missing_isolation() != "" or all(is_zygote_ready(self.folder, kind) for kind in PROCESS_KINDS)
+
+    def _request_stop(self, _: int, __: FrameType | None) -> None:
+        self._stopping = True
 
     @property
-    def _log(self) -> Path:
+    def _hub_log(self) -> Path:
         return self.folder.path / "log" / "hub.log"
 
     def _start_hub(self) -> int:
-        """A hub, after what is left of one before: its service would keep the port, with a token that the new hub does not know."""
-        _end_all([one for one in psutil.Process().children() if "firstread.classroom.service.app" in _command(one)])
-        config = Path(__file__).resolve().parent / "hub" / "config.py"
-        return self._start([sys.executable, "-m", "jupyterhub", "-f", str(config)], log=self._log.name)
+        """Start the hub, after terminating an earlier hub's service, which would keep the port with an old token."""
+        children = psutil.Process().children()
+        _terminate_all([child for child in children if "firstread.classroom.service.app" in _command_line(child)])
+        config = Path(__file__).resolve().parent / "hub" / "jupyterhub_config.py"
+        return self._start_process([sys.executable, "-m", "jupyterhub", "-f", str(config)], log=self._hub_log.name)
 
-    def _start(self, words: list[str], *, log: str, environment: Mapping[str, str] | None = None) -> int:
-        """A process of the class, in a session of its own."""
-        whole = {
-            **os.environ, **(environment or {}), "FIRSTREAD_CLASS": str(self.folder.path),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        }  # fmt: skip
-        with open(self.folder.path / "log" / log, "ab") as written:
+    def _start_process(self, command: list[str], *, log: str, environment: Mapping[str, str] | None = None) -> int:
+        """Start a process of the class in its own session; returns its pid."""
+        full_environment = {**os.environ, **(environment or {}), "FIRSTREAD_CLASS": str(self.folder.path)}
+        full_environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        with open(self.folder.path / "log" / log, "ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own command, no shell
-                words, cwd=self.folder.path / "hub", env=whole, stdout=written, stderr=written, stdin=subprocess.DEVNULL,
-                umask=0o077, start_new_session=True,
-            ).pid  # fmt: skip
+                command,
+                cwd=self.folder.path / "hub",
+                env=full_environment,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                umask=0o077,
+                start_new_session=True,
+            ).pid
 
-    def _answers(self) -> bool:
-        """True if hub and service can be reached where participants reach them."""
+    def _is_reachable(self) -> bool:
+        """True if the hub and the service answer at the class's public address."""
         settings = self.folder.settings
-        host = "127.0.0.1" if settings.host in ANYWHERE else settings.host
-        context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323 - our own, a moment after its start
-        for path in ("/hub/health", f"{PREFIX}/login"):
-            address = f"{self.folder.scheme}://{host}:{settings.port}{path}"
+        host = "127.0.0.1" if settings.host in WILDCARD_HOSTS else settings.host
+        # our own server on this machine: its certificate was checked before the start
+        context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323
+        for path in ("/hub/health", f"{SERVICE_PREFIX}/login"):
+            url = f"{self.folder.scheme}://{host}:{settings.port}{path}"
             try:
-                with urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310 - an address of this machine
-                    if answer.status != 200:
+                with urllib.request.urlopen(url, timeout=2, context=context) as response:  # noqa: S310 - this machine
+                    if response.status != 200:
                         return False
             except (OSError, urllib.error.URLError):
                 return False
         return True
 
 
-def _end_all(processes: list[psutil.Process]) -> None:
-    """Ask all to end, and make those end that do not."""
+def _terminate_all(processes: list[psutil.Process]) -> None:
+    """Terminate processes, and kill those that do not end in time."""
     for process in processes:
         with suppress(psutil.Error):
             process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=STOP_SECONDS)
-    for process in left:
+    _, alive = psutil.wait_procs(processes, timeout=STOP_TIMEOUT_SECONDS)
+    for process in alive:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(left, timeout=2)
+    psutil.wait_procs(alive, timeout=2)
 
 
-def _command(process: psutil.Process) -> str:
+def _command_line(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def _adopt_orphans() -> None:
-    """On Linux: the servers of a hub that was killed become this process's children, so that none is left behind at the end."""
+def _become_subreaper() -> None:
+    """Become the subreaper (Linux): servers of a killed hub become this process's children, and end with it."""
     if sys.platform == "linux":
         with suppress(OSError):
-            call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            libc_call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _bury() -> None:
+def _reap_children() -> None:
+    """Reap all children that have ended, adopted ones included."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -1,4 +1,4 @@
-"""The `firstread` command, one file a group of commands; nothing imports it."""
+"""Command-line interface `firstread`, one module per group of commands; no other package imports it."""
 
 from firstread.cli.entry_point import app, main
 

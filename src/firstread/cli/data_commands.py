@@ -1,4 +1,4 @@
-"""`firstread data ...`: named data sets and your own folders."""
+"""Commands of the group `firstread data`: list, get, show and check datasets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +18,9 @@ def data_list(as_json: AsJson = False) -> None:
     """
     from firstread.datasets.catalogue import CATALOGUE
 
-    rows = [(name, entry.origin.description, entry.origin.licence) for name, entry in CATALOGUE.items()]
+    rows = [(name, entry.origin.description, entry.origin.license) for name, entry in CATALOGUE.items()]
     if as_json:
-        print_json([{"name": n, "description": d, "licence": c} for n, d, c in rows])
+        print_json([{"name": n, "description": d, "license": c} for n, d, c in rows])
         return
     print_table(("name", "what it is", "licence"), rows)
 
@@ -35,10 +35,10 @@ def data_get(
     Example: `firstread data get hello-world/openi`
     """
     from firstread.datasets.dataset import open_dataset
-    from firstread.datasets.download import get_dataset
+    from firstread.datasets.download import download_dataset
 
     if "/" in name:
-        get_dataset(name, mirror=mirror)
+        download_dataset(name, mirror=mirror)
     typer.echo(repr(open_dataset(name)))
 
 
@@ -75,10 +75,10 @@ def data_check(
     from firstread.curation.data_check import check_data
     from firstread.datasets.dataset import open_dataset
 
-    found = check_data(open_dataset(name, split=split))
+    result = check_data(open_dataset(name, split=split))
     if as_json:
-        print_json(found.to_json())
+        print_json(result.to_json())
     else:
-        typer.echo(str(found))
+        typer.echo(str(result))
     if report:
-        typer.echo(f"Report: {found.report().write(report)}", err=as_json)
+        typer.echo(f"Report: {result.report().write(report)}", err=as_json)

@@ -1,4 +1,4 @@
-"""The `firstread` command. Each command is a few lines around a function that a program could call as well."""
+"""Entry point of the `firstread` command: its groups, exit statuses and error messages."""
 
 import sys
 from typing import Annotated
@@ -10,9 +10,14 @@ from firstread.cli.data_commands import data_app
 from firstread.cli.lesson_commands import lesson_app
 from firstread.cli.output import AsJson, print_json, print_table
 
+_HELP = (
+    "From Hello, World! to a deep-learning model on real medical images. "
+    "For teaching and research; not a medical device."
+)
+
 app = typer.Typer(
     name="firstread",
-    help="From Hello, World! to a deep-learning model on real medical images. For teaching and research; not a medical device.",
+    help=_HELP,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -38,37 +43,37 @@ def doctor(as_json: AsJson = False) -> None:
 
     Example: `firstread doctor`
     """
-    from firstread.cli.doctor import as_json as plain_findings
-    from firstread.cli.doctor import examine
+    from firstread.cli.doctor import diagnose, to_json
 
-    findings = examine()
+    diagnoses = diagnose()
     if as_json:
-        print_json(plain_findings(findings))
+        print_json(to_json(diagnoses))
     else:
-        print_table(("part", "state", "found", "what to do"), [(f.part, f.state, f.text, f.do) for f in findings])
-    raise typer.Exit(1 if any(f.state == "problem" for f in findings) else 0)
+        print_table(("part", "state", "found", "what to do"), [(d.part, d.state, d.text, d.do) for d in diagnoses])
+    raise typer.Exit(1 if any(d.state == "problem" for d in diagnoses) else 0)
 
 
 def main() -> None:
-    """Run the command: exit status 0 done, 1 failed, 2 wrong use. A user's mistake never ends in a bare traceback."""
+    """Run the command line: exit status 0 done, 1 failed, 2 wrong usage; errors are printed without a traceback."""
     from firstread.core.errors import FirstreadError, SettingError
 
     try:
         app()
     except SettingError as error:
-        _fail(str(error), 2)
+        _exit_with_message(str(error), 2)
     except FirstreadError as error:
-        _fail(str(error), 1)
+        _exit_with_message(str(error), 1)
     except KeyboardInterrupt:
-        _fail("Interrupted. What was finished is kept.", 1)
+        _exit_with_message("Interrupted. What was finished is kept.", 1)
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
-    except Exception as error:  # the last door: say where the details are
-        _fail(_unexpected(error), 1)
+    except Exception as error:  # the message names the file with the details
+        _exit_with_message(_log_unexpected_error(error), 1)
 
 
-def _unexpected(error: Exception) -> str:
+def _log_unexpected_error(error: Exception) -> str:
+    """Write the places of an error's traceback, without values, to a file; return the message for the user."""
     import traceback
     from datetime import datetime
 
@@ -76,17 +81,17 @@ def _unexpected(error: Exception) -> str:
 
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    text = "\n".join([type(error).__name__, *lines])  # no values: they may be a patient's
+    message = f"Something went wrong that firstread did not foresee ({type(error).__name__})."
     file = runs_folder() / "errors" / f"{datetime.now():%Y%m%d-%H%M%S}.txt"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(
-            "\n".join([type(error).__name__, *lines]), encoding="utf-8"
-        )  # no values: they may be a patient's
+        file.write_text(text, encoding="utf-8")
     except OSError:
-        return f"Something went wrong that firstread did not foresee ({type(error).__name__})."
-    return f"Something went wrong that firstread did not foresee ({type(error).__name__}). Where: the places in {file}. What to do: report it with that file."
+        return message
+    return f"{message} Where: the places in {file}. What to do: report it with that file."
 
 
-def _fail(text: str, status: int) -> None:
+def _exit_with_message(text: str, status: int) -> None:
     typer.echo(text, err=True)
     raise SystemExit(status)

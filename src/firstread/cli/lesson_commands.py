@@ -1,4 +1,4 @@
-"""`firstread lessons`, `open` and `run`."""
+"""Commands `firstread lessons`, `open` and `run`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,15 +20,15 @@ def lessons(as_json: AsJson = False) -> None:
     """
     from firstread.lessons.lesson_info import find_lessons
 
-    found = find_lessons()
+    infos = find_lessons()
     if as_json:
         print_json(
-            [{"name": i.name, "title": i.title, "minutes": i.values["minutes"], "data": i.data_sets} for i in found]
+            [{"name": i.name, "title": i.title, "minutes": i.values["minutes"], "data": i.datasets} for i in infos]
         )
         return
-    rows = [(i.name, i.title, f"{i.values['minutes']} min", ", ".join(i.data_sets)) for i in found]
+    rows = [(i.name, i.title, f"{i.values['minutes']} min", ", ".join(i.datasets)) for i in infos]
     print_table(("lesson", "title", "time", "runs on"), rows)
-    typer.echo("Open one with: firstread open " + found[0].name)
+    typer.echo("Open one with: firstread open " + infos[0].name)
 
 
 @lesson_app.command("open")
@@ -78,24 +78,24 @@ def _print_summary(summary: dict[str, Any]) -> None:
         if not value:
             continue
         typer.echo(f"\n{name} ({value['cases']} predictions)")
-        rows = [(m, _interval(v)) for m, v in value["metrics"].items()]
+        rows = [(metric, _format_interval(estimate)) for metric, estimate in value["metrics"].items()]
         print_table(("metric", "value [95 % interval]"), rows)
         rules = sorted(value["comparison"][1:], key=lambda r: -r["accuracy"])[:3]
         for rule in rules:
             typer.echo(
                 f"  beside it, {rule['name']}: accuracy {rule['accuracy']:.3f} [{rule['low']:.3f}, {rule['high']:.3f}]"
             )
-    memory = summary["peak_memory_mb"]
-    told = f", peak memory {memory:.0f} MB" if memory else ""
-    typer.echo(f"\n{summary['seconds']['notebook']:.0f} s for the notebook{told}")
+    memory_mb = summary["peak_memory_mb"]
+    peak_memory = f", peak memory {memory_mb:.0f} MB" if memory_mb else ""
+    typer.echo(f"\n{summary['seconds']['notebook']:.0f} s for the notebook{peak_memory}")
     for name, path in summary["files"].items():
         typer.echo(f"{name:9s} {path}")
     typer.echo(f"\nTo open the lesson in your browser: firstread open {summary['lesson']}")
 
 
-def _interval(value: dict[str, Any]) -> str:
-    if value["value"] is None:
+def _format_interval(estimate: dict[str, Any]) -> str:
+    if estimate["value"] is None:
         return "not defined"
-    if value["low"] is None:
-        return f"{value['value']:.3f}"
-    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    if estimate["low"] is None:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"

@@ -1,1 +1,1 @@
-"""What every other room shares: Cohort, Case, Run, Predictions, Report, settings, errors. No torch."""
+"""Types and helpers shared by all packages: Cohort, Case, Run, Predictions, Report, splits, errors, files. No torch."""

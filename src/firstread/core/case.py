@@ -1,9 +1,14 @@
-"""One case of a cohort: an image, what is known about it, and a way to look at it."""
+"""Case: one row of a cohort, with its image and metadata."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from firstread.core.images import WindowLike, read_image
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -17,8 +22,8 @@ class Case:
         label: the class, or None where it is not known.
         patient: pseudonym of the patient, or None.
         split: "train", "validation", "test" or None.
-        window: how 16-bit pixels are brought to 8 bits.
-        facts: every other column of the row.
+        window: how 16-bit pixels are converted to 8 bits.
+        metadata: every other column of the row.
     """
 
     case: str
@@ -27,17 +32,15 @@ class Case:
     label: str | None = None
     patient: str | None = None
     split: str | None = None
-    window: Any = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    window: WindowLike = None
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def image(self) -> np.ndarray:
         """The pixels: uint8, (height, width) or (height, width, 3)."""
-        from firstread.core.images import read_image
-
         return read_image(self.file, frame=self.frame, window=self.window)
 
-    def show(self, title: str | None = None) -> Any:
-        """Draw the image as a radiologist would look at it; returns the matplotlib figure."""
+    def show(self, title: str | None = None) -> "Figure":
+        """Draw the image in grayscale or color; returns the matplotlib figure."""
         from firstread.core.figures import show_images
 
         return show_images([self.image()], [title if title is not None else (self.label or self.case)], columns=1)

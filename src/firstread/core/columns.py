@@ -1,4 +1,4 @@
-"""The columns of a cohort's table: which there are, what may stand in them, and how missing values are told."""
+"""Columns of a cohort's table: their names, allowed values, and how missing values are represented."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +11,10 @@ from firstread.core.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-#: the columns every cohort has, in this order; any others are the user's own facts
+#: the columns of every cohort, in this order; any others are the user's own metadata
 COLUMNS = ("case", "file", "frame", "label", "patient", "split")
 SPLITS = ("train", "validation", "test")
-_OTHER_NAMES = {
+_SPLIT_ALIASES = {
     "val": "validation",
     "valid": "validation",
     "training": "train",
@@ -23,28 +23,36 @@ _OTHER_NAMES = {
 }
 
 
+def parse_split_name(text: str | None) -> str | None:
+    """Canonical split name ("train", "validation" or "test") of a folder or column value; None for any other text."""
+    if text is None:
+        return None
+    name = _SPLIT_ALIASES.get(str(text).strip().lower(), str(text).strip().lower())
+    return name if name in SPLITS else None
+
+
 def make_table(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-    """A cohort table from dictionaries; columns that are not given are missing values."""
+    """Build a cohort table from dictionaries; columns that are not given hold missing values."""
     import pandas as pd
 
     return pd.DataFrame(list(rows), columns=None if rows else list(COLUMNS))
 
 
 def text_column(values: Iterable[Any]) -> "pd.Series":
-    """A column of text in which what is missing is None, whatever pandas would make of it."""
+    """Convert values to a text column (dtype object) in which every missing value is None."""
     import pandas as pd
 
-    return pd.Series([_text(value) for value in values], dtype=object)
+    return pd.Series([_text_or_none(value) for value in values], dtype=object)
 
 
-def label_indices(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -> np.ndarray:
-    """(N,) int64: index of each label in `classes`, -1 where it is missing."""
+def encode_labels(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -> np.ndarray:
+    """Convert labels to class indices: (N,) int64, the position in `classes`, -1 where the label is missing."""
     index = {name: position for position, name in enumerate(classes)}
     return np.array([index.get(label, -1) for label in labels], dtype=np.int64)
 
 
-def checked_table(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
-    """A copy of `table` with every column in its place and form.
+def validate_table(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
+    """Validate a cohort table; returns a copy with all columns in canonical order and type.
 
     Raises:
         DataError: no column `file`, two cases of one name, a label that is not among `classes`, an unknown split.
@@ -62,7 +70,7 @@ def checked_table(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFram
     for name in ("case", "file", "label", "patient", "split"):
         table[name] = text_column(table[name])
     table["frame"] = pd.Series([none_if_missing(value) for value in table["frame"]], dtype=object)
-    table["split"] = text_column(_OTHER_NAMES.get(value, value) for value in table["split"])
+    table["split"] = text_column(_SPLIT_ALIASES.get(value, value) for value in table["split"])
     repeated = table["case"].duplicated()
     if repeated.any():
         raise DataError(
@@ -70,22 +78,22 @@ def checked_table(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFram
             where="column 'case'",
             do="give every row a name of its own",
         )
-    unknown = sorted({value for value in table["label"] if value is not None} - set(classes))
-    if unknown:
+    unknown_labels = sorted({value for value in table["label"] if value is not None} - set(classes))
+    if unknown_labels:
         raise DataError(
-            f"{len(unknown)} labels are not among the classes",
+            f"{len(unknown_labels)} labels are not among the classes",
             where="column 'label'",
             expected=", ".join(classes),
         )
-    strange = sorted({value for value in table["split"] if value is not None} - set(SPLITS))
-    if strange:
+    unknown_splits = sorted({value for value in table["split"] if value is not None} - set(SPLITS))
+    if unknown_splits:
         raise DataError("A split has an unknown name", where="column 'split'", expected=", ".join(SPLITS))
-    rest = [name for name in table.columns if name not in COLUMNS]
-    return table[[*COLUMNS, *rest]].reset_index(drop=True)
+    metadata_columns = [name for name in table.columns if name not in COLUMNS]
+    return table[[*COLUMNS, *metadata_columns]].reset_index(drop=True)
 
 
 def none_if_missing(value: Any) -> Any:
-    """None for every kind of missing value that pandas knows; anything else as it is."""
+    """Convert the missing values of pandas and numpy (NaN, NaT, NA) to None; return other values unchanged."""
     if (
         value is None
         or (isinstance(value, float) and math.isnan(value))
@@ -95,6 +103,6 @@ def none_if_missing(value: Any) -> Any:
     return value
 
 
-def _text(value: Any) -> str | None:
+def _text_or_none(value: Any) -> str | None:
     value = none_if_missing(value)
     return None if value is None else str(value)

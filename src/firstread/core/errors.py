@@ -1,7 +1,7 @@
-"""Errors a user can act on.
+"""Exceptions with messages that a user can act on.
 
-Each says, in one paragraph: what happened, where, what was expected and what to do next. None of them ever carries
-a value out of a patient's record: file names and tag names only.
+Each message says, in one paragraph: what happened, where, what was expected and what to do next. No message contains a
+value of a patient's record: only file names and tag names.
 """
 
 from collections.abc import Iterable
@@ -9,49 +9,49 @@ from difflib import get_close_matches
 
 
 class FirstreadError(Exception):
-    """A mistake or a failure that the user can mend.
+    """Base class: an error that the user can correct.
 
     Args:
         what: what happened, one sentence.
         where: the file, column or setting it happened in.
-        expected: what firstread had hoped to find.
+        expected: what would have been valid.
         do: what to do next.
     """
 
     def __init__(self, what: str, *, where: object = None, expected: str = "", do: str = "") -> None:
         self.what, self.where, self.expected, self.do = what, where, expected, do
-        parts = [_sentence(what)]
+        parts = [_end_with_period(what)]
         if where is not None:
             parts.append(f"Where: {where}.")
         if expected:
-            parts.append(f"Expected: {_sentence(expected)}")
+            parts.append(f"Expected: {_end_with_period(expected)}")
         if do:
-            parts.append(f"What to do: {_sentence(do)}")
+            parts.append(f"What to do: {_end_with_period(do)}")
         super().__init__(" ".join(parts))
 
 
 class DataError(FirstreadError):
-    """Data cannot be used as they are: a broken file, an empty class, a missing label."""
+    """Invalid data: a broken file, an empty class, a missing label."""
 
 
 class SettingError(FirstreadError, ValueError):
-    """An argument or option has a value that makes no sense here."""
+    """Invalid value of an argument or option."""
 
 
 class NetworkError(FirstreadError):
-    """Something had to be fetched and could not be."""
+    """A download or another network request failed."""
 
 
 class StorageError(FirstreadError):
-    """The disk is full, or a folder cannot be written."""
+    """The disk is full, or a folder is not writable."""
 
 
-class MissingPartError(FirstreadError, ImportError):
-    """An optional part of firstread is not installed, or is installed broken."""
+class MissingDependencyError(FirstreadError, ImportError):
+    """An optional dependency of firstread is not installed, or its installation is broken."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """' Did you mean "chest"?' or the list of what there is, for the end of an error message."""
+    """Suggestion for the end of an error message: ' Did you mean "chest"?', or the list of known names."""
     known = list(known)
     close = get_close_matches(str(name).lower(), [k.lower() for k in known], n=1, cutoff=0.6)
     if close:
@@ -60,6 +60,6 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f" There is: {shown}."
 
 
-def _sentence(text: str) -> str:
+def _end_with_period(text: str) -> str:
     text = text.strip()
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,20 +1,25 @@
-"""How every figure of firstread looks: one palette that colour-blind readers and a black-and-white printer can tell
-apart, one font size that a lecture hall can read."""
+"""Matplotlib figures in one style: color-blind safe palette, line styles for black-and-white print, large fonts."""
 
 import base64
 import io
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
+
 #: Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), without its yellow, which vanishes on white
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
-#: a second cue beside colour, in the same order
+#: line styles that distinguish curves without color, in the order of the palette
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
-_STYLE = {
+_RC_PARAMS: "dict[RcKeyType, Any]" = {
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.spines.top": False,
@@ -28,37 +33,40 @@ _STYLE = {
 }
 
 
-def new_figure(rows: int = 1, columns: int = 1, *, width: float = 5.0, height: float = 4.0) -> tuple[Any, Any]:
-    """A figure of `rows` x `columns` panels in firstread's style.
+def new_figure(
+    rows: int = 1, columns: int = 1, *, panel_width_inches: float = 5.0, panel_height_inches: float = 4.0
+) -> "tuple[Figure, np.ndarray]":
+    """Create a figure of `rows` x `columns` panels in firstread's style.
 
     Args:
-        width, height: inches of each panel.
+        panel_width_inches, panel_height_inches: size of each panel.
 
     Returns:
         (figure, axes array of shape (rows, columns)); nothing is registered with pyplot, so figures do not pile up.
     """
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
-        figure = _figure_class()(figsize=(width * columns, height * rows))
+    with mpl.rc_context(_RC_PARAMS):
+        figure = _notebook_figure_class()(figsize=(panel_width_inches * columns, panel_height_inches * rows))
         axes = figure.subplots(rows, columns, squeeze=False)
     return figure, axes
 
 
 def show_images(
-    images: Sequence[np.ndarray], titles: Sequence[str] = (), *, columns: int = 5, size: float = 2.2
-) -> Any:
-    """A contact sheet; returns the matplotlib figure.
+    images: Sequence[np.ndarray], titles: Sequence[str] = (), *, columns: int = 5, size_inches: float = 2.2
+) -> "Figure":
+    """Draw images in a grid (a contact sheet); returns the matplotlib figure.
 
     Args:
         images: uint8 arrays, (H, W) or (H, W, 3), of any sizes.
         titles: one line above each, or nothing.
         columns: images in a row.
-        size: inches of each image.
+        size_inches: width and height of each image.
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, -(-len(images) // columns))
-    figure, axes = new_figure(rows, columns, width=size, height=size * (1.15 if titles else 1.0))
+    height_inches = size_inches * (1.15 if titles else 1.0)
+    figure, axes = new_figure(rows, columns, panel_width_inches=size_inches, panel_height_inches=height_inches)
     for index, axis in enumerate(axes.flat):
         axis.axis("off")
         if index < len(images):
@@ -68,23 +76,22 @@ def show_images(
     return figure
 
 
-def plot_learning_curve(table: Any, *, value: str = "accuracy", title: str = "") -> Any:
-    """How good a way of learning is, by the number of images that it learned from; returns the figure.
+def plot_learning_curve(table: "pd.DataFrame", *, value: str = "accuracy", title: str = "") -> "Figure":
+    """Learning curve: performance of each training method by number of training images; returns the figure.
 
     Args:
-        table: a data frame with the columns way, images, mean, low, high: one row for each way and number of images.
+        table: a data frame with the columns way (the training method), images, mean, low, high: one row for each
+            method and number of images.
         value: what mean, low and high are.
+        title: of the figure.
     """
-    figure, axes = new_figure(width=7.0, height=4.2)
+    figure, axes = new_figure(panel_width_inches=7.0, panel_height_inches=4.2)
     axis = axes[0, 0]
-    ways = list(dict.fromkeys(table["way"]))
-    for index, way in enumerate(ways):
-        rows = table[table["way"] == way].sort_values("images")
-        shift = 1 + 0.025 * (index - (len(ways) - 1) / 2)  # so that intervals do not hide one another
-        axis.errorbar(
-            rows["images"] * shift, rows["mean"], yerr=[rows["mean"] - rows["low"], rows["high"] - rows["mean"]],
-            label=way, color=PALETTE[index], linestyle=LINE_STYLES[index], marker="osD^vPX"[index], capsize=3,
-        )  # fmt: skip
+    methods = list(dict.fromkeys(table["way"]))
+    for index, method in enumerate(methods):
+        shift = 1 + 0.025 * (index - (len(methods) - 1) / 2)  # so that intervals do not hide one another
+        rows = table[table["way"] == method].sort_values("images")
+        _draw_method(axis, rows, label=method, index=index, shift=shift)
     axis.set_xscale("log")
     counts = sorted(set(table["images"]))
     axis.set_xticks(counts, [str(count) for count in counts])
@@ -96,12 +103,19 @@ def plot_learning_curve(table: Any, *, value: str = "accuracy", title: str = "")
     return figure
 
 
+def _draw_method(axis: "Axes", rows: "pd.DataFrame", *, label: str, index: int, shift: float) -> None:
+    """Draw the means of one training method with their intervals."""
+    below, above = rows["mean"] - rows["low"], rows["high"] - rows["mean"]
+    style: dict[str, Any] = {"color": PALETTE[index], "linestyle": LINE_STYLES[index], "marker": "osD^vPX"[index]}
+    axis.errorbar(rows["images"] * shift, rows["mean"], yerr=[below, above], label=label, capsize=3, **style)
+
+
 @cache
-def _figure_class() -> type:
+def _notebook_figure_class() -> "type[Figure]":
     from matplotlib.figure import Figure
 
     class NotebookFigure(Figure):
-        """A figure that draws itself in a notebook without pyplot."""
+        """Figure with a PNG representation for notebooks, independent of pyplot."""
 
         def _repr_png_(self) -> bytes:
             return png_bytes(self, dpi=100)
@@ -109,13 +123,13 @@ def _figure_class() -> type:
     return NotebookFigure
 
 
-def png_bytes(figure: Any, *, dpi: int = 130) -> bytes:
-    """The figure as PNG bytes, without the time it was made, so that the same figure is the same file."""
+def png_bytes(figure: "Figure", *, dpi: int = 130) -> bytes:
+    """Encode a figure as reproducible PNG bytes (no creation time or software in the metadata)."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
 
 
-def data_address(png: bytes) -> str:
-    """PNG bytes as a data: address for a self-contained HTML page."""
+def data_url(png: bytes) -> str:
+    """Encode PNG bytes as a data: URL for a self-contained HTML page."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -1,7 +1,7 @@
-"""Writing files so that a reader never sees half of one.
+"""Atomic writing of files and folders, and JSON.
 
-Everything is written beside its destination under a temporary name, flushed to disk and renamed. A crash, a full
-disk or kill -9 leaves what was there before.
+Files are written to a temporary name in the destination's folder, flushed to disk and renamed. A crash, a full disk or
+kill -9 leaves the previous file.
 """
 
 import errno
@@ -19,22 +19,22 @@ from firstread.core.errors import DataError, StorageError
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Call `write(temporary_path)` and move the result to `path` in one step.
+    """Write a file atomically: call `write(temporary_path)` and rename the result to `path`.
 
     Raises:
-        StorageError: the disk is full or the folder cannot be written; what was at `path` is untouched.
+        StorageError: the disk is full or the folder cannot be written; an existing file at `path` is untouched.
     """
     path = Path(path)
-    with storage_errors(path):
+    with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix or ".part")
-        os.close(handle)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix or ".part")
+        os.close(descriptor)
         temporary = Path(name)
         try:
             write(temporary)
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~_current_umask())
             temporary.replace(path)
         finally:
             with suppress(FileNotFoundError):
@@ -53,12 +53,16 @@ def write_text(path: str | Path, text: str) -> Path:
 
 
 def write_json(path: str | Path, value: Any) -> Path:
-    """Write JSON atomically; numpy numbers and paths are turned into plain ones, NaN into null."""
-    return write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write JSON atomically; numpy values and paths become JSON types, NaN becomes null."""
+    return write_text(path, json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON, or say in a sentence why it cannot be read."""
+    """Read JSON.
+
+    Raises:
+        DataError: the file is missing or not valid JSON.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -71,38 +75,38 @@ def read_json(path: str | Path) -> Any:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder that becomes `path` if the block succeeds, and vanishes if it does not."""
+    """Write a folder atomically: yields a temporary folder, renamed to `path` on success and deleted on failure."""
     path = Path(path)
-    with storage_errors(path):
+    with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            old = None
+            temporary.chmod(0o777 & ~_current_umask())
+            replaced = None
             if path.exists():
-                old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-                with suppress(FileNotFoundError):  # another process was quicker
-                    path.replace(old / "it")
+                replaced = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+                with suppress(FileNotFoundError):  # another process removed or replaced it first
+                    path.replace(replaced / "it")
             try:
                 temporary.replace(path)
             except OSError:
                 if not path.exists():
                     raise
-            if old:
-                shutil.rmtree(old, ignore_errors=True)
+            if replaced:
+                shutil.rmtree(replaced, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def plain(value: Any) -> Any:
-    """Python's own types for JSON: numpy scalars and arrays, paths, tuples; NaN and infinity become None."""
+def to_jsonable(value: Any) -> Any:
+    """Convert numpy values, paths, tuples and sets to JSON-serializable types; NaN and infinity become None."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [to_jsonable(item) for item in value]
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        return to_jsonable(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, (str, int, float, bool)) or value is None:
@@ -111,8 +115,8 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a folder without permission, met while writing `path`, into a StorageError."""
+def translate_os_errors(path: Path) -> Iterator[None]:
+    """Raise StorageError for a full disk or missing permission (OSError) while writing `path`."""
     try:
         yield
     except OSError as error:
@@ -131,7 +135,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def _umask() -> int:
+def _current_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

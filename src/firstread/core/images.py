@@ -1,33 +1,39 @@
-"""Reading any image file into the 8-bit pixels that a person sees and a network is fed.
+"""Read image files of any supported format as 8-bit pixels, for display and for networks.
 
-Each format is read by whoever registered for it under the entry point group `firstread.readers`: PNG, JPEG, TIFF, BMP,
-DICOM and NIfTI come with firstread (`firstread.readers`), another package can add one. A reader is a function
+Each format has a reader, registered under the entry point group `firstread.readers`: PNG, JPEG, TIFF, BMP, DICOM and
+NIfTI come with firstread (`firstread.readers`), other packages can add readers. A reader is a function
 `read_image(path, frame, window) -> array`.
 """
 
+from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from firstread.core.errors import DataError, MissingPartError
+from firstread.core.errors import DataError, MissingDependencyError
 
-#: names of files that operating systems strew about and that are never images
+#: what a caller may pass as `window=`: None or "file", "full", the name of a CT window, or (center, width)
+WindowLike: TypeAlias = str | Sequence[float] | None
+
+#: names of files that operating systems create in folders; they are never images
 STRAY_FILES = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
 
-#: no image of more pixels than this is decoded: a 30,000 x 30,000 "decompression bomb" must not stop a class
-LARGEST_PIXELS = 120_000_000
+#: larger images are not decoded: a "decompression bomb" of 30,000 x 30,000 pixels must not exhaust memory
+MAX_IMAGE_PIXELS = 120_000_000
 
-_MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
+_MAGIC_BYTES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
 
 
 def sniff_format(path: str | Path) -> str:
-    """The format of a file by its first bytes, never by its name: png, jpeg, tiff, bmp, dicom, nifti, zip, empty,
-    unknown.
+    """Detect the format of a file by its first bytes, not by its name.
 
     DICOM without the 128-byte preamble is recognised by its first group number.
+
+    Returns:
+        "png", "jpeg", "tiff", "bmp", "dicom", "nifti", "zip", "empty" or "unknown".
     """
     path = Path(path)
     try:
@@ -37,9 +43,9 @@ def sniff_format(path: str | Path) -> str:
         raise DataError("The file cannot be opened", where=path, do="check that it exists and is yours") from error
     if not head:
         return "empty"
-    if head[128:132] == b"DICM":  # first, for the 128 bytes before it may pose as TIFF (PS3.10 7.1)
+    if head[128:132] == b"DICM":  # first: the 128-byte preamble may be a valid TIFF header (PS3.10 7.1)
         return "dicom"
-    for magic, name in _MAGIC.items():
+    for magic, name in _MAGIC_BYTES.items():
         if head.startswith(magic):
             return name
     if head[344:348] in (b"n+1\x00", b"ni1\x00") or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")):
@@ -48,7 +54,7 @@ def sniff_format(path: str | Path) -> str:
 
 
 def _is_bare_dicom(head: bytes) -> bool:
-    """DICOM without preamble: an element of group 2 or 8, then its type in two letters or a short length."""
+    """Whether this is DICOM without preamble: an element of group 2 or 8, then a two-letter VR or a short length."""
     if len(head) < 16:
         return False
     for order in ("little", "big"):
@@ -59,7 +65,7 @@ def _is_bare_dicom(head: bytes) -> bool:
     return False
 
 
-def read_image(path: str | Path, *, frame: int | None = None, window: Any = None) -> np.ndarray:
+def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
     """Read one image as 8-bit pixels.
 
     Args:
@@ -70,36 +76,41 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
             darkest to their brightest pixel.
 
     Returns:
-        uint8 array, (height, width) for grayscale or (height, width, 3) for colour.
+        uint8 array, (height, width) for grayscale or (height, width, 3) for color.
 
     Raises:
-        DataError: the file is not an image, is broken, or is in a format nobody can read.
+        DataError: the file is not an image, is broken, or has no registered reader.
     """
     kind = sniff_format(path)
     if kind in ("empty", "unknown", "zip"):
-        words = {"empty": "The file is empty", "zip": "This is a ZIP archive, not an image"}
+        messages = {"empty": "The file is empty", "zip": "This is a ZIP archive, not an image"}
         raise DataError(
-            words.get(kind, "This file is not an image that firstread can read"),
+            messages.get(kind, "This file is not an image that firstread can read"),
             where=path,
             expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
             do="remove the file from the folder, or convert it",
         )
-    reader = _readers().get(kind)
+    reader = _reader_entry_points().get(kind)
     if reader is None:
-        raise MissingPartError(f"No reader for {kind} files is installed", where=path, do="install firstread again")
-    return reader.load()(path, frame=frame, window=window)
+        what = f"No reader for {kind} files is installed"
+        raise MissingDependencyError(what, where=path, do="install firstread again")
+    pixels: np.ndarray = reader.load()(path, frame=frame, window=window)
+    return pixels
 
 
 def to_grayscale(image: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 from (H, W) or (H, W, 3), with the luma weights of ITU-R BT.601."""
+    """Convert (H, W) or (H, W, 3) to grayscale (H, W) uint8, with the luma weights of ITU-R BT.601."""
     if image.ndim == 2:
         return image
-    return np.rint(image[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)
+    luma = image[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    gray: np.ndarray = np.rint(luma).astype(np.uint8)
+    return gray
 
 
 def resize_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Bring an image to `size` x `size` pixels, antialiased. The aspect ratio is given up, as in the published lesson,
-    so that neither image size nor shape can give a class away.
+    """Resize an image to `size` x `size` pixels, antialiased.
+
+    The aspect ratio is not kept, as in the published lesson, so that neither image size nor shape can reveal the class.
     """
     from PIL import Image
 
@@ -109,13 +120,15 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Map `low`..`high` linearly onto 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
-    span = max(float(high) - float(low), 1e-30)  # black and white at one value: a threshold
+    """Rescale `low`..`high` linearly to uint8 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
+    span = max(float(high) - float(low), 1e-30)  # low == high: a threshold, without division by zero
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
-    return np.rint(np.clip(np.nan_to_num(scaled), 0, 255)).astype(np.uint8)
+    rounded: np.ndarray = np.rint(np.clip(np.nan_to_num(scaled), 0, 255))
+    return rounded.astype(np.uint8)
 
 
 @cache
-def _readers() -> dict[str, Any]:
+def _reader_entry_points() -> dict[str, EntryPoint]:
+    """Registered readers by format name."""
     return {point.name: point for point in entry_points(group="firstread.readers")}

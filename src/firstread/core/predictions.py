@@ -1,4 +1,4 @@
-"""Predictions: case, truth, scores, model. The only thing that evaluation and monitoring read."""
+"""Predictions: table of case, truth and scores by model; the input of evaluation and monitoring."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstread.core.columns import label_indices, text_column
+from firstread.core.columns import encode_labels, text_column
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SCORE = "score_"
+_SCORE_PREFIX = "score_"
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model (or a trivial rule) says of each case, beside the truth.
+    """Scores of a model (or a trivial rule) for each case, with the truth.
 
     Attributes:
         table: one row a case: `case`, `truth` (class name, or missing), `prediction` (class with the highest score),
             one column `score_<class>` for each class (0 to 1, rows sum to 1), and optionally `file`, `frame`,
             `patient`, `split`, `fold`, `seed`.
         classes: class names in the order of the score columns. With two classes the second is the positive one.
-        model: name of what made the predictions.
-        baselines: the same cases as seen by trivial rules (image size, mean brightness, thumbnail, ...), fitted on
-            the same training cases; they stand beside the model in every result.
+        model: name of the model or rule.
+        baselines: predictions of trivial rules (image size, mean brightness, thumbnail, ...) for the same cases, fitted
+            on the same training cases; every result shows them beside the model.
     """
 
     table: "pd.DataFrame"
@@ -39,13 +39,13 @@ class Predictions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "baselines", tuple(self.baselines))
-        object.__setattr__(self, "table", _checked(self.table, self.classes))
+        object.__setattr__(self, "table", _validate_table(self.table, self.classes))
 
     @classmethod
     def from_scores(
         cls, cases: "pd.DataFrame", scores: np.ndarray, *, classes: Sequence[str], model: str = "model"
     ) -> "Predictions":
-        """Predictions for the rows of a cohort's table.
+        """Build predictions from the rows of a cohort's table and an array of scores.
 
         Args:
             cases: a table with `case` and `label` (and, if present, `file`, `frame`, `patient`, `split`).
@@ -59,11 +59,11 @@ class Predictions:
                 f"Scores have the shape {scores.shape}",
                 expected=f"({len(cases)}, {len(classes)}): cases, classes",
             )
-        kept = ["case"] + [name for name in ("file", "frame", "patient", "split", "fold", "seed") if name in cases]
-        table = cases[kept].reset_index(drop=True).copy()
+        columns = ["case"] + [name for name in ("file", "frame", "patient", "split", "fold", "seed") if name in cases]
+        table = cases[columns].reset_index(drop=True).copy()
         table.insert(1, "truth", cases["label"].to_numpy() if "label" in cases else None)
         for index, name in enumerate(classes):
-            table[_SCORE + name] = scores[:, index]
+            table[_SCORE_PREFIX + name] = scores[:, index]
         return cls(table=table, classes=tuple(classes), model=model)
 
     def __len__(self) -> int:
@@ -71,83 +71,84 @@ class Predictions:
 
     @property
     def positive(self) -> str | None:
-        """With two classes, the one that a score of 1 means."""
+        """The positive class of two (a score of 1); None with more classes."""
         return self.classes[1] if len(self.classes) == 2 else None
 
     @property
     def scores(self) -> np.ndarray:
-        """(N, K) float64, in the order of `classes`."""
-        return self.table[[_SCORE + name for name in self.classes]].to_numpy(dtype=np.float64)
+        """Scores: (N, K) float64, in the order of `classes`."""
+        return self.table[[_SCORE_PREFIX + name for name in self.classes]].to_numpy(dtype=np.float64)
 
     @property
     def truth(self) -> np.ndarray:
-        """(N,) int64: index of the true class, -1 where it is not known."""
-        return label_indices(self.table["truth"], self.classes)
+        """True class indices: (N,) int64, -1 where the truth is not known."""
+        return encode_labels(self.table["truth"], self.classes)
 
     @property
     def predicted(self) -> np.ndarray:
-        """(N,) int64: index of the predicted class."""
-        return label_indices(self.table["prediction"], self.classes)
+        """Predicted class indices: (N,) int64."""
+        return encode_labels(self.table["prediction"], self.classes)
 
     def with_baselines(self, baselines: Sequence["Predictions"]) -> "Predictions":
-        """A copy that carries the trivial rules' predictions of the same cases."""
+        """A copy with the predictions of trivial rules for the same cases."""
         return replace(self, baselines=tuple(baselines))
 
     def hardest(self, count: int = 8) -> "pd.DataFrame":
-        """The cases whose true class got the lowest score, worst first, with column `score_of_truth`."""
+        """The cases with the lowest score of their true class, lowest first, with the column `score_of_truth`."""
         known = self.truth >= 0
         table = self.table[known].copy()
         table["score_of_truth"] = self.scores[known, self.truth[known]]
         return table.sort_values("score_of_truth", kind="stable").head(count).reset_index(drop=True)
 
     def save(self, path: str | Path) -> Path:
-        """Write one Parquet file: the model's rows and each baseline's, told apart by `model` and `role`."""
+        """Write one Parquet file: rows of the model and of each baseline, with the columns `model` and `role`."""
         import pandas as pd
 
         parts = [self.table.assign(model=self.model, role="model")]
         parts += [b.table.assign(model=b.model, role="baseline") for b in self.baselines]
-        whole = pd.concat(parts, ignore_index=True)
-        whole["frame"] = pd.to_numeric(whole["frame"]) if "frame" in whole else None
-        whole.attrs = {"classes": list(self.classes)}
-        return write_atomically(path, lambda temporary: whole.to_parquet(temporary, index=False))
+        combined = pd.concat(parts, ignore_index=True)
+        combined["frame"] = pd.to_numeric(combined["frame"]) if "frame" in combined else None
+        combined.attrs = {"classes": list(self.classes)}
+        return write_atomically(path, lambda temporary: combined.to_parquet(temporary, index=False))
 
     @classmethod
     def load(cls, path: str | Path) -> "Predictions":
-        """Read what `save` wrote, or a CSV or Parquet of another program with `truth` and `score_<class>` columns."""
+        """Read predictions that `save` wrote, or a CSV or Parquet table with `truth` and `score_<class>` columns."""
         import pandas as pd
 
         path = Path(path)
         try:
-            whole = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+            combined = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise DataError("The predictions cannot be read", where=path, expected="a Parquet or CSV table") from error
-        classes = tuple(whole.attrs.get("classes") or [c[len(_SCORE) :] for c in whole if c.startswith(_SCORE)])
-        if "role" not in whole:
-            whole = whole.assign(role="model", model=whole.get("model", path.stem))
-        found = {"model": [], "baseline": []}
-        for (role, model), rows in whole.groupby(["role", "model"], sort=False):
-            found[role].append(cls(rows.drop(columns=["role", "model"]).reset_index(drop=True), classes, str(model)))
-        if len(found["model"]) != 1:
+        score_columns = [str(name) for name in combined if str(name).startswith(_SCORE_PREFIX)]
+        classes = tuple(combined.attrs.get("classes") or [name.removeprefix(_SCORE_PREFIX) for name in score_columns])
+        if "role" not in combined:
+            combined = combined.assign(role="model", model=combined.get("model", path.stem))
+        by_role: dict[str, list[Predictions]] = {"model": [], "baseline": []}
+        for (role, model), rows in combined.groupby(["role", "model"], sort=False):
+            table = rows.drop(columns=["role", "model"]).reset_index(drop=True)
+            by_role[str(role)].append(cls(table, classes, str(model)))
+        if len(by_role["model"]) != 1:
             raise DataError(
-                f"The file holds predictions of {len(found['model'])} models",
-                where=path,
-                expected="exactly one",
+                f"The file holds predictions of {len(by_role['model'])} models", where=path, expected="exactly one"
             )
-        return found["model"][0].with_baselines(found["baseline"])
+        return by_role["model"][0].with_baselines(by_role["baseline"])
 
     def _repr_html_(self) -> str:
         return self.table.to_html(max_rows=12, float_format="{:.3f}".format, index=False)
 
 
-def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
+def _validate_table(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
+    """A copy of `table` with text columns and the predicted class; raises DataError for missing or invalid values."""
     table = table.reset_index(drop=True)
-    missing = [name for name in ("case", "truth", *(_SCORE + c for c in classes)) if name not in table.columns]
+    missing = [name for name in ("case", "truth", *(_SCORE_PREFIX + c for c in classes)) if name not in table.columns]
     if missing:
         raise DataError(
             f"The table lacks {', '.join(missing)}",
             expected="columns case, truth and score_<class> for every class",
         )
-    scores = table[[_SCORE + name for name in classes]].to_numpy(dtype=np.float64)
+    scores = table[[_SCORE_PREFIX + name for name in classes]].to_numpy(dtype=np.float64)
     if not np.isfinite(scores).all() or (scores < -1e-6).any() or (scores > 1 + 1e-6).any():
         raise DataError("Some scores are not between 0 and 1", do="turn logits into probabilities first")
     if table["case"].duplicated().any() and "seed" not in table:
@@ -157,21 +158,21 @@ def _checked(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
     return table
 
 
-def stack_predictions(parts: Sequence[Predictions], *, model: str | None = None) -> Predictions:
-    """One table from several (the folds of a cross-validation, several seeds), baselines joined by their names."""
+def concat_predictions(parts: Sequence[Predictions], *, model: str | None = None) -> Predictions:
+    """Concatenate predictions (folds of a cross-validation, several seeds); baselines are joined by name."""
     import pandas as pd
 
     first = parts[0]
     table = pd.concat([part.table for part in parts], ignore_index=True)
     names: list[str] = list(dict.fromkeys(b.model for part in parts for b in part.baselines))
-    joined = []
+    baselines = []
     for name in names:
         rows = [b.table for part in parts for b in part.baselines if b.model == name]
         if len(rows) == len(parts):
-            joined.append(Predictions(pd.concat(rows, ignore_index=True), first.classes, name))
-    return Predictions(table, first.classes, model or first.model, tuple(joined))
+            baselines.append(Predictions(pd.concat(rows, ignore_index=True), first.classes, name))
+    return Predictions(table, first.classes, model or first.model, tuple(baselines))
 
 
-def describe(predictions: Predictions) -> dict[str, Any]:
-    """Counts for a report."""
+def summarize_predictions(predictions: Predictions) -> dict[str, Any]:
+    """Model name, number of cases and classes, for a report."""
     return {"model": predictions.model, "cases": len(predictions), "classes": list(predictions.classes)}

@@ -1,141 +1,145 @@
-"""The line of trainings, as it lies on disk: a folder of numbered tickets, each locked by its training while that lives.
+"""Tickets of the training queue on disk: numbered files in a folder, each locked by its training process.
 
-Whoever trains draws a ticket (`learning/turns.py`); whoever wants to know how long the line is reads it here, without a network in sight.
+A training takes a ticket in `learning/queue.py`; this module reads the queue without torch.
 """
 
 import contextlib
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: a training that has said nothing for so long (stopped, or hung) is passed over
-SILENT_SECONDS = 120.0
-_OURSELVES = os.getuid() if hasattr(os, "getuid") else 0
+#: a ticket that was not updated for this long (its training stopped, or hangs) is ignored
+STALE_SECONDS = 120.0
+_CURRENT_USER_ID = os.getuid() if hasattr(os, "getuid") else 0
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """One training in the line.
+    """One training in the queue.
 
     Attributes:
         number: tickets run in the order of their numbers.
-        threads: how many processor threads it uses.
-        running: True once it has its turn.
-        seconds_left: how long it will still take, counted from `told`; None if nobody knows.
-        told: time of this information, in seconds since 1970.
-        user: number of the user whose ticket it is, as the file says; 0 where there are no such numbers.
+        user_id: numeric id of the ticket file's owner; 0 on systems without user ids.
+        threads: processor threads that the training uses.
+        running: True while it trains, False while it waits.
+        seconds_left: estimated duration, counted from `updated_at`; None if unknown.
+        updated_at: when the ticket was last written, in seconds since 1970.
     """
 
     number: int
-    user: int = 0
+    user_id: int = 0
     threads: int = 1
     running: bool = False
     seconds_left: float | None = None
-    told: float = 0.0
+    updated_at: float = 0.0
 
     @property
-    def ours(self) -> bool:
-        """True if the user who asks has drawn it."""
-        return self.user == _OURSELVES
+    def is_own(self) -> bool:
+        """Whether the ticket belongs to the current user."""
+        return self.user_id == _CURRENT_USER_ID
 
-    def remaining(self, now: float) -> float | None:
-        """Seconds from `now` until it is done, as far as it is known."""
+    def remaining_seconds(self, now: float) -> float | None:
+        """Estimated seconds from `now` (seconds since 1970) until the training ends; None if unknown."""
         if self.seconds_left is None:
             return None
-        return max(0.0, self.seconds_left - (now - self.told if self.running else 0.0))
+        return max(0.0, self.seconds_left - (now - self.updated_at if self.running else 0.0))
 
 
-def tickets(folder: Path, *, before: float = float("inf")) -> list[Ticket]:
-    """The living tickets of a line, first come first, without those that have fallen silent; what the dead left is swept away.
+def read_tickets(folder: Path, *, before: float = float("inf")) -> list[Ticket]:
+    """Live tickets of a queue folder, in order; stale ones are left out, files of ended processes are deleted.
 
-    Of another user only the first counts, so that nobody fills the line.
+    Of another user only the first counts, so that one user cannot fill the queue.
 
     Args:
-        before: only those with a lower number.
+        folder: of one queue.
+        before: only tickets with a lower number.
     """
-    found = []
-    for number, file in numbered(folder):
+    live = []
+    for number, file in list_ticket_files(folder):
         if number >= before:
             break
-        about = _read_if_alive(file)
-        if about is not None:
-            found.append(Ticket(number, **about))
-    heard = [ticket for ticket in found if abs(time.time() - ticket.told) < SILENT_SECONDS]
-    firsts = {ticket.user: ticket.number for ticket in reversed(heard)}
-    return [ticket for ticket in heard if ticket.ours or ticket.number == firsts[ticket.user]]
+        fields = _read_if_locked(file)
+        if fields is not None:
+            live.append(Ticket(number, **fields))
+    fresh = [ticket for ticket in live if abs(time.time() - ticket.updated_at) < STALE_SECONDS]
+    first_of_user = {ticket.user_id: ticket.number for ticket in reversed(fresh)}
+    return [ticket for ticket in fresh if ticket.is_own or ticket.number == first_of_user[ticket.user_id]]
 
 
-def numbered(folder: Path) -> list[tuple[int, Path]]:
-    """Tickets by number, whether anybody holds them or not."""
+def list_ticket_files(folder: Path) -> list[tuple[int, Path]]:
+    """Ticket files in the order of their numbers, locked or not."""
     files = [entry for entry in folder.glob("*.ticket") if entry.stem.isdigit()]
     return sorted((int(file.stem), file) for file in files)
 
 
-def _read_if_alive(file: Path) -> dict[str, Any] | None:
-    """What a ticket says, or None if nobody holds its lock any more."""
+def _read_if_locked(file: Path) -> dict[str, Any] | None:
+    """Fields of a ticket file, or None (and the file is deleted) if no process holds its lock."""
     try:
-        handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return None
     try:
-        if is_free(handle):
+        if is_unlocked(descriptor):
             with contextlib.suppress(OSError):
                 file.unlink()
             return None
-        return {**_checked(os.read(handle, 1000)), "user": os.fstat(handle).st_uid}
+        return {**_parse_ticket(os.read(descriptor, 1000)), "user_id": os.fstat(descriptor).st_uid}
     except OSError:
         return None
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
-def _checked(data: bytes) -> dict[str, Any]:
-    """A ticket's text; anything strange in it (another user wrote it) counts as a training that has long been silent."""
+def _parse_ticket(data: bytes) -> dict[str, Any]:
+    """Fields from a ticket's JSON; empty for invalid content (another user wrote it), which then counts as stale."""
     try:
-        about = json.loads(data)
-        seconds = about["seconds_left"]
+        values = json.loads(data)
+        seconds = values["seconds_left"]
         return {
-            "threads": min(1024, max(1, int(about["threads"]))), "running": bool(about["running"]),
-            "seconds_left": None if seconds is None else min(1e6, max(0.0, float(seconds))), "told": float(about["told"]),
-        }  # fmt: skip
+            "threads": min(1024, max(1, int(values["threads"]))),
+            "running": bool(values["running"]),
+            "seconds_left": None if seconds is None else min(1e6, max(0.0, float(seconds))),
+            "updated_at": float(values["told"]),
+        }
     except (ValueError, KeyError, TypeError):
         return {}
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
-    _BEYOND = 1 << 20  # a byte that holds no text: Windows forbids others to read what is locked
+    _LOCK_OFFSET = 1 << 20  # past the end of the text: Windows does not let others read a locked byte
 
-    def lock(handle: int) -> None:
-        """Hold a file, waiting for it if need be."""
-        os.lseek(handle, _BEYOND, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+    def lock_file(descriptor: int) -> None:
+        """Take an exclusive lock on an open file; blocks until it is free."""
+        os.lseek(descriptor, _LOCK_OFFSET, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
 
-    def is_free(handle: int) -> bool:
-        """True if nobody holds it."""
-        os.lseek(handle, _BEYOND, os.SEEK_SET)
+    def is_unlocked(descriptor: int) -> bool:
+        """Whether no process holds the lock of an open file."""
+        os.lseek(descriptor, _LOCK_OFFSET, os.SEEK_SET)
         try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
-            os.lseek(handle, 0, os.SEEK_SET)
+            os.lseek(descriptor, 0, os.SEEK_SET)
             return False
         return True
 
 else:
     import fcntl
 
-    def lock(handle: int) -> None:
-        """Hold a file, waiting for it if need be."""
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    def lock_file(descriptor: int) -> None:
+        """Take an exclusive lock on an open file; blocks until it is free."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
-    def is_free(handle: int) -> bool:
-        """True if nobody holds it."""
-        try:  # shared, so that two who look at once do not take each other for the owner
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    def is_unlocked(descriptor: int) -> bool:
+        """Whether no process holds the lock of an open file."""
+        try:  # shared, so that two readers at the same moment do not see each other as the owner
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -1,4 +1,4 @@
-"""Report: one self-contained HTML page of text, tables and figures, that opens anywhere and needs nothing beside it."""
+"""Report: a self-contained HTML page of text, tables and figures."""
 
 from dataclasses import dataclass, field
 from html import escape
@@ -9,15 +9,16 @@ from firstread.core.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-NOT_A_DEVICE = "For teaching and research. Not a medical device; not for decisions about patients."
+DISCLAIMER = "For teaching and research. Not a medical device; not for decisions about patients."
 
 
 @dataclass
 class Report:
-    """A page built from top to bottom. Every `add_*` method returns the report itself.
+    """HTML page, built from top to bottom. Every `add_*` method returns the report itself.
 
-    Text given by users or read from files is escaped; nothing in a page can run as script.
+    Text of users or files is escaped; nothing in a page can run as script.
     """
 
     title: str
@@ -25,42 +26,42 @@ class Report:
     _parts: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     def add_heading(self, text: str) -> Self:
-        """A section heading."""
+        """Add a section heading."""
         return self._add("heading", text=text)
 
     def add_text(self, text: str) -> Self:
-        """A paragraph."""
+        """Add a paragraph."""
         return self._add("text", text=text)
 
     def add_table(self, table: "pd.DataFrame", *, caption: str = "") -> Self:
-        """A table; numbers are shown with three decimals."""
-        html = table.to_html(index=not _plain_index(table), float_format="{:.3f}".format, na_rep="", border=0)
+        """Add a table; numbers are shown with three decimals."""
+        html = table.to_html(index=not _has_default_index(table), float_format="{:.3f}".format, na_rep="", border=0)
         return self._add("table", html=html, caption=caption)
 
-    def add_figure(self, figure: Any, *, caption: str = "", alt: str = "") -> Self:
-        """A matplotlib figure (or PNG bytes), embedded."""
-        from firstread.core.figures import data_address, png_bytes
+    def add_figure(self, figure: "Figure | bytes", *, caption: str = "", alt: str = "") -> Self:
+        """Add a matplotlib figure (or PNG bytes), embedded."""
+        from firstread.core.figures import data_url, png_bytes
 
         png = figure if isinstance(figure, bytes) else png_bytes(figure)
-        return self._add("figure", address=data_address(png), caption=caption, alt=alt or caption)
+        return self._add("figure", url=data_url(png), caption=caption, alt=alt or caption)
 
     def add_code(self, text: str, *, caption: str = "") -> Self:
-        """Text shown as it is typed: settings, versions, a command."""
+        """Add preformatted text: settings, versions, a command."""
         return self._add("code", text=text, caption=caption)
 
     def html(self) -> str:
-        """The whole page."""
+        """Render the page."""
         from jinja2 import Environment
 
-        template = Environment(autoescape=True).from_string(_PAGE)
-        return template.render(title=self.title, subtitle=self.subtitle, parts=self._parts, note=NOT_A_DEVICE)
+        template = Environment(autoescape=True).from_string(_PAGE_TEMPLATE)
+        return template.render(title=self.title, subtitle=self.subtitle, parts=self._parts, note=DISCLAIMER)
 
     def write(self, path: str | Path) -> Path:
-        """Write the page, atomically."""
+        """Write the page to a file, atomically."""
         return write_text(path, self.html())
 
     def show(self) -> "Report":
-        """In a notebook, the page in place; elsewhere the report itself."""
+        """Return the report, which a notebook displays as the page."""
         return self
 
     def _repr_html_(self) -> str:
@@ -72,11 +73,11 @@ class Report:
         return self
 
 
-def _plain_index(table: "pd.DataFrame") -> bool:
+def _has_default_index(table: "pd.DataFrame") -> bool:
     return table.index.name is None and list(table.index) == list(range(len(table)))
 
 
-_PAGE = """<!doctype html>
+_PAGE_TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <style>
@@ -103,7 +104,7 @@ pre { background:#f5f7f9; border:1px solid var(--line); padding:.8rem; overflow-
 {% elif part.kind == "table" %}<div class="wide">
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}
 {{ part.html | safe }}</div>
-{% elif part.kind == "figure" %}<figure><img src="{{ part.address }}" alt="{{ part.alt }}">
+{% elif part.kind == "figure" %}<figure><img src="{{ part.url }}" alt="{{ part.alt }}">
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}
 </figure>
 {% elif part.kind == "code" %}

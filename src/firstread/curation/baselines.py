@@ -1,6 +1,6 @@
-"""Trivial rules: how well a class can be told from something that is not anatomy.
+"""Trivial baselines: how well a class can be predicted from something that is not anatomy.
 
-Each rule looks at one thing (the size of the file, the size of the image, its brightness, its border, a thumbnail, the most
+Each rule uses one thing (the size of the file, the size of the image, its brightness, its border, a thumbnail, the most
 similar training image) and is fitted on training cases only. If such a rule does as well as a network, the network's
 accuracy says little about anatomy.
 """
@@ -15,102 +15,106 @@ import numpy as np
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
-from firstread.core.images import read_image, resize_square, to_grayscale
+from firstread.core.images import WindowLike, read_image, resize_square, to_grayscale
 from firstread.core.predictions import Predictions
 from firstread.core.progress_bar import track
 
 if TYPE_CHECKING:
     import pandas as pd
 
-THUMBNAIL = 32
-LOGISTIC_THUMBNAIL = 8
+THUMBNAIL_SIZE = 32
+LOGISTIC_THUMBNAIL_SIZE = 8
 
 
 @dataclass(frozen=True)
-class Looks:
-    """The little that trivial rules see of an image.
+class ImageFeatures:
+    """Simple features of an image, the input of the trivial rules.
 
     Attributes:
         file_bytes: size of the file.
         width, height: pixels.
-        coloured: share of pixels whose channels differ.
-        mean: of the gray values, 0 to 255.
+        colored_fraction: of pixels, those whose channels differ.
+        mean_gray: mean gray value, 0 to 255.
         thumbnail: (32, 32) float32 gray values.
     """
 
     file_bytes: int
     width: int
     height: int
-    coloured: float
-    mean: float
+    colored_fraction: float
+    mean_gray: float
     thumbnail: np.ndarray
 
 
-def look(cohort: Cohort) -> list[Looks]:
-    """What the rules see of every image of a cohort; remembered while the program runs."""
+def image_features(cohort: Cohort) -> list[ImageFeatures]:
+    """The features of every image of a cohort; cached while the program runs."""
     rows = zip(cohort.table["file"], cohort.table["frame"], strict=True)
     frames = [(file, None if frame is None else int(frame)) for file, frame in rows]
     window = tuple(cohort.window) if isinstance(cohort.window, list) else cohort.window
     return [
-        _look(file, frame, window, Path(file).stat().st_mtime_ns)
+        _read_features(file, frame, window, Path(file).stat().st_mtime_ns)
         for file, frame in track(frames, "Looking for shortcuts", total=len(frames))
     ]
 
 
 @lru_cache(maxsize=60_000)
-def _look(file: str, frame: int | None, window: Any, _changed: int) -> Looks:
+def _read_features(file: str, frame: int | None, window: WindowLike, _mtime_ns: int) -> ImageFeatures:
     image = read_image(file, frame=frame, window=window)
-    coloured = float((np.ptp(image.astype(np.int16), axis=2) > 24).mean()) if image.ndim == 3 else 0.0
     gray = to_grayscale(image)
-    return Looks(
-        Path(file).stat().st_size, image.shape[1], image.shape[0], coloured, float(gray.mean()),
-        resize_square(gray, THUMBNAIL).astype(np.float32),
-    )  # fmt: skip
+    return ImageFeatures(
+        file_bytes=Path(file).stat().st_size,
+        width=image.shape[1],
+        height=image.shape[0],
+        colored_fraction=float((np.ptp(image.astype(np.int16), axis=2) > 24).mean()) if image.ndim == 3 else 0.0,
+        mean_gray=float(gray.mean()),
+        thumbnail=resize_square(gray, THUMBNAIL_SIZE).astype(np.float32),
+    )
 
 
-Features = Callable[[list[Looks]], np.ndarray]
+#: from the features of N images to the columns (N, F) that a rule uses
+FeatureColumns = Callable[[list[ImageFeatures]], np.ndarray]
 
 
-def _border(looks: list[Looks]) -> np.ndarray:
-    ring = np.ones((THUMBNAIL, THUMBNAIL), bool)
+def _border_columns(features: list[ImageFeatures]) -> np.ndarray:
+    ring = np.ones((THUMBNAIL_SIZE, THUMBNAIL_SIZE), bool)
     ring[2:-2, 2:-2] = False
-    return np.array([[one.thumbnail[ring].mean(), one.thumbnail[ring].std()] for one in looks])
+    return np.array([[one.thumbnail[ring].mean(), one.thumbnail[ring].std()] for one in features])
 
 
-def _small(looks: list[Looks]) -> np.ndarray:
-    step = THUMBNAIL // LOGISTIC_THUMBNAIL
-    stack = np.stack([one.thumbnail for one in looks])
-    blocks = stack.reshape(len(looks), LOGISTIC_THUMBNAIL, step, LOGISTIC_THUMBNAIL, step)
-    return blocks.mean(axis=(2, 4)).reshape(len(looks), -1)
+def _small_thumbnail_columns(features: list[ImageFeatures]) -> np.ndarray:
+    step = THUMBNAIL_SIZE // LOGISTIC_THUMBNAIL_SIZE
+    stack = np.stack([one.thumbnail for one in features])
+    blocks = stack.reshape(len(features), LOGISTIC_THUMBNAIL_SIZE, step, LOGISTIC_THUMBNAIL_SIZE, step)
+    return blocks.mean(axis=(2, 4)).reshape(len(features), -1)
 
 
-def _pixels(looks: list[Looks]) -> np.ndarray:
-    return np.stack([one.thumbnail.ravel() for one in looks])
+def _pixel_columns(features: list[ImageFeatures]) -> np.ndarray:
+    return np.stack([one.thumbnail.ravel() for one in features])
 
 
-#: rule -> what it looks at, and the kind of reader that decides
-RULES: dict[str, tuple[Features, str]] = {
-    "rule: file size": (lambda looks: np.array([[one.file_bytes] for one in looks], float), "tree"),
-    "rule: image size": (lambda looks: np.array([[one.width, one.height] for one in looks], float), "tree"),
-    "rule: aspect ratio": (lambda looks: np.array([[one.width / one.height] for one in looks], float), "tree"),
-    "rule: coloured pixels": (lambda looks: np.array([[one.coloured] for one in looks]), "tree"),
-    "rule: mean brightness": (lambda looks: np.array([[one.mean] for one in looks]), "tree"),
-    "rule: border": (_border, "tree"),
-    "rule: best single pixel": (_pixels, "pixel"),
-    "rule: 8x8 thumbnail": (_small, "logistic"),
-    "rule: nearest training image": (_pixels, "nearest"),
+#: rule -> its columns, and its classifier
+RULES: dict[str, tuple[FeatureColumns, str]] = {
+    "rule: file size": (lambda features: np.array([[one.file_bytes] for one in features], float), "tree"),
+    "rule: image size": (lambda features: np.array([[one.width, one.height] for one in features], float), "tree"),
+    "rule: aspect ratio": (lambda features: np.array([[one.width / one.height] for one in features], float), "tree"),
+    "rule: coloured pixels": (lambda features: np.array([[one.colored_fraction] for one in features]), "tree"),
+    "rule: mean brightness": (lambda features: np.array([[one.mean_gray] for one in features]), "tree"),
+    "rule: border": (_border_columns, "tree"),
+    "rule: best single pixel": (_pixel_columns, "pixel"),
+    "rule: 8x8 thumbnail": (_small_thumbnail_columns, "logistic"),
+    "rule: nearest training image": (_pixel_columns, "nearest"),
 }
 
 
 def trivial_baselines(train: Cohort, test: Cohort) -> tuple[Predictions, ...]:
-    """Let every trivial rule, fitted on `train`, read `test`.
+    """Predictions of every trivial rule for `test`, fitted on `train`.
 
     Args:
         train: cases with labels; those without are left out.
-        test: cases to read; labels may be missing.
+        test: cases to predict; labels may be missing.
 
     Returns:
-        One Predictions for each rule; the first always says the most frequent class.
+        One Predictions for each rule; the first always predicts the most frequent class.
 
     Raises:
         DataError: the training cases are of one class only.
@@ -118,65 +122,68 @@ def trivial_baselines(train: Cohort, test: Cohort) -> tuple[Predictions, ...]:
     targets = train.targets
     train = train.where(targets >= 0)
     targets = targets[targets >= 0]
+    class_count = len(train.classes)
     if len(np.unique(targets)) < 2:
         raise DataError("Trivial rules need training cases of at least two classes", where=train.origin.name)
-    seen, unseen = look(train), look(test)
-    share = np.bincount(targets, minlength=len(train.classes)) / len(targets)
-    always = np.eye(len(train.classes))[share.argmax()]
-    out = [_predictions(test.table, np.tile(always, (len(test), 1)), train, "rule: most frequent class")]
-    for name, (features, kind) in RULES.items():
-        scores = fit_and_score(features(seen), targets, features(unseen), kind=kind, classes=len(train.classes))
-        out.append(_predictions(test.table, scores, train, name))
-    return tuple(out)
+    train_features, test_features = image_features(train), image_features(test)
+    class_shares = np.bincount(targets, minlength=class_count) / len(targets)
+    majority = np.tile(np.eye(class_count)[class_shares.argmax()], (len(test), 1))
+    predictions = [_predictions(test.table, majority, train, "rule: most frequent class")]
+    for name, (columns_of, classifier) in RULES.items():
+        train_columns, test_columns = columns_of(train_features), columns_of(test_features)
+        scores = fit_and_score(train_columns, targets, test_columns, classifier=classifier, class_count=class_count)
+        predictions.append(_predictions(test.table, scores, train, name))
+    return tuple(predictions)
 
 
 def fit_and_score(
-    known: np.ndarray, targets: np.ndarray, unknown: np.ndarray, *, kind: str, classes: int
+    train: np.ndarray, targets: np.ndarray, test: np.ndarray, *, classifier: str, class_count: int
 ) -> np.ndarray:
-    """(M, K) probabilities for `unknown` (M, F) from a simple reader fitted on `known` (N, F).
+    """(M, K) probabilities for `test` (M, F) from a simple classifier fitted on `train` (N, F).
 
     Args:
-        kind: "tree" (a few cuts), "pixel" (one cut of the best single feature), "logistic", or "nearest".
+        classifier: "tree" (a few cuts), "pixel" (one cut of the best single feature), "logistic", or "nearest".
     """
-    if kind == "pixel":
-        column = _best_column(known, targets, classes=classes)
-        known, unknown = known[:, [column]], unknown[:, [column]]
-    reader = _reader(kind, classes=classes)
-    reader.fit(known, targets)
-    scores = np.zeros((len(unknown), classes))
-    if len(unknown):
-        scores[:, reader.classes_] = reader.predict_proba(unknown)
+    if classifier == "pixel":
+        column = _best_column(train, targets, class_count=class_count)
+        train, test = train[:, [column]], test[:, [column]]
+    model = _make_classifier(classifier, class_count=class_count)
+    model.fit(train, targets)
+    scores = np.zeros((len(test), class_count))
+    if len(test):
+        scores[:, model.classes_] = model.predict_proba(test)
     return scores
 
 
-def _reader(kind: str, *, classes: int) -> Any:
+def _make_classifier(classifier: str, *, class_count: int) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.tree import DecisionTreeClassifier
 
-    if kind == "logistic":
+    if classifier == "logistic":
         return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, C=0.1))
-    if kind == "nearest":
+    if classifier == "nearest":
         return KNeighborsClassifier(n_neighbors=1)
-    return DecisionTreeClassifier(max_leaf_nodes=2 * classes, min_samples_leaf=2, random_state=0)
+    return DecisionTreeClassifier(max_leaf_nodes=2 * class_count, min_samples_leaf=2, random_state=0)
 
 
-def _best_column(values: np.ndarray, targets: np.ndarray, *, classes: int) -> int:
-    """The one feature that tells the classes apart best: the best of the 16 whose class means differ most."""
+def _best_column(columns: np.ndarray, targets: np.ndarray, *, class_count: int) -> int:
+    """The single feature that separates the classes best, of the 16 whose class means differ most."""
     from sklearn.feature_selection import f_classif
 
-    varying = np.flatnonzero(np.ptp(values, axis=0) > 0)
+    varying = np.flatnonzero(np.ptp(columns, axis=0) > 0)
     if not len(varying):
         return 0
     with np.errstate(all="ignore"):
-        differ = np.nan_to_num(f_classif(values[:, varying], targets)[0])
-    candidates = varying[np.argsort(-differ, kind="stable")[:16]]
-    fits = [
-        _reader("tree", classes=classes).fit(values[:, [c]], targets).score(values[:, [c]], targets) for c in candidates
-    ]
-    return int(candidates[int(np.argmax(fits))])
+        f_values = np.nan_to_num(f_classif(columns[:, varying], targets)[0])
+    candidates = varying[np.argsort(-f_values, kind="stable")[:16]]
+    accuracies = []
+    for column in candidates:
+        model = _make_classifier("tree", class_count=class_count).fit(columns[:, [column]], targets)
+        accuracies.append(model.score(columns[:, [column]], targets))
+    return int(candidates[int(np.argmax(accuracies))])
 
 
 def _predictions(cases: "pd.DataFrame", scores: np.ndarray, train: Cohort, name: str) -> Predictions:

@@ -1,228 +1,243 @@
-"""How well each trivial rule separates the classes of a cohort."""
+"""Shortcut strength: how well each trivial rule separates the classes of a cohort."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 
 from firstread.core.cohort import Cohort
-from firstread.curation.baselines import RULES, Looks, fit_and_score
+from firstread.curation.baselines import RULES, ImageFeatures, fit_and_score
 
-#: rules that see the picture itself, if only a little of it; the others see what is no part of the patient
-_SEE_THE_PICTURE = (
+#: rules that use the picture itself, if only a little of it; the others use what is no part of the patient
+_RULES_ON_PIXELS = (
     "rule: best single pixel",
     "rule: 8x8 thumbnail",
     "rule: nearest training image",
     "rule: mean brightness",
 )
-_BORDER_SIZE = 64
+_BORDER_IMAGE_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Separation:
-    """How far one rule gets.
+class ShortcutStrength:
+    """Accuracy of one trivial rule.
 
     Attributes:
-        right, cases: by cross-validation over all labelled cases (simple cuts: fitted and read on the same cases, as `how` says).
+        name: of the rule.
+        correct, total: cases, by cross-validation over all labelled cases (or counted in-sample, see `method`).
         low, high: Wilson's 95 % interval of the accuracy.
-        held_out: split -> (right, cases), fitted on the training split alone.
-        most_frequent: share of the most frequent class.
-        words: the rule itself, where it can be said.
+        method: "cross-validated" or "counted".
+        majority_share: share of the most frequent class.
+        held_out: split -> (correct, total), fitted on the training split alone.
+        description: the rule itself as a sentence, where it has one.
     """
 
     name: str
-    right: int
-    cases: int
+    correct: int
+    total: int
     low: float
     high: float
-    how: str
-    most_frequent: float
+    method: str
+    majority_share: float
     held_out: dict[str, tuple[int, int]] = field(default_factory=dict)
-    words: str = ""
+    description: str = ""
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers."""
-        return self.right / self.cases
+        """Share of correct answers."""
+        return self.correct / self.total
 
     @property
-    def about_anatomy(self) -> bool:
-        """True if the rule sees the picture."""
-        return self.name in _SEE_THE_PICTURE
+    def uses_pixels(self) -> bool:
+        """True if the rule uses the picture, and so perhaps anatomy."""
+        return self.name in _RULES_ON_PIXELS
 
 
 @dataclass(frozen=True)
 class BorderPixel:
-    """Two classes that one border pixel tells apart."""
+    """Accuracy of the best single border pixel for two classes."""
 
     first: str
     second: str
     accuracy: float
 
 
-def measure_rules(cohort: Cohort, looks: list[Looks]) -> list[Separation]:
-    """Every rule of `RULES`, on all labelled cases and, where there is a split, from training to the rest."""
-    from scipy.stats import binomtest
-
+def measure_rules(cohort: Cohort, features: list[ImageFeatures]) -> list[ShortcutStrength]:
+    """Strength of every rule of `RULES`, on all labelled cases and, with a split, from training to the other splits."""
     targets = cohort.targets
-    known = np.flatnonzero(targets >= 0)
-    looks, targets = [looks[i] for i in known], targets[known]
-    split = cohort.table["split"].to_numpy()[known]
-    patients = cohort.table["patient"].to_numpy(dtype=object)[known]
-    classes = len(cohort.classes)
-    out = [_most_frequent(targets, split)]
-    for name, (features, kind) in RULES.items():
-        values = features(looks)
-        predicted = _cross_validated(values, targets, kind=kind, classes=classes, patients=patients)
-        right, cases = int((predicted == targets).sum()), len(targets)
-        low, high = binomtest(right, cases).proportion_ci(method="wilson")
-        held = _held_out(values, targets, split, kind=kind, classes=classes)
-        words = _size_in_words(cohort, looks, targets) if name == "rule: image size" else ""
-        share = float(np.bincount(targets).max() / len(targets))
-        out.append(Separation(name, right, cases, float(low), float(high), "cross-validated", share, held, words))
-    return out
+    labelled = np.flatnonzero(targets >= 0)
+    features, targets = [features[i] for i in labelled], targets[labelled]
+    split = cohort.table["split"].to_numpy()[labelled]
+    patients = cohort.table["patient"].to_numpy(dtype=object)[labelled]
+    class_count, total = len(cohort.classes), len(targets)
+    majority_share = float(np.bincount(targets).max() / total)
+    strengths = [_measure_majority_class(targets, split)]
+    for name, (columns_of, classifier) in RULES.items():
+        columns = columns_of(features)
+        predicted = _cross_validate(columns, targets, classifier=classifier, class_count=class_count, patients=patients)
+        correct = int((predicted == targets).sum())
+        low, high = _wilson_interval(correct, total)
+        held_out = _score_held_out(columns, targets, split, classifier=classifier, class_count=class_count)
+        description = _describe_size_rule(cohort, features, targets) if name == "rule: image size" else ""
+        strength = ShortcutStrength(name, correct, total, low, high, "cross-validated", majority_share, held_out)
+        strengths.append(replace(strength, description=description))
+    return strengths
 
 
-def pairwise_border_pixels(cohort: Cohort) -> list[BorderPixel]:
-    """For each two classes, how well the best single pixel of the outermost ring tells them apart (one cut, in-sample)."""
-    known = cohort.where(cohort.targets >= 0)
-    images, targets = known.images(_BORDER_SIZE), known.targets
-    ring = np.ones((_BORDER_SIZE, _BORDER_SIZE), bool)
+def measure_border_pixels(cohort: Cohort) -> list[BorderPixel]:
+    """Accuracy of the best single pixel of the outermost ring, for each two classes (one threshold, in-sample)."""
+    labelled = cohort.where(cohort.targets >= 0)
+    images, targets = labelled.images(_BORDER_IMAGE_SIZE), labelled.targets
+    ring = np.ones((_BORDER_IMAGE_SIZE, _BORDER_IMAGE_SIZE), bool)
     ring[1:-1, 1:-1] = False
-    values = images[:, ring]
-    out = []
+    pixels = images[:, ring]
+    border_pixels = []
     for first, second in combinations(range(len(cohort.classes)), 2):
-        chosen = (targets == first) | (targets == second)
         if min((targets == first).sum(), (targets == second).sum()) < 10:
             continue
-        best = _best_cut(values[chosen], targets[chosen] == second)
-        out.append(BorderPixel(cohort.classes[first], cohort.classes[second], best))
-    return out
+        in_pair = (targets == first) | (targets == second)
+        accuracy = _best_threshold_accuracy(pixels[in_pair], targets[in_pair] == second)
+        border_pixels.append(BorderPixel(cohort.classes[first], cohort.classes[second], accuracy))
+    return border_pixels
 
 
-def random_against_contiguous(cohort: Cohort, thumbnails: np.ndarray) -> tuple[float, float] | None:
-    """Accuracy of the nearest neighbour on a fifth of each class: drawn at random, and the last fifth in file order.
+def compare_random_and_contiguous_splits(cohort: Cohort, thumbnails: np.ndarray) -> tuple[float, float] | None:
+    """Nearest-neighbour accuracy on a fifth of each class: a random fifth, and the last fifth in file order.
 
     Returns:
         (random, contiguous), or None if there are fewer than 100 cases.
     """
     targets = cohort.targets
-    known = np.flatnonzero(targets >= 0)
-    flat, targets = thumbnails[known].reshape(len(known), -1), targets[known]
+    labelled = np.flatnonzero(targets >= 0)
+    pixels, targets = thumbnails[labelled].reshape(len(labelled), -1), targets[labelled]
     if len(targets) < 100:
         return None
-    shuffled, contiguous = np.zeros(len(targets), bool), np.zeros(len(targets), bool)
+    in_random, in_contiguous = np.zeros(len(targets), bool), np.zeros(len(targets), bool)
     rng = np.random.default_rng(0)
     for k in np.unique(targets):
         members = np.flatnonzero(targets == k)
         fifth = max(1, len(members) // 5)
-        contiguous[members[-fifth:]] = True
-        shuffled[rng.permutation(members)[:fifth]] = True
-    return _nearest(flat, targets, shuffled), _nearest(flat, targets, contiguous)
+        in_contiguous[members[-fifth:]] = True
+        in_random[rng.permutation(members)[:fifth]] = True
+    return _nearest_accuracy(pixels, targets, in_random), _nearest_accuracy(pixels, targets, in_contiguous)
 
 
-def _nearest(flat: np.ndarray, targets: np.ndarray, held_out: np.ndarray) -> float:
-    classes = int(targets.max()) + 1
-    scores = fit_and_score(flat[~held_out], targets[~held_out], flat[held_out], kind="nearest", classes=classes)
-    return float((scores.argmax(axis=1) == targets[held_out]).mean())
+def _nearest_accuracy(pixels: np.ndarray, targets: np.ndarray, is_test: np.ndarray) -> float:
+    scores = fit_and_score(
+        pixels[~is_test],
+        targets[~is_test],
+        pixels[is_test],
+        classifier="nearest",
+        class_count=int(targets.max()) + 1,
+    )
+    return float((scores.argmax(axis=1) == targets[is_test]).mean())
 
 
-def _most_frequent(targets: np.ndarray, split: np.ndarray) -> Separation:
-    """The rule that always says the class it met most often: what every other rule is to be measured against."""
-    from scipy.stats import binomtest
-
-    right = int(np.bincount(targets).max())
-    low, high = binomtest(right, len(targets)).proportion_ci(method="wilson")
+def _measure_majority_class(targets: np.ndarray, split: np.ndarray) -> ShortcutStrength:
+    """Strength of always predicting the most frequent class, the reference for every other rule."""
+    correct, total = int(np.bincount(targets).max()), len(targets)
+    low, high = _wilson_interval(correct, total)
     train = targets[split == "train"]
-    held = {}
+    held_out = {}
     if len(np.unique(train)) > 1:
-        always = int(np.bincount(train).argmax())
+        majority = int(np.bincount(train).argmax())
         for name in ("train", "validation", "test"):
             part = targets[split == name]
             if len(part):
-                held[name] = (int((part == always).sum()), len(part))
-    share = right / len(targets)
-    return Separation("rule: most frequent class", right, len(targets), low, high, "counted", share, held)
+                held_out[name] = (int((part == majority).sum()), len(part))
+    name = "rule: most frequent class"
+    return ShortcutStrength(name, correct, total, low, high, "counted", correct / total, held_out)
 
 
-def _folds(values: np.ndarray, targets: np.ndarray, patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _wilson_interval(correct: int, total: int) -> tuple[float, float]:
+    from scipy.stats import binomtest
+
+    low, high = binomtest(correct, total).proportion_ci(method="wilson")
+    return float(low), float(high)
+
+
+def _iterate_folds(
+    columns: np.ndarray, targets: np.ndarray, patients: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """At most ten folds; a patient's images stay together where patients are known."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-    fewest = int(np.bincount(targets)[np.unique(targets)].min())
-    names = [str(index) if name is None else f"patient {name}" for index, name in enumerate(patients)]
-    count = min(10, len(set(names)))
+    smallest_class = int(np.bincount(targets)[np.unique(targets)].min())
+    groups = [str(index) if name is None else f"patient {name}" for index, name in enumerate(patients)]
+    count = min(10, len(set(groups)))
     if count < 2:
-        yield from KFold(min(10, len(targets)), shuffle=True, random_state=0).split(values)
-    elif len(set(names)) < len(names):
-        by_class = [len({names[i] for i in np.flatnonzero(targets == k)}) for k in np.unique(targets)]
-        balanced = min(by_class) >= count
-        cutter = StratifiedGroupKFold(count, shuffle=True, random_state=0) if balanced else GroupKFold(count)
-        yield from cutter.split(values, targets, names)
+        yield from KFold(min(10, len(targets)), shuffle=True, random_state=0).split(columns)
+    elif len(set(groups)) < len(groups):
+        by_class = [len({groups[i] for i in np.flatnonzero(targets == k)}) for k in np.unique(targets)]
+        stratify = min(by_class) >= count
+        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=0) if stratify else GroupKFold(count)
+        yield from splitter.split(columns, targets, groups)
     else:
-        cutter = StratifiedKFold if fewest >= 10 else KFold
-        yield from cutter(count, shuffle=True, random_state=0).split(values, targets)
+        splitter_class = StratifiedKFold if smallest_class >= 10 else KFold
+        yield from splitter_class(count, shuffle=True, random_state=0).split(columns, targets)
 
 
-def _cross_validated(
-    values: np.ndarray, targets: np.ndarray, *, kind: str, classes: int, patients: np.ndarray
+def _cross_validate(
+    columns: np.ndarray, targets: np.ndarray, *, classifier: str, class_count: int, patients: np.ndarray
 ) -> np.ndarray:
     predicted = np.zeros(len(targets), int)
-    for train, test in _folds(values, targets, patients):
+    for train, test in _iterate_folds(columns, targets, patients):
         if len(np.unique(targets[train])) < 2:
             predicted[test] = targets[train][0]
             continue
-        predicted[test] = fit_and_score(values[train], targets[train], values[test], kind=kind, classes=classes).argmax(
-            axis=1
+        scores = fit_and_score(
+            columns[train], targets[train], columns[test], classifier=classifier, class_count=class_count
         )
+        predicted[test] = scores.argmax(axis=1)
     return predicted
 
 
-def _held_out(
-    values: np.ndarray, targets: np.ndarray, split: np.ndarray, *, kind: str, classes: int
+def _score_held_out(
+    columns: np.ndarray, targets: np.ndarray, split: np.ndarray, *, classifier: str, class_count: int
 ) -> dict[str, tuple[int, int]]:
     train = split == "train"
     if len(np.unique(targets[train])) < 2:
         return {}
-    out = {}
+    held_out = {}
     for name in ("train", "validation", "test"):
         part = split == name
-        if name == "train" and kind == "nearest":
-            continue  # every training image is its own nearest one
+        if name == "train" and classifier == "nearest":
+            continue  # every training image is its own nearest neighbour
         if part.any():
-            predicted = fit_and_score(values[train], targets[train], values[part], kind=kind, classes=classes).argmax(
-                axis=1
+            scores = fit_and_score(
+                columns[train], targets[train], columns[part], classifier=classifier, class_count=class_count
             )
-            out[name] = (int((predicted == targets[part]).sum()), int(part.sum()))
-    return out
+            held_out[name] = (int((scores.argmax(axis=1) == targets[part]).sum()), int(part.sum()))
+    return held_out
 
 
-def _size_in_words(cohort: Cohort, looks: list[Looks], targets: np.ndarray) -> str:
-    """The single image size that says most about a class, as a sentence."""
-    best, words = 0.0, ""
+def _describe_size_rule(cohort: Cohort, features: list[ImageFeatures], targets: np.ndarray) -> str:
+    """The single image size that predicts a class best, as a sentence; empty if none is right in nine of ten cases."""
+    best_accuracy, sentence = 0.0, ""
     split = cohort.table["split"].to_numpy()[np.flatnonzero(cohort.targets >= 0)]
-    for size in {(one.width, one.height) for one in looks}:
-        has = np.array([(one.width, one.height) == size for one in looks])
+    for size in {(one.width, one.height) for one in features}:
+        has_size = np.array([(one.width, one.height) == size for one in features])
         for k, label in enumerate(cohort.classes):
-            agree = has == (targets == k)
-            if agree.mean() > best and has.sum() > 3:
-                best = float(agree.mean())
+            is_right = has_size == (targets == k)
+            if is_right.mean() > best_accuracy and has_size.sum() > 3:
+                best_accuracy = float(is_right.mean())
                 parts = [
-                    f"{int(agree[split == s].sum())} of {int((split == s).sum())} in {s}"
+                    f"{int(is_right[split == s].sum())} of {int((split == s).sum())} in {s}"
                     for s in ("train", "validation", "test")
                     if (split == s).any()
                 ]
-                words = f'"{size[0]} x {size[1]} means {label}" is right in {", ".join(parts) or f"{int(agree.sum())} of {len(agree)}"}.'
-    return words if best > 0.9 else ""
+                where = ", ".join(parts) or f"{int(is_right.sum())} of {len(is_right)}"
+                sentence = f'"{size[0]} x {size[1]} means {label}" is right in {where}.'
+    return sentence if best_accuracy > 0.9 else ""
 
 
-def _best_cut(values: np.ndarray, positive: np.ndarray) -> float:
-    """Best accuracy of one cut of one column: values (N, F) uint8, positive (N,) bool."""
+def _best_threshold_accuracy(pixels: np.ndarray, positive: np.ndarray) -> float:
+    """Best accuracy of one threshold on one column: pixels (N, F) uint8, positive (N,) bool."""
     total, best = len(positive), 0.0
-    for column in values.T:
+    for column in pixels.T:
         below = np.cumsum(np.bincount(column, minlength=256))
         hits = np.cumsum(np.bincount(column[positive], minlength=256))
-        right = (below - hits) + (hits[-1] - hits)  # negatives at or below the cut, positives above it
+        right = (below - hits) + (hits[-1] - hits)  # negatives at or below the threshold, positives above it
         best = max(best, right.max() / total, 1 - right.min() / total)
     return float(best)

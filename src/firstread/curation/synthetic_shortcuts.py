@@ -1,4 +1,4 @@
-"""Planting a shortcut on purpose: a side marker that stands on one class only, and labels that are partly wrong.
+"""Synthetic shortcuts: a side marker on images of one class, and label noise.
 
 A lesson trains on such images and tests without them, so that a trainee sees a network learn the marker and not the
 anatomy, as networks learned the portable unit's marker in chest radiographs (Zech 2018,
@@ -7,6 +7,7 @@ doi 10.1371/journal.pmed.1002683).
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,13 @@ from firstread.core.images import to_grayscale
 from firstread.core.progress_bar import track
 
 
-def plant_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: str = "L") -> Cohort:
-    """A copy of a cohort in which every image of some classes carries a bright side marker in its upper corner.
+def add_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: str = "L") -> Cohort:
+    """Add a bright side marker to the upper corner of every image of some classes.
 
-    All images are written anew, marked or not, so that no difference of file format tells the classes apart.
+    All images are written again, with or without a marker, so that no difference of file format reveals the class.
 
     Args:
-        cohort: the images; they are left as they are.
+        cohort: the images; its files are not changed.
         on: the classes that get the marker.
         folder: where the new PNG files go.
         text: the letter on the marker.
@@ -44,19 +45,19 @@ def plant_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text:
         pixels = to_grayscale(case.image())
         if case.label in on:
             pixels = draw_marker(pixels, text=text)
-        files.append(str(write_atomically(folder / f"{index:05d}.png", lambda path, image=pixels: _save(path, image))))
+        files.append(str(write_atomically(folder / f"{index:05d}.png", partial(_save_png, pixels=pixels))))
     table = cohort.table.assign(file=files, frame=None, marker=cohort.table["label"].isin(list(on)))
     step = Step("plant_marker", {"on": list(on), "text": text})
-    return replace(cohort, table=table, steps=(*cohort.steps, step), whole=None)
+    return replace(cohort, table=table, steps=(*cohort.steps, step), parent=None)
 
 
-def mistake_labels(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:
-    """A copy in which a share of the training and validation labels is wrong, as labels read from requests and reports are.
+def add_label_noise(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:
+    """Replace a share of the training and validation labels by wrong ones, as in labels read from reports.
 
     Args:
         cohort: with labels; those of the test split stay right.
-        share: 0 to 1, the chance of each label to be replaced by another class.
-        seed: of who is hit.
+        share: 0 to 1, the probability of each label to be replaced by another class.
+        seed: for the choice of labels.
 
     Returns:
         The cohort with the column `label_is_wrong`.
@@ -67,15 +68,18 @@ def mistake_labels(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:
     if not 0 <= share <= 1:
         raise SettingError(f"share={share} is not possible", expected="0 to 1")
     rng = np.random.default_rng(seed)
-    hit = (rng.random(len(cohort)) < share) & (cohort.table["split"] != "test").to_numpy() & (cohort.targets >= 0)
-    moved = (cohort.targets + rng.integers(1, len(cohort.classes), len(cohort))) % len(cohort.classes)
-    labels = [cohort.classes[m] if h else old for old, m, h in zip(cohort.table["label"], moved, hit, strict=True)]
+    is_wrong = (rng.random(len(cohort)) < share) & (cohort.table["split"] != "test").to_numpy() & (cohort.targets >= 0)
+    wrong_targets = (cohort.targets + rng.integers(1, len(cohort.classes), len(cohort))) % len(cohort.classes)
+    labels = [
+        cohort.classes[target] if wrong else label
+        for label, target, wrong in zip(cohort.table["label"], wrong_targets, is_wrong, strict=True)
+    ]
     step = Step("mistake_labels", {"share": share}, seed=seed)
-    return cohort.with_column("label", labels, step=step).with_column("label_is_wrong", hit)
+    return cohort.with_column("label", labels, step=step).with_column("label_is_wrong", is_wrong.tolist())
 
 
 def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:
-    """A copy of a grayscale image (H, W) with a bright letter, a seventh of its height tall, in the upper left corner."""
+    """Copy of an image (H, W) with a bright letter, a seventh of its height tall, in the upper left corner."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(pixels)
@@ -87,7 +91,7 @@ def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:
     return np.asarray(picture)
 
 
-def _save(path: Path, pixels: np.ndarray) -> None:
+def _save_png(path: Path, *, pixels: np.ndarray) -> None:
     from PIL import Image
 
-    Image.fromarray(pixels).save(path, format="PNG", compress_level=1)  # they are read once or twice: quickly written
+    Image.fromarray(pixels).save(path, format="PNG", compress_level=1)  # fast: the files are read once or twice

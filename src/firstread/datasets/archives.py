@@ -1,11 +1,10 @@
-"""Unpacking a ZIP or TAR archive that may be broken or hostile: nothing is written outside the folder, and nothing
-without limit."""
+"""Safe extraction of ZIP and TAR archives: no path traversal, no links, limits on size and number of files."""
 
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -14,21 +13,21 @@ from firstread.core.errors import DataError
 from firstread.core.images import STRAY_FILES
 from firstread.core.progress_bar import track
 
-LARGEST_ENTRIES = 200_000
-LARGEST_BYTES = 8 * 1024**3
-_CHUNK = 1 << 20
+MAX_ENTRIES = 200_000
+MAX_EXTRACTED_BYTES = 8 * 1024**3
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class _Entry:
     name: str
-    size: int
-    plain_file: bool
-    source: Any
+    size_bytes: int
+    is_regular_file: bool
+    info: zipfile.ZipInfo | tarfile.TarInfo
 
 
-def unpack(archive: Path, folder: Path) -> list[str]:
-    """Unpack `archive` into the empty `folder`, leaving out the stray files of operating systems.
+def extract_archive(archive: Path, folder: Path) -> list[str]:
+    """Extract `archive` into the empty `folder`, without the stray files of operating systems.
 
     Returns:
         Names of the stray files, which were left out.
@@ -38,10 +37,10 @@ def unpack(archive: Path, folder: Path) -> list[str]:
     """
     try:
         if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                return _unpack(archive, folder, list(_zip_entries(opened)), opened.open)
-        with tarfile.open(archive) as opened:
-            return _unpack(archive, folder, list(_tar_entries(opened)), opened.extractfile)
+            with zipfile.ZipFile(archive) as zip_file:
+                return _extract_entries(archive, folder, list(_zip_entries(zip_file)), zip_file.open)
+        with tarfile.open(archive) as tar_file:
+            return _extract_entries(archive, folder, list(_tar_entries(tar_file)), tar_file.extractfile)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise DataError(
             "The archive is broken or locked with a password",
@@ -51,49 +50,49 @@ def unpack(archive: Path, folder: Path) -> list[str]:
         ) from error
 
 
-def is_stray(name: str) -> bool:
-    """Whether a file is one that operating systems strew about: .DS_Store, Thumbs.db, anything under __MACOSX."""
+def is_stray_file(name: str) -> bool:
+    """Whether a file is operating system metadata: .DS_Store, Thumbs.db, anything under __MACOSX."""
     parts = PurePosixPath(name).parts
     return "__MACOSX" in parts or (bool(parts) and (parts[-1].lower() in STRAY_FILES or parts[-1].startswith("._")))
 
 
-def _unpack(archive: Path, folder: Path, entries: list[_Entry], open_entry: Any) -> list[str]:
+def _extract_entries(archive: Path, folder: Path, entries: list[_Entry], open_entry: Callable[[Any], Any]) -> list[str]:
     _check_limits(archive, entries)
-    stray = [entry.name for entry in entries if is_stray(entry.name)]
-    wanted = [entry for entry in entries if not is_stray(entry.name)]
-    left = LARGEST_BYTES
+    stray = [entry.name for entry in entries if is_stray_file(entry.name)]
+    wanted = [entry for entry in entries if not is_stray_file(entry.name)]
+    remaining_bytes = MAX_EXTRACTED_BYTES
     for entry in track(wanted, "Unpacking", unit="file"):
         target = folder.joinpath(*_safe_parts(archive, entry))
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            raise _refusal(archive, "holds the same name twice")
-        with open_entry(entry.source) as source, open(target, "wb") as output:
-            left = _copy(archive, source, output, left)
+            raise _archive_error(archive, "holds the same name twice")
+        with open_entry(entry.info) as source, open(target, "wb") as output:
+            remaining_bytes = _copy_stream(archive, source, output, remaining_bytes)
     return stray
 
 
 def _check_limits(archive: Path, entries: list[_Entry]) -> None:
-    if len(entries) > LARGEST_ENTRIES:
-        raise _refusal(archive, f"holds more than {LARGEST_ENTRIES:,} files")
-    if sum(entry.size for entry in entries) > LARGEST_BYTES:
-        raise _refusal(archive, f"unpacks to more than {LARGEST_BYTES // 1024**3} GB")
+    if len(entries) > MAX_ENTRIES:
+        raise _archive_error(archive, f"holds more than {MAX_ENTRIES:,} files")
+    if sum(entry.size_bytes for entry in entries) > MAX_EXTRACTED_BYTES:
+        raise _archive_error(archive, f"unpacks to more than {MAX_EXTRACTED_BYTES // 1024**3} GB")
 
 
 def _safe_parts(archive: Path, entry: _Entry) -> tuple[str, ...]:
     path = PurePosixPath(entry.name)
-    bad = path.is_absolute() or ".." in path.parts or not path.parts or any(sign in entry.name for sign in "\\:\x00")
-    if bad or not entry.plain_file:
-        raise _refusal(archive, "holds a link, or a name that leads outside its folder")
+    unsafe = path.is_absolute() or ".." in path.parts or not path.parts or any(sign in entry.name for sign in "\\:\x00")
+    if unsafe or not entry.is_regular_file:
+        raise _archive_error(archive, "holds a link, or a name that leads outside its folder")
     return path.parts
 
 
-def _copy(archive: Path, source: IO[bytes], output: IO[bytes], left: int) -> int:
-    while chunk := source.read(_CHUNK):
-        left -= len(chunk)
-        if left < 0:  # the sizes in the archive's table were a lie
-            raise _refusal(archive, f"unpacks to more than {LARGEST_BYTES // 1024**3} GB")
+def _copy_stream(archive: Path, source: IO[bytes], output: IO[bytes], remaining_bytes: int) -> int:
+    while chunk := source.read(_CHUNK_BYTES):
+        remaining_bytes -= len(chunk)
+        if remaining_bytes < 0:  # the sizes in the archive's directory were false
+            raise _archive_error(archive, f"unpacks to more than {MAX_EXTRACTED_BYTES // 1024**3} GB")
         output.write(chunk)
-    return left
+    return remaining_bytes
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> Iterator[_Entry]:
@@ -105,11 +104,11 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[_Entry]:
 
 def _tar_entries(archive: tarfile.TarFile) -> Iterator[_Entry]:
     for count, info in enumerate(archive):
-        if count > LARGEST_ENTRIES:
-            raise _refusal(Path(str(archive.name)), f"holds more than {LARGEST_ENTRIES:,} files")
+        if count > MAX_ENTRIES:
+            raise _archive_error(Path(str(archive.name)), f"holds more than {MAX_ENTRIES:,} files")
         if not info.isdir():
             yield _Entry(info.name, info.size, info.isreg(), info)
 
 
-def _refusal(archive: Path, what: str) -> DataError:
-    return DataError(f"The archive {what}, so it was not unpacked", where=archive, do="get it from another source")
+def _archive_error(archive: Path, reason: str) -> DataError:
+    return DataError(f"The archive {reason}, so it was not unpacked", where=archive, do="get it from another source")

@@ -1,69 +1,70 @@
-"""`open_dataset`: images and their classes as a Cohort, from a name or from a path."""
+"""`open_dataset`: opens a named data set, a folder, a table or a file as a Cohort."""
 
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError, suggest
-from firstread.core.images import sniff_format
+from firstread.core.images import WindowLike, sniff_format
 from firstread.core.splits import split_by_groups, split_by_patient, split_contiguous, split_random
-from firstread.datasets.catalogue import CATALOGUE, find_named
+from firstread.datasets.catalogue import CATALOGUE, find_named_dataset
 from firstread.datasets.csv_table import is_cohort_table, open_table
-from firstread.datasets.file_scan import as_cohort, gather
+from firstread.datasets.file_scan import build_cohort, scan_files
 from firstread.datasets.image_folder import open_folder
-from firstread.datasets.named_datasets import open_named
+from firstread.datasets.named_datasets import open_named_dataset
 from firstread.readers.windows import check_window
 
-SPLIT_KINDS = ("patient", "random", "contiguous")
+SPLIT_METHODS = ("patient", "random", "contiguous")
 
 
-def open_dataset(name_or_path: str | Path, *, split: str | None = None, seed: int = 0, window: Any = None) -> Cohort:
-    """Open images and their classes, for looking at and for learning from.
+def open_dataset(
+    name_or_path: str | Path, *, split: str | None = None, seed: int = 0, window: WindowLike = None
+) -> Cohort:
+    """Open images and their classes as a Cohort, by name or by path.
 
     Args:
         name_or_path: a name of the catalogue ("hello-world", "mednist", "hello-world/openi", "mednist/rsna",
             "mednist/monai"), or a path: a folder with one folder a class, train/validation/test folders with the
             classes in them, a CSV of paths and labels, a saved cohort, or one image file. PNG, JPEG, TIFF, BMP,
             DICOM and NIfTI may be mixed. A stack gives one row for each frame or axial slice.
-        split: None keeps the split the data come with and otherwise divides by patient where patients are known,
-            else at random; "patient", "random" or "contiguous" (by file order) divides anew.
-        seed: of a random division.
-        window: how 12 or 16 bits become 8, see `firstread.readers.windows`; None is what each file says.
+        split: None keeps the split the data come with and otherwise splits by patient where patients are known,
+            else at random; "patient", "random" or "contiguous" (by file order) makes a new split.
+        seed: of a random split.
+        window: how 12 or 16 bits become 8, see `firstread.readers.windows`; None uses the window in each file.
 
     Returns:
-        A Cohort. What was left out (broken images, stray files) stands in its first step and is warned of.
+        A Cohort. Files that were left out (broken images, stray files) are in its first step and in a warning.
 
     Raises:
-        SettingError: unknown name, split or window; the nearest known one is suggested.
+        SettingError: unknown name, split or window; the most similar known one is suggested.
         DataError: no images, an empty class, a single class, a table without paths or labels, a broken saved cohort.
         NetworkError: a published set is not on this computer yet and cannot be fetched.
     """
-    if split is not None and split not in SPLIT_KINDS:
-        raise SettingError(f'There is no split called "{split}".{suggest(split, SPLIT_KINDS)}')
+    if split is not None and split not in SPLIT_METHODS:
+        raise SettingError(f'There is no split called "{split}".{suggest(split, SPLIT_METHODS)}')
     check_window(window)
     name = str(name_or_path)
     if name in CATALOGUE:
-        entry = find_named(name)
-        cohort = open_named(entry, split=split, seed=seed)
+        entry = find_named_dataset(name)
+        cohort = open_named_dataset(entry, split=split, seed=seed)
         if split is not None and not (entry.fractions and split != "patient"):
-            cohort = _divide(cohort, split, seed)
+            cohort = _split_cohort(cohort, split, seed)
         return replace(cohort, window=window) if window is not None else cohort
     path = Path(name_or_path).expanduser()
     try:
         if not path.exists():
-            find_named(name)
+            find_named_dataset(name)
         cohort = _open_path(path, window)
     except (PermissionError, NotADirectoryError) as error:
         raise DataError("This cannot be read", where=error.filename or path, do="check that it is yours") from error
-    _warn_of_patients_on_two_sides(cohort)
+    _warn_of_patient_leakage(cohort)
     if split is not None:
-        return _divide(cohort, split, seed)
-    return cohort if cohort.table["split"].notna().any() else _divide_if_possible(cohort, seed)
+        return _split_cohort(cohort, split, seed)
+    return cohort if cohort.table["split"].notna().any() else _split_by_default(cohort, seed)
 
 
-def _open_path(path: Path, window: Any) -> Cohort:
+def _open_path(path: Path, window: WindowLike) -> Cohort:
     if path.is_file():
         return open_table(path, window=window) if path.suffix.lower() in (".csv", ".tsv") else _open_file(path, window)
     if (path / "cohort.json").is_file():
@@ -77,31 +78,32 @@ def _open_path(path: Path, window: Any) -> Cohort:
     return open_table(tables[0], window=window) if tables else open_folder(path, window=window)
 
 
-def _open_file(path: Path, window: Any) -> Cohort:
+def _open_file(path: Path, window: WindowLike) -> Cohort:
     if sniff_format(path) == "zip":
         raise DataError("This is a ZIP archive", where=path, do="unpack it and give the path of the folder")
-    found = gather([(path, {})], base=path.parent)
-    return as_cohort(
-        found, classes=(), name=path.name, window=window, facts={"stray_files": 0}, description="one file of your own"
+    scan = scan_files([(path, {})], base=path.parent)
+    parameters = {"stray_files": 0}
+    return build_cohort(
+        scan, classes=(), name=path.name, window=window, parameters=parameters, description="one file of your own"
     )
 
 
-def _divide(cohort: Cohort, split: str, seed: int) -> Cohort:
+def _split_cohort(cohort: Cohort, split: str, seed: int) -> Cohort:
     if split == "patient":
         return split_by_patient(cohort, seed=seed)
     return split_random(cohort, seed=seed) if split == "random" else split_contiguous(cohort)
 
 
-def _divide_if_possible(cohort: Cohort, seed: int) -> Cohort:
-    """The default for data without a split: by patient, each case without one being a patient of its own."""
+def _split_by_default(cohort: Cohort, seed: int) -> Cohort:
+    """Default split: by patient, with each case of an unknown patient as a patient of its own."""
     if not cohort.classes:
         return cohort
     table = cohort.table
     groups = table["patient"].where(table["patient"].notna(), table["case"])
-    known = int(table["patient"].notna().sum())
-    name = (
-        "split by patient" if known == len(cohort) else "split at random" if known == 0 else "split by known patients"
-    )
+    known_count = int(table["patient"].notna().sum())
+    name = "split by known patients" if known_count else "split at random"
+    if known_count == len(cohort):
+        name = "split by patient"
     try:
         return split_by_groups(cohort, groups.to_numpy(dtype=object), seed=seed, name=name)
     except DataError as error:
@@ -109,12 +111,12 @@ def _divide_if_possible(cohort: Cohort, seed: int) -> Cohort:
         return cohort
 
 
-def _warn_of_patients_on_two_sides(cohort: Cohort) -> None:
+def _warn_of_patient_leakage(cohort: Cohort) -> None:
     rows = cohort.table[cohort.table["patient"].notna() & cohort.table["split"].notna()]
-    both = int((rows.groupby("patient")["split"].nunique() > 1).sum())
-    if both:
+    leaked = int((rows.groupby("patient")["split"].nunique() > 1).sum())
+    if leaked:
         warnings.warn(
-            f"{both} patients are on two sides of the split, so a network is tested on patients it was trained on. "
+            f"{leaked} patients are on two sides of the split, so a network is tested on patients it was trained on. "
             'split="patient" divides anew.',
             UserWarning,
             stacklevel=3,

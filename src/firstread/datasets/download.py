@@ -1,7 +1,7 @@
-"""Fetching named data sets once, whole, and from where the user wants.
+"""Download of named data sets: resumable, with checksums, from their origin or from a mirror.
 
-Pooch keeps the files and their checksums. What is added here: a download that was cut off goes on where it stopped,
-archives are unpacked in one step, a damaged cache mends itself, and every failure is a sentence.
+Pooch keeps the files and their checksums. Added here: partial downloads are resumed, archives are extracted atomically,
+a damaged cache is repaired, and every failure is explained in a sentence.
 
 `FIRSTREAD_DATA_MIRROR` (an address, or a folder) serves the data in place of their origin: `<mirror>/<set>/<file>`,
 with the folder of each set as in the catalogue (`hello-world-openi/train/abd/abd0.png`, `mednist-rsna/MedNIST.zip`).
@@ -13,27 +13,27 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from firstread.core.errors import DataError, NetworkError, SettingError
-from firstread.core.files import atomic_folder, read_json, storage_errors, write_json
+from firstread.core.files import atomic_folder, read_json, translate_os_errors, write_json
 from firstread.core.paths import data_folder
-from firstread.core.progress_bar import Progress, track
-from firstread.datasets.archives import unpack
-from firstread.datasets.catalogue import NamedData, find_named
+from firstread.core.progress_bar import ProgressBar, track
+from firstread.datasets.archives import extract_archive
+from firstread.datasets.catalogue import NamedDataset, find_named_dataset
 
 MIRROR_VARIABLE = "FIRSTREAD_DATA_MIRROR"
-_ATTEMPTS = 4
+_MAX_ATTEMPTS = 4
 _TIMEOUT_SECONDS = 30
-_MEGABYTE = 1_000_000
-_CHUNK_BYTES = 16 * 1024  # what is lost of a download when the connection breaks
-_HASHED_ON_OPENING = 5000  # with more files than this, only their sizes are compared
+_BYTES_PER_MEGABYTE = 1_000_000
+_CHUNK_BYTES = 16 * 1024  # at most this much of a download is lost when the connection breaks
+_MAX_HASHED_FILES = 5000  # of more files only the sizes are compared
 
 
-def get_dataset(name: str, *, mirror: str | Path | None = None) -> Path:
-    """Bring a named data set to this computer, unless it is here already; afterwards no network is needed.
+def download_dataset(name: str, *, mirror: str | Path | None = None) -> Path:
+    """Download a named data set, unless it is on this computer already; afterwards no network is needed.
 
     Args:
         name: a downloadable name of the catalogue, such as "hello-world/openi".
@@ -44,57 +44,53 @@ def get_dataset(name: str, *, mirror: str | Path | None = None) -> Path:
 
     Raises:
         NetworkError: no network, or the server refuses.
-        DataError: what came is not what was published (wrong checksum), or the archive is broken.
+        DataError: the download is not the published file (wrong checksum), or the archive is broken.
         StorageError: the disk is full or cannot be written.
-        SettingError: the name is not known, or is of phantoms, which are made and not fetched.
+        SettingError: the name is not known, or names phantoms, which are simulated and not downloaded.
     """
-    entry = find_named(name)
-    if entry.make:
+    entry = find_named_dataset(name)
+    if entry.factory:
         raise SettingError(f'"{name}" is simulated, not downloaded', do=f'open it with open_dataset("{name}")')
     root = data_folder() / entry.folder
-    chosen = str(mirror or os.environ.get(MIRROR_VARIABLE, "")) or None
-    with storage_errors(root):
+    mirror_address = str(mirror or os.environ.get(MIRROR_VARIABLE, "")) or None
+    with translate_os_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         if not entry.archive:
-            return _fetch_files(entry, root, chosen)
+            _fetch_files(entry, root, list(entry.checksums), mirror_address)
+            return root
         unpacked = root / "unpacked"
-        if not _is_whole(unpacked):
-            archive = _fetch_all(entry, root, [entry.archive], chosen)[0]
-            _unpack_whole(archive, unpacked)
+        if not _is_complete(unpacked):
+            archive = _fetch_files(entry, root, [entry.archive], mirror_address)[0]
+            _extract_atomically(archive, unpacked)
         return unpacked
 
 
-def stray_files(folder: Path) -> list[str]:
-    """Names of the files of operating systems that were left out when the archive was unpacked."""
+def read_stray_files(folder: Path) -> list[str]:
+    """Names of the stray files of operating systems that were left out when the archive was extracted."""
     manifest = folder / "manifest.json"
     return list(read_json(manifest)["stray"]) if manifest.is_file() else []
 
 
-def _fetch_files(entry: NamedData, root: Path, mirror: str | None) -> Path:
-    _fetch_all(entry, root, list(entry.checksums), mirror)
-    return root
-
-
-def _fetch_all(entry: NamedData, root: Path, names: list[str], mirror: str | None) -> list[Path]:
+def _fetch_files(entry: NamedDataset, root: Path, names: list[str], mirror: str | None) -> list[Path]:
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)
-    addresses = entry.addresses if mirror is None else {n: _mirrored(mirror, entry.folder, n) for n in entry.addresses}
+    urls = entry.urls if mirror is None else {n: _mirror_url(mirror, entry.folder, n) for n in entry.urls}
     cache = pooch.create(
-        path=root, base_url="", registry=dict(entry.checksums), urls=addresses, retry_if_failed=1, allow_updates=True
+        path=root, base_url="", registry=dict(entry.checksums), urls=urls, retry_if_failed=1, allow_updates=True
     )
-    with _downloader(entry) as downloader, _network_errors(entry, mirror):
+    with _open_downloader(entry) as downloader, _translate_network_errors(entry, mirror):
         return [Path(cache.fetch(n, downloader=downloader)) for n in track(names, "Checking the files", unit="file")]
 
 
-def _mirrored(mirror: str, folder: str, name: str) -> str:
+def _mirror_url(mirror: str, folder: str, name: str) -> str:
     if mirror.startswith(("http://", "https://")):
         return f"{mirror.rstrip('/')}/{folder}/{name}"
     return str(Path(mirror).expanduser() / folder / name)
 
 
 @contextmanager
-def _downloader(entry: NamedData) -> Iterator[Any]:
+def _open_downloader(entry: NamedDataset) -> Iterator[Any]:
     import requests
 
     with requests.Session() as session:
@@ -103,13 +99,13 @@ def _downloader(entry: NamedData) -> Iterator[Any]:
 
 
 class ResumingDownloader:
-    """Fetches one file for pooch; what had come before a connection broke is kept and gone on from."""
+    """Downloader for pooch that resumes partial downloads."""
 
     def __init__(self, session: Any, title: str) -> None:
         self.session, self.title = session, title
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> bool | None:
-        """Pooch's interface: bring `url` to `output_file`."""
+        """Download `url` to `output_file` (the interface that pooch calls)."""
         if not url.startswith(("http://", "https://")):
             shutil.copyfile(url, output_file)
             return None
@@ -123,73 +119,71 @@ class ResumingDownloader:
     def _fetch(self, url: str, partial: IO[bytes]) -> None:
         import requests
 
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(_MAX_ATTEMPTS):
             before = partial.seek(0, os.SEEK_END)
             try:
-                if self._fetch_rest(url, partial, before):
+                if self._fetch_range(url, partial, before):
                     return
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
-                if attempt == _ATTEMPTS - 1 or partial.tell() == before:
+                if attempt == _MAX_ATTEMPTS - 1 or partial.tell() == before:
                     raise
         raise requests.ConnectionError("the connection broke again and again")
 
-    def _fetch_rest(self, url: str, partial: IO[bytes], start: int) -> bool:
-        """Ask for what is missing; True when the file is whole by the server's word."""
+    def _fetch_range(self, url: str, partial: IO[bytes], start: int) -> bool:
+        """Request the bytes from `start` on; True when the file has the length that the server announced."""
         headers = {"Range": f"bytes={start}-"} if start else {}
         with self.session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response:
-            if start and response.status_code == 416:  # nothing left to send, or another file by now
+            if start and response.status_code == 416:  # the partial file is complete, or the server's file has changed
                 partial.truncate(0)
-                return self._fetch_rest(url, partial, 0)
+                return self._fetch_range(url, partial, 0)
             response.raise_for_status()
             if response.status_code != 206:
                 partial.truncate(0)
                 start = 0
             partial.seek(start)
             length = int(response.headers.get("Content-Length") or 0)
-            total = max(1, round((start + length) / _MEGABYTE))
-            with Progress(f"Fetching {self.title}", total, unit="megabyte") as bar:
-                bar.step(start // _MEGABYTE)
+            total = max(1, round((start + length) / _BYTES_PER_MEGABYTE))
+            with ProgressBar(f"Fetching {self.title}", total, unit="megabyte") as bar:
+                bar.update(start // _BYTES_PER_MEGABYTE)
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     partial.write(chunk)
-                    bar.step(partial.tell() // _MEGABYTE - bar.done)
+                    bar.update(partial.tell() // _BYTES_PER_MEGABYTE - bar.completed)
             return not length or partial.tell() >= start + length
 
 
 @contextmanager
 def _partial_file(url: str, output: Path) -> Iterator[IO[bytes]]:
-    """The file in which a download of `url` collects, kept when it breaks off; a second process gets one of its own."""
+    """Partial download of `url`, kept for resuming; a temporary file while another process holds it."""
+    from filelock import FileLock
+
     folder = data_folder() / ".partial"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.part"
-    with open(path, "a+b") as file:
-        if _locked(file):
-            yield file
-            return
-    with tempfile.NamedTemporaryFile("w+b", dir=output.parent, delete=False) as own:
+    with ExitStack() as stack:
         try:
-            yield own
-        finally:
-            with suppress(OSError):
-                os.unlink(own.name)
-
-
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows: every download gets a file of its own
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+            stack.enter_context(FileLock(path.with_suffix(".lock")).acquire(blocking=False))
+        except (OSError, NotImplementedError):  # Timeout is an OSError; the others mean a file system without locks
+            file = stack.enter_context(_temporary_file(output.parent))
+        else:
+            file = stack.enter_context(open(path, "a+b"))
+        yield file
 
 
 @contextmanager
-def _network_errors(entry: NamedData, mirror: str | None) -> Iterator[None]:
+def _temporary_file(folder: Path) -> Iterator[IO[bytes]]:
+    with tempfile.NamedTemporaryFile("w+b", dir=folder, delete=False) as temporary:
+        try:
+            yield temporary
+        finally:
+            with suppress(OSError):
+                os.unlink(temporary.name)
+
+
+@contextmanager
+def _translate_network_errors(entry: NamedDataset, mirror: str | None) -> Iterator[None]:
     import requests
 
-    source = mirror or next(iter(entry.addresses.values()))
+    source = mirror or next(iter(entry.urls.values()))
     remedy = (
         f"connect to the internet, or set {MIRROR_VARIABLE} to a folder or an address that serves the data; "
         f'the phantoms, open_dataset("{entry.name.split("/")[0]}"), need no network'
@@ -218,23 +212,27 @@ def _network_errors(entry: NamedData, mirror: str | None) -> Iterator[None]:
         ) from error
 
 
-def _unpack_whole(archive: Path, folder: Path) -> None:
+def _extract_atomically(archive: Path, folder: Path) -> None:
     with atomic_folder(folder) as temporary:
-        stray = unpack(archive, temporary)
+        stray = extract_archive(archive, temporary)
         names = sorted(path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file())
-        listed = {name: _fingerprint(temporary / name, hashed=len(names) <= _HASHED_ON_OPENING) for name in names}
-        write_json(temporary / "manifest.json", {"files": listed, "stray": stray})
+        use_hash = len(names) <= _MAX_HASHED_FILES
+        fingerprints = {name: _fingerprint(temporary / name, use_hash=use_hash) for name in names}
+        write_json(temporary / "manifest.json", {"files": fingerprints, "stray": stray})
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether everything that was unpacked is still there and unchanged."""
+def _is_complete(folder: Path) -> bool:
+    """Whether all extracted files are still there and unchanged."""
     try:
-        listed = read_json(folder / "manifest.json")["files"]
-        hashed = len(listed) <= _HASHED_ON_OPENING
-        return bool(listed) and all(_fingerprint(folder / name, hashed=hashed) == was for name, was in listed.items())
+        fingerprints = read_json(folder / "manifest.json")["files"]
+        use_hash = len(fingerprints) <= _MAX_HASHED_FILES
+        return bool(fingerprints) and all(
+            _fingerprint(folder / name, use_hash=use_hash) == expected for name, expected in fingerprints.items()
+        )
     except (DataError, OSError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _fingerprint(path: Path, *, hashed: bool) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if hashed else str(path.stat().st_size)
+def _fingerprint(path: Path, *, use_hash: bool) -> str:
+    """SHA-256 of a file, or its size in bytes where hashing takes too long."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if use_hash else str(path.stat().st_size)

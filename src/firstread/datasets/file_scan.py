@@ -1,4 +1,4 @@
-"""From a list of files to a cohort: broken ones are set aside and told, never silently; DICOM is put in order."""
+"""Scan of image files into the rows of a cohort: broken files are reported, DICOM slices are sorted."""
 
 import warnings
 from collections.abc import Iterable, Sequence
@@ -11,70 +11,71 @@ from natsort import natsort_keygen, ns
 from firstread.core.cohort import Cohort, Origin, Step
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
-from firstread.core.paths import version
+from firstread.core.images import WindowLike
 from firstread.core.progress_bar import track
-from firstread.datasets.frames import rows_of_file
+from firstread.core.version import package_version
+from firstread.datasets.frames import read_frame_rows
 from firstread.dicom.headers import NoImageError
 
-#: "image2" before "image10"
-_NATURAL = natsort_keygen(alg=ns.IGNORECASE)
+#: sort key with "image2" before "image10"
+_NATURAL_KEY = natsort_keygen(alg=ns.IGNORECASE)
 
-_NAMED_IN_A_WARNING = 5
+_MAX_NAMES_IN_WARNING = 5
 
 
 @dataclass
-class Gathered:
-    """Rows of readable images, the files that were set aside with the reason, and DICOM objects that are no images."""
+class FileScan:
+    """Rows of the readable images, broken files with the reason, and DICOM objects without pixels."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
     no_images: list[str] = field(default_factory=list)
 
 
-def gather(files: Iterable[tuple[Path, dict[str, Any]]], *, base: Path) -> Gathered:
-    """Read every file so far that its rows are known.
+def scan_files(files: Iterable[tuple[Path, dict[str, Any]]], *, base: Path) -> FileScan:
+    """Read enough of each file to create its rows.
 
     Args:
-        files: path and what is known of it already (`label`, `split`, `patient`, ...), which goes before what the
-            file says.
+        files: path and values that are known already (`label`, `split`, `patient`, ...), which override those of the
+            file.
         base: folder that case names are relative to.
 
     Raises:
         DataError: no image, or more than half of the images, can be read.
     """
-    found = Gathered()
+    scan = FileScan()
     files = list(files)
     for path, known in track(files, "Looking at the images"):
         name = relative_name(path, base)
         try:
-            rows = rows_of_file(path)
+            rows = read_frame_rows(path)
         except NoImageError:
-            found.no_images.append(name)
+            scan.no_images.append(name)
             continue
         except DataError as error:
-            found.broken[name] = error.what
+            scan.broken[name] = error.what
             continue
-        given = {key: value for key, value in known.items() if value is not None}
+        overrides = {key: value for key, value in known.items() if value is not None}
         for row in rows:
-            found.rows.append({"case": name, "file": str(path), **row, **given})
-    _check_readable(found, base)
-    _name_cases(found.rows)
-    found.rows = _series_in_order(found.rows)
-    return found
+            scan.rows.append({"case": name, "file": str(path), **row, **overrides})
+    _check_readable(scan, base)
+    _set_case_names(scan.rows)
+    scan.rows = _sort_series(scan.rows)
+    return scan
 
 
-def _check_readable(found: Gathered, base: Path) -> None:
-    if not found.rows and not found.broken:
+def _check_readable(scan: FileScan, base: Path) -> None:
+    if not scan.rows and not scan.broken:
         raise DataError(
-            f"All {len(found.no_images)} DICOM files are without pixels: reports or contours, or cut off before them",
+            f"All {len(scan.no_images)} DICOM files are without pixels: reports or contours, or cut off before them",
             where=base,
             expected="images",
         )
-    total = len(found.broken) + len({row["file"] for row in found.rows})
-    if len(found.broken) * 2 > total:
-        first, reason = next(iter(found.broken.items()))
+    total = len(scan.broken) + len({row["file"] for row in scan.rows})
+    if len(scan.broken) * 2 > total:
+        first, reason = next(iter(scan.broken.items()))
         raise DataError(
-            f"{len(found.broken)} of {total} images cannot be read. The first: {reason}",
+            f"{len(scan.broken)} of {total} images cannot be read. The first: {reason}",
             where=base / first,
             expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
             do="mend or remove the broken files",
@@ -82,67 +83,76 @@ def _check_readable(found: Gathered, base: Path) -> None:
 
 
 def relative_name(path: Path, base: Path) -> str:
-    """Path as seen from `base`, with forward slashes on every system."""
+    """Path relative to `base`, with forward slashes on every system."""
     try:
         return path.relative_to(base).as_posix()
     except ValueError:
         return path.as_posix()
 
 
-def as_cohort(
-    found: Gathered, *, classes: Sequence[str], name: str, window: Any, facts: dict[str, Any], description: str
+def build_cohort(
+    scan: FileScan,
+    *,
+    classes: Sequence[str],
+    name: str,
+    window: WindowLike,
+    parameters: dict[str, Any],
+    description: str,
 ) -> Cohort:
-    """The cohort of gathered rows, with what was left out in its first step and in a warning."""
-    if found.broken:
+    """The cohort of scanned files; files that were left out are listed in its first step and in a warning."""
+    if scan.broken:
         warnings.warn(
-            f"{len(found.broken)} broken images were left out: {_some(found.broken)}. "
+            f"{len(scan.broken)} broken images were left out: {_shorten(scan.broken)}. "
             "All of them are listed in the first of the cohort's steps.",
             UserWarning,
             stacklevel=4,
         )
-    step = Step("opened", {**facts, "left_out": found.broken, "no_images": found.no_images}, version=version())
+    parameters = {**parameters, "left_out": scan.broken, "no_images": scan.no_images}
+    step = Step("opened", parameters, version=package_version())
     origin = Origin(name, description)
-    return Cohort(make_table(found.rows), tuple(classes), origin, (step,), window=window)
+    return Cohort(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
 
 
-def _some(names: Iterable[str]) -> str:
+def _shorten(names: Iterable[str]) -> str:
     names = list(names)
-    return ", ".join(names[:_NAMED_IN_A_WARNING]) + (", ..." if len(names) > _NAMED_IN_A_WARNING else "")
+    return ", ".join(names[:_MAX_NAMES_IN_WARNING]) + (", ..." if len(names) > _MAX_NAMES_IN_WARNING else "")
 
 
-def _name_cases(rows: list[dict[str, Any]]) -> None:
-    """Unique case names: the path without its ending where that is unique, and the frame of a stack."""
-    files = {row["case"] for row in rows}
-    short = {name: _without_ending(name) for name in files}
-    taken: dict[str, int] = {}
-    for value in short.values():
-        taken[value] = taken.get(value, 0) + 1
+def _set_case_names(rows: list[dict[str, Any]]) -> None:
+    """Unique case names: the path without its extension where that is unique, and the frame of a stack."""
+    short_names = {name: _without_extension(name) for name in {row["case"] for row in rows}}
+    counts: dict[str, int] = {}
+    for short_name in short_names.values():
+        counts[short_name] = counts.get(short_name, 0) + 1
     for row in rows:
         name = row["case"]
-        base = short[name] if taken[short[name]] == 1 else name
+        base = short_names[name] if counts[short_names[name]] == 1 else name
         row["case"] = base if row["frame"] is None else f"{base}#{row['frame']}"
 
 
-def _without_ending(name: str) -> str:
+def _without_extension(name: str) -> str:
     lower = name.lower()
-    for ending in (".nii.gz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii"):
-        if lower.endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
+    for extension in (".nii.gz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii"):
+        if lower.endswith(extension) and len(name) > len(extension):
+            return name[: -len(extension)]
     return name
 
 
-def _series_in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Slices of one DICOM series follow their InstanceNumber, whatever their files are called."""
+def _sort_series(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort the slices of each DICOM series by InstanceNumber; series stay in the order of their first file."""
     if not any(row.get("series") for row in rows):
         return rows
-    place: dict[Any, int] = {}
+    first_positions: dict[Any, int] = {}
     for position, row in enumerate(rows):
-        key = (row.get("label"), row.get("series") or row["file"])
-        place.setdefault(key, position)
+        first_positions.setdefault(_series_key(row), position)
 
-    def order(row: dict[str, Any]) -> tuple[Any, ...]:
-        first = place[(row.get("label"), row.get("series") or row["file"])]
+    def sort_key(row: dict[str, Any]) -> tuple[Any, ...]:
         instance = row.get("instance")
-        return (first, instance is None, instance or 0, _NATURAL(row["file"]), row["frame"] or 0)
+        first = first_positions[_series_key(row)]
+        return (first, instance is None, instance or 0, _NATURAL_KEY(row["file"]), row["frame"] or 0)
 
-    return sorted(rows, key=order)
+    return sorted(rows, key=sort_key)
+
+
+def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row.get("label"), row.get("series") or row["file"])

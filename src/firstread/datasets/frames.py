@@ -1,4 +1,4 @@
-"""One image file as rows of a cohort: one row for a picture, one for each frame or slice of a stack."""
+"""Rows of a cohort from one image file: one row for a picture, one for each frame or slice of a stack."""
 
 from pathlib import Path
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 from firstread.core.errors import DataError
 from firstread.core.images import read_image, sniff_format
 
-#: endings by which a person means an image; a file without any of them is only an image if its content is
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii", ".nii.gz")
-_PICTURES = ("png", "jpeg", "tiff", "bmp")
+#: file name extensions of images; a file without any of them is an image only if its first bytes say so
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii", ".nii.gz")
+_RASTER_FORMATS = ("png", "jpeg", "tiff", "bmp")
 
 
-def means_image(path: Path) -> bool:
-    """Whether a file is an image by its name or by its first bytes."""
-    return path.name.lower().endswith(IMAGE_ENDINGS) or sniff_format(path) in (*_PICTURES, "dicom", "nifti")
+def is_image_file(path: Path) -> bool:
+    """Whether a file is an image by its extension or by its first bytes."""
+    return path.name.lower().endswith(IMAGE_EXTENSIONS) or sniff_format(path) in (*_RASTER_FORMATS, "dicom", "nifti")
 
 
-def rows_of_file(path: Path) -> list[dict[str, Any]]:
+def read_frame_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of one image file: `frame`, and for DICOM `patient`, `series`, `instance`, `modality`.
 
     Pictures are decoded to the end, so that a broken one is found now and not in the middle of training. Of DICOM
@@ -25,13 +25,13 @@ def rows_of_file(path: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: the file is broken or no image.
     """
-    kind = sniff_format(path)
-    if kind == "dicom":
+    file_format = sniff_format(path)
+    if file_format == "dicom":
         return _dicom_rows(path)
-    if kind == "nifti":
+    if file_format == "nifti":
         return _nifti_rows(path)
     read_image(path)
-    pages = _pages(path) if kind == "tiff" else 1
+    pages = _count_pages(path) if file_format == "tiff" else 1
     return [{"frame": None}] if pages == 1 else [{"frame": page, "patient": None} for page in range(pages)]
 
 
@@ -39,20 +39,20 @@ def _dicom_rows(path: Path) -> list[dict[str, Any]]:
     from firstread.dicom.headers import read_header
 
     header = read_header(path)
-    facts = {name: header[name] for name in ("patient", "series", "instance", "modality")}
+    metadata = {name: header[name] for name in ("patient", "series", "instance", "modality")}
     frames = header["frames"]
-    return [{"frame": None if frames == 1 else frame, **facts} for frame in range(frames)]
+    return [{"frame": None if frames == 1 else frame, **metadata} for frame in range(frames)]
 
 
 def _nifti_rows(path: Path) -> list[dict[str, Any]]:
-    from firstread.dicom.pseudonyms import pseudonym
+    from firstread.dicom.pseudonyms import make_pseudonym
     from firstread.readers.nifti import count_slices
 
-    patient = pseudonym(f"volume:{path.name}")  # slices of one volume must stay on one side of a split
+    patient = make_pseudonym(f"volume:{path.name}")  # slices of one volume must stay on one side of a split
     return [{"frame": index, "patient": patient} for index in range(count_slices(path))]
 
 
-def _pages(path: Path) -> int:
+def _count_pages(path: Path) -> int:
     from PIL import Image
 
     try:

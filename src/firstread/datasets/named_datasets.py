@@ -1,4 +1,4 @@
-"""Named data sets as cohorts: phantoms made once, published sets with the splits and the classes they came with."""
+"""Named data sets as cohorts: phantoms simulated once, published sets with their published classes and splits."""
 
 import warnings
 from importlib import import_module
@@ -10,20 +10,21 @@ from natsort import natsorted, ns
 from firstread.core.cohort import Cohort, Step
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
-from firstread.core.paths import data_folder, version
+from firstread.core.paths import data_folder
 from firstread.core.splits import split_contiguous, split_random
-from firstread.datasets.catalogue import NamedData
-from firstread.datasets.download import get_dataset, stray_files
+from firstread.core.version import package_version
+from firstread.datasets.catalogue import NamedDataset
+from firstread.datasets.download import download_dataset, read_stray_files
 
-_IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
-_SPLIT_FOLDERS = {"train": "train", "val": "validation", "test": "test"}
+_IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg")
+_SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 
 
-def open_named(entry: NamedData, *, split: str | None, seed: int) -> Cohort:
-    """The cohort of a named data set with the split it was published with, unless another is asked for."""
-    if entry.make:
+def open_named_dataset(entry: NamedDataset, *, split: str | None, seed: int) -> Cohort:
+    """The cohort of a named data set with its published split, unless another split is requested."""
+    if entry.factory:
         return open_phantoms(entry)
-    cohort = _published(entry, get_dataset(entry.name))
+    cohort = _published_cohort(entry, download_dataset(entry.name))
     if entry.fractions is None or split not in (None, "random", "contiguous"):
         return cohort
     if split == "contiguous":
@@ -31,8 +32,8 @@ def open_named(entry: NamedData, *, split: str | None, seed: int) -> Cohort:
     return split_random(cohort, fractions=entry.fractions, seed=seed)
 
 
-def open_phantoms(entry: NamedData) -> Cohort:
-    """Phantom patients of a named set; made at the first call, read from disk ever after."""
+def open_phantoms(entry: NamedDataset) -> Cohort:
+    """Phantom patients of a named data set: simulated at the first call, then read from disk."""
     folder = data_folder() / f"{entry.folder}-v{import_module('firstread.phantoms').VERSION}"
     if folder.is_dir():
         try:
@@ -42,19 +43,20 @@ def open_phantoms(entry: NamedData) -> Cohort:
         except DataError:
             pass
         warnings.warn(f"The phantoms in {folder} were damaged and are made again.", UserWarning, stacklevel=2)
-    getattr(import_module("firstread.phantoms.teaching_sets"), entry.make)(folder)
+    getattr(import_module("firstread.phantoms.teaching_sets"), entry.factory)(folder)
     return Cohort.load(folder)
 
 
-def _published(entry: NamedData, folder: Path) -> Cohort:
-    names = list(entry.checksums) if not entry.archive else _image_names(folder)
-    rows = [row for name in natsorted(names, alg=ns.IGNORECASE) if (row := _row(entry, folder, name))]
-    stray = stray_files(folder)
-    step = Step("opened", {"data": entry.name, "stray_files": len(stray), "stray_names": stray[:50]}, version=version())
+def _published_cohort(entry: NamedDataset, folder: Path) -> Cohort:
+    names = list(entry.checksums) if not entry.archive else _find_image_names(folder)
+    rows = [row for name in natsorted(names, alg=ns.IGNORECASE) if (row := _image_row(entry, folder, name))]
+    stray = read_stray_files(folder)
+    parameters = {"data": entry.name, "stray_files": len(stray), "stray_names": stray[:50]}
+    step = Step("opened", parameters, version=package_version())
     return Cohort(make_table(rows), entry.classes, entry.origin, (step,))
 
 
-def _row(entry: NamedData, folder: Path, name: str) -> dict[str, Any] | None:
+def _image_row(entry: NamedDataset, folder: Path, name: str) -> dict[str, Any] | None:
     path = Path(name)
     keys = [path.parent.name, path.stem]
     label = next((entry.class_folders[key] for key in keys if key in entry.class_folders), None)
@@ -64,13 +66,13 @@ def _row(entry: NamedData, folder: Path, name: str) -> dict[str, Any] | None:
         "case": path.with_suffix("").as_posix(),
         "file": str(folder / name),
         "label": label,
-        "split": _SPLIT_FOLDERS.get(path.parts[0]),
+        "split": _SPLIT_NAMES.get(path.parts[0]),
     }
 
 
-def _image_names(folder: Path) -> list[str]:
+def _find_image_names(folder: Path) -> list[str]:
     return [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.suffix.lower() in _IMAGE_ENDINGS and path.is_file()
+        if path.suffix.lower() in _IMAGE_EXTENSIONS and path.is_file()
     ]

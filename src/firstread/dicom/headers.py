@@ -1,4 +1,4 @@
-"""Opening a DICOM file that may be broken, and what may be told about it without telling who the patient is."""
+"""DICOM headers: opening files that may be broken, size limits, and header values without patient identity."""
 
 import logging
 import warnings
@@ -9,46 +9,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstread.core.errors import DataError, FirstreadError, StorageError
-from firstread.core.images import LARGEST_PIXELS
-from firstread.dicom.pseudonyms import pseudonym
+from firstread.core.images import MAX_IMAGE_PIXELS
+from firstread.dicom.pseudonyms import make_pseudonym
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-#: a larger file is refused before it is read
-LARGEST_FILE_BYTES = 4 * 1024**3
-#: a deflated file that unpacks to more is refused
-LARGEST_INFLATED_BYTES = 1024**3
-LARGEST_FRAMES = 100_000
-_PIXELS = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
-_DEFLATED = ("1.2.840.10008.1.2.1.99",)
-_DEFER_BYTES = 64 * 1024
+#: larger files are refused before they are read
+MAX_FILE_BYTES = 4 * 1024**3
+#: deflated files that inflate to more are refused
+MAX_INFLATED_BYTES = 1024**3
+MAX_FRAMES = 100_000
+_PIXEL_TAGS = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
+_DEFLATED_SYNTAXES = ("1.2.840.10008.1.2.1.99",)
+_DEFER_SIZE_BYTES = 64 * 1024
 
 
 class NoImageError(DataError):
-    """A DICOM object without pixels: a report, a directory, contours. Nothing is wrong with it; it is no image."""
+    """A valid DICOM object without pixel data: a structured report, a DICOMDIR, an RT structure set."""
 
 
-def open_dicom(path: str | Path, *, pixels: bool = True) -> "Dataset":
-    """The pydicom Dataset of an image, checked so far that its pixels can be asked for.
+def open_dicom(path: str | Path, *, load_pixels: bool = True) -> "Dataset":
+    """Open a DICOM image as a pydicom Dataset, checked for pixel data, size and length.
 
     Args:
-        pixels: False leaves large values on the disk.
+        load_pixels: False defers reading of large elements (pydicom's `defer_size`).
 
     Raises:
         DataError: not DICOM, not an image, broken, cut short or larger than firstread reads.
     """
     path = Path(path)
-    with dicom_errors(path):
-        _check_file(path)
-        dataset = _read(path, defer=not pixels)
+    with convert_dicom_errors(path):
+        _check_file_size(path)
+        dataset = _read_dataset(path, defer=not load_pixels)
         _check_image(dataset, path)
         return dataset
 
 
 @contextmanager
-def dicom_errors(path: Path) -> Iterator[None]:
-    """Turn whatever a broken file makes pydicom raise into one sentence, without any value from the file."""
+def convert_dicom_errors(path: Path) -> Iterator[None]:
+    """Convert any exception that a broken file makes pydicom raise to a DataError without values from the file."""
     logger = logging.getLogger("pydicom")
     level = logger.level
     _silence_gdcm()
@@ -61,51 +61,51 @@ def dicom_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno is None:
-            raise _broken(path) from None
+            raise _broken_file_error(path) from None
         raise DataError("The file cannot be read", where=path, do="check that it exists and is yours") from None
     except MemoryError:
         raise StorageError("The image is too large for this computer's memory", where=path) from None
-    except Exception:  # a broken file can make a parser raise anything, with values of the file in the message
-        raise _broken(path) from None
+    except Exception:  # a broken file can make a parser raise anything, with values of the file in it
+        raise _broken_file_error(path) from None
     finally:
         logger.setLevel(level)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """What a DICOM image says of itself that names no person.
+    """Read the header of a DICOM image without patient identity: only values that name no person, and pseudonyms.
 
     Returns:
         A dictionary: `modality`, `rows`, `columns`, `frames`, `bits`, `photometric`, `transfer_syntax`, `instance`
-        (InstanceNumber or None), and the pseudonyms `patient`, `study`, `series` (None where the file does not say).
+        (InstanceNumber or None), and the pseudonyms `patient`, `study`, `series` (None where not stated).
 
     Raises:
         DataError: as `read_dicom`.
     """
     path = Path(path)
-    dataset = open_dicom(path, pixels=False)
-    with dicom_errors(path):
+    dataset = open_dicom(path, load_pixels=False)
+    with convert_dicom_errors(path):
         return {
-            "modality": _text(dataset, "Modality"),
+            "modality": _get_str(dataset, "Modality"),
             "rows": int(dataset.Rows),
             "columns": int(dataset.Columns),
-            "frames": frames_of(dataset),
+            "frames": number_of_frames(dataset),
             "bits": int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 0),
-            "photometric": _text(dataset, "PhotometricInterpretation"),
+            "photometric": _get_str(dataset, "PhotometricInterpretation"),
             "transfer_syntax": getattr(transfer_syntax(dataset), "name", None),
-            "instance": _whole_number(dataset, "InstanceNumber"),
-            "patient": _hidden(dataset, "PatientID", "P"),
-            "study": _hidden(dataset, "StudyInstanceUID", "T"),
-            "series": _hidden(dataset, "SeriesInstanceUID", "S"),
+            "instance": _get_int(dataset, "InstanceNumber"),
+            "patient": _pseudonymize(dataset, "PatientID", "P"),
+            "study": _pseudonymize(dataset, "StudyInstanceUID", "T"),
+            "series": _pseudonymize(dataset, "SeriesInstanceUID", "S"),
         }
 
 
-def frames_of(dataset: "Dataset") -> int:
-    """NumberOfFrames, 1 where it is not given."""
-    return _whole_number(dataset, "NumberOfFrames") or 1
+def number_of_frames(dataset: "Dataset") -> int:
+    """NumberOfFrames, 1 where it is missing."""
+    return _get_int(dataset, "NumberOfFrames") or 1
 
 
 def transfer_syntax(dataset: "Dataset") -> Any:
-    """The transfer syntax of a file's pixels: what it states, or what pydicom found it to be."""
+    """Transfer syntax UID of a dataset: as stated in the file meta information, else as detected by pydicom."""
     meta = getattr(dataset, "file_meta", None)
     stated = meta.get("TransferSyntaxUID") if meta is not None else None
     if stated:
@@ -117,30 +117,29 @@ def transfer_syntax(dataset: "Dataset") -> Any:
 
 
 def is_compressed(dataset: "Dataset") -> bool:
-    """Whether each frame is compressed by itself; a deflated file is not, and a transfer syntax nobody knows is."""
+    """Whether each frame is compressed; a deflated file is not, an unknown transfer syntax is taken as compressed."""
     syntax = transfer_syntax(dataset)
     try:
-        return bool(syntax.is_compressed) and str(syntax) not in _DEFLATED
-    except ValueError:  # not a transfer syntax that pydicom knows
+        return bool(syntax.is_compressed) and str(syntax) not in _DEFLATED_SYNTAXES
+    except ValueError:  # pydicom does not know this transfer syntax
         return True
 
 
 def pixel_keyword(dataset: "Dataset") -> str | None:
-    """Which of the three pixel elements the dataset has."""
-    return next((keyword for keyword, tag in _PIXELS.items() if tag in dataset), None)
+    """Keyword of the pixel data element: PixelData, FloatPixelData or DoubleFloatPixelData; None without one."""
+    return next((keyword for keyword, tag in _PIXEL_TAGS.items() if tag in dataset), None)
 
 
-def _read(path: Path, *, defer: bool) -> "Dataset":
+def _read_dataset(path: Path, *, defer: bool) -> "Dataset":
     from pydicom import dcmread
 
-    meta = _meta(path)
-    if str(meta) in _DEFLATED:
-        _check_inflated(path)
+    if str(_read_transfer_syntax(path)) in _DEFLATED_SYNTAXES:
+        _check_inflated_size(path)
         defer = False
-    return dcmread(path, force=True, defer_size=_DEFER_BYTES if defer else None)
+    return dcmread(path, force=True, defer_size=_DEFER_SIZE_BYTES if defer else None)
 
 
-def _meta(path: Path) -> Any:
+def _read_transfer_syntax(path: Path) -> Any:
     from pydicom.filereader import read_file_meta_info
 
     with open(path, "rb") as file:
@@ -150,21 +149,21 @@ def _meta(path: Path) -> Any:
     return read_file_meta_info(path).get("TransferSyntaxUID")
 
 
-def _check_file(path: Path) -> None:
+def _check_file_size(path: Path) -> None:
     if not path.is_file():
         raise DataError("There is no such file", where=path, do="check the path")
     size = path.stat().st_size
     if size == 0:
         raise DataError("The file is empty", where=path, do="copy it again from where it came from, or leave it out")
-    if size > LARGEST_FILE_BYTES:
+    if size > MAX_FILE_BYTES:
         raise DataError(
-            "The file is larger than firstread reads", where=path, expected=f"at most {LARGEST_FILE_BYTES:,} bytes"
+            "The file is larger than firstread reads", where=path, expected=f"at most {MAX_FILE_BYTES:,} bytes"
         )
 
 
-def _check_inflated(path: Path) -> None:
-    """A deflated file can unpack to a thousand times its size; measure before pydicom takes it whole into memory."""
-    from pydicom.filereader import _read_file_meta_info as read_meta  # leaves the file at the deflated part
+def _check_inflated_size(path: Path) -> None:
+    """Refuse deflate bombs: measure the inflated size before pydicom inflates the whole file in memory."""
+    from pydicom.filereader import _read_file_meta_info as read_meta  # leaves the file position at the deflated part
     from pydicom.filereader import read_preamble
 
     with open(path, "rb") as file:
@@ -172,80 +171,80 @@ def _check_inflated(path: Path) -> None:
         read_meta(file)
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         total, chunk = 0, file.read(1 << 20)
-        while chunk and total <= LARGEST_INFLATED_BYTES:
+        while chunk and total <= MAX_INFLATED_BYTES:
             total += len(inflate.decompress(chunk, 1 << 24))
             chunk = inflate.unconsumed_tail or file.read(1 << 20)
-    if total > LARGEST_INFLATED_BYTES:
+    if total > MAX_INFLATED_BYTES:
         raise DataError(
             "The file unpacks to more than firstread reads",
             where=path,
-            expected=f"at most {LARGEST_INFLATED_BYTES:,} bytes",
+            expected=f"at most {MAX_INFLATED_BYTES:,} bytes",
         )
 
 
 def _check_image(dataset: "Dataset", path: Path) -> None:
     keyword = pixel_keyword(dataset)
     if keyword is None:
-        raise _no_image(dataset, path)
-    missing = [name for name in ("Rows", "Columns") if not _whole_number(dataset, name)]
+        raise _no_image_error(dataset, path)
+    missing = [name for name in ("Rows", "Columns") if not _get_int(dataset, name)]
     if missing:
         raise DataError(f"The DICOM file does not state its {' and '.join(missing)}", where=path, do="leave it out")
-    frames = frames_of(dataset)
-    samples = _whole_number(dataset, "SamplesPerPixel") or 1
-    if dataset.Rows * dataset.Columns * samples > LARGEST_PIXELS:
+    frames = number_of_frames(dataset)
+    samples = _get_int(dataset, "SamplesPerPixel") or 1
+    if dataset.Rows * dataset.Columns * samples > MAX_IMAGE_PIXELS:
         raise DataError(
             f"The image has {dataset.Rows} x {dataset.Columns} pixels, more than firstread decodes",
             where=path,
-            expected=f"at most {LARGEST_PIXELS:,} pixels",
+            expected=f"at most {MAX_IMAGE_PIXELS:,} pixels",
         )
-    if not 1 <= frames <= LARGEST_FRAMES:
-        raise DataError(
-            f"The file claims to have {frames} frames", where=path, expected=f"from 1 to {LARGEST_FRAMES:,}"
-        )
-    _check_length(dataset, path, keyword=keyword, samples=samples, frames=frames)
+    if not 1 <= frames <= MAX_FRAMES:
+        raise DataError(f"The file claims to have {frames} frames", where=path, expected=f"from 1 to {MAX_FRAMES:,}")
+    _check_pixel_length(dataset, path, keyword=keyword, samples=samples, frames=frames)
 
 
-def _check_length(dataset: "Dataset", path: Path, *, keyword: str, samples: int, frames: int) -> None:
-    """Uncompressed pixels: as many bytes as the header promises must be in the element and in the file."""
-    element = dataset.get_item(_PIXELS[keyword])
+def _check_pixel_length(dataset: "Dataset", path: Path, *, keyword: str, samples: int, frames: int) -> None:
+    """Check that element and file are as long as the header states (uncompressed) or not empty (compressed)."""
+    element = dataset.get_item(_PIXEL_TAGS[keyword])
     length = getattr(element, "length", None)
     if length is None:
         length = len(element.value or b"")
     if is_compressed(dataset):
         if length == 0:
-            raise _short(path)
+            raise _truncated_error(path)
         return
     if length == 0xFFFFFFFF:
         return
     bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(keyword) or int(dataset.get("BitsAllocated") or 8)
-    subsampled = _text(dataset, "PhotometricInterpretation") == "YBR_FULL_422"
-    needed_bits = int(dataset.Rows) * int(dataset.Columns) * (2 if subsampled else samples) * bits * frames
+    subsampled = _get_str(dataset, "PhotometricInterpretation") == "YBR_FULL_422"
+    expected_bits = int(dataset.Rows) * int(dataset.Columns) * (2 if subsampled else samples) * bits * frames
     start = getattr(element, "value_tell", 0)
-    in_file = path.stat().st_size - start if element.value is None and start else len(element.value or b"")
-    if min(length, in_file) < needed_bits // 8:
-        raise _short(path)
+    bytes_in_file = path.stat().st_size - start if element.value is None and start else len(element.value or b"")
+    if min(length, bytes_in_file) < expected_bits // 8:
+        raise _truncated_error(path)
 
 
-def _no_image(dataset: "Dataset", path: Path) -> DataError:
+def _no_image_error(dataset: "Dataset", path: Path) -> DataError:
     from pydicom.uid import UID
 
     meta = getattr(dataset, "file_meta", None) or {}
-    kind = dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
-    if kind is None and not any(tag.group in (0x0008, 0x0010, 0x0020, 0x0028) for tag in dataset):
+    sop_class = dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
+    if sop_class is None and len(dataset):
+        return _broken_file_error(path)
+    if sop_class is None:
         return DataError(
             "This is not a DICOM file", where=path, expected="a DICOM image", do="remove it or choose another"
         )
-    name = UID(str(kind)).name if kind else ""
-    known = f" ({name})" if name and not name.startswith("1.") and len(name) < 100 else ""
+    name = UID(str(sop_class)).name if sop_class else ""
+    label = f" ({name})" if name and not name.startswith("1.") and len(name) < 100 else ""
     return NoImageError(
-        f"This DICOM file holds no image{known}, or was cut off before its pixels",
+        f"This DICOM file holds no image{label}, or was cut off before its pixels",
         where=path,
         expected="a file with pixel data",
         do="leave it out, or copy it again from where it came from",
     )
 
 
-def _short(path: Path) -> DataError:
+def _truncated_error(path: Path) -> DataError:
     return DataError(
         "The DICOM file is cut short: it holds fewer pixels than its header promises",
         where=path,
@@ -253,7 +252,7 @@ def _short(path: Path) -> DataError:
     )
 
 
-def _broken(path: Path) -> DataError:
+def _broken_file_error(path: Path) -> DataError:
     return DataError(
         "The DICOM file is broken, or holds pixels in a form that cannot be decoded",
         where=path,
@@ -262,12 +261,12 @@ def _broken(path: Path) -> DataError:
     )
 
 
-def _text(dataset: "Dataset", keyword: str) -> str | None:
+def _get_str(dataset: "Dataset", keyword: str) -> str | None:
     value = dataset.get(keyword)
     return str(value) if value not in (None, "") else None
 
 
-def _whole_number(dataset: "Dataset", keyword: str) -> int | None:
+def _get_int(dataset: "Dataset", keyword: str) -> int | None:
     value = dataset.get(keyword)
     if isinstance(value, (str, bytes)) or value is None:
         return None
@@ -277,12 +276,12 @@ def _whole_number(dataset: "Dataset", keyword: str) -> int | None:
         return None
 
 
-def _hidden(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
-    value = _text(dataset, keyword)
+def _pseudonymize(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
+    value = _get_str(dataset, keyword)
     if value is None:
         return None
-    issuer = _text(dataset, "IssuerOfPatientID") if keyword == "PatientID" else None
-    return pseudonym(f"{keyword}:{issuer or ''}:{value.strip()}", prefix=prefix)
+    issuer = _get_str(dataset, "IssuerOfPatientID") if keyword == "PatientID" else None
+    return make_pseudonym(f"{keyword}:{issuer or ''}:{value.strip()}", prefix=prefix)
 
 
 def _silence_gdcm() -> None:

@@ -1,8 +1,8 @@
-"""Names for patients that cannot be turned back into the patients.
+"""Pseudonyms of patients: keyed hashes (HMAC-SHA256, RFC 2104) of identifiers.
 
-A plain hash of a short number can be undone by hashing every number. So the hash is keyed (HMAC-SHA256, RFC 2104)
-with 32 random bytes that stay in the firstread folder of this computer. The same patient has the same pseudonym in
-every data set opened here, and another one elsewhere.
+A plain hash of a short number can be reversed by hashing every number. So the hash is keyed with 32 random bytes that
+stay in the firstread folder of this computer. A patient has the same pseudonym in every data set opened on this
+computer, and another one on other computers.
 """
 
 import hashlib
@@ -11,25 +11,25 @@ import secrets
 from pathlib import Path
 
 from firstread.core.files import write_bytes
-from firstread.core.paths import home
+from firstread.core.paths import home_folder
 
 _KEY_BYTES = 32
-_LETTERS = 12
+_DIGEST_CHARACTERS = 12
 
 
-def pseudonym(identifier: str, *, prefix: str = "P") -> str:
-    """A short pseudonym, always the same for the same identifier on this computer."""
-    digest = hmac.new(_key(home() / "pseudonym.key"), identifier.encode("utf-8", "replace"), hashlib.sha256)
-    return prefix + digest.hexdigest()[:_LETTERS]
+def make_pseudonym(identifier: str, *, prefix: str = "P") -> str:
+    """Make a short pseudonym of an identifier, stable on this computer."""
+    digest = hmac.new(_load_key(home_folder() / "pseudonym.key"), identifier.encode("utf-8", "replace"), hashlib.sha256)
+    return prefix + digest.hexdigest()[:_DIGEST_CHARACTERS]
 
 
-_KEYS: dict[Path, bytes] = {}
+_KEY_CACHE: dict[Path, bytes] = {}
 
 
-def _key(path: Path) -> bytes:
-    if path not in _KEYS:
+def _load_key(path: Path) -> bytes:
+    if path not in _KEY_CACHE:
         if not path.is_file() or path.stat().st_size != _KEY_BYTES:
             write_bytes(path, secrets.token_bytes(_KEY_BYTES))
             path.chmod(0o600)
-        _KEYS[path] = path.read_bytes()
-    return _KEYS[path]
+        _KEY_CACHE[path] = path.read_bytes()
+    return _KEY_CACHE[path]

@@ -1,1 +1,1 @@
-"""From Predictions to figures that can be trusted: metrics with intervals, curves, thresholds. Reads tables; no torch."""
+"""Evaluation of predictions: metrics with confidence intervals, curves, thresholds, comparison. Needs no torch."""

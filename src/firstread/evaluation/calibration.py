@@ -1,4 +1,4 @@
-"""Does a score of 0.8 come true in 8 of 10 cases?"""
+"""Calibration: reliability table and expected calibration error."""
 
 from typing import TYPE_CHECKING
 
@@ -9,37 +9,39 @@ if TYPE_CHECKING:
 
 
 def reliability_table(truth: np.ndarray, scores: np.ndarray, *, bins: int = 5) -> "pd.DataFrame":
-    """Groups of equal size by score, each with its mean score and the share that was positive.
+    """Reliability table: bins of equal size by score, each with mean score and observed share of positives.
 
     Args:
         truth: (N,) 0 or 1.
         scores: (N,) probability of 1.
-        bins: number of groups; fewer if there are few cases.
+        bins: number of bins; fewer if there are few cases.
 
     Returns:
         Columns `score`, `observed`, `low`, `high` (Wilson), `cases`.
     """
     import pandas as pd
 
-    from firstread.evaluation.intervals import wilson
+    from firstread.evaluation.intervals import wilson_interval
 
     rows = []
-    for group in _groups(scores, bins):
-        observed = wilson(int(truth[group].sum()), len(group))
-        rows.append((float(scores[group].mean()), observed.value, observed.low, observed.high, len(group)))
+    for members in _equal_size_bins(scores, bins):
+        observed = wilson_interval(int(truth[members].sum()), len(members))
+        rows.append((float(scores[members].mean()), observed.value, observed.low, observed.high, len(members)))
     return pd.DataFrame(rows, columns=["score", "observed", "low", "high", "cases"])
 
 
 def expected_calibration_error(truth: np.ndarray, scores: np.ndarray, *, bins: int = 5) -> float:
-    """Mean gap between score and observed share over groups of equal size; 0 is best, lower is better.
+    """Expected calibration error: mean gap between score and observed share over bins of equal size; 0 is best.
 
-    Depends on the number of groups, which is why it is stated (Naeini 2015; equal-size groups as in Nixon 2019).
+    It depends on the number of bins, which must be stated (Naeini 2015; equal-size bins as in Nixon 2019).
     """
-    gaps = [abs(scores[group].mean() - truth[group].mean()) * len(group) for group in _groups(scores, bins)]
+    gaps = [
+        abs(scores[members].mean() - truth[members].mean()) * len(members) for members in _equal_size_bins(scores, bins)
+    ]
     return float(sum(gaps) / max(len(scores), 1))
 
 
-def _groups(scores: np.ndarray, bins: int) -> list[np.ndarray]:
-    """Indices by score, in groups of equal size; fewer if there are few cases."""
-    number = max(1, min(bins, len(scores) // 5))
-    return [group for group in np.array_split(np.argsort(scores, kind="stable"), number) if len(group)]
+def _equal_size_bins(scores: np.ndarray, bins: int) -> list[np.ndarray]:
+    """Case indices in order of score, in bins of equal size; fewer bins if there are few cases."""
+    count = max(1, min(bins, len(scores) // 5))
+    return [members for members in np.array_split(np.argsort(scores, kind="stable"), count) if len(members)]

@@ -1,6 +1,4 @@
-"""Several sets of predictions of the same cases, side by side: groups of an experiment, two networks, with and without
-a planted marker. Honest about small numbers.
-"""
+"""`compare`: accuracies of several predictions of the same cases, with intervals and paired McNemar tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError
-from firstread.core.files import plain
+from firstread.core.files import to_jsonable
 from firstread.core.predictions import Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The result of `compare`.
+    """Result of `compare`: accuracies, paired tests and a conclusion.
 
     Attributes:
         table: one row a set of predictions: `name`, `correct`, `cases`, `accuracy`, `low`, `high` (Wilson interval).
@@ -32,11 +31,11 @@ class Comparison:
     confidence: float
 
     @property
-    def sentence(self) -> str:
-        """What may be concluded, in words."""
-        told_apart = self.pairs[self.pairs["p_value"] * max(1, len(self.pairs)) < 1 - self.confidence]
+    def conclusion(self) -> str:
+        """The conclusion in a sentence: significant differences, or that there is none."""
+        significant = self.pairs[self.pairs["p_value"] * max(1, len(self.pairs)) < 1 - self.confidence]
         cases = int(self.table["cases"].min())
-        if told_apart.empty:
+        if significant.empty:
             return (
                 f"{len(self.table)} results on {cases} cases cannot be told apart: every difference is one that chance "
                 "alone often makes."
@@ -44,64 +43,62 @@ class Comparison:
         return " ".join(
             f"{_better(row)} is better than {_worse(row)} on these cases (exact McNemar test, p = {row.p_value:.3g}, "
             f"{len(self.pairs)} pairs tested)."
-            for row in told_apart.itertuples()
+            for row in significant.itertuples()
         )
 
-    def figure(self) -> Any:
-        """Accuracy of each with its interval, as points and bars."""
+    def figure(self) -> "Figure":
+        """Figure of each accuracy with its interval, as points with error bars."""
         from firstread.core.figures import PALETTE, new_figure
 
-        figure, axes = new_figure(width=7.5, height=0.9 + 0.45 * len(self.table))
+        figure, axes = new_figure(panel_width_inches=7.5, panel_height_inches=0.9 + 0.45 * len(self.table))
         axis = axes[0, 0]
         rows = np.arange(len(self.table))[::-1]
-        value = self.table["accuracy"].to_numpy(float)
-        below, above = value - self.table["low"].to_numpy(float), self.table["high"].to_numpy(float) - value
-        axis.errorbar(
-            value, rows, xerr=[below.clip(0), above.clip(0)], fmt="o", color=PALETTE[0], capsize=4, linewidth=2
-        )
+        accuracy = self.table["accuracy"].to_numpy(float)
+        below, above = accuracy - self.table["low"].to_numpy(float), self.table["high"].to_numpy(float) - accuracy
+        spread = [below.clip(0), above.clip(0)]
+        axis.errorbar(accuracy, rows, xerr=spread, fmt="o", color=PALETTE[0], capsize=4, linewidth=2)
         axis.set_yticks(rows, self.table["name"])
         axis.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(rows) - 0.4), xlabel=f"Accuracy, {self.confidence:.0%} interval")
         return figure
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return plain(
+        """Results, pairs, confidence and conclusion as JSON-serializable values."""
+        values: dict[str, Any] = to_jsonable(
             {
                 "results": self.table.to_dict("records"),
                 "pairs": self.pairs.to_dict("records"),
                 "confidence": self.confidence,
-                "conclusion": self.sentence,
+                "conclusion": self.conclusion,
             }
         )
+        return values
 
     def __repr__(self) -> str:
-        return f"{self.table.to_string(index=False, float_format='{:.3f}'.format)}\n\n{self.sentence}"
+        return f"{self.table.to_string(index=False, float_format='{:.3f}'.format)}\n\n{self.conclusion}"
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        from firstread.core.figures import data_address, png_bytes
+        from firstread.core.figures import data_url, png_bytes
 
         table = self.table.to_html(index=False, float_format="{:.3f}".format, border=0)
-        picture = (
-            f'<img style="max-width:100%" alt="accuracies" src="{data_address(png_bytes(self.figure(), dpi=100))}">'
-        )
-        return f"{table}{picture}<p><b>{escape(self.sentence)}</b></p>"
+        image = f'<img style="max-width:100%" alt="accuracies" src="{data_url(png_bytes(self.figure(), dpi=100))}">'
+        return f"{table}{image}<p><b>{escape(self.conclusion)}</b></p>"
 
 
 def compare(results: Mapping[str, Predictions], *, confidence: float = 0.95) -> Comparison:
-    """Set the accuracies of several predictions of the same cases side by side.
+    """Compare the accuracies of several predictions of the same cases, with intervals and paired tests.
 
     A radiologist should care because two accuracies that differ are seldom two networks that differ: with a few dozen
     cases, another seed reverses the order.
 
     Args:
         results: name -> predictions; each of the same cases. Cases without a truth are left out.
-        confidence: of the Wilson intervals, and one minus the level at which pairs are told apart (with Bonferroni's
+        confidence: of the Wilson intervals, and one minus the significance level of the pairs (with Bonferroni's
             correction).
 
     Returns:
-        A table, a figure and a sentence.
+        A table, a figure and a conclusion.
 
     Raises:
         DataError: nothing to compare, or the predictions are not of the same cases.
@@ -114,20 +111,20 @@ def compare(results: Mapping[str, Predictions], *, confidence: float = 0.95) -> 
 
     if not results:
         raise DataError("There is nothing to compare", expected="a dictionary of name and predictions")
-    right = {name: _right(predictions) for name, predictions in results.items()}
-    names = list(right)
-    cases = set(right[names[0]].index)
+    correct_by_name = {name: _correct_by_case(predictions) for name, predictions in results.items()}
+    names = list(correct_by_name)
+    cases = set(correct_by_name[names[0]].index)
     for name in names[1:]:
-        if set(right[name].index) != cases:
+        if set(correct_by_name[name].index) != cases:
             raise DataError(
                 "The predictions are not of the same cases", where=f'"{name}"', do="predict the same cohort with each"
             )
     rows = []
-    for name, correct in right.items():
+    for name, correct in correct_by_name.items():
         low, high = binomtest(int(correct.sum()), len(correct)).proportion_ci(confidence, method="wilson")
         rows.append((name, int(correct.sum()), len(correct), float(correct.mean()), low, high))
     pairs = [
-        _pair(first, second, right[first], right[second])
+        _mcnemar_test(first, second, correct_by_name[first], correct_by_name[second])
         for index, first in enumerate(names)
         for second in names[index + 1 :]
     ]
@@ -138,7 +135,8 @@ def compare(results: Mapping[str, Predictions], *, confidence: float = 0.95) -> 
     )
 
 
-def _right(predictions: Predictions) -> "pd.Series":
+def _correct_by_case(predictions: Predictions) -> "pd.Series":
+    """Whether each case with a known truth is predicted correctly, indexed by case."""
     import pandas as pd
 
     known = predictions.truth >= 0
@@ -148,7 +146,8 @@ def _right(predictions: Predictions) -> "pd.Series":
     return pd.Series(correct, index=predictions.table["case"].to_numpy()[known])
 
 
-def _pair(first: str, second: str, a: "pd.Series", b: "pd.Series") -> tuple[str, str, int, int, float]:
+def _mcnemar_test(first: str, second: str, a: "pd.Series", b: "pd.Series") -> tuple[str, str, int, int, float]:
+    """Exact McNemar test of two series of correctness: a row of `Comparison.pairs`."""
     from scipy.stats import binomtest
 
     b = b.loc[a.index]
@@ -158,8 +157,10 @@ def _pair(first: str, second: str, a: "pd.Series", b: "pd.Series") -> tuple[str,
 
 
 def _better(row: Any) -> str:
-    return row.first if row.only_first_correct > row.only_second_correct else row.second
+    """Name of the more accurate of a row of `Comparison.pairs`."""
+    return str(row.first if row.only_first_correct > row.only_second_correct else row.second)
 
 
 def _worse(row: Any) -> str:
-    return row.second if row.only_first_correct > row.only_second_correct else row.first
+    """Name of the less accurate of a row of `Comparison.pairs`."""
+    return str(row.second if row.only_first_correct > row.only_second_correct else row.first)

@@ -1,4 +1,4 @@
-"""`evaluate`: every metric with its interval, beside the trivial rules, from a table of predictions."""
+"""`evaluate`: all metrics with confidence intervals, for predictions and their trivial baselines."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -6,31 +6,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
-from firstread.core.files import plain
+from firstread.core.files import to_jsonable
 from firstread.core.predictions import Predictions
 from firstread.evaluation import metrics
-from firstread.evaluation.intervals import Estimate, check_confidence
-from firstread.evaluation.scorer import Judged
-from firstread.evaluation.thresholds import clinic_costs
+from firstread.evaluation.intervals import Estimate, validate_confidence
+from firstread.evaluation.scorer import Scorer
+from firstread.evaluation.thresholds import outcomes_per_1000
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a set of predictions is worth.
+    """Result of `evaluate`: metrics, baselines, confusion matrix and notes.
 
     Attributes:
         table: columns `metric`, `value`, `low`, `high`, `method`.
         comparison: the network and each trivial rule: `name`, `role`, `accuracy`, `low`, `high`, `AUC`, `AUC low`,
             `AUC high` (macro over classes where there are more than two).
-        confusion: counts; rows the truth, columns the answer.
-        per_class: one row a class against the rest: sensitivity, specificity, PPV, NPV, F1, AUC, each as an Estimate's text.
-        costs: for two classes, what thresholds mean for 1,000 patients at `prevalence`; else None.
+        confusion: counts; rows the truth, columns the prediction.
+        per_class: one row a class against the rest: sensitivity, specificity, PPV, NPV, F1, AUC, each the text of an
+            Estimate.
+        costs: for two classes, outcomes of thresholds for 1,000 patients at `prevalence`; else None.
         prevalence: share of positives that `costs` is for, or None.
-        notes: what a reader must know: polarity, cases left out, what could not be computed.
-        predictions: what was evaluated.
+        notes: remarks for the reader: positive class, cases left out, metrics that could not be computed.
+        predictions: the evaluated predictions.
     """
 
     table: "pd.DataFrame"
@@ -50,26 +52,26 @@ class Evaluation:
         first = row.iloc[0]
         return Estimate(first["value"], first["low"], first["high"], first["method"])
 
-    def figure(self) -> Any:
-        """ROC, confusion matrix, and the network beside the trivial rules."""
-        from firstread.evaluation.plots import overview
+    def figure(self) -> "Figure":
+        """Figure of ROC, confusion matrix, and the network beside the trivial rules."""
+        from firstread.evaluation.plots import plot_overview
 
-        areas = dict(zip(self.per_class["class"], self.per_class["AUC"], strict=True))
-        return overview(self.predictions, self.confusion, self.comparison, areas=areas)
+        auc_texts = dict(zip(self.per_class["class"], self.per_class["AUC"], strict=True))
+        return plot_overview(self.predictions, self.confusion, self.comparison, auc_texts=auc_texts)
 
-    def details(self) -> Any:
-        """Precision-recall and calibration."""
-        from firstread.evaluation.plots import details
+    def details(self) -> "Figure":
+        """Figure of precision-recall and calibration."""
+        from firstread.evaluation.plots import plot_details
 
-        return details(self.predictions)
+        return plot_details(self.predictions)
 
     def show(self) -> "Evaluation":
-        """In a notebook, tables and figures in place."""
+        """Return the evaluation, which a notebook displays as tables and figures."""
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return plain(
+        """Metrics, comparison, confusion matrix and notes as JSON-serializable values."""
+        values: dict[str, Any] = to_jsonable(
             {
                 "model": self.predictions.model,
                 "cases": len(self.predictions),
@@ -79,20 +81,21 @@ class Evaluation:
                 "notes": self.notes,
             }
         )
+        return values
 
     def __repr__(self) -> str:
-        parts = [_text(self.table), _text(self.comparison), self.confusion.to_string(), *self.notes]
+        parts = [_to_text(self.table), _to_text(self.comparison), self.confusion.to_string(), *self.notes]
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        from firstread.core.figures import data_address, png_bytes
+        from firstread.core.figures import data_url, png_bytes
 
-        picture = data_address(png_bytes(self.figure(), dpi=100))
+        picture = data_url(png_bytes(self.figure(), dpi=100))
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return (
-            f"{_html(self.table)}<h4>Beside trivial rules</h4>{_html(self.comparison)}"
+            f"{_to_html(self.table)}<h4>Beside trivial rules</h4>{_to_html(self.comparison)}"
             f'<img style="max-width:100%" alt="ROC, confusion matrix, trivial rules" src="{picture}">{notes}'
         )
 
@@ -105,11 +108,11 @@ def evaluate(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Evaluation:
-    """Measure predictions. The trivial rules that they carry stand in the same table, always.
+    """Evaluate predictions: metrics with confidence intervals, always beside their trivial baselines.
 
     Args:
-        predictions: from `predict`, or any table with truth and scores. Cases without a truth are left out, and counted.
-        threshold: for two classes, the score of the positive class from which a case is called positive.
+        predictions: from `predict`, or any table with truth and scores. Cases without a truth are left out and counted.
+        threshold: for two classes, the score of the positive class from which a case is predicted positive.
         prevalence: share of positives in your clinic, for PPV, NPV and costs; default as in the data.
         confidence: of all intervals.
         seed: of the bootstrap.
@@ -124,69 +127,73 @@ def evaluate(
     """
     import pandas as pd
 
-    check_confidence(confidence)
+    validate_confidence(confidence)
     if not 0 <= threshold <= 1:
         raise SettingError(f"threshold={threshold} is not possible", expected="a score from 0 to 1")
     known = predictions.truth >= 0
     if not known.any():
         raise DataError("No case has a truth to compare with", where=predictions.model, do="predict labelled cases")
-    judged = Judged(predictions, threshold=threshold, confidence=confidence, seed=seed)
+    scorer = Scorer(predictions, threshold=threshold, confidence=confidence, seed=seed)
     binary = len(predictions.classes) == 2
-    estimates = judged.binary_metrics(prevalence) if binary else judged.multiclass_metrics()
+    estimates = scorer.binary_metrics(prevalence) if binary else scorer.multiclass_metrics()
     rows = [(name, e.value, e.low, e.high, e.method) for name, e in estimates.items()]
-    costs, share = None, None
-    if binary and len(np.unique(judged.truth)) == 2:
-        share = float(judged.truth.mean()) if prevalence is None else prevalence
-        costs = clinic_costs(judged.truth, judged.scores[:, 1], prevalence=share)
+    costs, positive_share = None, None
+    if binary and len(np.unique(scorer.truth)) == 2:
+        positive_share = float(scorer.truth.mean()) if prevalence is None else prevalence
+        costs = outcomes_per_1000(scorer.truth, scorer.scores[:, 1], prevalence=positive_share)
     names = list(predictions.classes)
-    counts = metrics.confusion_counts(judged.truth, judged.called, classes=len(names))
+    counts = metrics.confusion_counts(scorer.truth, scorer.predicted, classes=len(names))
     return Evaluation(
         table=pd.DataFrame(rows, columns=["metric", "value", "low", "high", "method"]),
-        comparison=_comparison(predictions, threshold=threshold, confidence=confidence, seed=seed),
+        comparison=_compare_with_baselines(predictions, threshold=threshold, confidence=confidence, seed=seed),
         confusion=pd.DataFrame(counts, index=pd.Index(names, name="truth"), columns=pd.Index(names, name="answer")),
-        per_class=judged.per_class(),
+        per_class=scorer.per_class(),
         costs=costs,
-        prevalence=share,
-        notes=_notes(predictions, judged, threshold),
+        prevalence=positive_share,
+        notes=_make_notes(predictions, scorer, threshold),
         predictions=predictions,
     )
 
 
-def _comparison(predictions: Predictions, *, threshold: float, confidence: float, seed: int) -> "pd.DataFrame":
+def _compare_with_baselines(
+    predictions: Predictions, *, threshold: float, confidence: float, seed: int
+) -> "pd.DataFrame":
+    """Accuracy and AUC of the predictions and of each baseline, one row each."""
     import pandas as pd
 
     rows = []
     for role, one in (("network", predictions), *(("trivial rule", b) for b in predictions.baselines)):
-        judged = Judged(one, threshold=threshold if role == "network" else 0.5, confidence=confidence, seed=seed)
-        accuracy = judged.accuracy()
-        area = judged.area(1) if len(one.classes) == 2 else judged.macro_area()
-        rows.append((one.model, role, accuracy.value, accuracy.low, accuracy.high, area.value, area.low, area.high))
+        scorer = Scorer(one, threshold=threshold if role == "network" else 0.5, confidence=confidence, seed=seed)
+        accuracy = scorer.accuracy()
+        auc = scorer.auc(1) if len(one.classes) == 2 else scorer.macro_auc()
+        rows.append((one.model, role, accuracy.value, accuracy.low, accuracy.high, auc.value, auc.low, auc.high))
     names = ["name", "role", "accuracy", "low", "high", "AUC", "AUC low", "AUC high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _notes(predictions: Predictions, judged: Judged, threshold: float) -> tuple[str, ...]:
+def _make_notes(predictions: Predictions, scorer: Scorer, threshold: float) -> tuple[str, ...]:
+    """Remarks for the reader: positive class, cases left out, undefined metrics, seeds, folds, baselines."""
     notes = []
     if predictions.positive:
         notes.append(
             f'"{predictions.positive}" is the positive class: sensitivity is the share of {predictions.positive} cases '
             f"that scored {threshold:g} or more."
         )
-    left_out = len(predictions) - len(judged.truth)
+    left_out = len(predictions) - len(scorer.truth)
     if left_out:
         notes.append(f"{left_out} cases have no known truth and were left out.")
-    missing = [name for k, name in enumerate(predictions.classes) if not (judged.truth == k).any()]
+    missing = [name for k, name in enumerate(predictions.classes) if not (scorer.truth == k).any()]
     if missing:
         notes.append(f"No case of {', '.join(missing)}: what needs them, such as AUC, is not defined.")
-    seeds = len(np.unique(judged.seeds))
+    seeds = len(np.unique(scorer.seeds))
     if seeds > 1:
         notes.append(f"Mean over {seeds} seeds; intervals from resampling cases, not seeds.")
     if "fold" in predictions.table:
         notes.append("Scores of different folds come from different networks and are ranked together for the AUC.")
-    own = float((judged.called == judged.truth).mean())
-    rules = [b for b in predictions.baselines if _accuracy(b) >= own]
-    if rules:
-        names = ", ".join(f"{b.model} ({_accuracy(b):.3f})" for b in rules)
+    accuracy = float((scorer.predicted == scorer.truth).mean())
+    as_good = [b for b in predictions.baselines if _accuracy(b) >= accuracy]
+    if as_good:
+        names = ", ".join(f"{b.model} ({_accuracy(b):.3f})" for b in as_good)
         notes.append(f"A trivial rule does as well as the network or better: {names}. What has it learnt?")
     elif not predictions.baselines:
         notes.append("No trivial rule stands beside these predictions: the training cases are not known.")
@@ -194,13 +201,14 @@ def _notes(predictions: Predictions, judged: Judged, threshold: float) -> tuple[
 
 
 def _accuracy(predictions: Predictions) -> float:
+    """Share of correct predictions among the cases with a known truth."""
     known = predictions.truth >= 0
     return float((predictions.predicted[known] == predictions.truth[known]).mean())
 
 
-def _text(table: "pd.DataFrame") -> str:
+def _to_text(table: "pd.DataFrame") -> str:
     return table.to_string(index=False, float_format="{:.3f}".format)
 
 
-def _html(table: "pd.DataFrame") -> str:
+def _to_html(table: "pd.DataFrame") -> str:
     return table.to_html(index=False, float_format="{:.3f}".format, border=0, na_rep="not defined")

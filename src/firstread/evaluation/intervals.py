@@ -1,4 +1,4 @@
-"""Confidence intervals: Wilson for proportions, DeLong for the area under the ROC curve, the bootstrap for the rest."""
+"""Confidence intervals: Wilson for proportions, DeLong for the AUC, the (cluster) bootstrap for other metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from firstread.core.errors import DataError
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its interval.
+    """A point estimate with its confidence interval.
 
     Attributes:
         value: the estimate; NaN where it is not defined.
         low, high: the interval.
-        method: how the interval was found.
+        method: of the interval.
     """
 
     value: float
@@ -30,8 +30,8 @@ class Estimate:
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"), "not defined")
 
 
-def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate:
-    """Interval of a proportion; good for few cases and for 0 or 100 %.
+def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate:
+    """Wilson score interval of a proportion; valid for few cases and for 0 or 100 %.
 
     Source: Wilson 1927, doi 10.1080/01621459.1927.10502953; Newcombe 1998, method 3.
     """
@@ -44,7 +44,7 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Estimate
 
 
 def auc_placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """DeLong's structural components: for each positive the share of negatives below it (ties half), and the reverse."""
+    """DeLong's placement values: for each positive the share of negatives below it (ties half), and the reverse."""
     from scipy.stats import rankdata
 
     positive, negative = scores[truth == 1], scores[truth == 0]
@@ -58,8 +58,8 @@ def auc_placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, n
 def auc_interval(truth: np.ndarray, scores: np.ndarray, *, confidence: float = 0.95) -> Estimate:
     """Area under the ROC curve with DeLong's interval, on the logit scale so that it stays within 0 and 1.
 
-    Where classes are separated perfectly DeLong's variance is zero, and an interval of [1, 1] would be a lie. Then the lower
-    bound is that of Wilson's interval for the smaller class all correct, and `method` says so.
+    Where classes are separated perfectly DeLong's variance is zero, and an interval of [1, 1] would be wrong. Then the
+    lower bound is that of Wilson's interval for the smaller class all correct, and `method` says so.
 
     Args:
         truth: (N,) 0 or 1.
@@ -81,17 +81,19 @@ def auc_interval(truth: np.ndarray, scores: np.ndarray, *, confidence: float = 0
         return Estimate(area, 0.0, 1.0, "a single case of a class: no interval")
     variance = of_positive.var(ddof=1) / m + of_negative.var(ddof=1) / n
     if variance <= 1e-12 or area in (0.0, 1.0):
-        bound = wilson(min(m, n), min(m, n), confidence=confidence).low
+        bound = wilson_interval(min(m, n), min(m, n), confidence=confidence).low
         low, high = (bound, 1.0) if area >= 0.5 else (0.0, 1 - bound)
         if area not in (0.0, 1.0):
             low, high = 0.0, 1.0
         return Estimate(area, low, high, "Wilson bound (no spread for DeLong)")
-    reach = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
-    return Estimate(area, float(expit(logit(area) - reach)), float(expit(logit(area) + reach)), "DeLong, logit")
+    half_width = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
+    return Estimate(
+        area, float(expit(logit(area) - half_width)), float(expit(logit(area) + half_width)), "DeLong, logit"
+    )
 
 
 def auc_difference(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """(difference of two AUCs on the same cases, two-sided p-value). Source: DeLong 1988."""
+    """DeLong test: (difference of two AUCs on the same cases, two-sided p-value). Source: DeLong 1988."""
     from scipy.stats import norm
 
     a_pos, a_neg = auc_placements(truth, first)
@@ -105,47 +107,51 @@ def auc_difference(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
     return difference, float(2 * norm.sf(abs(difference) / np.sqrt(variance)))
 
 
-def bootstrap(
+def bootstrap_interval(
     statistic: Callable[[np.ndarray], float],
     groups: np.ndarray,
     *,
     confidence: float = 0.95,
-    draws: int = 1000,
+    resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Percentile interval, whole groups (patients) drawn with replacement.
+    """Percentile interval of the cluster bootstrap: whole groups (patients) are drawn with replacement.
 
     Args:
-        statistic: from indices of cases (M,) to a number; NaN draws are left out.
+        statistic: from indices of cases (M,) to a number; resamples that give NaN are left out.
         groups: (N,) group of each case; cases of one patient must share one.
-        draws: how many resamples.
-        seed: of the draws.
+        resamples: number of resamples.
+        seed: of the resamples.
 
     Source: Efron and Tibshirani 1993; clusters as in Rutter 2000, doi 10.1016/S1076-6332(00)80381-5.
     """
     if not len(groups):
         return UNDEFINED
-    _, which = np.unique(groups, return_inverse=True)
-    order = np.argsort(which, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
-    alone = len(members) == len(groups)
+    _, group_of_case = np.unique(groups, return_inverse=True)
+    order = np.argsort(group_of_case, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(group_of_case[order])) + 1)
+    ungrouped = len(members) == len(groups)
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(draws):
+    results = []
+    for _ in range(resamples):
         drawn = rng.integers(len(members), size=len(members))
-        values.append(statistic(order[drawn] if alone else np.concatenate([members[i] for i in drawn])))
-    values = np.array(values)[np.isfinite(values)]
+        results.append(statistic(order[drawn] if ungrouped else np.concatenate([members[i] for i in drawn])))
+    values = np.array(results)[np.isfinite(results)]
     value = float(statistic(np.arange(len(groups))))
-    if len(values) < draws / 2:
+    if len(values) < resamples / 2:
         return Estimate(value, float("nan"), float("nan"), "bootstrap not possible")
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
-    kind = "bootstrap" if alone else "bootstrap by group"
-    return Estimate(value, float(min(low, value)), float(max(high, value)), kind)
+    method = "bootstrap" if ungrouped else "bootstrap by group"
+    return Estimate(value, float(min(low, value)), float(max(high, value)), method)
 
 
-def check_confidence(confidence: float) -> float:
-    """The level itself, or an error in a sentence."""
+def validate_confidence(confidence: float) -> float:
+    """Validate a confidence level; returns it.
+
+    Raises:
+        DataError: not from 0.5 to below 1.
+    """
     if not 0.5 <= confidence < 1:
         raise DataError(f"confidence={confidence} is not possible", expected="0.5 to below 1, such as 0.95")
     return confidence

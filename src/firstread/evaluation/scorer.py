@@ -1,6 +1,6 @@
-"""Predictions against the truth: each metric as an Estimate, by the method that its cases allow.
+"""Scorer: metrics with confidence intervals from predictions.
 
-Independent cases get closed intervals (Wilson, DeLong); repeated cases or patients are resampled as whole groups.
+Independent cases get closed-form intervals (Wilson, DeLong); repeated cases or patients get a cluster bootstrap.
 """
 
 from collections.abc import Callable
@@ -12,153 +12,166 @@ import numpy as np
 from firstread.core.predictions import Predictions
 from firstread.evaluation import metrics
 from firstread.evaluation.calibration import expected_calibration_error
-from firstread.evaluation.intervals import UNDEFINED, Estimate, auc_interval, bootstrap, wilson
+from firstread.evaluation.intervals import UNDEFINED, Estimate, auc_interval, bootstrap_interval, wilson_interval
 from firstread.evaluation.thresholds import predictive_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAWS = 500
+#: bootstrap resamples for each interval
+RESAMPLES = 500
 
 
-class Judged:
-    """Predictions with a known truth, as arrays."""
+class Scorer:
+    """Metrics of one set of predictions, for the cases with a known truth.
+
+    Args:
+        predictions: with truth and scores.
+        threshold: for two classes, the score of the positive class from which a case is predicted positive.
+        confidence: of all intervals.
+        seed: of the bootstrap.
+    """
 
     def __init__(self, predictions: Predictions, *, threshold: float, confidence: float, seed: int) -> None:
         known = predictions.truth >= 0
         self.classes, self.confidence, self.seed = predictions.classes, confidence, seed
         self.truth, self.scores = predictions.truth[known], predictions.scores[known]
-        self.called = self.scores.argmax(axis=1)
+        self.predicted = self.scores.argmax(axis=1)
         if len(self.classes) == 2:
-            self.called = (self.scores[:, 1] >= threshold).astype(np.int64)
+            self.predicted = (self.scores[:, 1] >= threshold).astype(np.int64)
         table = predictions.table[known]
         self.seeds = table["seed"].to_numpy() if "seed" in table else np.zeros(len(table), np.int64)
-        self.groups, self.group = table["case"].to_numpy().astype(str), "case"
+        self.groups, self.resampling_unit = table["case"].to_numpy().astype(str), "case"
         if "patient" in table and table["patient"].notna().all():
-            self.groups, self.group = table["patient"].to_numpy().astype(str), "patient"
+            self.groups, self.resampling_unit = table["patient"].to_numpy().astype(str), "patient"
         self.independent = len(np.unique(self.groups)) == len(self.groups)
 
-    def proportion(self, name: str, truth: np.ndarray, called: np.ndarray) -> Estimate:
-        """One proportion of a 2 x 2 table: Wilson, or the bootstrap where cases are not independent."""
+    def proportion(self, name: str, truth: np.ndarray, predicted: np.ndarray) -> Estimate:
+        """Proportion `name` of a 2 x 2 table: Wilson interval, or the bootstrap where cases are not independent."""
         if self.independent:
-            return wilson(*metrics.binary_proportions(truth, called)[name], confidence=self.confidence)
+            return wilson_interval(*metrics.binary_proportions(truth, predicted)[name], confidence=self.confidence)
 
         def value(i: np.ndarray) -> float:
-            good, all_ = metrics.binary_proportions(truth[i], called[i])[name]
-            return good / all_ if all_ else float("nan")
+            successes, trials = metrics.binary_proportions(truth[i], predicted[i])[name]
+            return successes / trials if trials else float("nan")
 
-        return self.resampled(value)
+        return self.bootstrap(value)
 
     def accuracy(self) -> Estimate:
-        """Share of right answers."""
-        right = self.called == self.truth
+        """Accuracy: share of correct predictions."""
+        correct = self.predicted == self.truth
         if self.independent:
-            return wilson(int(right.sum()), len(right), confidence=self.confidence)
-        return self.resampled(lambda i: float(right[i].mean()))
+            return wilson_interval(int(correct.sum()), len(correct), confidence=self.confidence)
+        return self.bootstrap(lambda i: float(correct[i].mean()))
 
-    def area(self, index: int) -> Estimate:
+    def auc(self, index: int) -> Estimate:
         """AUC of one class against the rest; the mean over seeds where there are several."""
         truth, scores = (self.truth == index).astype(int), self.scores[:, index]
         if self.independent:
             return auc_interval(truth, scores, confidence=self.confidence)
-        return self.resampled(lambda i: self._mean_over_seeds(lambda j: metrics.auc(truth[j], scores[j]), i))
+        return self.bootstrap(lambda i: self._mean_over_seeds(lambda j: metrics.auc(truth[j], scores[j]), i))
 
-    def resampled(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
-        """Bootstrap by patient or case."""
-        found = bootstrap(statistic, self.groups, confidence=self.confidence, draws=DRAWS, seed=self.seed)
-        found = replace(found, method=found.method.replace("by group", f"by {self.group}"))
-        if np.isclose(found.low, found.high) and (
-            np.isclose(found.value, 0) or np.isclose(found.value, 1)
-        ):  # every resample is perfect: state what n can show
-            bound = wilson(*([len(np.unique(self.groups))] * 2), confidence=self.confidence).low
-            low, high = (bound, 1.0) if found.value > 0.5 else (0.0, 1 - bound)
-            return Estimate(found.value, low, high, "Wilson bound (no spread to resample)")
-        return found
+    def bootstrap(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
+        """Bootstrap interval of a statistic of case indices, resampling patients (where known) or cases."""
+        estimate = bootstrap_interval(
+            statistic, self.groups, confidence=self.confidence, resamples=RESAMPLES, seed=self.seed
+        )
+        estimate = replace(estimate, method=estimate.method.replace("by group", f"by {self.resampling_unit}"))
+        at_bound = np.isclose(estimate.value, 0) or np.isclose(estimate.value, 1)
+        if np.isclose(estimate.low, estimate.high) and at_bound:  # every resample is perfect: bound by the group count
+            count = len(np.unique(self.groups))
+            bound = wilson_interval(count, count, confidence=self.confidence).low
+            low, high = (bound, 1.0) if estimate.value > 0.5 else (0.0, 1 - bound)
+            return Estimate(estimate.value, low, high, "Wilson bound (no spread to resample)")
+        return estimate
 
     def binary_metrics(self, prevalence: float | None) -> dict[str, Estimate]:
-        """Every metric of two classes."""
+        """All metrics for two classes, by name; PPV and NPV at `prevalence` if it is given."""
         positive = self.scores[:, 1]
-        out = {
-            name: self.proportion(name, self.truth, self.called)
+        estimates = {
+            name: self.proportion(name, self.truth, self.predicted)
             for name in ("accuracy", "sensitivity", "specificity", "PPV", "NPV")
         }
         if prevalence is not None:
-            del out["PPV"], out["NPV"]
-            for name, index in ((f"PPV at {prevalence:.0%}", 0), (f"NPV at {prevalence:.0%}", 1)):
-                out[name] = self.resampled(lambda i, at=index: self._predictive(i, prevalence)[at])
-        out["F1"] = self.resampled(lambda i: metrics.f1_score(self.truth[i], self.called[i]))
-        out["AUC"] = self.area(1)
-        out["partial AUC (specificity >= 0.8)"] = self.resampled(
+            del estimates["PPV"], estimates["NPV"]
+            estimates[f"PPV at {prevalence:.0%}"] = self.bootstrap(lambda i: self._predictive_values(i, prevalence)[0])
+            estimates[f"NPV at {prevalence:.0%}"] = self.bootstrap(lambda i: self._predictive_values(i, prevalence)[1])
+        estimates["F1"] = self.bootstrap(lambda i: metrics.f1_score(self.truth[i], self.predicted[i]))
+        estimates["AUC"] = self.auc(1)
+        estimates["partial AUC (specificity >= 0.8)"] = self.bootstrap(
             lambda i: self._mean_over_seeds(lambda j: metrics.partial_auc(self.truth[j], positive[j]), i)
         )
-        out["average precision"] = self.resampled(
+        estimates["average precision"] = self.bootstrap(
             lambda i: self._mean_over_seeds(lambda j: metrics.average_precision(self.truth[j], positive[j]), i)
         )
-        out["Brier score (lower is better)"] = self.resampled(
+        estimates["Brier score (lower is better)"] = self.bootstrap(
             lambda i: metrics.brier_score(self.truth[i], self.scores[i])
         )
-        out["calibration error (lower is better)"] = self.resampled(
+        estimates["calibration error (lower is better)"] = self.bootstrap(
             lambda i: expected_calibration_error(self.truth[i], positive[i])
         )
-        return out
+        return estimates
 
     def multiclass_metrics(self) -> dict[str, Estimate]:
-        """Every metric of three or more classes."""
-        number = len(self.classes)
+        """All metrics for three or more classes, by name."""
+        count = len(self.classes)
         return {
             "accuracy": self.accuracy(),
             "error (lower is better)": _complement(self.accuracy()),
-            "balanced accuracy": self.resampled(
-                lambda i: metrics.balanced_accuracy(self.truth[i], self.called[i], classes=number)
+            "balanced accuracy": self.bootstrap(
+                lambda i: metrics.balanced_accuracy(self.truth[i], self.predicted[i], classes=count)
             ),
-            "macro F1": self.resampled(
+            "macro F1": self.bootstrap(
                 lambda i: float(
-                    np.mean([metrics.f1_score(self.truth[i] == k, self.called[i] == k) for k in range(number)])
+                    np.mean([metrics.f1_score(self.truth[i] == k, self.predicted[i] == k) for k in range(count)])
                 )
             ),
-            "macro AUC": self.macro_area(),
-            "Brier score (lower is better)": self.resampled(
+            "macro AUC": self.macro_auc(),
+            "Brier score (lower is better)": self.bootstrap(
                 lambda i: metrics.brier_score(self.truth[i], self.scores[i])
             ),
         }
 
-    def macro_area(self) -> Estimate:
-        """Mean AUC of each class against the rest."""
+    def macro_auc(self) -> Estimate:
+        """Macro AUC: mean over classes of the AUC of one class against the rest."""
         if len(np.unique(self.truth)) < len(self.classes):
             return UNDEFINED
 
-        def one(j: np.ndarray) -> float:
+        def macro(j: np.ndarray) -> float:
             return float(
                 np.mean([metrics.auc(self.truth[j] == k, self.scores[j, k]) for k in range(len(self.classes))])
             )
 
-        return self.resampled(lambda i: self._mean_over_seeds(one, i))
+        return self.bootstrap(lambda i: self._mean_over_seeds(macro, i))
 
     def per_class(self) -> "pd.DataFrame":
-        """Each class against the rest."""
+        """Metrics of each class against the rest, one row a class."""
         import pandas as pd
 
         rows = []
         for k, name in enumerate(self.classes):
-            truth, called = (self.truth == k).astype(int), (self.called == k).astype(int)
+            truth, predicted = (self.truth == k).astype(int), (self.predicted == k).astype(int)
             row: dict[str, Any] = {"class": name, "cases": int(truth.sum())}
             for metric in ("sensitivity", "specificity", "PPV", "NPV"):
-                row[metric] = str(self.proportion(metric, truth, called))
-            row["F1"] = metrics.f1_score(truth, called)
-            row["AUC"] = str(self.area(k))
+                row[metric] = str(self.proportion(metric, truth, predicted))
+            row["F1"] = metrics.f1_score(truth, predicted)
+            row["AUC"] = str(self.auc(k))
             rows.append(row)
         return pd.DataFrame(rows)
 
     def _mean_over_seeds(self, statistic: Callable[[np.ndarray], float], i: np.ndarray) -> float:
+        """Mean of a statistic over the seeds among the cases `i`."""
         seeds = self.seeds[i]
         values = np.unique(seeds)
         return statistic(i) if len(values) == 1 else float(np.mean([statistic(i[seeds == s]) for s in values]))
 
-    def _predictive(self, i: np.ndarray, prevalence: float) -> tuple[float, float]:
-        parts = metrics.binary_proportions(self.truth[i], self.called[i])
-        (tp, p), (tn, n) = parts["sensitivity"], parts["specificity"]
+    def _predictive_values(self, i: np.ndarray, prevalence: float) -> tuple[float, float]:
+        """(PPV, NPV) of the cases `i` at a prevalence."""
+        proportions = metrics.binary_proportions(self.truth[i], self.predicted[i])
+        (tp, p), (tn, n) = proportions["sensitivity"], proportions["specificity"]
         return predictive_values(tp / p, tn / n, prevalence=prevalence) if p and n else (float("nan"), float("nan"))
 
 
 def _complement(estimate: Estimate) -> Estimate:
+    """One minus an estimate, such as the error rate from the accuracy."""
     return Estimate(1 - estimate.value, 1 - estimate.high, 1 - estimate.low, estimate.method)

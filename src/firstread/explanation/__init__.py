@@ -1,1 +1,1 @@
-"""Where a network looks, whether that means anything, and the report of a whole project."""
+"""Saliency maps, their sanity check, and the HTML report of a model."""

@@ -1,4 +1,4 @@
-"""Grad-CAM of a network's last feature map. Source: Selvaraju 2017, doi 10.1109/ICCV.2017.74."""
+"""Grad-CAM on a network's last feature map. Source: Selvaraju 2017, doi 10.1109/ICCV.2017.74."""
 
 from typing import Any
 
@@ -10,29 +10,32 @@ from firstread.core.errors import SettingError
 from firstread.learning.models import Classifier
 
 
-def grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray:
-    """(1, C, S, S) pixels -> (S, S) map: the last map's features, each weighted by how much the score rises with it, without those that speak against it."""
-    seen: list[torch.Tensor] = []
+def compute_grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray:
+    """Grad-CAM of output `index`: (1, C, S, S) pixels -> (S, S) map.
 
-    def look(_: nn.Module, __: Any, features: torch.Tensor) -> torch.Tensor:
-        seen.append(features)
-        return features.clone()  # what follows may change its input in place
+    The features of the target layer, each weighted by the mean gradient of the score, summed, negative values cut off.
+    """
+    captured: list[torch.Tensor] = []
 
-    hook = model.backbone.get_submodule(last_map_layer(model)).register_forward_hook(look)
+    def capture(_: nn.Module, __: Any, features: torch.Tensor) -> torch.Tensor:
+        captured.append(features)
+        return features.clone()  # later layers may change their input in place
+
+    hook = model.backbone.get_submodule(find_target_layer(model)).register_forward_hook(capture)
     try:
         with torch.enable_grad():
             score = SignedLogits(model)(pixels.clone().requires_grad_())[0, index]
-            (slope,) = torch.autograd.grad(score, seen[0])
+            (gradient,) = torch.autograd.grad(score, captured[0])
     finally:
         hook.remove()
-    found = (slope.mean(dim=(2, 3), keepdim=True) * seen[0].detach()).sum(dim=1, keepdim=True).relu()
-    found = torch.nn.functional.interpolate(found, size=pixels.shape[2:], mode="bilinear", align_corners=False)
-    return found[0, 0].numpy()
+    cam = (gradient.mean(dim=(2, 3), keepdim=True) * captured[0].detach()).sum(dim=1, keepdim=True).relu()
+    cam = torch.nn.functional.interpolate(cam, size=pixels.shape[2:], mode="bilinear", align_corners=False)
+    return cam[0, 0].numpy()
 
 
 @torch.inference_mode()
-def last_map_layer(model: Classifier) -> str:
-    """Name of the last layer of the backbone whose output is still a map fine enough to point with, at least 5 x 5 if any is."""
+def find_target_layer(model: Classifier) -> str:
+    """Name of the backbone's last layer with a feature map of at least 5 x 5, or of 2 x 2 if there is none."""
     shapes: list[tuple[str, tuple[int, ...]]] = []
     hooks = [
         layer.register_forward_hook(
@@ -47,15 +50,19 @@ def last_map_layer(model: Classifier) -> str:
     finally:
         for hook in hooks:
             hook.remove()
-    for finest in (5, 2):
-        maps = [n for n, shape in shapes if len(shape) == 4 and min(shape[2:]) >= finest and shape[1] >= shape[2]]
+    for smallest_side in (5, 2):
+        maps = [
+            name
+            for name, shape in shapes
+            if len(shape) == 4 and min(shape[2:]) >= smallest_side and shape[1] >= shape[2]
+        ]
         if maps:
             return maps[-1]
     raise SettingError("This backbone has no layer that Grad-CAM can read", do='use method="occlusion"')
 
 
 class SignedLogits(nn.Module):
-    """A network of one output seen as two, so that the negative class has a score to explain."""
+    """Wraps a network of one output so that it has two, and the negative class has a score to explain."""
 
     def __init__(self, model: Classifier) -> None:
         super().__init__()

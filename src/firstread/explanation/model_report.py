@@ -1,4 +1,4 @@
-"""`write_report`: one page that says what was done with which data, how well it went, and how to do it again."""
+"""`write_report`: one self-contained HTML page of data, network, training, results, and how to reproduce them."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from firstread.explanation.saliency import explain
 from firstread.explanation.sanity_check import sanity_check
 from firstread.learning.models import Classifier
 
-HARDEST = 4
+HARDEST_CASE_COUNT = 4
 
 
 def write_report(
@@ -28,7 +28,7 @@ def write_report(
     """Write a self-contained HTML report.
 
     Args:
-        path: where it goes; what was there is replaced in one step.
+        path: the HTML file; an existing one is replaced atomically.
         cohort: all the data, with their splits.
         run: the training.
         model: the trained network.
@@ -41,16 +41,16 @@ def write_report(
     report = Report(
         f"{cohort.origin.name}: {' or '.join(cohort.classes)}", f"{model.backbone_name}, {run.epochs} epochs"
     )
-    _summary(report, evaluation)
-    _data(report, cohort)
-    _training(report, model, run)
-    _results(report, evaluation)
-    _cases(report, cohort, model, predictions)
-    _repeat(report, cohort, model, run)
+    _add_summary(report, evaluation)
+    _add_data(report, cohort)
+    _add_training(report, model, run)
+    _add_results(report, evaluation)
+    _add_cases(report, cohort, model, predictions)
+    _add_reproduction(report, cohort, model, run)
     return report.write(path)
 
 
-def _summary(report: Report, evaluation: Evaluation) -> None:
+def _add_summary(report: Report, evaluation: Evaluation) -> None:
     comparison = evaluation.comparison
     network = comparison.iloc[0]
     rules = comparison[comparison["role"] != "network"]
@@ -59,39 +59,39 @@ def _summary(report: Report, evaluation: Evaluation) -> None:
         f"(95 % interval {network['low']:.1%} to {network['high']:.1%})."
     )
     if len(rules):
-        best = rules.loc[rules["accuracy"].idxmax()]
+        best = rules.iloc[rules["accuracy"].argmax()]
         text += f" The best trivial rule, {best['name'].removeprefix('rule: ')}, reached {best['accuracy']:.1%}."
     report.add_text(text)
     for note in evaluation.notes:
         report.add_text(note)
 
 
-def _data(report: Report, cohort: Cohort) -> None:
+def _add_data(report: Report, cohort: Cohort) -> None:
     origin = cohort.origin
     report.add_heading("Data")
-    report.add_text(f"{origin.name}. {origin.description} Licence: {origin.licence or 'not stated'}. {origin.citation}")
+    report.add_text(f"{origin.name}. {origin.description} Licence: {origin.license or 'not stated'}. {origin.citation}")
     report.add_table(cohort.counts(), caption="Cases of each class in each split")
     report.add_figure(cohort.show(10), caption="Ten cases, chosen by a fixed seed", alt="contact sheet of ten cases")
 
 
-def _training(report: Report, model: Classifier, run: Run) -> None:
+def _add_training(report: Report, model: Classifier, run: Run) -> None:
     report.add_heading("Network and training")
     report.add_text(f"{model!r}.")
     if run.arms:
         report.add_text("Experiment groups as really run: " + ", ".join(f"{k} {v}" for k, v in run.arms.items()) + ".")
     report.add_figure(run.plot(), caption="Loss and accuracy by epoch", alt="training curves")
-    for message in run.facts.get("messages", []):
+    for message in run.metadata.get("messages", []):
         report.add_text(message)
 
 
-def _results(report: Report, evaluation: Evaluation) -> None:
+def _add_results(report: Report, evaluation: Evaluation) -> None:
     report.add_heading("Results")
     report.add_table(evaluation.table, caption="Each metric with its 95 % interval and how it was found")
     report.add_figure(evaluation.figure(), alt="ROC curve, confusion matrix, network beside trivial rules")
     report.add_heading("Beside trivial rules")
     report.add_text(
-        "Each rule was fitted on the training cases and looks at one thing that is not anatomy. Where a rule does as well "
-        "as the network, the network's accuracy says little about what it has learnt."
+        "Each rule was fitted on the training cases and looks at one thing that is not anatomy. Where a rule does as "
+        "well as the network, the network's accuracy says little about what it has learnt."
     )
     report.add_table(evaluation.comparison)
     report.add_heading("By class, and in detail")
@@ -104,32 +104,32 @@ def _results(report: Report, evaluation: Evaluation) -> None:
         )
 
 
-def _cases(report: Report, cohort: Cohort, model: Classifier, predictions: Predictions) -> None:
+def _add_cases(report: Report, cohort: Cohort, model: Classifier, predictions: Predictions) -> None:
     report.add_heading("The hardest cases, and where the network looked")
     report.add_text("The held-out cases whose true class got the lowest score, worst first.")
     cases = {case.case: case for case in cohort}
-    hardest = [row for row in predictions.hardest(HARDEST).itertuples() if row.case in cases]
+    hardest = [row for row in predictions.hardest(HARDEST_CASE_COUNT).itertuples() if row.case in cases]
     for row in hardest:
-        figure = explain(model, cases[row.case]).show()
+        figure = explain(model, cases[str(row.case)]).show()
         caption = (
             f"{row.case}: is {row.truth}, the network said {row.prediction} ({row.score_of_truth:.2f} for {row.truth})"
         )
         report.add_figure(figure, caption=caption, alt=f"case {row.case} and its map")
     if hardest:
-        report.add_text(sanity_check(model, cases[hardest[0].case]))
+        report.add_text(sanity_check(model, cases[str(hardest[0].case)]))
 
 
-def _repeat(report: Report, cohort: Cohort, model: Classifier, run: Run) -> None:
+def _add_reproduction(report: Report, cohort: Cohort, model: Classifier, run: Run) -> None:
     report.add_heading("How to do it again")
-    steps = [step for step in cohort.describe()["steps"]]
+    steps = list(cohort.describe()["steps"])
     for caption, value in (
         ("What was done to the data", steps),
         ("Network", model.describe()),
         ("Training, one entry a call", run.settings),
-        ("Versions", run.facts.get("versions", {})),
+        ("Versions", run.metadata.get("versions", {})),
     ):
-        report.add_code(_json(value), caption=caption)
+        report.add_code(_to_json(value), caption=caption)
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return json.dumps(value, indent=2, default=str)

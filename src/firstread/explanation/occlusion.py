@@ -6,26 +6,26 @@ import numpy as np
 import torch
 
 from firstread.explanation.grad_cam import SignedLogits
-from firstread.learning.loop import images_at_once
+from firstread.learning.loop import inference_batch_size
 from firstread.learning.models import Classifier
 
 
-def occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray:
+def compute_occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray:
+    """Occlusion sensitivity of output `index`: (1, C, S, S) pixels -> (S, S) drop of the score by covered patch."""
     from monai.visualize import OcclusionSensitivity
 
-    patch = max(8, model.size // 8)
-    watch = OcclusionSensitivity(
+    sensitivity = OcclusionSensitivity(
         nn_module=SignedLogits(model),
-        mask_size=patch,
+        mask_size=max(8, model.size // 8),
         overlap=0.5,
-        n_batch=images_at_once(model.size),
+        n_batch=inference_batch_size(model.size),
         mode="mean_patch",
         verbose=False,
     )
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # MONAI's way of indexing; its result is tested
-        scores, _ = watch(x=pixels)
-        whole = SignedLogits(model)(pixels)[0, index]
-    lost = (whole - scores[0, index]).clamp_min(0)[None, None]
-    lost = torch.nn.functional.interpolate(lost, size=pixels.shape[2:], mode="bilinear", align_corners=False)
-    return lost[0, 0].numpy()
+        scores, _ = sensitivity(x=pixels)
+        full_score = SignedLogits(model)(pixels)[0, index]
+    drop = (full_score - scores[0, index]).clamp_min(0)[None, None]
+    drop = torch.nn.functional.interpolate(drop, size=pixels.shape[2:], mode="bilinear", align_corners=False)
+    return drop[0, 0].numpy()

@@ -1,4 +1,4 @@
-"""Maps of what moved a network's answer: Grad-CAM and occlusion, by MONAI, with a sanity check."""
+"""Saliency maps: which parts of an image moved a network's score, by Grad-CAM (our own) or occlusion (MONAI's)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,8 @@ import torch
 from firstread.core.case import Case
 from firstread.core.errors import SettingError, suggest
 from firstread.core.images import resize_square, to_grayscale
-from firstread.explanation.grad_cam import grad_cam
-from firstread.explanation.occlusion import occlusion
+from firstread.explanation.grad_cam import compute_grad_cam
+from firstread.explanation.occlusion import compute_occlusion
 from firstread.learning.models import Classifier
 
 METHODS = ("grad-cam", "occlusion")
@@ -18,7 +18,7 @@ METHODS = ("grad-cam", "occlusion")
 
 @dataclass(frozen=True)
 class Explanation:
-    """A map for one image.
+    """A saliency map of one image for one class.
 
     Attributes:
         map: (S, S) float, 0 (did not matter) to 1 (mattered most).
@@ -26,7 +26,7 @@ class Explanation:
         target: the class that the map is for.
         scores: class -> score.
         method: "grad-cam" or "occlusion".
-        title: what is shown above the figure.
+        title: title of the figure.
     """
 
     map: np.ndarray
@@ -37,16 +37,16 @@ class Explanation:
     title: str = ""
 
     def show(self) -> Any:
-        """The image, and the image under its map; returns the figure."""
+        """Draw the image, and the image under its map; returns the figure."""
         from firstread.core.figures import new_figure
 
-        figure, axes = new_figure(1, 2, width=3.6, height=3.5)
+        figure, axes = new_figure(1, 2, panel_width_inches=3.6, panel_height_inches=3.5)
         for axis in axes[0]:
             axis.imshow(self.image, cmap="gray", vmin=0, vmax=255)
             axis.axis("off")
-        drawn = axes[0, 1].imshow(self.map, cmap="inferno", alpha=0.25 + 0.45 * self.map, vmin=0, vmax=1)
-        bar = figure.colorbar(drawn, ax=axes[0, 1], shrink=0.8, ticks=[0, 1])
-        bar.ax.set_yticklabels(["little", "much"])
+        overlay = axes[0, 1].imshow(self.map, cmap="inferno", alpha=0.25 + 0.45 * self.map, vmin=0, vmax=1)
+        colorbar = figure.colorbar(overlay, ax=axes[0, 1], shrink=0.8, ticks=[0, 1])
+        colorbar.ax.set_yticklabels(["little", "much"])
         axes[0, 0].set_title(self.title or "the image")
         axes[0, 1].set_title(
             f"{self.method}: what spoke\nfor {self.target} ({self.scores[self.target]:.2f})", fontsize=10
@@ -55,7 +55,7 @@ class Explanation:
 
 
 def explain(model: Classifier, case: Case, *, method: str = "grad-cam", target: str | None = None) -> Explanation:
-    """Which parts of an image moved the score of a class?
+    """Compute the saliency map of a class: which parts of the image moved its score.
 
     A map is a hint and no proof: look at `sanity_check` before you believe one.
 
@@ -73,23 +73,24 @@ def explain(model: Classifier, case: Case, *, method: str = "grad-cam", target: 
         raise SettingError(f'There is no method "{method}".{suggest(method, METHODS)}')
     if target is not None and target not in model.classes:
         raise SettingError(f'The network knows no class "{target}".{suggest(target, model.classes)}')
-    image = resize_square(to_grayscale(case.image()) if model.channels == 1 else _colour(case.image()), model.size)
+    image = resize_square(to_grayscale(case.image()) if model.channels == 1 else _to_color(case.image()), model.size)
     model.eval()
     pixels = model.prepare(image[None])
     with torch.inference_mode():
         scores = model.probabilities(model(pixels))[0].numpy()
     index = model.classes.index(target) if target else int(scores.argmax())
-    found = grad_cam(model, pixels, index) if method == "grad-cam" else occlusion(model, pixels, index)
-    named = dict(zip(model.classes, map(float, scores), strict=True))
+    compute = compute_grad_cam if method == "grad-cam" else compute_occlusion
+    saliency = _rescale_to_unit_range(compute(model, pixels, index))
+    score_by_class = dict(zip(model.classes, map(float, scores), strict=True))
     title = f"truth: {case.label}" if case.label else case.case
-    return Explanation(_zero_to_one(found), image, model.classes[index], named, method, title)
+    return Explanation(saliency, image, model.classes[index], score_by_class, method, title)
 
 
-def _zero_to_one(found: np.ndarray) -> np.ndarray:
-    found = np.nan_to_num(found.astype(np.float64))
-    span = np.ptp(found)
-    return (found - found.min()) / span if span > 0 else np.zeros_like(found)
+def _rescale_to_unit_range(values: np.ndarray) -> np.ndarray:
+    values = np.nan_to_num(values.astype(np.float64))
+    span = np.ptp(values)
+    return (values - values.min()) / span if span > 0 else np.zeros_like(values)
 
 
-def _colour(image: np.ndarray) -> np.ndarray:
+def _to_color(image: np.ndarray) -> np.ndarray:
     return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image

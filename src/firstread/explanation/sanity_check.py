@@ -1,4 +1,4 @@
-"""Sanity check of saliency maps by randomised weights. Source: Adebayo 2018, arXiv 1810.03292."""
+"""Sanity check of saliency maps by model parameter randomization. Source: Adebayo 2018, arXiv 1810.03292."""
 
 import copy
 
@@ -12,47 +12,51 @@ from firstread.learning.models import Classifier
 
 
 def sanity_check(model: Classifier, case: Case, *, method: str = "grad-cam", draws: int = 3) -> str:
-    """Would a network that has learnt nothing have drawn the same map? In a sentence.
+    """Check a saliency map against those of randomized networks, and report the result as a sentence.
 
-    Compares the map with those of the same network with random weights, by rank correlation. A map that stays the same shows the
-    image and not what was learnt. Source: Adebayo 2018, arXiv 1810.03292.
+    Compares the map with those of the same network with random weights, by rank correlation. A map that stays the same
+    shows the image and not what was learnt. Source: Adebayo 2018, arXiv 1810.03292.
+
+    Args:
+        draws: number of networks with random weights.
     """
-    likeness = sanity_correlation(model, case, method=method, draws=draws)
-    if np.isnan(likeness):
+    correlation = sanity_correlation(model, case, method=method, draws=draws)
+    if np.isnan(correlation):
         return "This map is blank: nothing in the image spoke for the answer, so there is nothing to check."
-    if likeness > 0.5:
+    if correlation > 0.5:
         return (
-            f"Do not trust this map: networks with random weights draw nearly the same (rank correlation {likeness:.2f}). "
-            "It shows the image, not what was learnt."
+            "Do not trust this map: networks with random weights draw nearly the same "
+            f"(rank correlation {correlation:.2f}). It shows the image, not what was learnt."
         )
     return (
         f"This map depends on what was learnt: networks with random weights draw another one (rank correlation "
-        f"{likeness:.2f}; 1 would be the same map)."
+        f"{correlation:.2f}; 1 would be the same map)."
     )
 
 
 def sanity_correlation(model: Classifier, case: Case, *, method: str = "grad-cam", draws: int = 3) -> float:
-    """Mean rank correlation (-1 to 1) of the map with those of randomised networks; NaN if the map is blank."""
+    """Mean rank correlation (-1 to 1) of the map with those of randomized networks; NaN if the map is blank."""
     from scipy.stats import spearmanr
 
-    own = explain(model, case, method=method)
-    if np.ptp(own.map) == 0:
+    original = explain(model, case, method=method)
+    if np.ptp(original.map) == 0:
         return float("nan")
-    values = []
+    correlations = []
     for seed in range(draws):
-        other = explain(_randomised(model, seed), case, method=method, target=own.target)
-        if np.ptp(other.map) > 0:
-            values.append(float(spearmanr(own.map.ravel(), other.map.ravel()).statistic))
+        randomized = explain(_randomize_weights(model, seed), case, method=method, target=original.target)
+        if np.ptp(randomized.map) > 0:
+            correlations.append(float(spearmanr(original.map.ravel(), randomized.map.ravel()).statistic))
         else:
-            values.append(0.0)
-    return float(np.mean(values))
+            correlations.append(0.0)
+    return float(np.mean(correlations))
 
 
-def _randomised(model: Classifier, seed: int) -> Classifier:
-    other = copy.deepcopy(model)
+def _randomize_weights(model: Classifier, seed: int) -> Classifier:
+    randomized = copy.deepcopy(model)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for layer in other.modules():
-            if hasattr(layer, "reset_parameters") and not isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                layer.reset_parameters()
-    return other.eval()
+        for layer in randomized.modules():
+            reset_parameters = getattr(layer, "reset_parameters", None)
+            if callable(reset_parameters) and not isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                reset_parameters()
+    return randomized.eval()

@@ -1,1 +1,1 @@
-"""From a Cohort to a trained network and its Predictions. Torch begins here."""
+"""Training and prediction: from a Cohort to a trained network and its Predictions. Torch is imported from here on."""

@@ -1,4 +1,4 @@
-"""Augmentation: showing each training image a little turned, moved, zoomed, sheared or flipped, anew in every epoch."""
+"""Data augmentation: random rotation, shift, zoom, shear and flip of training images, drawn anew in every epoch."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,7 +11,9 @@ from firstread.core.errors import SettingError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes that must not change the answer. Validation and test images are never augmented.
+    """Random affine augmentation of training images; validation and test images are never augmented.
+
+    It states which changes must not change the answer.
 
     Attributes:
         rotate_degrees: turn by up to this much either way, 0 to 180.
@@ -41,11 +43,11 @@ class Augmentation:
 
     @property
     def is_identity(self) -> bool:
-        """True if nothing is changed."""
+        """True if no image is changed."""
         return not any(asdict(self).values())
 
     def __call__(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Change each image of a batch by its own draw.
+        """Augment each image of a batch by its own random draw.
 
         Args:
             batch: (N, C, H, W) float; what lies outside an image is filled with its nearest border pixel.
@@ -61,7 +63,7 @@ class Augmentation:
         return torch.nn.functional.grid_sample(batch, grid, padding_mode="border", align_corners=False)
 
     def matrices(self, count: int, generator: torch.Generator, *, aspect: float = 1.0) -> torch.Tensor:
-        """(count, 2, 3) affine matrices in the normalised coordinates of `torch.nn.functional.affine_grid`.
+        """Draw (count, 2, 3) affine matrices in the normalized coordinates of `torch.nn.functional.affine_grid`.
 
         Args:
             aspect: width / height, so that a turn stays a turn on an oblong image.
@@ -71,20 +73,20 @@ class Augmentation:
             return (torch.rand(count, generator=generator) * 2 - 1) * limit
 
         angle = torch.deg2rad(draw(self.rotate_degrees))
-        slant = torch.tan(torch.deg2rad(draw(self.shear_degrees)))
+        shear = torch.tan(torch.deg2rad(draw(self.shear_degrees)))
         scale = 1 + draw(self.zoom)
-        move = torch.stack([draw(self.shift) * 2, draw(self.shift) * 2], dim=1)
-        mirror = (
-            torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0) if self.flip else torch.ones(count)
-        )
+        translation = torch.stack([draw(self.shift) * 2, draw(self.shift) * 2], dim=1)
+        mirror = torch.ones(count)
+        if self.flip:
+            mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
         cos, sin = torch.cos(angle), torch.sin(angle)
-        row_x = torch.stack([mirror * cos, (slant * cos - sin) / aspect], dim=1)
-        row_y = torch.stack([mirror * sin * aspect, slant * sin + cos], dim=1)
+        row_x = torch.stack([mirror * cos, (shear * cos - sin) / aspect], dim=1)
+        row_y = torch.stack([mirror * sin * aspect, shear * sin + cos], dim=1)
         linear = torch.stack([row_x, row_y], dim=1) * scale[:, None, None]
-        return torch.cat([linear, move[:, :, None]], dim=2)
+        return torch.cat([linear, translation[:, :, None]], dim=2)
 
     def show(self, image: np.ndarray, *, count: int = 11, seed: int = 0) -> Any:
-        """The image and `count` augmented versions of it; returns the figure.
+        """Draw the image and `count` augmented versions of it; returns the figure.
 
         Args:
             image: uint8, (H, W) or (H, W, 3).
@@ -92,8 +94,8 @@ class Augmentation:
         from firstread.core.figures import show_images
 
         pixels = image[..., None] if image.ndim == 2 else image
-        one = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
-        changed = self(one.repeat(count, 1, 1, 1), torch.Generator().manual_seed(seed))
-        arrays = changed.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        tensor = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
+        augmented = self(tensor.repeat(count, 1, 1, 1), torch.Generator().manual_seed(seed))
+        arrays = augmented.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
         versions = [a[..., 0] if image.ndim == 2 else a for a in arrays]
         return show_images([image, *versions], ["original", *[""] * count], columns=6)

@@ -1,4 +1,4 @@
-"""Measuring a recipe rather than one network: cross-validation and repeated splits, over several seeds."""
+"""Cross-validation and repeated splits of a training recipe, over several seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -8,19 +8,19 @@ import numpy as np
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import SettingError, suggest
-from firstread.core.predictions import Predictions, stack_predictions
-from firstread.core.progress_bar import Progress
+from firstread.core.predictions import Predictions, concat_predictions
+from firstread.core.progress_bar import ProgressBar
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.models import Classifier, build_model
 from firstread.learning.prediction import predict
-from firstread.learning.settings import DEFAULTS, complete
+from firstread.learning.settings import DEFAULTS, resolve_settings
 from firstread.learning.training import train
 
-_BUILD = ("backbone", "size", "dropout", "channels", "weights")
+_MODEL_KEYS = ("backbone", "size", "dropout", "channels", "weights")
 
 
 def check_recipe(recipe: Mapping[str, Any]) -> None:
-    """Refuse a recipe that cannot be followed, before hours are spent on it.
+    """Validate a training recipe before hours are spent on it.
 
     Raises:
         SettingError: no backbone, no phases, a phase without epochs, or a name with a typo.
@@ -35,68 +35,68 @@ def check_recipe(recipe: Mapping[str, Any]) -> None:
     for name in recipe.get("augmentation") or {}:
         if name not in known:
             raise SettingError(f'Augmentation has no "{name}".{suggest(name, known)}')
-    rest = {name: value for name, value in recipe.items() if name not in (*_BUILD, "phases", "augmentation")}
-    for name in rest:
+    phase_settings = _phase_settings(recipe)
+    for name in phase_settings:
         if name not in DEFAULTS and name != "freeze":
             raise SettingError(
-                f'A recipe has no "{name}".{suggest(name, (*_BUILD, "phases", "augmentation", *DEFAULTS))}'
+                f'A recipe has no "{name}".{suggest(name, (*_MODEL_KEYS, "phases", "augmentation", *DEFAULTS))}'
             )
     for phase in recipe["phases"]:
-        settings = {**rest, **phase}
+        settings = {**phase_settings, **phase}
         settings.pop("freeze", None)
-        complete(settings, epochs=settings.pop("epochs", 0))
+        resolve_settings(settings, epochs=settings.pop("epochs", 0))
 
 
 def train_by_recipe(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) -> Classifier:
-    """A network trained from the beginning as a recipe says.
+    """Build a network and train it from scratch by a recipe.
 
     Args:
-        recipe: `backbone`, and if wanted `size`, `dropout`, `channels`, `weights`; `augmentation` (the fields of
-            Augmentation); `phases`, a list of what `train` is called with, one after another; anything else is a setting
-            of every phase.
+        recipe: `backbone`, optionally `size`, `dropout`, `channels`, `weights`; `augmentation` (the fields of
+            Augmentation); `phases`, a list of the arguments of successive `train` calls; anything else is a setting of
+            every phase.
     """
     check_recipe(recipe)
-    rest = {name: value for name, value in recipe.items() if name not in (*_BUILD, "phases", "augmentation")}
+    phase_settings = _phase_settings(recipe)
     augmentation = Augmentation(**recipe["augmentation"]) if recipe.get("augmentation") else None
-    built = {name: recipe[name] for name in _BUILD if name in recipe}
-    model = build_model(built.pop("backbone"), classes=cohort.classes, seed=seed, **built)
+    model_arguments = {name: recipe[name] for name in _MODEL_KEYS if name in recipe}
+    model = build_model(model_arguments.pop("backbone"), classes=cohort.classes, seed=seed, **model_arguments)
     run = None
     for phase in recipe["phases"]:
-        settings = {"seed": seed, "checkpoints": False, "quiet": True, **rest, **phase}
+        settings = {"seed": seed, "checkpoints": False, "quiet": True, **phase_settings, **phase}
         run = train(model, cohort, augmentation=augmentation, resume=run, **settings)
-        if run.facts.get("interrupted"):
-            raise KeyboardInterrupt  # a half-trained network must not be measured
+        if run.metadata.get("interrupted"):
+            raise KeyboardInterrupt  # a half-trained network must not be evaluated
     return model
 
 
 def cross_validate(
     cohort: Cohort, *, recipe: Mapping[str, Any], folds: int = 5, seeds: Sequence[int] = (0, 1, 2)
 ) -> Predictions:
-    """Every case predicted once a seed, by a network that has not seen its patient.
+    """K-fold cross-validation by patient: every case predicted once a seed, by a network not trained on its patient.
 
     Returns:
-        Predictions with the columns `fold` and `seed`; beside them the trivial rules', fitted on the same folds.
+        Predictions with the columns `fold` and `seed`, with the trivial baselines fitted on the same folds.
     """
     from firstread.core.splits import folds_by_patient
 
     cohort = cohort.where(cohort.targets >= 0)
     parts = []
-    with Progress("Cross-validation", folds * len(seeds), unit="training") as bar:
+    with ProgressBar("Cross-validation", folds * len(seeds), unit="training") as bar:
         for seed in seeds:
             for fold, (_, held_out) in enumerate(folds_by_patient(cohort, folds=folds, seed=seed)):
-                divided = cohort.with_column("split", np.where(held_out, "test", "train"))
-                parts.append(_labelled(_predict_test(divided, recipe, seed=seed), fold=fold, seed=seed))
-                bar.step()
-    return stack_predictions(parts)
+                split_cohort = cohort.with_column("split", np.where(held_out, "test", "train"))
+                parts.append(_add_columns(_train_and_predict(split_cohort, recipe, seed=seed), fold=fold, seed=seed))
+                bar.update()
+    return concat_predictions(parts)
 
 
 def repeat_split(
     cohort: Cohort, *, recipe: Mapping[str, Any], split: str = "random", seeds: Sequence[int] = (0, 1, 2)
 ) -> Predictions:
-    """A fifth held out, "random" or "contiguous" in file order, once a seed.
+    """Repeated hold-out: predict a random or contiguous (in file order) fifth by training on the rest, once a seed.
 
     Returns:
-        Predictions with the column `seed`, trivial rules beside them.
+        Predictions with the column `seed`, with the trivial baselines.
     """
     from firstread.core.splits import split_contiguous, split_random
 
@@ -105,23 +105,28 @@ def repeat_split(
     cohort = cohort.where(cohort.targets >= 0)
     fractions = (0.8, 0.0, 0.2)
     parts = []
-    with Progress(f"Training, {split} split", len(seeds), unit="training") as bar:
+    with ProgressBar(f"Training, {split} split", len(seeds), unit="training") as bar:
         for seed in seeds:
             if split == "contiguous":
-                divided = split_contiguous(cohort, fractions=fractions)
+                split_cohort = split_contiguous(cohort, fractions=fractions)
             else:
-                divided = split_random(cohort, fractions=fractions, seed=seed)
-            parts.append(_labelled(_predict_test(divided, recipe, seed=seed), seed=seed))
-            bar.step()
-    return stack_predictions(parts)
+                split_cohort = split_random(cohort, fractions=fractions, seed=seed)
+            parts.append(_add_columns(_train_and_predict(split_cohort, recipe, seed=seed), seed=seed))
+            bar.update()
+    return concat_predictions(parts)
 
 
-def _predict_test(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) -> Predictions:
+def _phase_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of `train` that apply to every phase."""
+    return {name: value for name, value in recipe.items() if name not in (*_MODEL_KEYS, "phases", "augmentation")}
+
+
+def _train_and_predict(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) -> Predictions:
     return predict(train_by_recipe(cohort, recipe, seed=seed), cohort.test)
 
 
-def _labelled(predictions: Predictions, **columns: int) -> Predictions:
-    def add(one: Predictions) -> Predictions:
-        return Predictions(one.table.assign(**columns), one.classes, one.model)
+def _add_columns(predictions: Predictions, **columns: int) -> Predictions:
+    def add(part: Predictions) -> Predictions:
+        return Predictions(part.table.assign(**columns), part.classes, part.model)
 
     return add(predictions).with_baselines([add(baseline) for baseline in predictions.baselines])

@@ -1,4 +1,4 @@
-"""The frozen phase: images become features without learning, so that only the head pays for learning."""
+"""Feature cache of a frozen backbone: each image is read once, with BatchNorm folded into the convolutions."""
 
 import copy
 from collections import Counter
@@ -13,65 +13,69 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from firstread.learning.models import Classifier
 
 
-class FrozenBackbone:
-    """Turns images into features, (N, F), while a network's backbone does not learn.
+class FeatureCache:
+    """Extracts and caches the features (N, F) of a frozen backbone, so that an epoch trains the head only.
 
-    The features are those that the backbone gives inside the network, but for rounding. What is saved is the graph for learning,
-    which is never built, each BatchNorm, which becomes part of the convolution before it, the conversion of its weights at each
-    step, and, without augmentation, all passes but one.
+    The features are those of the backbone inside the network, except for rounding. It saves the autograd graph, each
+    BatchNorm (folded into the convolution before it), the conversion of weights to bfloat16 at each step, and, without
+    augmentation, every pass but the first.
 
     Args:
-        model: its backbone must not change while this lives.
-        accelerator: says device and precision.
+        model: its backbone must not change while the cache is in use.
+        accelerator: device and precision.
     """
 
     def __init__(self, model: Classifier, accelerator: Any) -> None:
         self.model, self.accelerator = model, accelerator
-        self.backbone = _for_reading(model.backbone, bfloat16=accelerator.mixed_precision == "bf16")
-        self._kept: list[tuple[np.ndarray, torch.Tensor]] = []
+        self.backbone = _make_inference_copy(model.backbone, bfloat16=accelerator.mixed_precision == "bf16")
+        self._cache: list[tuple[np.ndarray, torch.Tensor]] = []
 
-    def features(self, images: np.ndarray, *, batch_size: int) -> torch.Tensor:
-        """uint8 images (N, S, S) or (N, S, S, 3) -> (N, F); the same array is read once only."""
-        for known, found in self._kept:
-            if known is images:
-                return found
-        parts = [self._read(self.model.prepare(images[i : i + batch_size])) for i in range(0, len(images), batch_size)]
-        found = torch.cat(parts)
-        self._kept.append((images, found))
-        return found
+    def extract(self, images: np.ndarray, *, batch_size: int) -> torch.Tensor:
+        """uint8 images (N, S, S) or (N, S, S, 3) -> (N, F); cached for each array object."""
+        for cached_images, features in self._cache:
+            if cached_images is images:
+                return features
+        starts = range(0, len(images), batch_size)
+        features = torch.cat([self._extract(self.model.prepare(images[i : i + batch_size])) for i in starts])
+        self._cache.append((images, features))
+        return features
 
-    def read(self, batches: Iterable, *, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def extract_batches(self, batches: Iterable, *, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of pixels and targets -> batches of features and targets.
 
-        Small batches are read together, up to `batch_size` images at once, and handed on one by one.
+        Small batches are read together, up to `batch_size` images at once, and yielded one by one.
         """
-        together: list[tuple[torch.Tensor, torch.Tensor]] = []
+        group: list[tuple[torch.Tensor, torch.Tensor]] = []
         for batch in batches:
-            if together and sum(len(targets) for _, targets in together) + len(batch[1]) > batch_size:
-                yield from self._apart(together)
-                together = []
-            together.append(batch)
-        if together:
-            yield from self._apart(together)
+            if group and sum(len(targets) for _, targets in group) + len(batch[1]) > batch_size:
+                yield from self._extract_and_split(group)
+                group = []
+            group.append(batch)
+        if group:
+            yield from self._extract_and_split(group)
 
-    def _apart(self, together: list[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        features = self._read(torch.cat([pixels for pixels, _ in together]))
-        yield from zip(features.split([len(t) for _, t in together]), [t for _, t in together], strict=True)
+    def _extract_and_split(
+        self, group: list[tuple[torch.Tensor, torch.Tensor]]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        features = self._extract(torch.cat([pixels for pixels, _ in group]))
+        targets = [batch_targets for _, batch_targets in group]
+        yield from zip(features.split([len(batch_targets) for batch_targets in targets]), targets, strict=True)
 
     @torch.no_grad()
-    def _read(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _extract(self, pixels: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(), self.accelerator.autocast():
-            features = self.backbone(self.model.normalise(pixels))
-        return features.float().clone()  # outside inference mode, so that the head may learn from it
+            features = self.backbone(self.model.normalize(pixels))
+        return features.float().clone()  # cloned outside inference mode, so that autograd accepts it in the head
 
 
-def _for_reading(backbone: nn.Module, *, bfloat16: bool) -> nn.Module:
-    """A copy that only reads: BatchNorm is part of the convolutions, which with dense layers hold bfloat16 where they are to compute in it."""
+def _make_inference_copy(backbone: nn.Module, *, bfloat16: bool) -> nn.Module:
+    """Copy a backbone for inference: BatchNorm folded into convolutions, bfloat16 weights where it computes in it."""
     copied = copy.deepcopy(backbone).eval().requires_grad_(False)
-    for before, after in _convolutions_with_their_norm(copied):
-        convolution, norm = copied.get_submodule(before), copied.get_submodule(after)
-        copied.set_submodule(before, fuse_conv_bn_eval(convolution, norm))
-        copied.set_submodule(after, getattr(norm, "act", nn.Identity()))  # timm's BatchNorm holds its activation
+    for convolution_name, norm_name in _find_foldable_batchnorms(copied):
+        convolution, norm = copied.get_submodule(convolution_name), copied.get_submodule(norm_name)
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            copied.set_submodule(convolution_name, fuse_conv_bn_eval(convolution, norm))
+            copied.set_submodule(norm_name, getattr(norm, "act", nn.Identity()))  # timm's BatchNorm has its activation
     if bfloat16:
         for module in copied.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
@@ -79,31 +83,32 @@ def _for_reading(backbone: nn.Module, *, bfloat16: bool) -> nn.Module:
     return copied
 
 
-def _convolutions_with_their_norm(network: nn.Module) -> list[tuple[str, str]]:
-    """Names of each convolution whose result goes into a BatchNorm and nowhere else, and of that; none for a network that cannot be traced."""
+def _find_foldable_batchnorms(network: nn.Module) -> list[tuple[str, str]]:
+    """Names of (convolution, BatchNorm) pairs where the BatchNorm alone uses the convolution's output.
+
+    Empty for a network that torch.fx cannot trace.
+    """
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return []
     try:
-        steps = [step for step in _Tracer().trace(network).nodes if step.op == "call_module"]
+        nodes = [node for node in _LayerTracer().trace(network).nodes if node.op == "call_module"]
     except Exception:  # torch.fx raises whatever the network's own code raises when it is not given numbers
         return []
-    modules, called = dict(network.named_modules()), Counter(step.target for step in steps)
+    modules, call_counts = dict(network.named_modules()), Counter(node.target for node in nodes)
     pairs = []
-    for step in steps:
-        before = step.args[0] if step.args else None
-        if (
-            isinstance(modules[step.target], nn.BatchNorm2d)
-            and modules[step.target].running_var is not None
-            and isinstance(before, fx.Node) and before.op == "call_module" and len(before.users) == 1
-            and isinstance(modules[before.target], nn.Conv2d)
-            and called[step.target] == called[before.target] == 1
-        ):  # fmt: skip
-            pairs.append((before.target, step.target))
+    for node in nodes:
+        norm, source = modules[node.target], node.args[0] if node.args else None
+        if not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None or not isinstance(source, fx.Node):
+            continue
+        if source.op != "call_module" or len(source.users) != 1 or not isinstance(modules[source.target], nn.Conv2d):
+            continue
+        if call_counts[node.target] == call_counts[source.target] == 1:
+            pairs.append((str(source.target), str(node.target)))
     return pairs
 
 
-class _Tracer(fx.Tracer):
-    """Follows a network down to its layers; a BatchNorm of timm's is one layer."""
+class _LayerTracer(fx.Tracer):
+    """Traces a network down to its layers, and takes timm's BatchNorm, which has submodules, as one layer."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return isinstance(module, nn.BatchNorm2d) or super().is_leaf_module(module, name)

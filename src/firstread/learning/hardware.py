@@ -1,38 +1,38 @@
-"""What this computer can do, measured once in about a second and kept: cores, and the precision that trains faster."""
+"""CPU capabilities, measured once in about a second and stored: cores, and whether bfloat16 trains faster."""
 
 import os
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from firstread.core.errors import FirstreadError
 from firstread.core.files import read_json, write_json
-from firstread.core.paths import home
+from firstread.core.paths import home_folder
 
-#: bfloat16 must be so much faster than float32 to be chosen: it costs digits, so it has to pay
-_WORTH_IT = 0.85
-# Large pages for large tensors: several per cent of a training's time goes into fetching small ones. Read by torch at its first
-# large allocation, ignored where there are none.
+#: bfloat16 / float32 step time below which bfloat16 is chosen: it costs digits, so it must be worth it
+_MAX_BFLOAT16_TIME_RATIO = 0.85
+# Transparent huge pages for large tensors: several per cent of a training's time goes into page faults. Torch reads it
+# at its first large allocation, and ignores it where there are none.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 _BFLOAT16_FEATURES = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16", "sve_bf16")
 
 
 @dataclass(frozen=True)
-class Machine:
-    """The processor that networks are trained on.
+class Hardware:
+    """CPU that networks are trained on, with the probe's timings.
 
     Attributes:
-        processor: its name, and the versions that the figures were measured with.
-        cores: how many this process may use (affinity and container limits count).
-        bfloat16_hardware: True if the processor multiplies bfloat16 itself; emulation would be slower and is not used.
-        seconds_float32, seconds_bfloat16: one step of the probe, a small stack of convolutions forward and backward.
+        processor: name of the CPU, and version of torch at the measurement.
+        cores: number that this process may use, after affinity and container limits.
+        bfloat16_hardware: True if the CPU has bfloat16 instructions; emulation would be slower and is not used.
+        seconds_float32, seconds_bfloat16: one training step of a small stack of convolutions.
     """
 
     processor: str
@@ -43,34 +43,39 @@ class Machine:
 
     @property
     def precision(self) -> str:
-        """What `precision="auto"` means on this processor."""
-        faster = self.seconds_bfloat16 is not None and self.seconds_bfloat16 < _WORTH_IT * self.seconds_float32
+        """Precision that `precision="auto"` selects on this CPU."""
+        faster = (
+            self.seconds_bfloat16 is not None
+            and self.seconds_bfloat16 < _MAX_BFLOAT16_TIME_RATIO * self.seconds_float32
+        )
         return "bfloat16" if faster else "float32"
 
 
-def this_machine() -> Machine:
-    """The figures kept on this computer, or measured now (about a second) if there are none that fit."""
-    file = home() / "machine.json"
-    name, cores = _processor(), available_cores()
+def this_hardware() -> Hardware:
+    """Load the stored measurement of this computer, or measure it now (about a second) and store it."""
+    file = home_folder() / "machine.json"
+    name, cores = _processor_name(), available_cores()
     with suppress(FirstreadError, TypeError, OSError):
-        kept = Machine(**read_json(file))
-        if (kept.processor, kept.cores) == (name, cores):
-            return kept
-    hardware = has_bfloat16()
-    found = Machine(name, cores, hardware, _probe(None), _probe(torch.bfloat16) if hardware else None)
+        stored = Hardware(**read_json(file))
+        if (stored.processor, stored.cores) == (name, cores):
+            return stored
+    bfloat16 = has_bfloat16()
+    seconds_float32 = _time_training_step(None)
+    seconds_bfloat16 = _time_training_step(torch.bfloat16) if bfloat16 else None
+    measured = Hardware(name, cores, bfloat16, seconds_float32, seconds_bfloat16)
     with suppress(FirstreadError, OSError):  # a home that cannot be written costs a second each time, no more
-        write_json(file, asdict(found))
-    return found
+        write_json(file, asdict(measured))
+    return measured
 
 
 def available_cores() -> int:
-    """Processor cores that this process may really use: those of its affinity, and of its container's limit."""
+    """CPU cores that this process may use, after affinity and container (cgroup) limits."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, _container_limit(Path("/sys/fs/cgroup/cpu.max")) or cores))
+    return max(1, min(cores, _cgroup_cpu_limit(Path("/sys/fs/cgroup/cpu.max")) or cores))
 
 
-def _container_limit(file: Path) -> int | None:
-    """Whole cores that a Linux control group allows, rounded up; None if it sets no limit."""
+def _cgroup_cpu_limit(file: Path) -> int | None:
+    """CPU limit of a Linux control group in cores, rounded up; None if it sets no limit."""
     with suppress(OSError, ValueError):
         quota, period = file.read_text().split()
         return -(-int(quota) // int(period))
@@ -78,21 +83,21 @@ def _container_limit(file: Path) -> int | None:
 
 
 def has_bfloat16() -> bool:
-    """True if the processor has instructions for bfloat16 products."""
+    """True if the CPU has instructions for bfloat16 products."""
     if not torch.backends.mkldnn.is_available():
         return False
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return any(capabilities.get(name) for name in _BFLOAT16_FEATURES)
 
 
-def matrix_peak(dtype: torch.dtype, *, size: int = 4096, tries: int = 3) -> float:
-    """Best measured rate of one square matrix product, in GFLOP/s: what "share of peak" is a share of."""
+def matmul_peak_gflops(dtype: torch.dtype, *, size: int = 4096, repeats: int = 3) -> float:
+    """Peak rate of a square matrix product, in GFLOP/s: the best of some measurements."""
     a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
-    return 2 * size**3 / min(_seconds(lambda: a @ b) for _ in range(tries + 1)) / 1e9
+    return 2 * size**3 / min(_time_seconds(lambda: a @ b) for _ in range(repeats + 1)) / 1e9
 
 
-def _probe(dtype: torch.dtype | None) -> float:
-    """Seconds of one forward and backward pass through three convolutions, the best of some."""
+def _time_training_step(dtype: torch.dtype | None) -> float:
+    """Seconds of one forward and backward pass through three convolutions, the best of four."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         layers = [nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()) for _ in range(3)]
@@ -104,15 +109,15 @@ def _probe(dtype: torch.dtype | None) -> float:
             network(pixels).float().mean().backward()
 
     step()
-    return min(_seconds(step) for _ in range(4))
+    return min(_time_seconds(step) for _ in range(4))
 
 
-def _seconds(work: Any) -> float:
-    begin = time.perf_counter()
+def _time_seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - begin
+    return time.perf_counter() - start
 
 
-def _processor() -> str:
+def _processor_name() -> str:
     name = torch.cpu.get_capabilities().get("cpu_name", "") if hasattr(torch.cpu, "get_capabilities") else ""
     return f"{name or platform.processor() or platform.machine()}, torch {torch.__version__}"

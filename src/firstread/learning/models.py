@@ -1,11 +1,11 @@
-"""Networks: a timm backbone, and the head of the published lesson.
+"""Classifier: a timm backbone and the head of the published lesson; building, saving and loading it.
 
 The head is global average pooling, a dense layer of 256, dropout, and one output for two classes (sigmoid) or one for
 each of more (softmax).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +16,35 @@ from torch import nn
 
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import write_atomically
-from firstread.learning.loop import images_at_once
-from firstread.learning.weights import DEFAULT_BACKBONE, find_weights, load_backbone, reads_each_image_by_itself
+from firstread.learning.backbones import Blueprint, count_features, create_backbone
+from firstread.learning.loop import inference_batch_size
+from firstread.learning.weights import DEFAULT_BACKBONE, find_weights, uses_per_image_normalization
 
 HEAD_WIDTH = 256
 _FORMAT = "firstread-classifier-1"
 
 
-@dataclass(frozen=True)
-class Blueprint:
-    """What a network was built from; enough, with its weights, to build it again.
-
-    `per_image` says how pixels are normalised: each image by its own mean and spread (as the bundled weights learned), or all by one.
-    """
-
-    backbone: str
-    classes: tuple[str, ...]
-    dropout: float
-    size: int
-    channels: int
-    weights: str
-    per_image: bool = False
-
-
 class Classifier(nn.Module):
-    """A network that sorts images into classes.
+    """Image classifier: normalization, timm backbone, and head.
 
     Attributes:
         blueprint: what it was built from.
         backbone: a timm model without its classifier: (N, C, S, S) -> (N, F, h, w) through `forward_features`.
         head: pooling, dense 256, dropout, outputs.
-        mean, std: (1, C, 1, 1), what pixels (0 to 1) are normalised with; they match the weights.
-        fitted: True once they do; random weights are fitted to the training images before their first epoch.
+        mean, std: (1, C, 1, 1), normalization of pixels (0 to 1), to match the weights.
+        fitted: False for random weights, until `fit_normalization` has run before their first epoch.
     """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    fitted: torch.Tensor
 
     def __init__(self, blueprint: Blueprint, backbone: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.blueprint = blueprint
         self.backbone = backbone
         outputs = 1 if len(blueprint.classes) == 2 else len(blueprint.classes)
-        features = _feature_count(backbone, blueprint)
+        features = count_features(backbone, blueprint)
         self.head = nn.Sequential(
             nn.Linear(features, HEAD_WIDTH), nn.ReLU(), nn.Dropout(blueprint.dropout), nn.Linear(HEAD_WIDTH, outputs)
         )
@@ -70,96 +59,94 @@ class Classifier(nn.Module):
 
     @property
     def size(self) -> int:
-        """Pixels on each side of the images it takes."""
+        """Input size: pixels on each side of the image."""
         return self.blueprint.size
 
     @property
     def channels(self) -> int:
-        """1 for grayscale, 3 for colour."""
+        """Input channels: 1 for grayscale, 3 for color."""
         return self.blueprint.channels
 
     @property
     def backbone_name(self) -> str:
-        """timm's name of the backbone."""
+        """Name of the backbone in timm."""
         return self.blueprint.backbone
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers the network has learned or may learn."""
+        """Number of parameters, trainable or not."""
         return sum(p.numel() for p in self.parameters())
 
     def prepare(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """uint8 (N, S, S) or (N, S, S, 3) -> float32 (N, C, S, S) between 0 and 1, on the network's device."""
+        """Convert uint8 (N, S, S) or (N, S, S, 3) to float32 (N, C, S, S) between 0 and 1, on the network's device."""
         tensor = torch.as_tensor(images if isinstance(images, torch.Tensor) else np.require(images, requirements="W"))
         tensor = tensor.unsqueeze(1) if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
         return tensor.to(self.mean.device).float().div_(255.0)
 
-    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(N, C, S, S), 0 to 1 -> what the backbone's weights expect."""
-        return standardise_each(pixels) if self.blueprint.per_image else (pixels - self.mean) / self.std
+    def normalize(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Normalize pixels (N, C, S, S), 0 to 1, as the backbone's weights expect."""
+        return per_image_standardization(pixels) if self.blueprint.per_image else (pixels - self.mean) / self.std
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, C, S, S), 0 to 1 -> logits, (N, 1) for two classes or (N, K)."""
-        features = self.backbone(self.normalise(pixels))  # (N, F)
+        features = self.backbone(self.normalize(pixels))  # (N, F)
         return self.head(features)
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Logits -> (N, K), rows sum to 1."""
+        """Class probabilities: logits (N, 1) or (N, K) -> (N, K), rows sum to 1."""
         if logits.shape[1] == 1:
             positive = torch.sigmoid(logits.double())
             return torch.cat([1 - positive, positive], dim=1)
         return torch.softmax(logits.double(), dim=1)
 
     def freeze(self, frozen: bool = True) -> None:
-        """Stop (or let) the backbone learn. Its BatchNorm keeps its statistics while it is frozen."""
+        """Freeze (or unfreeze) the backbone; its BatchNorm keeps its statistics while it is frozen."""
         self.backbone.requires_grad_(not frozen)
         self.train(self.training)
 
     @property
     def frozen(self) -> bool:
-        """True if no weight of the backbone learns."""
+        """True if no parameter of the backbone is trainable."""
         return not any(p.requires_grad for p in self.backbone.parameters())
 
     def train(self, mode: bool = True) -> "Classifier":
-        """Training mode; a frozen backbone stays in evaluation mode, so its BatchNorm does not move."""
+        """Set training mode; a frozen backbone stays in evaluation mode, so its BatchNorm statistics do not change."""
         super().train(mode)
         if mode and self.frozen:
             self.backbone.eval()
         return self
 
     @torch.no_grad()
-    def measure_normalisation(self, images: np.ndarray) -> None:
-        """Fit a network with random weights to the scale of its images, before any training.
+    def fit_normalization(self, images: np.ndarray) -> None:
+        """Fit the normalization of a network with random weights to its training images, before any training.
 
-        Pixel mean and spread, and the statistics of every BatchNorm layer, are taken from one batch of training images (8 to 64,
-        from the whole of them), so that features have a usable spread even while the backbone is frozen (Krahenbuhl 2016, arXiv 1511.06856).
+        Pixel mean and standard deviation, and the statistics of every BatchNorm layer, are taken from one batch of 8 to
+        64 training images, evenly spaced, so that features have a usable spread even while the backbone is frozen
+        (Krahenbuhl 2016, arXiv 1511.06856).
 
         Args:
             images: training images, uint8 (N, S, S) or (N, S, S, 3).
         """
         self.fitted.fill_(True)
-        pixels = self.prepare(images[:: -(-len(images) // images_at_once(self.size))])
+        pixels = self.prepare(images[:: -(-len(images) // inference_batch_size(self.size))])
         self.mean.copy_(pixels.mean(dim=(0, 2, 3), keepdim=True))
         self.std.copy_(pixels.std(dim=(0, 2, 3), keepdim=True).clamp_min(0.02))
         layers = [m for m in self.backbone.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         if not layers or len(pixels) < 2:
             return
-        usual = [layer.momentum for layer in layers]
+        momenta = [layer.momentum for layer in layers]
         self.backbone.train()
         for layer in layers:
-            layer.momentum = 1.0  # this batch's statistics in place of those before it
-        self.backbone(self.normalise(pixels))
-        for layer, momentum in zip(layers, usual, strict=True):
+            layer.momentum = 1.0  # replaces the running statistics by this batch's
+        self.backbone(self.normalize(pixels))
+        for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         self.backbone.eval()
 
     def describe(self) -> dict[str, Any]:
-        """Plain values for reports and `run.json`."""
-        b = self.blueprint
-        return {
-            "backbone": b.backbone, "classes": list(b.classes), "dropout": b.dropout, "size": b.size,
-            "channels": b.channels, "weights": b.weights, "per_image": b.per_image, "parameters": self.parameter_count,
-        }  # fmt: skip
+        """Blueprint and parameter count as plain values, for reports and `run.json`."""
+        blueprint = asdict(self.blueprint)
+        return {**blueprint, "classes": list(self.classes), "parameters": self.parameter_count}
 
     def save(self, path: str | Path) -> Path:
         """Write weights and blueprint to one safetensors file, atomically."""
@@ -167,24 +154,28 @@ class Classifier(nn.Module):
 
         from safetensors.torch import save_file
 
-        about = {"format": _FORMAT, "blueprint": json.dumps(self.describe())}
+        metadata = {"format": _FORMAT, "blueprint": json.dumps(self.describe())}
         state = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        return write_atomically(path, lambda temporary: save_file(state, temporary, metadata=about))
+        return write_atomically(path, lambda temporary: save_file(state, temporary, metadata=metadata))
 
     def __repr__(self) -> str:
         b = self.blueprint
-        learns = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        trainable = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        weights = "random" if b.weights == "none" else b.weights
         return (
-            f"{b.backbone}: {self.parameter_count:,} weights, {learns:,} of them learn; starts from "
-            f"{'random' if b.weights == 'none' else b.weights} weights; takes {b.size} x {b.size} pixels; dropout {b.dropout:g}; answers {', '.join(b.classes)}"
+            f"{b.backbone}: {self.parameter_count:,} weights, {trainable:,} of them learn; starts from {weights} "
+            f"weights; takes {b.size} x {b.size} pixels; dropout {b.dropout:g}; answers {', '.join(b.classes)}"
         )
 
 
-def standardise_each(pixels: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W): every image to mean 0 and standard deviation 1, whatever its exposure, window or sequence; a blank one to 0."""
+def per_image_standardization(pixels: torch.Tensor) -> torch.Tensor:
+    """Standardize every image of (N, C, H, W) to mean 0 and standard deviation 1, a blank one to 0.
+
+    So exposure, window and sequence do not matter.
+    """
     mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-    spread = pixels.std(dim=(1, 2, 3), keepdim=True)
-    return (pixels - mean) / spread.clamp_min(0.02)
+    std = pixels.std(dim=(1, 2, 3), keepdim=True)
+    return (pixels - mean) / std.clamp_min(0.02)
 
 
 def build_model(
@@ -197,17 +188,17 @@ def build_model(
     weights: str | Path | None = None,
     seed: int = 0,
 ) -> Classifier:
-    """Build a network.
+    """Build a classifier.
 
     Args:
-        backbone: a timm name, such as "resnet18", "inception_v3"; default the small one that weights come with.
+        backbone: a timm name, such as "resnet18", "inception_v3"; default the small one of the bundled weights.
         classes: class names; with two, the second is the positive one.
-        dropout: share of the dense layer's cells that is switched off at each training step, 0 to below 1.
+        dropout: fraction of the dense layer's cells that is switched off at each training step, 0 to below 1.
         size: pixels on each side; default 299 for Inception, else 96.
-        channels: 1 (grayscale) or 3 (colour); default 3 with ImageNet weights, else 1.
-        weights: "phantom" (they come with firstread, for its default backbone), "imagenet" (from this computer's disk; never
-            fetched unasked), "none" (random), or the path of a .safetensors file or of a .pth file that holds tensors only.
-            Default: the first of "imagenet", "phantom", "none" that can be had for this backbone.
+        channels: 1 (grayscale) or 3 (color); default 3 with ImageNet weights, else 1.
+        weights: "phantom" (bundled, for the default backbone), "imagenet" (from this computer's disk; never
+            downloaded), "none" (random), or the path of a .safetensors file or of a .pth file that holds tensors only.
+            Default: the first of "imagenet", "phantom", "none" that is available for this backbone.
         seed: of the random weights.
 
     Raises:
@@ -221,9 +212,9 @@ def build_model(
         raise SettingError("A classifier needs at least two different classes", where=f"classes={list(classes)}")
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
         raise SettingError(f"dropout={dropout!r} is not possible", expected="0 (off) to below 1")
-    known = timm.list_models()
-    if backbone not in known:
-        hint = suggest(backbone, ("resnet18", "resnet34", "inception_v3", *known))
+    backbone_names = timm.list_models()
+    if backbone not in backbone_names:
+        hint = suggest(backbone, ("resnet18", "resnet34", "inception_v3", *backbone_names))
         raise SettingError(f'There is no backbone called "{backbone}".{hint}')
     weights, file = find_weights(weights, backbone)
     channels = channels or (3 if weights == "imagenet" else 1)
@@ -232,15 +223,15 @@ def build_model(
         raise SettingError(
             f"size={size!r}, channels={channels!r} is not possible", expected="a whole size from 32, channels 1 or 3"
         )
-    per_image = file is not None and reads_each_image_by_itself(file)
+    per_image = file is not None and uses_per_image_normalization(file)
     blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, weights, per_image)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _assemble(blueprint, file)
+        return _build_classifier(blueprint, file)
 
 
 def load_model(path: str | Path) -> Classifier:
-    """Read a network that `Classifier.save` wrote. Nothing in the file can run as code.
+    """Load a network that `Classifier.save` wrote. Nothing in the file can run as code.
 
     Raises:
         DataError: the file is missing, broken, or not a firstread network.
@@ -251,16 +242,16 @@ def load_model(path: str | Path) -> Classifier:
 
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
+            metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
     except Exception as error:  # safetensors raises a type of its own
         raise DataError("The network cannot be read", where=path, expected="a whole .safetensors file") from error
-    if about.get("format") != _FORMAT:
+    if metadata.get("format") != _FORMAT:
         raise DataError("This file does not hold a firstread network", where=path, do="use build_model(weights=path)")
     try:
-        values = json.loads(about["blueprint"])
+        values = json.loads(metadata["blueprint"])
         values.pop("parameters", None)
-        model = _assemble(Blueprint(**{**values, "classes": tuple(values["classes"])}), None)
+        model = _build_classifier(Blueprint(**{**values, "classes": tuple(values["classes"])}), None)
         model.load_state_dict({name: value for name, value in state.items() if not name.startswith("training/")})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(
@@ -269,39 +260,6 @@ def load_model(path: str | Path) -> Classifier:
     return model.eval()
 
 
-def _assemble(blueprint: Blueprint, file: Path | None) -> Classifier:
-    try:
-        backbone = timm.create_model(
-            blueprint.backbone, pretrained=False, num_classes=0, in_chans=blueprint.channels, **_extra(blueprint)
-        )
-    except (TypeError, RuntimeError, ValueError) as error:
-        raise SettingError(
-            "timm cannot build this backbone so",
-            where=f"{blueprint.backbone}, size {blueprint.size}",
-            do="try another size",
-        ) from error
-    mean, std = [0.5] * blueprint.channels, [0.25] * blueprint.channels
-    if file is not None:
-        load_backbone(backbone, file, name=blueprint.backbone)
-        config = backbone.pretrained_cfg
-        mean, std = list(config["mean"]), list(config["std"])
-        if blueprint.channels == 1:
-            mean, std = [float(np.mean(mean))], [float(np.mean(std))]
+def _build_classifier(blueprint: Blueprint, weights_file: Path | None) -> Classifier:
+    backbone, mean, std = create_backbone(blueprint, weights_file)
     return Classifier(blueprint, backbone, mean, std)
-
-
-def _extra(blueprint: Blueprint) -> dict[str, Any]:
-    fixed_size = any(word in blueprint.backbone for word in ("vit_", "swin", "deit", "mixer"))
-    return {"img_size": blueprint.size} if fixed_size else {}
-
-
-@torch.no_grad()
-def _feature_count(backbone: nn.Module, blueprint: Blueprint) -> int:
-    backbone.eval()
-    try:
-        return backbone(torch.zeros(1, blueprint.channels, blueprint.size, blueprint.size)).shape[1]
-    except RuntimeError as error:
-        raise SettingError(
-            f"{blueprint.backbone} cannot take images of {blueprint.size} pixels",
-            do="choose a larger size (Inception needs 75 or more)",
-        ) from error

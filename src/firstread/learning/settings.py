@@ -20,7 +20,7 @@ class TrainingSettings(TypedDict, total=False):
     device: "auto", "cpu", "cuda", "mps".
     precision: "auto", "float32", "bfloat16".
     arms: experiment arms as really run, kept with the result.
-    quiet: True shows no progress and prints no remarks; they are kept in `run.facts`.
+    quiet: True shows no progress and prints no remarks; they are kept in `run.metadata`.
     """
 
     schedule: str
@@ -56,28 +56,28 @@ _CHOICES = {
     "device": ("auto", "cpu", "cuda", "mps"),
     "precision": ("auto", "float32", "bfloat16"),
 }
-_RATES = {"constant": 1e-4, "one-cycle": 1e-3}
+_DEFAULT_LEARNING_RATES = {"constant": 1e-4, "one-cycle": 1e-3}
 
 
-def complete(given: dict[str, Any], *, epochs: int) -> dict[str, Any]:
-    """Defaults filled in, values checked.
+def resolve_settings(settings: dict[str, Any], *, epochs: int) -> dict[str, Any]:
+    """Fill in defaults and check values.
 
     Raises:
         SettingError: a name with a typo, or an impossible value.
     """
-    for name in given:
+    for name in settings:
         if name not in DEFAULTS:
             raise SettingError(f'train has no setting called "{name}".{suggest(name, DEFAULTS)}')
-    settings = {**DEFAULTS, **given}
+    settings = {**DEFAULTS, **settings}
     for name, choices in _CHOICES.items():
         if settings[name] not in choices:
             raise SettingError(f'{name}="{settings[name]}" is not possible.{suggest(str(settings[name]), choices)}')
     if settings["learning_rate"] is None:
-        settings["learning_rate"] = _RATES[settings["schedule"]]
-    for name, lowest in (("batch_size", 1), ("patience", 1), ("seed", 0)):
+        settings["learning_rate"] = _DEFAULT_LEARNING_RATES[settings["schedule"]]
+    for name, minimum in (("batch_size", 1), ("patience", 1), ("seed", 0)):
         value = settings[name]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < lowest):
-            raise SettingError(f"{name}={value!r} is not possible", expected=f"a whole number from {lowest}")
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < minimum):
+            raise SettingError(f"{name}={value!r} is not possible", expected=f"a whole number from {minimum}")
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise SettingError(f"epochs={epochs!r} is not possible", expected="a whole number from 1")
     rate = settings["learning_rate"]

@@ -1,4 +1,4 @@
-"""What one call of `train` does: it waits for its turn, then goes epoch by epoch, losing nothing on the way."""
+"""Trainer of one `train` call: queueing, epochs, validation, checkpoints, early stopping, recovery from failures."""
 
 import os
 import time
@@ -11,296 +11,270 @@ import numpy as np
 import torch
 
 from firstread.core.cohort import Cohort
-from firstread.core.memory import memory_reused, release_memory
-from firstread.core.progress_bar import Progress
+from firstread.core.memory import release_memory, retain_freed_memory
+from firstread.core.progress_bar import ProgressBar
 from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
-from firstread.learning.checkpoints import (
-    generator_state,
-    load_checkpoint,
-    restore,
-    restore_optimiser,
-    save_checkpoint,
-)
-from firstread.learning.cpu_kernels import small_maps
-from firstread.learning.devices import hand_back, make_accelerator, my_turn, processor_threads, way_out
-from firstread.learning.feature_cache import FrozenBackbone
-from firstread.learning.loop import as_it_is, batch_slices, measure, plain_batches, run_one_epoch, shuffled_batches
+from firstread.learning.checkpoints import generator_state, load_checkpoint, restore_weights, save_checkpoint
+from firstread.learning.cpu_kernels import matmul_weight_gradients
+from firstread.learning.devices import Recovery, acquire_queue_slot, limit_cpu_threads, recovery_for
+from firstread.learning.early_stopping import EarlyStopping
+from firstread.learning.loop import identity, run_one_epoch, sequential_batches, shuffled_batches, validate
 from firstread.learning.models import Classifier
-from firstread.learning.optimizers import Adam, AdamW
-from firstread.learning.runs import say, training_images, what_to_know
+from firstread.learning.runs import list_cohort_warnings, load_training_images, log_message
+from firstread.learning.training_state import TrainingState
 
-#: so many pixels are read at once where nothing is learnt from them; more would not be faster on a processor
-_PIXELS_AT_ONCE = 300_000
+#: pixels of one inference batch on the default batch size; larger batches would not be faster on a CPU
+_INFERENCE_PIXELS = 300_000
 
 
 class Trainer:
-    """One call of `train`: what it needs while it runs."""
+    """Trains a network for one call of `train`.
+
+    Args:
+        model: the network; it is changed in place.
+        cohort: training and validation images.
+        run: the run whose history is continued.
+        call_settings: settings of this call, as `Run.settings` stores them.
+        epochs_done: epochs of this call that an interrupted training has finished.
+        checkpoint: tensors of the checkpoint of that training.
+    """
 
     def __init__(
         self,
         model: Classifier,
         cohort: Cohort,
         run: Run,
-        call: dict[str, Any],
+        call_settings: dict[str, Any],
         *,
-        done: int = 0,
-        tensors: dict | None = None,
+        epochs_done: int = 0,
+        checkpoint: dict[str, torch.Tensor] | None = None,
     ) -> None:
-        self.model, self.run, self.call, self.done, self.tensors = model, run, call, done, tensors
-        self.augmentation = Augmentation(**call["augmentation"]) if call["augmentation"] else None
-        self.batch_size, self.device, self.patience = call["batch_size"], call["device"], call["patience"]
-        self.images, self.targets = training_images(model, cohort.train)
-        part = cohort.validation
-        part = part.where(part.targets >= 0)
-        self.validation = part.images(model.size, channels=model.channels), part.targets
+        self.model, self.run, self.call_settings = model, run, call_settings
+        self.epochs_done, self.checkpoint = epochs_done, checkpoint
+        self.augmentation = Augmentation(**call_settings["augmentation"]) if call_settings["augmentation"] else None
+        self.batch_size, self.device = call_settings["batch_size"], call_settings["device"]
+        self.patience: int | None = call_settings["patience"]
+        self.images, self.targets = load_training_images(model, cohort.train)
+        labelled = cohort.validation.where(cohort.validation.targets >= 0)
+        self.validation = labelled.images(model.size, channels=model.channels), labelled.targets
         if not run.history:
-            for message in what_to_know(cohort, self.targets):
-                self._tell(message)
-        if self.patience and not len(part):
-            self._tell("patience has no meaning without a validation split, and is not used.")
+            for message in list_cohort_warnings(cohort, self.targets):
+                self._log(message)
+        if self.patience and not len(labelled):
+            self._log("patience has no meaning without a validation split, and is not used.")
             self.patience = None
 
-    def go(self) -> Run:
-        """Train, whatever the machine does on the way."""
-        self.generator = torch.Generator().manual_seed(self.call["seed"] + 1_000_003 * len(self.run.history))
+    def fit(self) -> Run:
+        """Train for the epochs that are left; Ctrl-C ends the training and keeps the whole epochs."""
+        settings, first_epoch = self.call_settings, len(self.run.history)
+        self.generator = torch.Generator().manual_seed(settings["seed"] + 1_000_003 * first_epoch)
         deterministic = torch.are_deterministic_algorithms_enabled()
-        if self.call["deterministic"]:
+        if settings["deterministic"]:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
         with torch.random.fork_rng():
-            torch.manual_seed(self.call["seed"] + 7_919 * len(self.run.history))
-            torch.use_deterministic_algorithms(self.call["deterministic"] or deterministic)
+            torch.manual_seed(settings["seed"] + 7_919 * first_epoch)
+            torch.use_deterministic_algorithms(settings["deterministic"] or deterministic)
+            queue_slot = acquire_queue_slot(self.device, quiet=settings["quiet"])
             try:
-                with processor_threads(), memory_reused(), my_turn(self.device, quiet=self.call["quiet"]) as self.turn:
-                    if self.tensors is not None:
-                        restore(self.model, self.tensors)
-                    self._set_up()
-                    if self.tensors is not None:
-                        self._take_up(self.tensors)
-                    self._epochs()
+                with limit_cpu_threads(), retain_freed_memory(), queue_slot as self.queue_slot:
+                    if self.checkpoint is not None:
+                        restore_weights(self.model, self.checkpoint)
+                    self._setup()
+                    if self.checkpoint is not None:
+                        self._restore_training_state(self.checkpoint)
+                    self._run_epochs()
             except KeyboardInterrupt:
-                self._interrupted()
+                self._handle_interrupt()
             finally:
                 torch.use_deterministic_algorithms(deterministic)
-                self._hand_back()
+                self._teardown()
         return self.run
 
-    def _interrupted(self) -> None:
-        """Keep the whole epochs; what half an epoch changed is undone, so that the network is the one of the history."""
-        self.run.facts["interrupted"] = True
+    def _handle_interrupt(self) -> None:
+        """Keep the whole epochs and undo half an epoch's changes, so that the network matches the history."""
+        self.run.metadata["interrupted"] = True
         last = self.run.folder / "last.safetensors"
-        if self.call["checkpoints"] and self.run.epochs and last.exists():
-            restore(self.model, load_checkpoint(last)[0])
-        self._tell(
+        if self.call_settings["checkpoints"] and self.run.epochs and last.exists():
+            restore_weights(self.model, load_checkpoint(last)[0])
+        self._log(
             f"Interrupted. {self.run.epochs} epochs are kept; train(..., resume=run) goes on from there"
-            + (", and so does continue_training(folder)." if self.call["checkpoints"] else ".")
+            + (", and so does continue_training(folder)." if self.call_settings["checkpoints"] else ".")
         )
 
-    def _hand_back(self) -> None:
-        """The network as the caller gave it: on the processor, nothing frozen, without Accelerate's wrapping."""
-        if hasattr(self, "network"):
-            hand_back(self.accelerator, self.network)
+    def _teardown(self) -> None:
+        """Return the network to the caller: on the CPU, nothing frozen, without Accelerate's wrapping."""
+        if hasattr(self, "state"):
+            self.state.unwrap()
+            del self.state
         self.model.freeze(False)
         self.model.to("cpu").eval()
-        self.model.zero_grad(set_to_none=True)  # as large as the weights, and of no more use
-        for part in ("network", "optimiser", "schedule", "frozen", "resident", "learner"):
-            vars(self).pop(part, None)
+        self.model.zero_grad(set_to_none=True)  # gradients are as large as the weights, and of no more use
         release_memory()
 
-    def _tell(self, message: str) -> None:
-        self.run.facts.setdefault("messages", []).append(message)
-        if not self.call["quiet"]:
-            say(message)
+    def _log(self, message: str) -> None:
+        self.run.metadata.setdefault("messages", []).append(message)
+        if not self.call_settings["quiet"]:
+            log_message(message)
 
-    def _set_up(self) -> None:
-        self.accelerator = make_accelerator(device=self.device, precision=self.call["precision"])
-        self.run.facts["precision"] = "bfloat16" if self.accelerator.mixed_precision == "bf16" else "float32"
-        self.model.freeze(self.call["freeze"])
-        self.model.to(self.accelerator.device, memory_format=torch.channels_last)
-        if not self.model.fitted:
-            with self.accelerator.autocast():
-                self.model.measure_normalisation(self.images)
-        self.resident = self._on_device(self.images)
-        self.frozen = FrozenBackbone(self.model, self.accelerator) if self.call["freeze"] else None
-        self.learner = self.model.head if self.frozen else self.model
-        learns = [p for p in self.learner.parameters() if p.requires_grad]
-        shares = self.accelerator.num_processes
-        self.steps = len(batch_slices(len(self.targets), self.batch_size * shares))
-        rate, left = self.call["learning_rate"], self.call["epochs"]
-        fused = self.accelerator.device.type in ("cpu", "cuda")  # one pass over the weights instead of ten
-        if self.call["schedule"] == "one-cycle":
-            optimiser = AdamW(learns, lr=rate, weight_decay=1e-2, fused=fused)
-            total_steps = max(2, left * self.steps * shares + 1)  # Accelerate steps the schedule once a process
-            schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=total_steps)
-        else:
-            optimiser = Adam(learns, lr=rate, fused=fused)
-            schedule = torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-        for _ in range(self.done * self.steps * shares):
-            optimiser._opt_called = True
-            schedule.step()
-        self.network, self.optimiser, self.schedule = self.accelerator.prepare(self.learner, optimiser, schedule)
+    def _setup(self) -> None:
+        """Move network and images to the device, and prepare optimizer and learning-rate schedule."""
+        self.state = TrainingState(
+            self.model,
+            self.images,
+            self.call_settings,
+            device=self.device,
+            batch_size=self.batch_size,
+            epochs_done=self.epochs_done,
+        )
+        bfloat16 = self.state.accelerator.mixed_precision == "bf16"
+        self.run.metadata["precision"] = "bfloat16" if bfloat16 else "float32"
 
-    def _on_device(self, images: np.ndarray) -> np.ndarray | torch.Tensor:
-        """On a GPU with room for them, the images lie in its memory from the start, as bytes."""
-        if not self._on_gpu:
-            return images
-        try:
-            return torch.from_numpy(images).to(self.accelerator.device)
-        except torch.OutOfMemoryError:
-            return images
-
-    def _take_up(self, tensors: dict[str, torch.Tensor]) -> None:
-        restore_optimiser(self.optimiser, tensors)
-        rates = [group["lr"] for group in self.schedule.scheduler.optimizer.param_groups]
-        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate
+    def _restore_training_state(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.state.restore_optimizer(tensors)
         self.generator.set_state(generator_state(tensors, "order"))
         torch.set_rng_state(generator_state(tensors, "torch"))
 
-    def _epochs(self) -> None:
-        epochs = self.call["epochs"]
-        words = "Training the head" if self.call["freeze"] else "Training"
-        best, waited = self._best_so_far()
-        steps = (epochs - self.done) * self.steps
-        with Progress(words, steps, unit="step", quiet=self.call["quiet"]) as bar:
-            while self.done < epochs and not (self.patience and waited >= self.patience):
-                row = self._one_epoch(bar)
-                self.done += 1
-                improved = row["validation_loss"] is not None and row["validation_loss"] < best
-                self._keep(row, best=improved)
-                best, waited = (row["validation_loss"], 0) if improved else (best, waited + 1)
-                if self.done < epochs:
-                    self.turn.give_way()
-        if self.turn.waited > 1:
-            self.run.facts["seconds_in_line"] = round(self.run.facts.get("seconds_in_line", 0) + self.turn.waited, 1)
+    def _run_epochs(self) -> None:
+        epochs = self.call_settings["epochs"]
+        description = "Training the head" if self.call_settings["freeze"] else "Training"
+        earlier_epochs = self.run.epochs - self.epochs_done
+        early_stopping = EarlyStopping(self.patience, self.run.history, earlier_epochs=earlier_epochs)
+        steps = (epochs - self.epochs_done) * self.state.steps_per_epoch
+        with ProgressBar(description, steps, unit="step", quiet=self.call_settings["quiet"]) as bar:
+            while self.epochs_done < epochs and not early_stopping.should_stop:
+                row = self._run_epoch(bar)
+                self.epochs_done += 1
+                self._record_epoch(row, best=early_stopping.update(row["validation_loss"]))
+                if self.epochs_done < epochs:
+                    self.queue_slot.yield_slot()
+        if self.queue_slot.seconds_waited > 1:
+            seconds = self.run.metadata.get("seconds_in_line", 0) + self.queue_slot.seconds_waited
+            self.run.metadata["seconds_in_line"] = round(seconds, 1)
         if not self.patience:
             return
-        if waited >= self.patience:
-            self._tell(f"Stopped after {self.run.epochs} epochs: {waited} without a lower validation loss.")
+        if early_stopping.should_stop:
+            waited = early_stopping.epochs_since_best
+            self._log(f"Stopped after {self.run.epochs} epochs: {waited} without a lower validation loss.")
         file = self.run.folder / "best.safetensors"
-        if self.call["checkpoints"] and file.exists():
-            restore(self.model, load_checkpoint(file)[0])
+        if self.call_settings["checkpoints"] and file.exists():
+            restore_weights(self.model, load_checkpoint(file)[0])
 
-    def _best_so_far(self) -> tuple[float, int]:
-        """Lowest validation loss of the run, and for how many epochs of this call it has not been bettered."""
-        best, waited, before = np.inf, 0, self.run.epochs - self.done
-        for index, row in enumerate(self.run.history):
-            loss = row.get("validation_loss")
-            improved = loss is not None and loss < best
-            best, waited = (loss, 0) if improved else (best, waited + 1 if index >= before else 0)
-        return best, waited
-
-    def _one_epoch(self, bar: Any) -> dict[str, Any]:
+    def _run_epoch(self, bar: ProgressBar) -> dict[str, Any]:
+        """Train and validate once; returns the row for the run's history."""
         start = time.perf_counter()
-        learnt = self._whatever_happens(lambda: self._learn(bar))
-        seen = self._whatever_happens(self._validate)
+        train_metrics = self._with_recovery(lambda: self._train_epoch(bar))
+        validation_metrics = self.state.average_over_processes(self._with_recovery(self._validate))
         return {
             "epoch": self.run.epochs + 1,
-            "phase": "frozen" if self.call["freeze"] else "unfrozen",
-            **self._over_processes(learnt),
-            **{name: None if np.isnan(value) else value for name, value in self._over_processes(seen).items()},
-            "learning_rate": float(self.optimiser.param_groups[0]["lr"]),
+            "phase": "frozen" if self.call_settings["freeze"] else "unfrozen",
+            **self.state.average_over_processes(train_metrics),
+            **{name: None if np.isnan(value) else value for name, value in validation_metrics.items()},
+            "learning_rate": float(self.state.optimizer.param_groups[0]["lr"]),
             "seconds": time.perf_counter() - start,
         }
 
-    def _learn(self, bar: Any) -> dict[str, float]:
-        images, prepare = self.resident, self.model.prepare
-        if self.frozen and not self.augmentation:
-            images, prepare = self.frozen.features(self.images, batch_size=self._reading_batch), as_it_is
+    def _train_epoch(self, bar: ProgressBar) -> dict[str, float]:
+        state, accelerator = self.state, self.state.accelerator
+        images = state.images
+        prepare: Callable[[Any], torch.Tensor] = self.model.prepare
+        if state.feature_cache and not self.augmentation:
+            images, prepare = state.feature_cache.extract(self.images, batch_size=self._inference_batch_size), identity
         batches = shuffled_batches(
-            images, self.targets, prepare=prepare,
-            batch_size=self.batch_size, generator=self.generator, augmentation=self.augmentation,
-            share=(self.accelerator.process_index, self.accelerator.num_processes),
-        )  # fmt: skip
-        if self.frozen and self.augmentation:
-            batches = self.frozen.read(batches, batch_size=self._reading_batch)
-        on_processor_in_bfloat16 = not self._on_gpu and self.accelerator.mixed_precision == "bf16"
-        with small_maps(self.model) if on_processor_in_bfloat16 and not self.frozen else nullcontext():
-            return run_one_epoch(
-                self.network, self._counted(batches, bar),
-                optimiser=self.optimiser, schedule=self.schedule, accelerator=self.accelerator,
-            )  # fmt: skip
+            images,
+            self.targets,
+            prepare=prepare,
+            batch_size=self.batch_size,
+            generator=self.generator,
+            augmentation=self.augmentation,
+            shard=(accelerator.process_index, accelerator.num_processes),
+        )
+        if state.feature_cache and self.augmentation:
+            batches = state.feature_cache.extract_batches(batches, batch_size=self._inference_batch_size)
+        batches = self._track_progress(batches, bar)
+        module, optimizer, scheduler = state.prepared_module, state.optimizer, state.scheduler
+        bfloat16_on_cpu = not self._on_gpu and accelerator.mixed_precision == "bf16"
+        with matmul_weight_gradients(self.model) if bfloat16_on_cpu and not state.feature_cache else nullcontext():
+            return run_one_epoch(module, batches, optimizer=optimizer, scheduler=scheduler, accelerator=accelerator)
 
     def _validate(self) -> dict[str, float]:
-        images, targets = self.validation
-        if self.frozen and len(targets):
-            batches: Any = [self.frozen.features(images, batch_size=self._reading_batch)]
+        (images, targets), cache = self.validation, self.state.feature_cache
+        batches: Iterable[torch.Tensor]
+        if cache and len(targets):
+            batches = [cache.extract(images, batch_size=self._inference_batch_size)]
         else:
-            batches = plain_batches(self.model, images, batch_size=self._reading_batch)
-        return measure(self.learner, batches, targets)
+            batches = sequential_batches(self.model, images, batch_size=self._inference_batch_size)
+        return validate(self.state.trainable_module, batches, targets)
 
     @property
-    def _reading_batch(self) -> int:
-        """Images that are read at once where nothing is learnt from them: more of small ones; fewer once memory ran out."""
-        ahead = max(1, _PIXELS_AT_ONCE // (self.call["batch_size"] * self.model.size**2))
-        return ahead * self.batch_size
+    def _inference_batch_size(self) -> int:
+        """Inference batch size: a multiple of the training batch size, larger for small images, halved with it."""
+        batches_at_once = max(1, _INFERENCE_PIXELS // (self.call_settings["batch_size"] * self.model.size**2))
+        return batches_at_once * self.batch_size
 
-    def _counted(self, batches: Iterable, bar: Any) -> Iterator:
-        """The batches as they are; the bar moves on, and those who wait hear how long it will still take."""
-        start, before = time.perf_counter(), self.done * self.steps
+    def _track_progress(self, batches: Iterable, bar: ProgressBar) -> Iterator:
+        """Yield the batches; update the progress bar, and the remaining time that waiting trainings see."""
+        start, steps_before = time.perf_counter(), self.epochs_done * self.state.steps_per_epoch
+        total_steps = self.call_settings["epochs"] * self.state.steps_per_epoch
         for number, batch in enumerate(batches, 1):
             yield batch
-            bar.step()
-            each = (time.perf_counter() - start) / number
-            self.turn.expect(each * (self.call["epochs"] * self.steps - before - number))
+            bar.update()
+            seconds_per_step = (time.perf_counter() - start) / number
+            self.queue_slot.update_seconds_left(seconds_per_step * (total_steps - steps_before - number))
 
-    def _over_processes(self, values: dict[str, float]) -> dict[str, float]:
-        if self.accelerator.num_processes == 1:
-            return values
-        numbers = torch.tensor(list(values.values()), device=self.accelerator.device)
-        return dict(zip(values, self.accelerator.reduce(numbers, "mean").tolist(), strict=True))
-
-    def _whatever_happens(self, work: Callable[[], dict[str, float]]) -> dict[str, float]:
-        """Do it; if memory runs out or a GPU fails, do it again with smaller batches or on the processor."""
-        before = self._copy_of_weights()
+    def _with_recovery(self, work: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Call `work`; if memory runs out or a GPU fails, call it again with smaller batches or on the CPU."""
+        weights = self._copy_weights()
         while True:
             try:
                 return work()
             except (RuntimeError, MemoryError) as error:
-                change = way_out(error, batch_size=self.batch_size, on_cpu=not self._on_gpu)
-                if change is None:
+                recovery = recovery_for(error, batch_size=self.batch_size, on_cpu=not self._on_gpu)
+                if recovery is None:
                     raise
             # outside the handler, so that the error no longer holds on to the memory of the failed step
-            self._tell(change["message"])
-            self._recover(change, before)
+            self._log(recovery["message"])
+            self._apply_recovery(recovery, weights)
 
     @property
     def _on_gpu(self) -> bool:
-        return self.accelerator.device.type != "cpu"
+        return self.state.accelerator.device.type != "cpu"
 
-    def _copy_of_weights(self) -> dict[str, torch.Tensor] | None:
-        """On a GPU, the weights before this epoch: a GPU that fails takes its memory with it."""
+    def _copy_weights(self) -> dict[str, torch.Tensor] | None:
+        """On a GPU, a copy of the weights in main memory: a GPU that fails takes its memory with it."""
         if not self._on_gpu:
             return None
         return {name: value.detach().to("cpu", copy=True) for name, value in self.model.state_dict().items()}
 
-    def _recover(self, change: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> None:
-        hand_back(self.accelerator, self.network)
-        self.optimiser.zero_grad()
-        self.network = self.optimiser = self.schedule = self.frozen = self.resident = None
+    def _apply_recovery(self, recovery: Recovery, weights: dict[str, torch.Tensor] | None) -> None:
+        on_gpu = self._on_gpu
+        self.state.unwrap()
+        self.state.optimizer.zero_grad()
+        del self.state
         release_memory()
-        self.batch_size = change.get("batch_size", self.batch_size)
-        if "device" in change:
-            self.device = change["device"]
+        self.batch_size = recovery.get("batch_size", self.batch_size)
+        if "device" in recovery and weights is not None:
+            self.device = recovery["device"]
             self.model.to_empty(device=self.device)
-            restore(self.model, weights)
-        elif self._on_gpu:
+            restore_weights(self.model, weights)
+        elif on_gpu:
             torch.cuda.empty_cache()
-        self._set_up()
+        self._setup()
 
-    def _keep(self, row: dict[str, Any], *, best: bool) -> None:
+    def _record_epoch(self, row: dict[str, Any], *, best: bool) -> None:
+        """Append an epoch to the history, and write the checkpoint."""
         self.run = replace(self.run, history=[*self.run.history, row])
-        if self.call["checkpoints"] and self.accelerator.is_main_process:
-            self._write(best=best)
-        self.accelerator.wait_for_everyone()
+        if self.call_settings["checkpoints"] and self.state.accelerator.is_main_process:
+            self._save_checkpoint(best=best)
+        self.state.accelerator.wait_for_everyone()
 
-    def _write(self, *, best: bool) -> None:
+    def _save_checkpoint(self, *, best: bool) -> None:
         save_checkpoint(
             self.run.folder / "last.safetensors",
             self.model,
-            optimiser=self.optimiser,
+            optimizer=self.state.optimizer,
             generators={"order": self.generator.get_state(), "torch": torch.get_rng_state()},
-            progress={"done": self.done, "history": self.run.history, "settings": self.run.settings},
+            progress={"done": self.epochs_done, "history": self.run.history, "settings": self.run.settings},
         )
         if best:
             self.model.save(self.run.folder / "best.safetensors")

@@ -1,4 +1,4 @@
-"""`train`: from a network and a cohort to a Run, epoch by epoch, losing nothing on the way."""
+"""`train` and `continue_training`: from a network and a cohort to a Run."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,8 +10,8 @@ from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.checkpoints import load_checkpoint
 from firstread.learning.models import Classifier, load_model
-from firstread.learning.runs import begin, say, take_up
-from firstread.learning.settings import TrainingSettings, complete
+from firstread.learning.runs import create_run, log_message, resume_run
+from firstread.learning.settings import TrainingSettings, resolve_settings
 from firstread.learning.trainer import Trainer
 
 
@@ -30,7 +30,7 @@ def train(
     Args:
         model: from `build_model`; it is changed in place.
         cohort: images with labels and splits. The validation part is never augmented; the test part is never opened.
-        epochs: how often every training image is shown. With `resume`, so many more.
+        epochs: how often every training image is shown. With `resume`, the number of further epochs.
         freeze: True trains the head only; the backbone and its BatchNorm statistics stay as they are.
         augmentation: random changes of the training images, or None.
         resume: an earlier run of this network; its history is continued, its last weights are used.
@@ -49,32 +49,33 @@ def train(
     """
     if not isinstance(model, Classifier) or not isinstance(cohort, Cohort):
         raise SettingError("train takes a network and a cohort, in this order", do="train(model, cohort, epochs=5)")
-    chosen = complete(dict(settings), epochs=epochs)
+    resolved = resolve_settings(dict(settings), epochs=epochs)
     augmentation = None if augmentation is None or augmentation.is_identity else augmentation
-    call = {
+    call_settings = {
         "epochs": epochs,
         "freeze": freeze,
         "augmentation": asdict(augmentation) if augmentation else None,
-        **chosen,
+        **resolved,
     }
-    call.pop("folder")
+    call_settings.pop("folder")
     if resume is None:
-        return Trainer(model, cohort, begin(model, chosen=chosen, call=call), call).go()
-    run, message = take_up(model, resume, chosen=chosen, call=call)
-    if message and not chosen["quiet"]:
-        say(message)
-    return Trainer(model, cohort, run, call).go()
+        run = create_run(model, settings=resolved, call_settings=call_settings)
+        return Trainer(model, cohort, run, call_settings).fit()
+    run, message = resume_run(model, resume, settings=resolved, call_settings=call_settings)
+    if message and not resolved["quiet"]:
+        log_message(message)
+    return Trainer(model, cohort, run, call_settings).fit()
 
 
 def continue_training(folder: str | Path, cohort: Cohort) -> tuple[Classifier, Run]:
-    """Finish a training that was interrupted, from its last whole epoch, as if nothing had happened.
+    """Resume an interrupted training from its last checkpoint, and finish it with the same result.
 
     Args:
         folder: the run's folder.
         cohort: the same cohort as before.
 
     Returns:
-        (network, run). If nothing was left to do, they are as they were.
+        (network, run). If no epoch was left, they are as they were.
     """
     folder = Path(folder)
     tensors, progress = load_checkpoint(folder / "last.safetensors")
@@ -84,4 +85,5 @@ def continue_training(folder: str | Path, cohort: Cohort) -> tuple[Classifier, R
         run = replace(run, history=progress["history"], settings=progress["settings"])
     if not progress or progress["done"] >= progress["settings"][-1]["epochs"]:
         return model, run
-    return model, Trainer(model, cohort, run, run.settings[-1], done=progress["done"], tensors=tensors).go()
+    trainer = Trainer(model, cohort, run, run.settings[-1], epochs_done=progress["done"], checkpoint=tensors)
+    return model, trainer.fit()

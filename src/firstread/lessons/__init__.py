@@ -1,7 +1,7 @@
-"""Finds, opens, runs and checks lessons. Imports nothing heavy until a lesson runs."""
+"""Find, open and run lessons. Nothing heavy is imported until a lesson runs."""
 
-from firstread.lessons.lesson_info import LessonInfo, find_lesson, find_lessons
 from firstread.lessons.jupyterlab import open_lesson
+from firstread.lessons.lesson_info import LessonInfo, find_lesson, find_lessons
 from firstread.lessons.runner import run_lesson
 from firstread.lessons.session import Lesson, arm, lesson
 

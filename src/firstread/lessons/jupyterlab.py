@@ -1,4 +1,4 @@
-"""`firstread open`: a copy of a lesson of the learner's own, in JupyterLab, on this computer only."""
+"""Open the learner's own copy of a lesson in JupyterLab on localhost (`firstread open`)."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from firstread.core.errors import MissingPartError
+from firstread.core.errors import MissingDependencyError
 from firstread.core.files import write_text
 from firstread.lessons.lesson_info import find_lesson
 
@@ -18,30 +18,30 @@ def open_lesson(
 
     Args:
         name: of the lesson.
-        folder: where the learner's copy lies; default `firstread-lessons` in the current folder.
+        folder: of the learner's copy; default `firstread-lessons` in the current folder.
         fresh: make a new, dated copy; the old one is kept.
-        browser: False prints the address and leaves opening it to you.
-        port: 0 takes a free one.
+        browser: False prints the URL and opens no browser.
+        port: 0 chooses a free one.
 
     Returns:
         JupyterLab's exit status, when it ends.
 
     Raises:
-        MissingPartError: JupyterLab is not installed.
+        MissingDependencyError: JupyterLab is not installed.
     """
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
-        raise MissingPartError(
+        raise MissingDependencyError(
             "JupyterLab is not installed", do='run: python -m pip install "firstread[all]", or see `firstread doctor`'
         )
-    copy = learners_copy(name, folder=Path(folder) if folder else Path.cwd() / "firstread-lessons", fresh=fresh)
+    copy = copy_lesson(name, folder=Path(folder) if folder else Path.cwd() / "firstread-lessons", fresh=fresh)
     print(f"Your copy: {copy}\nTo end: press Ctrl+C here, or choose File > Shut Down in the browser.", flush=True)
-    return subprocess.call(jupyter_command(copy, browser=browser, port=port))  # noqa: S603 - fixed words and a path of ours
+    return subprocess.call(jupyterlab_command(copy, browser=browser, port=port))  # noqa: S603 - fixed arguments and a path of ours
 
 
-def learners_copy(name: str, *, folder: Path, fresh: bool = False) -> Path:
-    """The learner's notebook; made if it is not there, never overwritten."""
+def copy_lesson(name: str, *, folder: Path, fresh: bool = False) -> Path:
+    """Path of the learner's notebook, created if missing and never overwritten."""
     import nbformat
 
     info = find_lesson(name)
@@ -53,8 +53,8 @@ def learners_copy(name: str, *, folder: Path, fresh: bool = False) -> Path:
     return copy
 
 
-def jupyter_command(notebook: Path, *, browser: bool = True, port: int = 0) -> list[str]:
-    """JupyterLab on this computer's own address only, with a token, and without asking the internet for anything."""
+def jupyterlab_command(notebook: Path, *, browser: bool = True, port: int = 0) -> list[str]:
+    """Command line of JupyterLab: on localhost only, with a token, without requests to the internet."""
     options = [
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",

@@ -1,4 +1,4 @@
-"""Lessons on disk: a folder with lesson.toml, lesson.py (a notebook as text) and quiz.toml."""
+"""Find and read lessons on disk: folders with lesson.toml, lesson.py (a notebook as text) and quiz.toml."""
 
 import os
 import tomllib
@@ -14,11 +14,11 @@ _INSTALLED = Path(__file__).resolve().parents[1] / "_lessons"
 
 @dataclass(frozen=True)
 class LessonInfo:
-    """What is known of a lesson before it runs.
+    """Description of a lesson, read from its folder without running it.
 
     Attributes:
-        folder: where its files lie.
-        values: lesson.toml.
+        folder: of its files.
+        values: content of lesson.toml.
     """
 
     folder: Path
@@ -26,35 +26,35 @@ class LessonInfo:
 
     @property
     def name(self) -> str:
-        """Such as "hello-world"."""
+        """Identifier, such as "hello-world"."""
         return self.values["name"]
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Title for display."""
         return self.values["title"]
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """id, title and minutes of each step."""
+        """Steps of the lesson, each with id, title and minutes."""
         return self.values["steps"]
 
     @property
-    def data_sets(self) -> tuple[str, ...]:
-        """The default first, then the others that the lesson is made for."""
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the supported datasets, the default first."""
         return (self.values["data"], *self.values.get("other_data", ()))
 
     def recipe(self, data: str) -> dict[str, Any]:
-        """How the network is trained; what `[recipes."<data>"]` says goes before `[recipe]`."""
+        """Training settings for a dataset: `[recipe]`, overridden by `[recipes."<data>"]`."""
         return {**self.values.get("recipe", {}), **self.values.get("recipes", {}).get(data, {})}
 
     def questions(self) -> dict[str, dict[str, Any]]:
-        """id -> question, from quiz.toml."""
+        """Questions of quiz.toml by id."""
         file = self.folder / "quiz.toml"
         return {q["id"]: q for q in read_toml(file).get("questions", [])} if file.exists() else {}
 
     def notebook(self) -> Any:
-        """The lesson as a notebook object (nbformat)."""
+        """Convert lesson.py into a notebook object (nbformat)."""
         import jupytext
 
         notebook = jupytext.read(self.folder / "lesson.py", fmt="py:percent")
@@ -64,10 +64,12 @@ class LessonInfo:
 
 
 def lessons_folder() -> Path:
-    """Where the lessons lie: in FIRSTREAD_LESSONS, an instructor's own folder; else in the source tree, or in the installed package."""
+    """Folder of the lessons: FIRSTREAD_LESSONS (an instructor's own), else source tree, else installed package."""
     own = os.environ.get("FIRSTREAD_LESSONS")
     if own and not any(Path(own).glob("*/lesson.toml")):
-        raise DataError("There is no lesson in the folder that FIRSTREAD_LESSONS names", where=own, expected="NAME/lesson.toml")
+        raise DataError(
+            "There is no lesson in the folder that FIRSTREAD_LESSONS names", where=own, expected="NAME/lesson.toml"
+        )
     if own:
         return Path(own)
     for folder in (_SOURCE, _INSTALLED):
@@ -77,15 +79,15 @@ def lessons_folder() -> Path:
 
 
 def find_lessons(folder: Path | None = None) -> list[LessonInfo]:
-    """All lessons, in the order of their folders."""
-    return [_read(file.parent) for file in sorted((folder or lessons_folder()).glob("*/lesson.toml"))]
+    """Find all lessons, sorted by folder name."""
+    return [_read_lesson(file.parent) for file in sorted((folder or lessons_folder()).glob("*/lesson.toml"))]
 
 
 def find_lesson(name: str, folder: Path | None = None) -> LessonInfo:
-    """One lesson by name ("hello-world") or number ("1").
+    """Find a lesson by name ("hello-world") or number ("1").
 
     Raises:
-        SettingError: there is none of that name.
+        SettingError: no lesson has that name.
     """
     lessons = find_lessons(folder)
     for number, info in enumerate(lessons, start=1):
@@ -95,12 +97,12 @@ def find_lesson(name: str, folder: Path | None = None) -> LessonInfo:
     raise SettingError(f'There is no lesson called "{name}".{suggest(name, names)}', do="see `firstread lessons`")
 
 
-def step_of(cell: Any) -> str | None:
-    """The step that a notebook's cell begins, by its tag `step-...`; None if it begins none."""
+def get_step_id(cell: Any) -> str | None:
+    """Step id in a notebook cell's tag `step-...`; None without such a tag."""
     return next((tag.removeprefix("step-") for tag in cell.metadata.get("tags", []) if tag.startswith("step-")), None)
 
 
-def _read(folder: Path) -> LessonInfo:
+def _read_lesson(folder: Path) -> LessonInfo:
     values = read_toml(folder / "lesson.toml")
     missing = [key for key in ("name", "title", "minutes", "data", "steps") if key not in values]
     if missing:
@@ -109,7 +111,11 @@ def _read(folder: Path) -> LessonInfo:
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """A file of a lesson's description, or a sentence on why it cannot be read."""
+    """Read a TOML file of a lesson.
+
+    Raises:
+        DataError: it cannot be read, or is not valid TOML.
+    """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:

@@ -1,6 +1,6 @@
-"""The large libraries of a lesson, loaded before the training asks for them: it takes seconds, which a learner who reads the first cells does not notice.
+"""Import a lesson's large libraries while the notebook is idle, before the first training needs them.
 
-Never in a thread: other libraries look whether PyTorch is there, and take a half loaded one for a whole one.
+Never in a thread: other libraries test whether PyTorch is imported, and would use a partially initialized module.
 """
 
 import asyncio
@@ -12,60 +12,64 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 
 #: in the order in which a lesson needs them
-NEEDED = ("pandas", "torch", "torchvision", "timm", "accelerate", "firstread.learning.training")
-#: a learner who runs one cell after the other is let through in between
+MODULES = ("pandas", "torch", "torchvision", "timm", "accelerate", "firstread.learning.training")
+#: between two imports, so that cells which are queued run first
 PAUSE_SECONDS = 1.0
-_tried: set[str] = set()
+_attempted: set[str] = set()
 
 
-def load_between_cells() -> None:
-    """Load what is missing, one after the other, whenever the notebook has nothing to do. Where there is no notebook, nothing happens."""
+def preload_when_idle() -> None:
+    """Schedule the missing imports on the running event loop, one at a time. Does nothing outside a notebook."""
     with suppress(RuntimeError):
-        if _missing():
-            asyncio.get_running_loop().call_later(PAUSE_SECONDS, _load_one)
+        if _missing_modules():
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, _import_next)
 
 
-def load_all() -> None:
-    """Load what is missing, now."""
-    while missing := _missing():
-        _load(missing)
+def preload_all() -> None:
+    """Import the missing modules now."""
+    while missing := _missing_modules():
+        _import_first(missing)
 
 
-def _missing() -> list[str]:
-    return [name for name in NEEDED if name not in sys.modules and name not in _tried]
+def _missing_modules() -> list[str]:
+    return [name for name in MODULES if name not in sys.modules and name not in _attempted]
 
 
-def _load_one() -> None:
-    if missing := _missing():
-        _load(missing)
-        load_between_cells()
+def _import_next() -> None:
+    if missing := _missing_modules():
+        _import_first(missing)
+        preload_when_idle()
 
 
-def _load(missing: list[str]) -> None:
+def _import_first(missing: list[str]) -> None:
     name, *others = missing
-    _tried.add(name)
-    with _seldom_collecting(last=not others), suppress(Exception):  # the cell that needs it tells the learner
+    _attempted.add(name)
+    with _infrequent_gc(last=not others), suppress(Exception):  # the cell that imports it raises the error again
         import_module(name)
 
 
 @contextmanager
-def _seldom_collecting(*, last: bool) -> Iterator[None]:
-    """Thousands of modules make a million objects that stay: looking through all of them for garbage takes a fifth of the time, and again after each training."""
-    usual = gc.get_threshold()
+def _infrequent_gc(*, last: bool) -> Iterator[None]:
+    """Collect young objects only during an import; after the `last`, collect fully and freeze what remains.
+
+    Thousands of modules create a million permanent objects: full collections would take a fifth of the time, here and
+    after each training.
+    """
+    thresholds = gc.get_threshold()
     gc.set_threshold(20_000, 5, 1_000_000)  # young objects only
     try:
         yield
         if last:
             gc.collect()
             gc.freeze()
-            atexit.register(gc.unfreeze)  # else libraries complain at the end of what was not collected
+            atexit.register(gc.unfreeze)  # else libraries warn at exit about objects that were not collected
     finally:
-        gc.set_threshold(*usual)
+        gc.set_threshold(*thresholds)
 
 
 def main() -> None:
-    """The Python of `firstread run`: a notebook's usual one that has loaded everything before the first cell."""
-    load_all()
+    """Kernel entry point of `firstread run`: ipykernel with all modules imported before the first cell."""
+    preload_all()
     from ipykernel import kernelapp
 
     kernelapp.launch_new_instance()

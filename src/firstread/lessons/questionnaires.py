@@ -1,4 +1,4 @@
-"""What a lesson asks outside its notebook: test.toml, a quiz before and after it and weeks later, and survey.toml, a short survey."""
+"""Questionnaires of a lesson: the quiz before, after and weeks later (test.toml), and the survey (survey.toml)."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,44 +13,44 @@ _LETTERS = "abcdefgh"
 
 @dataclass(frozen=True)
 class Item:
-    """One question with one right answer.
+    """Multiple-choice quiz item with one correct option.
 
     Attributes:
-        concept: the question of quiz.toml that teaches it.
-        right: number of the right option, from 0.
-        because: why, shown only after the quiz that follows the lesson.
+        concept: id of the question in quiz.toml that teaches it.
+        correct_index: index of the correct option, from 0.
+        explanation: shown only after the quiz that follows the lesson.
     """
 
     id: str
     concept: str
     text: str
     options: tuple[str, ...]
-    right: int
-    because: str
+    correct_index: int
+    explanation: str
 
 
 @dataclass(frozen=True)
 class Quiz:
-    """The questions of a lesson's quizzes.
+    """Quiz of a lesson, the same items on each occasion.
 
     Attributes:
-        closes: the step from which on it is too late to ask what was known before.
-        days: after the lesson, when the last quiz is due.
+        closing_step: step from which on the quiz before the lesson is closed.
+        followup_days: days from the lesson until the last quiz is due.
     """
 
     items: tuple[Item, ...]
-    closes: str
-    days: int
+    closing_step: str
+    followup_days: int
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Statements that a participant agrees with or not.
+    """Likert survey of a lesson.
 
     Attributes:
         statements: id -> text.
-        scale: words for 1, 2, ... from the least to the most agreement.
-        comment: what the one free answer is about.
+        scale: labels of 1, 2, ... from the least to the most agreement.
+        comment: question of the one free-text answer.
     """
 
     statements: dict[str, str]
@@ -58,57 +58,66 @@ class Survey:
     comment: str
 
 
-def quiz_of(info: LessonInfo) -> Quiz | None:
-    """The quiz of a lesson; None where it has none.
+def load_quiz(info: LessonInfo) -> Quiz | None:
+    """Load the quiz of a lesson (test.toml); None without one.
 
     Raises:
-        DataError: something is missing in test.toml, or an answer is none of the options.
+        DataError: a key is missing in test.toml, or an answer is none of the options.
     """
     file = info.folder / "test.toml"
     return _read_quiz(file, file.stat().st_mtime_ns) if file.exists() else None
 
 
 @lru_cache
-def _read_quiz(file: Path, _: int) -> Quiz:
-    """Read once, until the file changes."""
+def _read_quiz(file: Path, _mtime_ns: int) -> Quiz:
+    """Read test.toml, cached until its modification time changes."""
     values = read_toml(file)
     try:
-        items = tuple(_item(one) for one in values["items"])
-        return Quiz(items=items, closes=str(values["closes"]), days=int(values["days"]))
+        items = tuple(_parse_item(item) for item in values["items"])
+        return Quiz(items=items, closing_step=str(values["closes"]), followup_days=int(values["days"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            "The lesson's quiz cannot be used", where=file,
+            "The lesson's quiz cannot be used",
+            where=file,
             expected="closes, days, and [[items]] with id, concept, text, options, answer (a letter) and because",
-        ) from error  # fmt: skip
+        ) from error
 
 
-def survey_of(info: LessonInfo) -> Survey | None:
-    """The survey of a lesson; None where it has none.
+def load_survey(info: LessonInfo) -> Survey | None:
+    """Load the survey of a lesson (survey.toml); None without one.
 
     Raises:
-        DataError: something is missing in survey.toml.
+        DataError: a key is missing in survey.toml.
     """
     file = info.folder / "survey.toml"
     return _read_survey(file, file.stat().st_mtime_ns) if file.exists() else None
 
 
 @lru_cache
-def _read_survey(file: Path, _: int) -> Survey:
-    """Read once, until the file changes."""
+def _read_survey(file: Path, _mtime_ns: int) -> Survey:
+    """Read survey.toml, cached until its modification time changes."""
     values = read_toml(file)
     try:
-        statements = {str(one["id"]): str(one["text"]) for one in values["statements"]}
+        statements = {str(statement["id"]): str(statement["text"]) for statement in values["statements"]}
         return Survey(statements, tuple(map(str, values["scale"])), str(values["comment"]))
     except (KeyError, TypeError) as error:
         raise DataError(
-            "The lesson's survey cannot be used", where=file, expected="scale, comment, and [[statements]] with id and text"
-        ) from error  # fmt: skip
+            "The lesson's survey cannot be used",
+            where=file,
+            expected="scale, comment, and [[statements]] with id and text",
+        ) from error
 
 
-def _item(values: dict[str, Any]) -> Item:
+def _parse_item(values: dict[str, Any]) -> Item:
     options = tuple(map(str, values["options"]))
-    right = _LETTERS.index(values["answer"])
-    if right >= len(options):
+    correct_index = _LETTERS.index(values["answer"])
+    if correct_index >= len(options):
         raise ValueError("the answer is none of the options")
-    text = {name: str(values[name]) for name in ("id", "concept", "text", "because")}
-    return Item(options=options, right=right, **text)
+    return Item(
+        id=str(values["id"]),
+        concept=str(values["concept"]),
+        text=str(values["text"]),
+        options=options,
+        correct_index=correct_index,
+        explanation=str(values["because"]),
+    )

@@ -1,4 +1,4 @@
-"""`firstread run`: a lesson from start to finish without a browser, and what is measured afterwards."""
+"""Headless execution of a lesson's notebook (`firstread run`), and its measurements."""
 
 import os
 import platform
@@ -13,36 +13,36 @@ from typing import Any
 
 from firstread.core.errors import FirstreadError
 from firstread.core.files import read_json, write_json, write_text
-from firstread.core.progress_bar import Progress
 from firstread.core.paths import runs_folder
+from firstread.core.progress_bar import ProgressBar
 from firstread.lessons import preload
-from firstread.lessons.lesson_info import LessonInfo, find_lesson, step_of
+from firstread.lessons.lesson_info import LessonInfo, find_lesson, get_step_id
 from firstread.lessons.session import draw_arm
 
-CELL_SECONDS = 1800
+CELL_TIMEOUT_SECONDS = 1800
 
 
 class LessonFailedError(FirstreadError):
-    """A cell of a lesson failed; everything before it is kept."""
+    """A cell of a lesson failed; the notebook up to it is saved."""
 
 
 def run_lesson(
     name: str, *, data: str | None = None, seed: int = 0, folder: str | Path | None = None, measure: bool = True
 ) -> dict[str, Any]:
-    """Execute a lesson's notebook as a learner would, keep it with its outputs, and measure what its data allow.
+    """Execute a lesson's notebook as a learner would, save it with its outputs, and run the lesson's measurements.
 
     Args:
         name: of the lesson.
         data: name or path of other data.
         seed: of everything random.
-        folder: where everything goes; default a new folder among the runs.
+        folder: for all output; default a new folder among the runs.
         measure: False leaves out cross-validation and repeated splits.
 
     Returns:
         Plain values: lesson, data, seed, result, measured, seconds, memory, versions, files.
 
     Raises:
-        LessonFailedError: a cell failed; the notebook so far is kept and named.
+        LessonFailedError: a cell failed; the notebook up to it is saved, and the message names it.
     """
     info = find_lesson(name)
     data = data or info.values["data"]
@@ -51,15 +51,15 @@ def run_lesson(
     folder.mkdir(parents=True, exist_ok=True)
     seconds = {}
     start = time.perf_counter()
-    with _python(folder, data=_absolute(data), seed=seed) as python:
-        notebook = with_edits(info, seed=seed)
+    with _kernel(folder, data=_absolute_path(data), seed=seed) as kernel:
+        notebook = build_edited_notebook(info, seed=seed)
         try:
-            _execute(notebook, folder, info, python)
+            _execute_notebook(notebook, folder, info, kernel)
         finally:
-            files = _keep(notebook, folder, info)
+            files = _save_notebook(notebook, folder, info)
     seconds["notebook"] = round(time.perf_counter() - start, 1)
     result = read_json(folder / "result.json") if (folder / "result.json").exists() else {}
-    seconds |= {f"until step {step}": at for step, at in result.get("steps", {}).items()}
+    seconds |= {f"until step {step}": elapsed for step, elapsed in result.get("steps", {}).items()}
     measured: dict[str, Any] = {}
     if measure and data in info.values.get("measure", {}):
         start = time.perf_counter()
@@ -80,14 +80,14 @@ def run_lesson(
     return summary
 
 
-def with_edits(info: LessonInfo, *, seed: int) -> Any:
-    """The notebook with the cells that a learner edits filled in, as lesson.toml says."""
+def build_edited_notebook(info: LessonInfo, *, seed: int) -> Any:
+    """Build a lesson's notebook with its `[[edits]]` applied, for the groups drawn by `seed`."""
     arms = {name: draw_arm(name, choices, seed=seed) for name, choices in info.values.get("arms", {}).items()}
-    return edited(info, info.notebook(), arms=arms)
+    return apply_edits(info, info.notebook(), arms=arms)
 
 
-def edited(info: LessonInfo, notebook: Any, *, arms: dict[str, str]) -> Any:
-    """A copy of the lesson's notebook with the cells filled in that a learner of these groups edits."""
+def apply_edits(info: LessonInfo, notebook: Any, *, arms: dict[str, str]) -> Any:
+    """Fill in the cells that a learner edits, as `[[edits]]` in lesson.toml says; `notebook` is changed in place."""
     for edit in info.values.get("edits", []):
         for cell in notebook.cells:
             if {"edit", edit["cell"]} <= set(cell.metadata.get("tags", [])):
@@ -96,8 +96,9 @@ def edited(info: LessonInfo, notebook: Any, *, arms: dict[str, str]) -> Any:
 
 
 @contextmanager
-def _python(folder: Path, *, data: str, seed: int) -> Iterator[Any]:
-    """The Python that runs the cells; it starts, and loads what the lesson needs, while this one still prepares."""
+def _kernel(folder: Path, *, data: str, seed: int) -> Iterator[Any]:
+    """Jupyter kernel that runs the cells; it starts and imports libraries while this process still prepares."""
+    from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
@@ -108,58 +109,65 @@ def _python(folder: Path, *, data: str, seed: int) -> Iterator[Any]:
         "FIRSTREAD_LESSON_FOLDER": str(folder.resolve()),
         "FIRSTREAD_PROGRESS": "off",
     }
-    python = AsyncKernelManager(kernel_name="python3")
-    python.kernel_spec.argv = [sys.executable, "-c", f"from {preload.__name__} import main; main()", "-f", "{connection_file}"]
+    kernel = AsyncKernelManager(kernel_name="python3")
+    if kernel.kernel_spec is None:
+        raise NoSuchKernel(kernel.kernel_name)
+    code = f"from {preload.__name__} import main; main()"
+    kernel.kernel_spec.argv = [sys.executable, "-c", code, "-f", "{connection_file}"]
     with tempfile.TemporaryDirectory(prefix="firstread-") as sockets:
-        if os.name == "posix":  # files that only this user can open, instead of ports that any user of the machine can
-            python.transport, python.ip = "ipc", os.path.join(sockets, "kernel")
-        run_sync(python.start_kernel)(cwd=str(folder), env=environment)
+        if os.name == "posix":  # socket files of this user only, instead of ports open to every user of the machine
+            kernel.transport, kernel.ip = "ipc", os.path.join(sockets, "kernel")
+        run_sync(kernel.start_kernel)(cwd=str(folder), env=environment)
         try:
-            yield python
+            yield kernel
         finally:
-            if python.has_kernel:
-                run_sync(python.shutdown_kernel)(now=True)
+            if kernel.has_kernel:
+                run_sync(kernel.shutdown_kernel)(now=True)
 
 
-def _execute(notebook: Any, folder: Path, info: LessonInfo, python: Any) -> None:
+def _execute_notebook(notebook: Any, folder: Path, info: LessonInfo, kernel: Any) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbformat import NotebookNode
 
     class Client(NotebookClient):
-        async def async_execute_cell(self, cell: Any, cell_index: int, **kwargs: Any) -> Any:
-            done = await super().async_execute_cell(cell, cell_index, **kwargs)
-            bar.step(**({"step": step} if (step := step_of(cell)) else {}))
-            return done
+        async def async_execute_cell(
+            self, cell: NotebookNode, cell_index: int, execution_count: int | None = None, store_history: bool = True
+        ) -> NotebookNode:
+            executed = await super().async_execute_cell(cell, cell_index, execution_count, store_history)
+            values = {"step": step} if (step := get_step_id(cell)) else {}
+            bar.update(1, **values)
+            return executed
 
-    with Progress(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar:
+    with ProgressBar(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar:
         try:
-            Client(notebook, km=python, timeout=CELL_SECONDS, shutdown_kernel="immediate").execute(cleanup_kc=True)
+            client = Client(notebook, km=kernel, timeout=CELL_TIMEOUT_SECONDS, shutdown_kernel="immediate")
+            client.execute(cleanup_kc=True)
         except CellExecutionError as error:
             raise LessonFailedError(
-                f"A cell of the lesson failed: {_last_line(error)}",
-                where=f"step {_reached(folder)} of {info.name}",
+                f"A cell of the lesson failed: {_error_line(error)}",
+                where=f"step {_last_step(folder)} of {info.name}",
                 do=f"look at the notebook so far: {folder / (info.name + '.ipynb')}",
             ) from error
         except (CellTimeoutError, DeadKernelError) as error:
             raise LessonFailedError(
                 "The lesson stopped: a cell took too long, or Python was ended (often for lack of memory)",
-                where=f"step {_reached(folder)} of {info.name}",
+                where=f"step {_last_step(folder)} of {info.name}",
                 do="close other programs and run it again",
             ) from error
 
 
-def _keep(notebook: Any, folder: Path, info: LessonInfo) -> dict[str, str]:
-    """Write the notebook with its outputs as .ipynb and as a page."""
+def _save_notebook(notebook: Any, folder: Path, info: LessonInfo) -> dict[str, str]:
+    """Write the executed notebook as .ipynb and as an HTML page."""
     import nbformat
     from nbconvert import HTMLExporter
 
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    written = write_text(folder / f"{info.name}.ipynb", nbformat.writes(notebook))
-    page, _ = HTMLExporter(template_name="lab", embed_images=True).from_notebook_node(
-        notebook, {"metadata": {"name": info.title}}
-    )
-    return {"notebook": str(written), "page": str(write_text(folder / f"{info.name}.html", page))}
+    ipynb = write_text(folder / f"{info.name}.ipynb", nbformat.writes(notebook))
+    exporter = HTMLExporter(template_name="lab", embed_images=True)
+    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": info.title}})
+    return {"notebook": str(ipynb), "page": str(write_text(folder / f"{info.name}.html", page))}
 
 
 def _measure(info: LessonInfo, data: str) -> dict[str, Any]:
@@ -168,38 +176,34 @@ def _measure(info: LessonInfo, data: str) -> dict[str, Any]:
     from firstread.learning.cross_validation import cross_validate, repeat_split
 
     plan = info.values["measure"][data]
-    cohort, seeds = open_dataset(data), tuple(plan["seeds"])
+    cohort, recipe, seeds = open_dataset(data), plan["recipe"], tuple(plan["seeds"])
     if plan["kind"] == "cross-validation":
-        found = {
-            f"{plan['folds']}-fold cross-validation": cross_validate(
-                cohort, recipe=plan["recipe"], folds=plan["folds"], seeds=seeds
-            )
-        }
+        folds = plan["folds"]
+        measured = {f"{folds}-fold cross-validation": cross_validate(cohort, recipe=recipe, folds=folds, seeds=seeds)}
     else:
-        found = {
-            f"{s} split": repeat_split(cohort, recipe=plan["recipe"], split=s, seeds=seeds) for s in plan["splits"]
-        }
-    return {name: {"seeds": seeds, **evaluate(predictions).to_json()} for name, predictions in found.items()}
+        splits = plan["splits"]
+        measured = {f"{s} split": repeat_split(cohort, recipe=recipe, split=s, seeds=seeds) for s in splits}
+    return {name: {"seeds": seeds, **evaluate(predictions).to_json()} for name, predictions in measured.items()}
 
 
-def _absolute(data: str) -> str:
+def _absolute_path(data: str) -> str:
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else data
 
 
-def _reached(folder: Path) -> str:
+def _last_step(folder: Path) -> str:
     file = folder / "result.json"
-    steps = read_json(file).get("steps", {}) if file.exists() else {}
-    return max(steps, key=steps.get) if steps else "1"
+    steps: dict[str, float] = read_json(file).get("steps", {}) if file.exists() else {}
+    return max(steps, key=steps.__getitem__) if steps else "1"
 
 
-def _last_line(error: Exception) -> str:
+def _error_line(error: Exception) -> str:
     name, value = getattr(error, "ename", ""), getattr(error, "evalue", "")
     return f"{name}: {value}".strip(": ") or str(error).strip().splitlines()[-1]
 
 
 def _peak_memory_mb() -> float | None:
-    """The largest resident memory of this process or any of its ended children, in MB; None where the system does not tell."""
+    """Peak resident memory of this process or any ended child process, in MB; None where getrusage is missing."""
     try:
         import resource
     except ImportError:  # Windows
@@ -212,10 +216,10 @@ def _peak_memory_mb() -> float | None:
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    out = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in ("firstread", "torch", "torchvision", "timm", "monai", "accelerate", "scikit-learn", "pandas", "numpy"):
         try:
-            out[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            out[name] = "missing"
-    return out
+            versions[name] = "missing"
+    return versions

@@ -1,4 +1,4 @@
-"""Simulated patients: one parametric anatomy, from which radiographs, CT slices and MR slices are made. No real data."""
+"""Phantom patients: radiographs, CT and MR slices simulated from a parametric anatomy. No real data."""
 
-#: counts up whenever the same seed gives other images than before
+#: incremented whenever a seed gives other images than before
 VERSION = 2

@@ -1,57 +1,58 @@
-"""What stands on a radiograph beside the patient: side marker, text, wires, collimation. The same for every region."""
+"""Markers on radiographs: side marker, text, wires and collimation, with the same frequency in every region."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 
-def add_film_marks(shown: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, str]:
-    """Side marker, a line of text, a wire or a tube, each now and then; returns the image (0 to 1) and what was added."""
-    size = shown.shape[0]
-    picture = Image.fromarray((np.clip(shown, 0, 1) * 255).astype(np.uint8))
-    draw = ImageDraw.Draw(picture)
+def add_markers(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    """Add a side marker, a line of text and a wire at random; returns the image (0 to 1) and the names added."""
+    size = image.shape[0]
+    canvas = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
+    draw = ImageDraw.Draw(canvas)
     added = []
     if rng.random() < 0.6:
-        _text(draw, rng, str(rng.choice(["L", "R"])), size=int(size * rng.uniform(0.05, 0.09)), canvas=size)
+        text = str(rng.choice(["L", "R"]))
+        _draw_text(draw, rng, text, font_size=int(size * rng.uniform(0.05, 0.09)), image_size=size)
         added.append("side marker")
     if rng.random() < 0.25:
-        _text(
-            draw,
-            rng,
-            str(rng.choice(["SUPINE", "ERECT", "PORTABLE", "AP", "MOBILE"])),
-            size=int(size * 0.035),
-            canvas=size,
-        )
+        text = str(rng.choice(["SUPINE", "ERECT", "PORTABLE", "AP", "MOBILE"]))
+        _draw_text(draw, rng, text, font_size=int(size * 0.035), image_size=size)
         added.append("text")
     if rng.random() < 0.3:
-        _wire(draw, rng, canvas=size)
+        _draw_wire(draw, rng, image_size=size)
         added.append("wire")
-    return np.asarray(picture, np.float32) / 255, ", ".join(added)
+    return np.asarray(canvas, np.float32) / 255, ", ".join(added)
 
 
-def collimate(shown: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """Black edges where the beam was closed, on some radiographs."""
+def collimate(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    """Add dark collimation borders to some radiographs; returns the image and whether it has borders."""
     if rng.random() > 0.35:
-        return shown, False
-    size = shown.shape[0]
-    closed = shown.copy()
+        return image, False
+    size = image.shape[0]
+    collimated = image.copy()
     edges = (rng.uniform(0, 0.07, 4) * size * (rng.random(4) < 0.6)).astype(int)
     top, bottom, left, right = edges
     dark = rng.uniform(0.0, 0.06)
-    closed[:top], closed[size - bottom :], closed[:, :left], closed[:, size - right :] = dark, dark, dark, dark
-    return closed, bool(edges.any())
+    for border in (np.s_[:top], np.s_[size - bottom :], np.s_[:, :left], np.s_[:, size - right :]):
+        collimated[border] = dark
+    return collimated, bool(edges.any())
 
 
-def _text(draw: ImageDraw.ImageDraw, rng: np.random.Generator, text: str, *, size: int, canvas: int) -> None:
-    x = rng.choice([rng.uniform(0.02, 0.14), rng.uniform(0.78, 0.92)]) * canvas
-    y = rng.choice([rng.uniform(0.02, 0.16), rng.uniform(0.8, 0.92)]) * canvas
-    draw.text((x, y), text, fill=int(rng.uniform(215, 255)), font=ImageFont.load_default(size=max(8, size)))
+def _draw_text(
+    draw: ImageDraw.ImageDraw, rng: np.random.Generator, text: str, *, font_size: int, image_size: int
+) -> None:
+    x = rng.choice([rng.uniform(0.02, 0.14), rng.uniform(0.78, 0.92)]) * image_size
+    y = rng.choice([rng.uniform(0.02, 0.16), rng.uniform(0.8, 0.92)]) * image_size
+    gray = int(rng.uniform(215, 255))
+    draw.text((x, y), text, fill=gray, font=ImageFont.load_default(size=max(8, font_size)))
 
 
-def _wire(draw: ImageDraw.ImageDraw, rng: np.random.Generator, *, canvas: int) -> None:
+def _draw_wire(draw: ImageDraw.ImageDraw, rng: np.random.Generator, *, image_size: int) -> None:
+    """Draw a cubic Bezier curve that starts at the upper edge."""
     t = np.linspace(0, 1, 24)
-    knots = rng.uniform(0.05, 0.95, (4, 2))
-    knots[0, 1], knots[-1, 1] = 0.0, rng.uniform(0.4, 0.95)
-    curve = ((1 - t) ** 3)[:, None] * knots[0] + (3 * t * (1 - t) ** 2)[:, None] * knots[1]
-    curve = curve + (3 * t**2 * (1 - t))[:, None] * knots[2] + (t**3)[:, None] * knots[3]
-    points = [tuple(p) for p in curve * canvas]
-    draw.line(points, fill=int(rng.uniform(170, 240)), width=max(1, canvas // 180))
+    controls = rng.uniform(0.05, 0.95, (4, 2))
+    controls[0, 1], controls[-1, 1] = 0.0, rng.uniform(0.4, 0.95)
+    curve = ((1 - t) ** 3)[:, None] * controls[0] + (3 * t * (1 - t) ** 2)[:, None] * controls[1]
+    curve = curve + (3 * t**2 * (1 - t))[:, None] * controls[2] + (t**3)[:, None] * controls[3]
+    points = [tuple(point) for point in curve * image_size]
+    draw.line(points, fill=int(rng.uniform(170, 240)), width=max(1, image_size // 180))

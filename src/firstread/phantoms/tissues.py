@@ -1,4 +1,4 @@
-"""What tissues look like: Hounsfield units for CT and radiographs, signal for MR. One table; the rest derives from it."""
+"""Tissue properties: Hounsfield units, and the X-ray attenuation that follows from them."""
 
 #: typical Hounsfield units at about 120 kV, contrast phase portal venous for organs that enhance
 HOUNSFIELD = {
@@ -25,10 +25,10 @@ HOUNSFIELD = {
     "metal": 3000.0,
 }
 
-#: linear attenuation of water at the mean energy of a diagnostic beam, about 60 keV (NIST), per millimetre
+#: linear attenuation coefficient of water at the mean energy of a diagnostic beam, about 60 keV (NIST), per millimetre
 WATER_PER_MM = 0.0206
 
 
 def attenuation_per_mm(tissue: str) -> float:
-    """Linear attenuation of a tissue, from the definition of the Hounsfield unit."""
+    """Linear attenuation coefficient of a tissue, by the definition of the Hounsfield unit."""
     return WATER_PER_MM * (1 + HOUNSFIELD[tissue] / 1000)

@@ -1,10 +1,10 @@
-"""Compressed pixels: which decoder is trusted with which transfer syntax, and a look at a JPEG before GDCM gets it.
+"""Decoding of compressed DICOM pixel data: decoder plugins by transfer syntax, JPEG validation before GDCM.
 
-Given the choice, pydicom asks GDCM first, whose C++ ends the whole program over some broken JPEGs. So GDCM decodes
-only what nobody else here can, lossless JPEG, and only after the stream's header agrees with the DICOM header.
+By default pydicom tries GDCM first, and some broken JPEGs crash the process in GDCM's C++. So GDCM decodes only what no
+other plugin here can, lossless JPEG, and only after the stream's header matches the DICOM header.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _LOSSLESS_JPEG = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
-#: in the order in which they are asked
-_PLUGINS = {
+#: transfer syntax UID -> pydicom decoding plugins, in the order in which they are tried
+_DECODING_PLUGINS = {
     "1.2.840.10008.1.2.4.50": ("pillow",),  # JPEG baseline
     "1.2.840.10008.1.2.4.51": ("pillow",),  # JPEG extended
     **dict.fromkeys(_LOSSLESS_JPEG, ("gdcm",)),
@@ -29,9 +29,15 @@ _PLUGINS = {
     "1.2.840.10008.1.2.4.203": ("pylibjpeg",),
 }
 
+# JPEG markers (ISO/IEC 10918-1 Table B.1)
+_START_OF_IMAGE, _END_OF_IMAGE = b"\xff\xd8", b"\xff\xd9"
+_LOSSLESS_FRAME, _HUFFMAN_TABLES, _START_OF_SCAN = 0xC3, 0xC4, 0xDA
+_MARKERS_WITHOUT_SEGMENT = range(0xD0, 0xDA)
+_OTHER_FRAMES = (0xC0, 0xC1, 0xC2, *range(0xC5, 0xC8), *range(0xC9, 0xD0))
 
-def decode(dataset: "Dataset", index: int) -> np.ndarray:
-    """Stored values of one frame: (H, W), or (H, W, 3) as RGB.
+
+def decode_frame(dataset: "Dataset", index: int) -> np.ndarray:
+    """Decode one frame to stored values: (H, W), or (H, W, 3) as RGB.
 
     Raises:
         DataError: the pixels are compressed in a way that cannot be decoded, or broken.
@@ -41,20 +47,21 @@ def decode(dataset: "Dataset", index: int) -> np.ndarray:
     if pixel_keyword(dataset) == "PixelData" and "PixelRepresentation" not in dataset:
         dataset.PixelRepresentation = 0
     syntax = transfer_syntax(dataset)
-    if str(syntax) in _LOSSLESS_JPEG and not _jpeg_agrees(_frame(dataset, index), dataset):
-        raise undecodable(dataset)
-    for plugin in _PLUGINS.get(str(syntax), ("",)):
+    if str(syntax) in _LOSSLESS_JPEG and not _lossless_jpeg_matches(_encapsulated_frame(dataset, index), dataset):
+        raise decoding_error(dataset)
+    options: dict[str, Any] = {"allow_excess_frames": False}
+    for plugin in _DECODING_PLUGINS.get(str(syntax), ("",)):
         try:
             decoder = get_decoder(syntax)
-            return decoder.as_array(dataset, index=index, allow_excess_frames=False, decoding_plugin=plugin)[0]
+            return decoder.as_array(dataset, index=index, decoding_plugin=plugin, **options)[0]
         except (RuntimeError, NotImplementedError):
             if not is_compressed(dataset):
                 raise
-    raise undecodable(dataset)
+    raise decoding_error(dataset)
 
 
-def undecodable(dataset: "Dataset") -> DataError:
-    """The refusal of pixels that no decoder of this installation can make sense of."""
+def decoding_error(dataset: "Dataset") -> DataError:
+    """The error for pixel data that no installed decoder can decode."""
     name = getattr(transfer_syntax(dataset), "name", "an unknown transfer syntax")
     return DataError(
         f"The pixels ({name}, {dataset.get('BitsAllocated')} bits) cannot be decoded: they are broken, "
@@ -64,58 +71,52 @@ def undecodable(dataset: "Dataset") -> DataError:
     )
 
 
-def _frame(dataset: "Dataset", index: int) -> bytes:
+def _encapsulated_frame(dataset: "Dataset", index: int) -> bytes:
     from pydicom.encaps import get_frame
 
     frames = int(dataset.get("NumberOfFrames") or 1)
     return get_frame(dataset.PixelData, index, number_of_frames=frames)
 
 
-def _jpeg_agrees(stream: bytes, dataset: "Dataset") -> bool:
-    """Whether the markers of a lossless JPEG up to its scan are sound and say what the DICOM header says, and it ends.
+def _lossless_jpeg_matches(stream: bytes, dataset: "Dataset") -> bool:
+    """Whether a lossless JPEG's segments up to its scan are valid and match the DICOM header, and the stream ends.
 
     Source: ISO/IEC 10918-1 Annex B.
     """
-    if stream[:2] != b"\xff\xd8" or b"\xff\xd9" not in stream[-4:]:
+    if stream[:2] != _START_OF_IMAGE or _END_OF_IMAGE not in stream[-4:]:
         return False
-    place, agreed = 2, False
-    while place + 4 <= len(stream) and stream[place] == 0xFF:
-        marker, length = stream[place + 1], int.from_bytes(stream[place + 2 : place + 4], "big")
-        segment = stream[place + 4 : place + 2 + length]
-        if length < 2 or len(segment) != length - 2 or 0xD0 <= marker <= 0xD9:
+    offset, frame_matches = 2, False
+    while offset + 4 <= len(stream) and stream[offset] == 0xFF:
+        marker, length = stream[offset + 1], int.from_bytes(stream[offset + 2 : offset + 4], "big")
+        segment = stream[offset + 4 : offset + 2 + length]
+        if length < 2 or len(segment) != length - 2 or marker in _MARKERS_WITHOUT_SEGMENT:
             return False
-        if marker == 0xDA:  # the scan follows
-            return agreed and length == 6 + 2 * int(dataset.SamplesPerPixel)
-        if marker == 0xC3:  # a lossless frame
-            agreed = _frame_header_agrees(segment, dataset)
-        elif (marker == 0xC4 and not _huffman_tables_are_sound(segment)) or marker in (
-            0xC0,
-            0xC1,
-            0xC2,
-            *range(0xC5, 0xC8),
-            *range(0xC9, 0xD0),
-        ):
+        if marker == _START_OF_SCAN:
+            return frame_matches and length == 6 + 2 * int(dataset.SamplesPerPixel)
+        if marker == _LOSSLESS_FRAME:
+            frame_matches = _frame_header_matches(segment, dataset)
+        elif marker in _OTHER_FRAMES or (marker == _HUFFMAN_TABLES and not _are_huffman_tables_valid(segment)):
             return False
-        place += 2 + length
+        offset += 2 + length
     return False
 
 
-def _frame_header_agrees(segment: bytes, dataset: "Dataset") -> bool:
+def _frame_header_matches(segment: bytes, dataset: "Dataset") -> bool:
     samples = int(dataset.SamplesPerPixel)
     if len(segment) != 6 + 3 * samples:
         return False
     precision, components = segment[0], segment[5]
     rows, columns = int.from_bytes(segment[1:3], "big"), int.from_bytes(segment[3:5], "big")
     sampling = {segment[7 + 3 * index] for index in range(samples)}
-    sizes_agree = (rows, columns, components) == (dataset.Rows, dataset.Columns, samples)
-    return sizes_agree and samples in (1, 3) and 2 <= precision <= dataset.BitsAllocated and sampling == {0x11}
+    sizes_match = (rows, columns, components) == (dataset.Rows, dataset.Columns, samples)
+    return sizes_match and samples in (1, 3) and 2 <= precision <= dataset.BitsAllocated and sampling == {0x11}
 
 
-def _huffman_tables_are_sound(segment: bytes) -> bool:
-    place = 0
-    while place + 17 <= len(segment):
-        counts = segment[place + 1 : place + 17]
-        if segment[place] & 0x0F > 3 or segment[place] >> 4 or sum(counts) > 256:
+def _are_huffman_tables_valid(segment: bytes) -> bool:
+    offset = 0
+    while offset + 17 <= len(segment):
+        counts = segment[offset + 1 : offset + 17]
+        if segment[offset] & 0x0F > 3 or segment[offset] >> 4 or sum(counts) > 256:
             return False
-        place += 17 + sum(counts)
-    return place == len(segment)
+        offset += 17 + sum(counts)
+    return offset == len(segment)

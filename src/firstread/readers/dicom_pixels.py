@@ -1,7 +1,7 @@
-"""Reading DICOM images as a reading station shows them.
+"""DICOM pixel reader: DICOM images as 8-bit pixels, displayed as on a reading station.
 
-The order of the transformations is DICOM's (PS3.4 N.2): decode, modality LUT, VOI LUT or window, presentation
-(MONOCHROME1 turned over). Decoding is pydicom's with the plugins that come with firstread.
+The order of the transformations is that of DICOM (PS3.4 N.2): decoding, modality LUT, VOI LUT or window, presentation
+(MONOCHROME1 is inverted). pydicom decodes, with the plugins chosen in `firstread.readers.decoders`.
 """
 
 from pathlib import Path
@@ -10,45 +10,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
-from firstread.dicom.headers import (
-    dicom_errors,
-    frames_of,
-    open_dicom,
-    read_header,
-)
-from firstread.readers.decoders import decode
+from firstread.core.images import WindowLike
+from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom, read_header
+from firstread.readers.decoders import decode_frame
 from firstread.readers.windows import Window, apply_range, apply_window, check_window, is_named_ct_window
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from pydicom import Dataset, Sequence
 
 __all__ = ["count_frames", "read_dicom", "read_header", "read_image"]
 
 
-def read_dicom(path: str | Path, *, frame: int | None = None, window: Any = "file") -> np.ndarray:
-    """Read a DICOM image as 8-bit pixels, the way it would be shown to a radiologist.
+def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike = "file") -> np.ndarray:
+    """Read a DICOM image as 8-bit pixels, as a reading station displays it.
 
     Args:
-        path: a file with any name; with or without the 128-byte preamble, compressed or not.
+        path: a DICOM file of any name, with or without the 128-byte preamble, compressed or not.
         frame: which frame of a multi-frame file, from 0; None is the first.
-        window: how 12 or 16 bits become 8: "file" (what the file says, else the 0.5th to 99.5th percentile), "full",
+        window: how 12 or 16 bits become 8: "file" (as the file states, else the 0.5th to 99.5th percentile), "full",
             the name of a CT window such as "lung", or (center, width); see `firstread.readers.windows`.
 
     Returns:
-        uint8 array, (height, width) for grayscale or (height, width, 3) for colour. Bright is what the file wants shown
-        bright: MONOCHROME1 is turned over. Padding is black.
+        uint8 array, (height, width) for grayscale or (height, width, 3) for colour. MONOCHROME1 is inverted; padding is
+        black.
 
     Raises:
-        DataError: the file is no DICOM image, or is broken or cut short; the message names the file, never the patient.
-        SettingError: the window makes no sense for this file, or there is no such frame.
+        DataError: the file is not a DICOM image, is broken or cut short, or has no such frame; the message names the
+            file, never the patient.
+        SettingError: the window does not apply to this file.
 
     Source: DICOM PS3.3 C.7.6.3, C.11.1, C.11.2; PS3.4 N.2.
     """
     path = Path(path)
-    chosen = check_window(window)
+    checked_window = check_window(window)
     dataset = open_dicom(path)
-    with dicom_errors(path):
-        index = _check_frame(frame, frames_of(dataset), path)
+    with convert_dicom_errors(path):
+        index = _check_frame(frame, number_of_frames(dataset), path)
         modality = dataset.get("Modality")
         if is_named_ct_window(window) and modality not in (None, "", "CT"):
             raise SettingError(
@@ -56,21 +53,21 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: Any = "fil
                 where=path,
                 expected='"file", "full" or (center, width)',
             )
-        raw = decode(dataset, index)
+        raw = decode_frame(dataset, index)
         if raw.ndim == 3:
-            return _colour_to_8_bit(raw, dataset)
+            return _color_to_8_bit(raw, dataset)
         if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
             return _palette_to_8_bit(raw, dataset)
-        return _gray_to_8_bit(raw, dataset, index=index, window=chosen)
+        return _gray_to_8_bit(raw, dataset, index=index, window=checked_window)
 
 
-def read_image(path: str | Path, *, frame: int | None = None, window: Any = None) -> np.ndarray:
-    """The entry point of the group `firstread.readers`: as `read_dicom`, with no window meaning "file"."""
+def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
+    """Read a DICOM image as `read_dicom` does (entry point of the group `firstread.readers`); None is "file"."""
     return read_dicom(path, frame=frame, window="file" if window is None else window)
 
 
 def count_frames(path: str | Path) -> int:
-    """How many frames a DICOM file holds.
+    """Count the frames of a DICOM file.
 
     Raises:
         DataError: as `read_dicom`.
@@ -86,15 +83,15 @@ def _check_frame(frame: int | None, frames: int, path: Path) -> int:
 
 
 def _gray_to_8_bit(raw: np.ndarray, dataset: "Dataset", *, index: int, window: Window) -> np.ndarray:
-    padding = _padding(raw, dataset)
-    values = _to_units(raw, dataset, index)
-    used = ~padding if padding is not None else None
+    padding = _padding_mask(raw, dataset)
+    values = _apply_modality_transform(raw, dataset, index)
+    mask = ~padding if padding is not None else None
     if window == "full":
-        result = apply_range(values, percentiles=False, used=used)
+        result = apply_range(values, percentiles=False, mask=mask)
     elif isinstance(window, tuple):
         result = apply_window(values, center=window[0], width=window[1])
     else:
-        result = _as_the_file_says(values, dataset, index=index, used=used)
+        result = _apply_file_window(values, dataset, index=index, mask=mask)
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         result = 255 - result
     if padding is not None:
@@ -102,44 +99,40 @@ def _gray_to_8_bit(raw: np.ndarray, dataset: "Dataset", *, index: int, window: W
     return np.ascontiguousarray(result)
 
 
-def _to_units(raw: np.ndarray, dataset: "Dataset", index: int) -> np.ndarray:
-    """Modality LUT or rescale: for CT, stored values to Hounsfield units."""
+def _apply_modality_transform(raw: np.ndarray, dataset: "Dataset", index: int) -> np.ndarray:
+    """Apply modality LUT or rescale slope and intercept: for CT, stored values to Hounsfield units."""
     from pydicom.pixels import apply_modality_lut
 
-    source = _frame_group(dataset, index, "PixelValueTransformationSequence") or dataset
+    source = _functional_group_item(dataset, index, "PixelValueTransformationSequence") or dataset
     if "ModalityLUTSequence" in source and not len(source.ModalityLUTSequence):
         return raw
     return apply_modality_lut(raw, source)
 
 
-def _as_the_file_says(values: np.ndarray, dataset: "Dataset", *, index: int, used: np.ndarray | None) -> np.ndarray:
-    source = _frame_group(dataset, index, "FrameVOILUTSequence") or dataset
+def _apply_file_window(values: np.ndarray, dataset: "Dataset", *, index: int, mask: np.ndarray | None) -> np.ndarray:
+    source = _functional_group_item(dataset, index, "FrameVOILUTSequence") or dataset
     if source.get("VOILUTSequence"):
-        return _voi_lut_to_8_bit(values, dataset, source)
-    center, width = _first(source.get("WindowCenter")), _first(source.get("WindowWidth"))
+        return _voi_lut_to_8_bit(values, source)
+    center, width = _first_number(source.get("WindowCenter")), _first_number(source.get("WindowWidth"))
     function = str(source.get("VOILUTFunction") or "LINEAR").upper()
     if center is not None and width is not None and width > 0:
         return apply_window(values, center=center, width=width, function=function)
     bits = int(dataset.get("BitsStored") or 0)
-    if values.dtype == np.uint8 and 2 <= bits <= 8:  # no window and 8 bits: as they are
+    if values.dtype == np.uint8 and 2 <= bits <= 8:  # 8 bits without a window need no mapping
         return values if bits == 8 else apply_window(values, center=2 ** (bits - 1), width=2**bits)
-    return apply_range(values, percentiles=True, used=used)
+    return apply_range(values, percentiles=True, mask=mask)
 
 
-def _voi_lut_to_8_bit(values: np.ndarray, dataset: "Dataset", source: "Dataset") -> np.ndarray:
+def _voi_lut_to_8_bit(values: np.ndarray, source: "Dataset") -> np.ndarray:
     from pydicom.pixels import apply_voi
 
-    table = source.VOILUTSequence[0]
-    bits = int(table.LUTDescriptor[2])
-    if source is dataset:
-        looked_up = apply_voi(np.rint(values).astype(np.int64), dataset)
-    else:
-        looked_up = apply_voi(np.rint(values).astype(np.int64), source)
-    top = int(np.max(looked_up))
-    return scale_bits(looked_up, bits if top < 2**bits else 16)
+    lut = source.VOILUTSequence[0]
+    bits = int(lut.LUTDescriptor[2])
+    output = apply_voi(np.rint(values).astype(np.int64), source)
+    return scale_bits(output, bits if int(np.max(output)) < 2**bits else 16)
 
 
-def _colour_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
+def _color_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
     bits = int(dataset.get("BitsStored") or 8)
     return np.ascontiguousarray(scale_bits(raw[..., :3], bits))
 
@@ -147,19 +140,19 @@ def _colour_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
 def _palette_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
     from pydicom.pixels import apply_color_lut
 
-    colours = apply_color_lut(raw, dataset)[..., :3]
-    return np.ascontiguousarray(scale_bits(colours, colours.dtype.itemsize * 8))
+    colors = apply_color_lut(raw, dataset)[..., :3]
+    return np.ascontiguousarray(scale_bits(colors, colors.dtype.itemsize * 8))
 
 
 def scale_bits(values: np.ndarray, bits: int) -> np.ndarray:
-    """uint8 from unsigned values of `bits` bits."""
-    if bits == 8:
-        return np.clip(values, 0, 255).astype(np.uint8)
-    return np.clip(np.rint(values.astype(np.float64) * (255.0 / (2**bits - 1))), 0, 255).astype(np.uint8)
+    """Scale unsigned values of `bits` bits to uint8."""
+    scaled = values if bits == 8 else np.rint(values.astype(np.float64) * (255.0 / (2**bits - 1)))
+    clipped: np.ndarray = np.clip(scaled, 0, 255)
+    return clipped.astype(np.uint8)
 
 
-def _padding(raw: np.ndarray, dataset: "Dataset") -> np.ndarray | None:
-    """(H, W) bool: pixels that stand for no image at all (PS3.3 C.7.5.1.1.2); None where the file states none."""
+def _padding_mask(raw: np.ndarray, dataset: "Dataset") -> np.ndarray | None:
+    """Mask of padding pixels (PS3.3 C.7.5.1.1.2), (H, W) bool; None without padding, or if all pixels are padding."""
     low = dataset.get("PixelPaddingValue")
     if not isinstance(low, int):
         return None
@@ -169,18 +162,19 @@ def _padding(raw: np.ndarray, dataset: "Dataset") -> np.ndarray | None:
     return mask if mask.any() and not mask.all() else None
 
 
-def _frame_group(dataset: "Dataset", index: int, keyword: str) -> "Dataset | None":
-    """An item of the functional groups of an enhanced multi-frame image: of this frame, or shared by all."""
+def _functional_group_item(dataset: "Dataset", index: int, keyword: str) -> "Dataset | None":
+    """An item of an enhanced multi-frame image's functional groups: per-frame if present, else shared."""
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     for group in [*([per_frame[index]] if index < len(per_frame) else []), *shared[:1]]:
-        if group.get(keyword):
-            return group[keyword][0]
+        items: Sequence | None = group.get(keyword)
+        if items:
+            return items[0]
     return None
 
 
-def _first(value: Any) -> float | None:
-    """The first of what may be several windows."""
+def _first_number(value: Any) -> float | None:
+    """First number of a multi-valued element (a file may state several windows); None if missing or not finite."""
     from pydicom.multival import MultiValue
 
     if isinstance(value, (MultiValue, list, tuple)):

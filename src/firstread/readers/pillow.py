@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF and BMP reader (Pillow)."""
+"""PNG, JPEG, TIFF and BMP reader, by Pillow (entry point of the group `firstread.readers`)."""
 
 import warnings
 from pathlib import Path
@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from firstread.core.errors import DataError, StorageError
-from firstread.core.images import LARGEST_PIXELS, scale_to_8_bit
+from firstread.core.images import MAX_IMAGE_PIXELS, WindowLike, scale_to_8_bit
 
 
-def read_image(path: str | Path, *, frame: int | None = None, window: Any = None) -> np.ndarray:
-    """Read a PNG, JPEG, TIFF or BMP file with Pillow (entry point of the group `firstread.readers`).
+def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
+    """Read a PNG, JPEG, TIFF or BMP file as 8-bit pixels (entry point of the group `firstread.readers`).
 
     Args:
         path: the file.
-        frame: page of a TIFF file, the first if None.
-        window: means nothing here; 16 and 32 bits are stretched from their darkest to their brightest pixel.
+        frame: page of a TIFF file, from 0; None is the first.
+        window: ignored; 16 and 32 bits are stretched from their darkest to their brightest pixel.
 
     Returns:
         uint8 array, (height, width) for grayscale or (height, width, 3) for colour.
@@ -32,11 +32,11 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
-                if image.width * image.height > LARGEST_PIXELS:
+                if image.width * image.height > MAX_IMAGE_PIXELS:
                     raise DataError(
                         f"The image has {image.width} x {image.height} pixels, more than firstread decodes",
                         where=path,
-                        expected=f"at most {LARGEST_PIXELS:,} pixels",
+                        expected=f"at most {MAX_IMAGE_PIXELS:,} pixels",
                         do="resize it first",
                     )
                 frames = getattr(image, "n_frames", 1)
@@ -58,7 +58,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: Any = None
 
 
 def _to_8_bit(image: Any) -> np.ndarray:
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel
+    if image.mode.startswith(("I", "F")):  # 16 or 32 bits per pixel
         pixels = np.asarray(image).astype(np.float32)
         finite = pixels[np.isfinite(pixels)]
         low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)

@@ -1,21 +1,19 @@
-"""From 12 or 16 bits to the 8 that a screen shows and a network is fed: windows.
+"""Windows (VOI LUT): mapping pixels of 12 or 16 bits to the 8 bits that a screen shows and a network is trained on.
 
 A window is one of
 
-- "file": the VOI LUT or the window that the file itself states; without one, the 0.5th to 99.5th percentile;
+- "file": the VOI LUT or the window stated in the file; without one, the 0.5th to 99.5th percentile;
 - "full": the darkest to the brightest pixel;
 - a name, such as "lung": a CT window in Hounsfield units, see `CT_WINDOWS`;
 - (center, width), in Hounsfield units for CT, else in the units of the file.
 
-Which one was used changes what a network can see, so a Cohort carries its window.
+The window decides what a network can see, so a Cohort stores its window.
 """
-
-from typing import Any
 
 import numpy as np
 
 from firstread.core.errors import SettingError, suggest
-from firstread.core.images import scale_to_8_bit
+from firstread.core.images import WindowLike, scale_to_8_bit
 
 #: name -> (center, width) in Hounsfield units, as set by default on most reading stations
 CT_WINDOWS: dict[str, tuple[float, float]] = {
@@ -32,14 +30,15 @@ CT_WINDOWS: dict[str, tuple[float, float]] = {
 }
 _PERCENTILES = (0.5, 99.5)
 
+#: a checked window: "file", "full" or (center, width)
 Window = str | tuple[float, float]
 
 
-def check_window(window: Any) -> Window:
-    """A window in its checked form: "file", "full" or (center, width).
+def check_window(window: WindowLike) -> Window:
+    """Validate a window and convert it to "file", "full" or (center, width).
 
     Raises:
-        SettingError: it is none of the forms; a name with a typo gets a suggestion.
+        SettingError: the window has none of these forms; for a misspelt name the nearest known one is suggested.
     """
     if window is None or window == "file":
         return "file"
@@ -61,17 +60,17 @@ def check_window(window: Any) -> Window:
     return center, width
 
 
-def is_named_ct_window(window: Any) -> bool:
-    """Whether the window is one of the names that make sense for Hounsfield units only."""
+def is_named_ct_window(window: WindowLike) -> bool:
+    """Whether the window is named in `CT_WINDOWS`, so that it applies to Hounsfield units only."""
     return isinstance(window, str) and window in CT_WINDOWS
 
 
 def apply_window(pixels: np.ndarray, *, center: float, width: float, function: str = "LINEAR") -> np.ndarray:
-    """Map pixels through a window onto 0..255, as DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3 say.
+    """Apply a window: map pixels onto 0..255 as in DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3.
 
     Args:
         pixels: any shape, in the units of the window.
-        center: value that becomes mid-grey.
+        center: value that becomes mid-gray.
         width: range of values from black to white.
         function: "LINEAR" (by pixel centers: from center - 0.5 - (width - 1)/2), "LINEAR_EXACT" or "SIGMOID".
 
@@ -89,13 +88,13 @@ def apply_window(pixels: np.ndarray, *, center: float, width: float, function: s
     return scale_to_8_bit(pixels, center - 0.5 - half, center - 0.5 + half)
 
 
-def apply_range(pixels: np.ndarray, *, percentiles: bool, used: np.ndarray | None = None) -> np.ndarray:
+def apply_range(pixels: np.ndarray, *, percentiles: bool, mask: np.ndarray | None = None) -> np.ndarray:
     """Stretch the darkest to the brightest pixel (or the 0.5th to the 99.5th percentile) over 0..255.
 
     Args:
-        used: (same shape) bool: which pixels count; padding does not.
+        mask: (same shape) bool, True for pixels that count; padding does not.
     """
-    values = pixels[used] if used is not None else pixels
+    values = pixels[mask] if mask is not None else pixels
     values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     if values.size == 0:
         return np.zeros(pixels.shape, np.uint8)

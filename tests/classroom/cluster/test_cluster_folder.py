@@ -1,4 +1,4 @@
-"""A class's settings in a cluster: drawn once, complete, and refused where something is missing."""
+"""Settings of a class in a cluster: generated, complete, and refused where a value is missing."""
 
 import json
 
@@ -8,9 +8,9 @@ pytest.importorskip("sqlalchemy", reason="the classroom needs firstread[classroo
 
 from typer.testing import CliRunner
 
-from firstread.classroom.cluster.cluster_folder import ClusterFolder, cluster_class
+from firstread.classroom.cluster.cluster_folder import ClusterFolder, find_cluster_class
 from firstread.classroom.cluster.entrypoint import app, make_secret
-from firstread.classroom.lifecycle import describe, find_class
+from firstread.classroom.lifecycle import describe_class, find_class
 from firstread.core.errors import SettingError
 from firstread.lessons.lesson_info import find_lesson
 
@@ -68,10 +68,10 @@ def test_the_secret_is_printed_for_kubectl_and_databases_are_not_typed(monkeypat
 
 def test_addresses_are_those_of_the_cluster(tmp_path):
     folder = ClusterFolder(a_folder(tmp_path), shared=tmp_path)
-    assert folder.address == "https://class.example/"
-    assert folder.dashboard == "https://class.example/services/classroom/"
-    assert folder.service_address == "http://classroom:8008/services/classroom/"
-    assert folder.proxies == 2
+    assert folder.public_url == "https://class.example/"
+    assert folder.dashboard_url == "https://class.example/services/classroom/"
+    assert folder.service_url == "http://classroom:8008/services/classroom/"
+    assert folder.proxy_count == 2
 
 
 def test_without_a_database_there_is_no_class_in_a_cluster(tmp_path):
@@ -83,10 +83,10 @@ def test_the_class_commands_work_in_the_services_pod(tmp_path, monkeypatch):
     monkeypatch.setenv("FIRSTREAD_CLUSTER", str(a_folder(tmp_path, database=f"sqlite:///{tmp_path / 'c.sqlite'}")))
     found = find_class(None)
     assert isinstance(found, ClusterFolder)
-    told = describe(found)
+    told = describe_class(found)
     assert (told["running"], told["address"]) == (True, "https://class.example/")
     monkeypatch.delenv("FIRSTREAD_CLUSTER")
-    assert cluster_class() is None
+    assert find_cluster_class() is None
 
 
 def test_an_image_is_prepared_without_data_for_the_hub(tmp_path):

@@ -1,7 +1,7 @@
-"""A class on Kubernetes: the pod that KubeSpawner makes of our values and our function, and the files in deploy/kubernetes.
+"""A class on Kubernetes: pod manifests made by KubeSpawner from our configuration, and the files in deploy/kubernetes.
 
-There is no cluster here. What the chart does with values.yaml before it runs `hub.extraConfig` is done by `as_the_chart_does`, for the few values that
-concern a participant's pod.
+No cluster is needed. `apply_chart` does what the chart does with values.yaml before it runs `hub.extraConfig`, for the
+values that concern a participant's pod.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ current-context: none
 """
 
 
-def as_the_chart_does(c, values):
-    """The chart's own settings of a participant's pod."""
+def apply_chart(c, values):
+    """Set what the chart sets for a participant's pod."""
     single = values["singleuser"]
     c.KubeSpawner.image = f"{single['image']['name']}:{single['image']['tag']}"
     c.KubeSpawner.mem_limit, c.KubeSpawner.mem_guarantee = single["memory"]["limit"], single["memory"]["guarantee"]
@@ -54,7 +54,7 @@ def as_the_chart_does(c, values):
 
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
-    """The Secret's file and what a pod of the hub has in its environment, with a database that is there."""
+    """The class of a Secret and of the hub pod's environment, with an SQLite database."""
     databases = {
         "database": "postgresql+psycopg://u:secret-of-db@db/class",
         "hub_database": "postgresql+psycopg://u:p@db/hub",
@@ -80,7 +80,7 @@ def cluster(tmp_path, monkeypatch):
 @pytest.fixture
 def c(cluster):
     c = Config()
-    as_the_chart_does(c, VALUES)
+    apply_chart(c, VALUES)
     return c
 
 
@@ -139,7 +139,7 @@ def test_a_pod_has_its_share_and_no_more(c, person):
 
 def test_a_pod_runs_our_command_and_its_arguments_hold_no_secret(c, person, cluster):
     settings = cluster[0].settings
-    authenticator = SimpleNamespace(waiting_words={person.username: "otter-maple-417"})
+    authenticator = SimpleNamespace(pending_resume_words={person.username: "otter-maple-417"})
     _, pod = make_spawner(c, person.username, authenticator=authenticator)
     container = pod["spec"]["containers"][0]
     assert container["args"][:3] == ["python", "-m", "firstread.classroom.cluster.pod"]
@@ -171,7 +171,7 @@ def test_values_that_slip_open_nothing(cluster, person):
     c.KubeSpawner.automount_service_account_token = True
     c.KubeSpawner.container_security_context = {"runAsUser": 0}
     c.KubeSpawner.extra_pod_config = {"hostNetwork": True, "priority": 1}
-    as_the_chart_does(c, slipped)
+    apply_chart(c, slipped)
     _, pod = make_spawner(c, person.username)
     security = pod["spec"]["containers"][0]["securityContext"]
     assert (security["privileged"], security["runAsUser"]) == (False, 1000)
@@ -196,7 +196,7 @@ def test_the_word_waits_until_a_pod_has_taken_it(c, person, monkeypatch, fails):
         return "http://10.0.0.7:8888"
 
     monkeypatch.setattr(KubeSpawner, "start", lambda self: asyncio.ensure_future(started()))
-    authenticator = SimpleNamespace(waiting_words={person.username: "otter-maple-417"})
+    authenticator = SimpleNamespace(pending_resume_words={person.username: "otter-maple-417"})
     spawner, _ = make_spawner(c, person.username, authenticator=authenticator)
 
     async def story():
@@ -204,7 +204,7 @@ def test_the_word_waits_until_a_pod_has_taken_it(c, person, monkeypatch, fails):
         await asyncio.sleep(0)
 
     asyncio.run(story())
-    assert (person.username in authenticator.waiting_words) is fails
+    assert (person.username in authenticator.pending_resume_words) is fails
 
 
 def test_the_hub_is_told_who_comes_in_and_where_it_remembers(c, cluster):
@@ -218,11 +218,11 @@ def test_the_hub_is_told_who_comes_in_and_where_it_remembers(c, cluster):
 
 
 def test_without_the_hubs_database_nothing_starts(cluster, monkeypatch):
-    from firstread.classroom.cluster.kubernetes import configure
+    from firstread.classroom.cluster.kubernetes import configure_kubernetes_hub
 
     monkeypatch.delenv("FIRSTREAD_HUB_DATABASE")
     with pytest.raises(SettingError, match="database is missing"):
-        configure(Config())
+        configure_kubernetes_hub(Config())
 
 
 def test_guesses_are_counted_by_whom_the_ingress_saw(cluster):
@@ -230,7 +230,7 @@ def test_guesses_are_counted_by_whom_the_ingress_saw(cluster):
 
     authenticator = ClusterAuthenticator()
     request = SimpleNamespace(headers={"X-Forwarded-For": "made up, 10.1.1.1, 10.9.9.9"}, remote_ip="10.9.9.9")
-    assert authenticator.address_of(request) == "10.1.1.1"
+    assert authenticator.get_client_address(request) == "10.1.1.1"
 
 
 def test_a_new_participants_word_waits_for_their_pod(cluster):
@@ -240,7 +240,7 @@ def test_a_new_participants_word_waits_for_their_pod(cluster):
     request = SimpleNamespace(headers={}, remote_ip="10.9.9.9")
     typed = {"code": cluster[0].settings.join_code, "name": "Ana"}
     username = asyncio.run(authenticator.authenticate(SimpleNamespace(request=request), typed))
-    assert authenticator.waiting_words == {username: authenticator.fresh_words[username]}
+    assert authenticator.pending_resume_words == {username: authenticator.new_resume_words[username]}
 
 
 def test_the_internet_and_the_neighbours_are_closed_to_a_pod():
@@ -256,14 +256,14 @@ def test_the_internet_and_the_neighbours_are_closed_to_a_pod():
 
 
 def test_the_service_the_hub_and_the_policies_mean_the_same_port_and_name():
-    from firstread.classroom.cluster.cluster_folder import HOST, NAME, PORT
+    from firstread.classroom.cluster.cluster_folder import SECRET_NAME, SERVICE_HOST, SERVICE_PORT
 
     deployment, service, policy = CLASSROOM
     pod = deployment["spec"]["template"]
-    assert (service["metadata"]["name"], service["spec"]["ports"][0]["port"]) == (HOST, PORT)
-    assert VALUES["hub"]["services"]["classroom"]["url"] == f"http://{HOST}:{PORT}"
-    assert pod["spec"]["containers"][0]["ports"][0]["containerPort"] == PORT
-    assert policy["spec"]["ingress"][0]["ports"][0]["port"] == PORT
+    assert (service["metadata"]["name"], service["spec"]["ports"][0]["port"]) == (SERVICE_HOST, SERVICE_PORT)
+    assert VALUES["hub"]["services"]["classroom"]["url"] == f"http://{SERVICE_HOST}:{SERVICE_PORT}"
+    assert pod["spec"]["containers"][0]["ports"][0]["containerPort"] == SERVICE_PORT
+    assert policy["spec"]["ingress"][0]["ports"][0]["port"] == SERVICE_PORT
     labels = pod["metadata"]["labels"]
     for selector in (
         deployment["spec"]["selector"]["matchLabels"],
@@ -273,7 +273,7 @@ def test_the_service_the_hub_and_the_policies_mean_the_same_port_and_name():
         assert selector.items() <= labels.items()
     for volumes in (pod["spec"]["volumes"], VALUES["hub"]["extraVolumes"]):
         (settings,) = [one["secret"] for one in volumes if "secret" in one]
-        assert settings["secretName"] == NAME
+        assert settings["secretName"] == SECRET_NAME
         assert [item["key"] for item in settings["items"]] == ["class.json"]
 
 
@@ -313,6 +313,7 @@ def test_the_modules_of_one_machine_need_no_kubernetes():
 
     code = (
         "import sys; sys.modules['kubespawner'] = sys.modules['kubernetes_asyncio'] = None\n"
-        "import firstread.classroom.hub.configuration, firstread.classroom.lifecycle, firstread.classroom.cluster.cluster_folder, firstread.classroom.cluster.pod"
+        "import firstread.classroom.hub.configuration, firstread.classroom.lifecycle, "
+        "firstread.classroom.cluster.cluster_folder, firstread.classroom.cluster.pod"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from firstread.classroom.database.schema import Base, QuizAnswer, SurveyAnswer
-from firstread.classroom.database.schema_upgrade import NOW, settings_for, upgrade
+from firstread.classroom.database.schema_upgrade import HEAD_REVISION, alembic_config, upgrade
 from firstread.classroom.database.store import Store
 from firstread.core.errors import DataError
 
@@ -19,7 +19,7 @@ def test_the_steps_lead_to_the_tables_that_the_code_uses(store):
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
-        assert ScriptDirectory.from_config(settings_for(connection)).get_current_head() == NOW
+        assert ScriptDirectory.from_config(alembic_config(connection)).get_current_head() == HEAD_REVISION
 
 
 def test_a_class_made_before_there_were_steps_keeps_everything(url):
@@ -37,7 +37,7 @@ def test_a_class_made_before_there_were_steps_keeps_everything(url):
     store = Store(url, key=b"key")
     store.create()
     assert store.state().door == "closed"
-    assert [person.name for person in store.people()] == ["Ana"]
+    assert [person.name for person in store.participants()] == ["Ana"]
     store.set_door("open")
     assert store.join("Bea")[0].number == 2
     assert {"quiz_answer", "survey_answer", "alembic_version"} <= set(inspect(store.engine).get_table_names())

@@ -1,4 +1,4 @@
-"""The proxy: every request to where it belongs, unchanged, and a page that tries again where nobody answers."""
+"""Proxy: requests are routed unchanged; a page that retries where no server answers."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ def free_port():
 
 
 async def a_server(name):
-    """Answers with what it was asked, and echoes over WebSockets."""
+    """Start a server that answers with the request, and echoes WebSocket messages."""
 
     async def echo(request):
         if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -55,7 +55,7 @@ async def a_server(name):
 
 
 def through(story):
-    """Run a story with a proxy before two servers."""
+    """Run a test coroutine with a proxy before two servers."""
 
     async def whole():
         address = f"http://127.0.0.1:{free_port()}"

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from firstread.classroom.database.answers import keep_survey
+from firstread.classroom.database.answers import save_survey_answers
 from firstread.classroom.database.store import Store
-from firstread.classroom.outcomes.class_data import gather, version_of
-from firstread.classroom.outcomes.class_summary import answers_table, share, summarise
+from firstread.classroom.outcomes.class_data import data_version, load_class_data
+from firstread.classroom.outcomes.class_summary import answers_table, proportion, summarize_class
 from firstread.lessons import find_lesson
-from firstread.lessons.questionnaires import survey_of
+from firstread.lessons.questionnaires import load_survey
 
-from ..simulated_results import BEGAN, evaluation, simulate_class, told
+from ..simulated_results import BEGAN, make_evaluation, make_event, simulate_results
 
 LESSON = find_lesson("hello-world")
 
@@ -26,15 +26,15 @@ def empty(tmp_path):
 
 @pytest.fixture
 def full(empty):
-    simulate_class(empty, LESSON, 30, seed=4)
+    simulate_results(empty, LESSON, 30, seed=4)
     return empty
 
 
 def test_the_gain_is_scipys_paired_one(full):
-    gathered = gather(full)
-    found = summarise(gathered, LESSON)["quiz"]
+    data = load_class_data(full)
+    found = summarize_class(data, LESSON)["quiz"]
     shares = (
-        answers_table(gathered)
+        answers_table(data)
         .groupby(["participant", "occasion"])["right"]
         .mean()
         .unstack()
@@ -44,26 +44,29 @@ def test_the_gain_is_scipys_paired_one(full):
     assert found["paired"] == len(shares) > 15
     assert (found["gain"].low, found["gain"].high) == pytest.approx(tuple(test.confidence_interval()))
     assert found["gain"].p_value == pytest.approx(test.pvalue)
-    assert sum(found["spread"]["before"].values()) == len(shares)
+    assert sum(found["score_counts"]["before"].values()) == len(shares)
     mean = stats.ttest_1samp(shares["pre"].astype(float), 0).confidence_interval()
     assert (found["before"]["low"], found["before"]["high"]) == pytest.approx(tuple(mean))
 
 
 def test_groups_as_assigned_and_as_run_agree_with_scipy(full):
-    summary = summarise(gather(full), LESSON)
+    summary = summarize_class(load_class_data(full), LESSON)
     runs = summary["runs"]
     assert any(experiment["switched"] for experiment in summary["experiments"]), "somebody ran another group"
     for experiment in summary["experiments"]:
         compared = experiment["outcomes"][0]
         for row in compared["differences"]:
-            column = f"{row['way']} {experiment['name']}"
+            column = f"{row['analysis']} {experiment['name']}"
             on, off = (runs.loc[runs[column] == group, "accuracy"] for group in ("on", "off"))
             expected = stats.ttest_ind(on, off, equal_var=False).confidence_interval()
-            assert (row["found"].low, row["found"].high) == pytest.approx(tuple(expected))
-            assert row["found"].value == pytest.approx(on.mean() - off.mean())
-        assert {(row["way"], row["group"]) for row in compared["means"]} == {
-            ("assigned", "on"), ("assigned", "off"), ("ran", "on"), ("ran", "off"),
-        }  # fmt: skip
+            assert (row["difference"].low, row["difference"].high) == pytest.approx(tuple(expected))
+            assert row["difference"].value == pytest.approx(on.mean() - off.mean())
+        assert {(row["analysis"], row["group"]) for row in compared["means"]} == {
+            ("assigned", "on"),
+            ("assigned", "off"),
+            ("ran", "on"),
+            ("ran", "off"),
+        }
         assert (
             experiment["switched"]
             == (runs[f"assigned {experiment['name']}"] != runs[f"ran {experiment['name']}"]).sum()
@@ -74,43 +77,43 @@ def test_lower_is_better_where_it_is(empty):
     for number in range(12):
         person, _ = empty.join(f"Person {number}")
         brier = (0.1 if person.arms["dropout"] == "on" else 0.5) + number / 1000
-        news = [told("record", BEGAN, name="evaluation", value=evaluation(0.9 + number / 200, 1.0, brier))]
-        empty.record(person.username, news)
-    experiment = summarise(gather(empty), LESSON)["experiments"][1]
+        news = [make_event("record", BEGAN, name="evaluation", value=make_evaluation(0.9 + number / 200, 1.0, brier))]
+        empty.record_events(person.username, news)
+    experiment = summarize_class(load_class_data(empty), LESSON)["experiments"][1]
     assert experiment["unconfirmed"] == 12
     brier = next(one for one in experiment["outcomes"] if one["outcome"].name == "Brier score")
-    assert brier["differences"][0]["verdict"].startswith("dropout on was better")
+    assert brier["differences"][0]["interpretation"].startswith("dropout on was better")
 
 
 def test_a_share_has_wilsons_interval():
     expected = stats.binomtest(3, 17).proportion_ci(0.95, method="wilson")
-    assert (share(3, 17)["low"], share(3, 17)["high"]) == pytest.approx((expected.low, expected.high))
-    assert np.isnan(share(0, 0)["value"])
+    assert (proportion(3, 17)["low"], proportion(3, 17)["high"]) == pytest.approx((expected.low, expected.high))
+    assert np.isnan(proportion(0, 0)["value"])
 
 
 def test_nobody_is_no_trouble(empty):
-    summary = summarise(gather(empty), LESSON)
+    summary = summarize_class(load_class_data(empty), LESSON)
     assert summary["joined"] == summary["quiz"]["paired"] == summary["survey"]["answered"] == 0
-    assert "Too few runs" in summary["experiments"][0]["outcomes"][0]["differences"][0]["verdict"]
+    assert "Too few runs" in summary["experiments"][0]["outcomes"][0]["differences"][0]["interpretation"]
     assert summary["quiz"]["gain"] is None
 
 
 def test_what_one_person_wrote_is_not_shown(empty):
-    survey = survey_of(LESSON)
+    survey = load_survey(LESSON)
     for number in range(3):
-        assert summarise(gather(empty), LESSON)["survey"]["comments"] == []
+        assert summarize_class(load_class_data(empty), LESSON)["survey"]["comments"] == []
         person, _ = empty.join(f"Person {number}")
-        keep_survey(
+        save_survey_answers(
             empty,
             person.id,
             survey=survey,
-            agreed=dict.fromkeys(survey.statements, 4 - number),
+            ratings=dict.fromkeys(survey.statements, 4 - number),
             comment=f"line {9 - number}",
         )
-    found = summarise(gather(empty), LESSON)["survey"]
+    found = summarize_class(load_class_data(empty), LESSON)["survey"]
     assert found["comments"] == ["line 7", "line 8", "line 9"], "not in the order in which they came"
     assert found["rows"][0]["counts"] == [0, 1, 1, 1, 0]
-    assert (found["rows"][0]["agree"]["count"], found["rows"][0]["agree"]["of"]) == (1, 3)
+    assert (found["rows"][0]["agree"]["count"], found["rows"][0]["agree"]["total"]) == (1, 3)
 
 
 def test_what_happens_after_the_session_is_counted_by_participant(empty):
@@ -120,25 +123,27 @@ def test_what_happens_after_the_session_is_counted_by_participant(empty):
     empty.join("Bea", BEGAN)
     for hours in (0, 1, 13, 30):
         at = BEGAN + timedelta(hours=hours)
-        empty.record(ana.username, [told("step", at, "look", lesson="mednist" if hours == 30 else "hello-world")], at)
-    empty.record(ana.username, [told("download", at), told("download", at)], at)
-    found = [row["count"] for row in summarise(gather(empty), LESSON)["engagement"]]
+        empty.record_events(
+            ana.username, [make_event("step", at, "look", lesson="mednist" if hours == 30 else "hello-world")], at
+        )
+    empty.record_events(ana.username, [make_event("download", at), make_event("download", at)], at)
+    found = [row["count"] for row in summarize_class(load_class_data(empty), LESSON)["engagement"]]
     assert found == [1, 1, 1, 0]
-    assert {row["of"] for row in summarise(gather(empty), LESSON)["engagement"]} == {2}
+    assert {row["total"] for row in summarize_class(load_class_data(empty), LESSON)["engagement"]} == {2}
 
 
 def test_who_was_forgotten_is_in_no_figure(full):
-    before = version_of(full)
-    gone = full.people()[0]
-    full.forget(gone.username)
-    summary = summarise(gather(full), LESSON)
-    assert version_of(full) != before
+    before = data_version(full)
+    gone = full.participants()[0]
+    full.delete_participant(gone.username)
+    summary = summarize_class(load_class_data(full), LESSON)
+    assert data_version(full) != before
     assert summary["joined"] == 29
     assert gone.id not in set(summary["runs"]["participant"])
 
 
 def test_the_hardest_question_comes_first(full):
-    questions = summarise(gather(full), LESSON)["quiz"]["questions"]
+    questions = summarize_class(load_class_data(full), LESSON)["quiz"]["questions"]
     shares = [row["after"]["right"] for row in questions]
     assert shares == sorted(shares)
     assert len(questions) == 8

@@ -5,12 +5,13 @@ import re
 import pandas as pd
 import pytest
 
+from firstread.classroom.database.help_requests import request_help
 from firstread.classroom.database.store import Store
 from firstread.classroom.outcomes.export import class_tables, export_class
 from firstread.classroom.outcomes.session_report import write_session_report
 from firstread.lessons import find_lesson, find_lessons
 
-from ..simulated_results import simulate_class
+from ..simulated_results import simulate_results
 
 LESSON = find_lesson("hello-world")
 
@@ -21,17 +22,19 @@ def filled(tmp_path, lesson, people):
     )
     store.create()
     if people:
-        simulate_class(store, lesson, people, seed=1)
+        simulate_results(store, lesson, people, seed=1)
     return store
 
 
 def test_everything_is_written_under_pseudonyms(tmp_path):
     store = filled(tmp_path, LESSON, 9)
-    store.ask_help(store.people()[0].username, "my note")
+    request_help(store, store.participants()[0].username, "my note")
     written = export_class(store, tmp_path / "out", lesson=LESSON)
+    tables = ("participants", "events", "help", "quiz", "survey", "runs")
     assert {file.name for file in written} == {
-        "report.html", *(f"{name}.{kind}" for name in ("participants", "events", "help", "quiz", "survey", "runs") for kind in ("csv", "parquet")),
-    }  # fmt: skip
+        "report.html",
+        *(f"{name}.{kind}" for name in tables for kind in ("csv", "parquet")),
+    }
     everything = "".join(file.read_text() for file in written if file.suffix != ".parquet")
     assert not re.search(r"Person \d", everything)
     assert "my note" not in everything

@@ -6,13 +6,13 @@ import pytest
 
 from firstread.classroom.outcomes.forms import NOT_KNOWN, questions_for, read_quiz, read_survey
 from firstread.lessons import find_lesson
-from firstread.lessons.questionnaires import quiz_of, survey_of
+from firstread.lessons.questionnaires import load_quiz, load_survey
 
-QUIZ, SURVEY = quiz_of(find_lesson("hello-world")), survey_of(find_lesson("hello-world"))
+QUIZ, SURVEY = load_quiz(find_lesson("hello-world")), load_survey(find_lesson("hello-world"))
 
 
 def shown(who, occasion="pre", typed=None):
-    return questions_for(QUIZ, who=who, occasion=occasion, typed=typed)
+    return questions_for(QUIZ, username=who, occasion=occasion, form=typed)
 
 
 def order(questions):
@@ -29,7 +29,7 @@ def test_place_and_value_tell_nothing_of_the_right_answer():
     places = Counter()
     for number in range(200):
         for question in shown(f"p{number}"):
-            right = question.item.options[question.item.right]
+            right = question.item.options[question.item.correct_index]
             places[next(value for words, value in question.options if words == right)] += 1
     assert set(places) == {"0", "1", "2", "3"}
     assert all(0.2 < count / sum(places.values()) < 0.3 for count in places.values())
@@ -39,10 +39,10 @@ def test_what_was_chosen_is_found_again_whatever_the_order():
     for who in ("p1", "p2", "p3"):
         typed = {}
         for question in shown(who):
-            right = question.item.options[question.item.right]
+            right = question.item.options[question.item.correct_index]
             typed[question.name] = next(value for words, value in question.options if words == right)
         chosen, missing = read_quiz(shown(who, typed=typed))
-        assert chosen == {item.id: item.right for item in QUIZ.items}
+        assert chosen == {item.id: item.correct_index for item in QUIZ.items}
         assert missing == []
 
 

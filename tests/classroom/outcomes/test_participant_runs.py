@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from firstread.classroom.outcomes.participant_runs import class_runs
+from firstread.classroom.outcomes.participant_runs import participant_runs
 
 ARMS = {"augmentation": ["on", "off"]}
 ANA = SimpleNamespace(id=1, number=1, arms={"augmentation": "on"})
@@ -20,7 +20,7 @@ def evaluated(value, metric="accuracy"):
 
 
 def runs(*events):
-    return class_runs([ANA, BEA], events, ARMS).set_index("participant")
+    return participant_runs([ANA, BEA], events, ARMS).set_index("participant")
 
 
 def test_the_first_evaluation_counts_with_the_groups_confirmed_before_it():
@@ -47,10 +47,21 @@ def test_the_first_evaluation_counts_with_the_groups_confirmed_before_it():
 @pytest.mark.parametrize(
     "value",
     [
-        None, 7, "x", [], {}, {"metrics": 1}, {"metrics": {"accuracy": 1.0}}, evaluated("1"), evaluated(True), evaluated(float("nan")),
-        evaluated(1e9), evaluated(-1), evaluated(0.9, "AUC"),
+        None,
+        7,
+        "x",
+        [],
+        {},
+        {"metrics": 1},
+        {"metrics": {"accuracy": 1.0}},
+        evaluated("1"),
+        evaluated(True),
+        evaluated(float("nan")),
+        evaluated(1e9),
+        evaluated(-1),
+        evaluated(0.9, "AUC"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_result_is_none(value):
     assert len(runs(record(ANA, "evaluation", value))) == 0
 

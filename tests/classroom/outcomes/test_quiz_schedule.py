@@ -4,27 +4,31 @@ from datetime import timedelta
 
 import pytest
 
-from firstread.classroom.database.answers import keep_quiz, keep_survey
-from firstread.classroom.outcomes.quiz_schedule import due
-from firstread.classroom.service.personal_links import links
-from firstread.lessons.questionnaires import quiz_of, survey_of
+from firstread.classroom.database.answers import save_quiz_answers, save_survey_answers
+from firstread.classroom.outcomes.quiz_schedule import participant_schedule
+from firstread.classroom.service.personal_links import due_links
+from firstread.lessons.questionnaires import load_quiz, load_survey
 
-from ..simulated_results import BEGAN, told
+from ..simulated_results import BEGAN, make_event
 
 
 @pytest.fixture
-def states(served):
+def states(service_client):
     """What is due for someone who joined at BEGAN, so many minutes later."""
-    person, _ = served.store.join("Bea", BEGAN)
+    person, _ = service_client.store.join("Bea", BEGAN)
 
     def states(minutes=5.0):
-        found = due(served.folder, served.store, person, BEGAN + timedelta(minutes=minutes))
+        found = participant_schedule(
+            service_client.folder, service_client.store, person, BEGAN + timedelta(minutes=minutes)
+        )
         return (*found.quizzes.values(), found.survey)
 
     def happens(kind, step=None, **values):
-        served.store.record(person.username, [told(kind, BEGAN, step, **values)], BEGAN + timedelta(minutes=4))
+        service_client.store.record_events(
+            person.username, [make_event(kind, BEGAN, step, **values)], BEGAN + timedelta(minutes=4)
+        )
 
-    states.happens, states.person, states.served = happens, person, served
+    states.happens, states.person, states.service_client = happens, person, service_client
     return states
 
 
@@ -55,26 +59,30 @@ def test_who_did_not_reach_the_end_is_asked_later_that_day(states):
 
 def test_weeks_later_the_last_quiz(states):
     states.happens("finish")
-    quiz, survey = quiz_of(states.served.folder.lesson), survey_of(states.served.folder.lesson)
-    assert states((quiz.days - 1) * DAY)[2] == "early"
-    assert states((quiz.days + 1) * DAY) == ("late", "late", "due", "due"), "too late for the second"
+    quiz, survey = load_quiz(states.service_client.folder.lesson), load_survey(states.service_client.folder.lesson)
+    assert states((quiz.followup_days - 1) * DAY)[2] == "early"
+    assert states((quiz.followup_days + 1) * DAY) == ("late", "late", "due", "due"), "too late for the second"
     chosen = dict.fromkeys([item.id for item in quiz.items])
     for occasion in ("post", "retention"):
-        keep_quiz(states.served.store, states.person.id, occasion, items=quiz.items, chosen=chosen)
-    keep_survey(
-        states.served.store, states.person.id, survey=survey, agreed=dict.fromkeys(survey.statements, 3), comment=""
+        save_quiz_answers(states.service_client.store, states.person.id, occasion, items=quiz.items, chosen=chosen)
+    save_survey_answers(
+        states.service_client.store,
+        states.person.id,
+        survey=survey,
+        ratings=dict.fromkeys(survey.statements, 3),
+        comment="",
     )
-    assert states((quiz.days + 1) * DAY) == ("late", "done", "done", "done")
+    assert states((quiz.followup_days + 1) * DAY) == ("late", "done", "done", "done")
 
 
-def test_links_lead_to_what_is_due(served):
-    titles = [link["title"] for link in links(served.folder, served.store, served.ana)]
+def test_links_lead_to_what_is_due(service_client):
+    titles = [link["title"] for link in due_links(service_client.folder, service_client.store, service_client.ana)]
     assert titles == ["Quiz before the lesson", "My page"]
-    served.store.record(served.ana.username, [told("finish", BEGAN)])
-    found = links(served.folder, served.store, served.ana)
+    service_client.store.record_events(service_client.ana.username, [make_event("finish", BEGAN)])
+    found = due_links(service_client.folder, service_client.store, service_client.ana)
     assert [link["title"] for link in found] == ["Quiz after the lesson", "Short survey", "My page"]
     for link in found:
-        answer = served.get(link["address"])
+        answer = service_client.get(link["address"])
         assert answer.status_code == 200
-        assert served.ana.username not in str(answer.url), "a clean address"
-    assert "Short survey" in served.get(found[1]["address"]).text
+        assert service_client.ana.username not in str(answer.url), "a clean address"
+    assert "Short survey" in service_client.get(found[1]["address"]).text

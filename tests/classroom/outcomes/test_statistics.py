@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from firstread.classroom.outcomes.statistics import Difference, compare_groups, difference, difficulty, gain, verdict
+from firstread.classroom.outcomes.statistics import (
+    Difference,
+    group_means,
+    interpret_difference,
+    item_difficulty,
+    mean_difference,
+    paired_gain,
+)
 from firstread.core.errors import DataError
 
 
@@ -19,11 +26,11 @@ def runs():
 
 
 def test_intervals_agree_with_scipy(runs):
-    table = compare_groups(runs, by="augmentation", value="accuracy").set_index("group")
+    table = group_means(runs, by="augmentation", value="accuracy").set_index("group")
     for group, part in runs.groupby("augmentation"):
         expected = stats.ttest_1samp(part["accuracy"], 0).confidence_interval(0.95)
         assert (table.loc[group, "low"], table.loc[group, "high"]) == pytest.approx(tuple(expected))
-    found = difference(runs, by="augmentation", value="accuracy", first="on", second="off")
+    found = mean_difference(runs, by="augmentation", value="accuracy", first="on", second="off")
     on, off = (runs.loc[runs["augmentation"] == group, "accuracy"] for group in ("on", "off"))
     test = stats.ttest_ind(on, off, equal_var=False)
     assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval()))
@@ -31,27 +38,27 @@ def test_intervals_agree_with_scipy(runs):
 
 
 def test_it_says_what_small_numbers_cannot_tell(runs):
-    found = difference(runs, by="augmentation", value="accuracy", first="on", second="off")
-    assert verdict(found, first="on", second="off").startswith("23 runs cannot tell on from off")
+    found = mean_difference(runs, by="augmentation", value="accuracy", first="on", second="off")
+    assert interpret_difference(found, first="on", second="off").startswith("23 runs cannot tell on from off")
     better = runs.assign(accuracy=runs["accuracy"] + np.where(runs["augmentation"] == "on", 0.3, 0))
-    found = difference(better, by="augmentation", value="accuracy", first="off", second="on")
-    assert verdict(found, first="off", second="on").startswith("on was better in 23 runs")
+    found = mean_difference(better, by="augmentation", value="accuracy", first="off", second="on")
+    assert interpret_difference(found, first="off", second="on").startswith("on was better in 23 runs")
     one = runs.head(1)
-    assert "Too few" in verdict(
-        difference(one, by="augmentation", value="accuracy", first="on", second="off"), first="on", second="off"
+    assert "Too few" in interpret_difference(
+        mean_difference(one, by="augmentation", value="accuracy", first="on", second="off"), first="on", second="off"
     )
     same = runs.assign(accuracy=1.0)
-    assert "nothing can be said" in verdict(
-        difference(same, by="augmentation", value="accuracy", first="on", second="off"), first="on", second="off"
+    assert "nothing can be said" in interpret_difference(
+        mean_difference(same, by="augmentation", value="accuracy", first="on", second="off"), first="on", second="off"
     )
-    assert np.isnan(compare_groups(one, by="augmentation", value="accuracy")["low"][0])
+    assert np.isnan(group_means(one, by="augmentation", value="accuracy")["low"][0])
 
 
 def test_intervals_hold_what_they_promise():
     rng, held = np.random.default_rng(1), 0
     for _ in range(400):
         table = pd.DataFrame({"arm": ["a"] * 8 + ["b"] * 8, "v": np.r_[rng.normal(0.2, 1, 8), rng.normal(0, 2, 8)]})
-        found = difference(table, by="arm", value="v", first="a", second="b")
+        found = mean_difference(table, by="arm", value="v", first="a", second="b")
         held += found.low <= 0.2 <= found.high
     assert 0.92 <= held / 400 <= 0.98
 
@@ -59,7 +66,7 @@ def test_intervals_hold_what_they_promise():
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=30))
 def test_the_paired_gain_is_scipys(pairs):
     before, after = (pd.Series(side, index=[f"p{n}" for n in range(len(pairs))]) for side in zip(*pairs, strict=True))
-    found = gain(before, after.sample(frac=1, random_state=0))
+    found = paired_gain(before, after.sample(frac=1, random_state=0))
     change = after - before
     assert found.value == pytest.approx(change.mean())
     if np.ptp(change.to_numpy()) > 1e-9:
@@ -70,9 +77,9 @@ def test_the_paired_gain_is_scipys(pairs):
 
 def test_the_gain_is_of_those_who_answered_both_times():
     before, after = pd.Series({"a": 0.2, "b": 0.4, "c": 0.0}), pd.Series({"b": 0.6, "c": 0.4, "d": 1.0})
-    found = gain(before, after)
-    assert (found.first, found.value) == (2, pytest.approx(0.3))
-    assert gain(before, pd.Series({"d": 1.0})) is None
+    found = paired_gain(before, after)
+    assert (found.first_count, found.value) == (2, pytest.approx(0.3))
+    assert paired_gain(before, pd.Series({"d": 1.0})) is None
 
 
 def test_hard_questions_come_first_and_good_ones_discriminate():
@@ -83,7 +90,7 @@ def test_hard_questions_come_first_and_good_ones_discriminate():
         for question, values in right.items()
         for n, who in enumerate(know)
     ]
-    table = difficulty(pd.DataFrame(rows)).set_index("question")
+    table = item_difficulty(pd.DataFrame(rows)).set_index("question")
     assert table.index[0] == "hard"
     assert table.index[-1] == "easy"
     wilson = stats.binomtest(1, 4).proportion_ci(0.95, method="wilson")
@@ -91,33 +98,33 @@ def test_hard_questions_come_first_and_good_ones_discriminate():
     assert table.loc["good", "discrimination"] > 0.8
     assert np.isnan(table.loc["easy", "discrimination"])
     with pytest.raises(DataError, match="question"):
-        difficulty(pd.DataFrame({"participant": ["a"], "right": [True]}))
+        item_difficulty(pd.DataFrame({"participant": ["a"], "right": [True]}))
 
 
 def test_in_percentage_points_and_where_lower_is_better():
-    found = Difference(value=0.019, low=0.0004, high=0.0376, p_value=0.04, first=35, second=36)
-    said = verdict(found, first="on", second="off", percent=True)
+    found = Difference(value=0.019, low=0.0004, high=0.0376, p_value=0.04, first_count=35, second_count=36)
+    said = interpret_difference(found, first="on", second="off", percent=True)
     assert said.startswith(
         "on was better in 71 runs: difference +1.90 percentage points, 95 % interval +0.04 to +3.76."
     )
-    assert verdict(found, first="on", second="off", lower_is_better=True).startswith("off was better")
+    assert interpret_difference(found, first="on", second="off", lower_is_better=True).startswith("off was better")
 
 
 def test_where_nothing_varies_no_interval_is_claimed():
-    found = gain(pd.Series({"a": 0.2, "b": 0.4}), pd.Series({"a": 0.4, "b": 0.6}).round(1))
+    found = paired_gain(pd.Series({"a": 0.2, "b": 0.4}), pd.Series({"a": 0.4, "b": 0.6}).round(1))
     assert found.value == pytest.approx(0.2)
     assert np.isnan(found.low), "what a computer rounds is no variation"
-    table = compare_groups(pd.DataFrame({"g": ["a", "a"], "v": [0.9, 0.9]}), by="g", value="v")
+    table = group_means(pd.DataFrame({"g": ["a", "a"], "v": [0.9, 0.9]}), by="g", value="v")
     assert np.isnan(table["low"][0])
-    same = gain(pd.Series({"a": 0.25, "b": 0.5}), pd.Series({"a": 0.5, "b": 0.75}))
+    same = paired_gain(pd.Series({"a": 0.25, "b": 0.5}), pd.Series({"a": 0.5, "b": 0.75}))
     assert np.isnan(same.low)
-    assert not same.tells
+    assert not same.excludes_zero
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.lists(st.floats(0, 1), min_size=2, max_size=20))
 def test_the_difference_is_scipys(first, second):
     table = pd.DataFrame({"g": ["a"] * len(first) + ["b"] * len(second), "v": [*first, *second]})
-    found = difference(table, by="g", value="v", first="a", second="b")
+    found = mean_difference(table, by="g", value="v", first="a", second="b")
     if min(np.ptp(first), np.ptp(second)) > 1e-6:
         test = stats.ttest_ind(first, second, equal_var=False)
         assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval()), abs=1e-9)

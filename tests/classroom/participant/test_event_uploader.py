@@ -3,8 +3,8 @@
 import asyncio
 from types import SimpleNamespace
 
-from firstread.classroom.participant.event_uploader import Carrier
-from firstread.lessons.class_runs import results_file
+from firstread.classroom.participant.event_uploader import EventUploader
+from firstread.lessons.class_runs import class_runs_file
 
 
 class Service:
@@ -27,7 +27,7 @@ def answer(code, body=b"", mark=""):
 
 def test_results_are_brought_when_they_are_new(tmp_path):
     service = Service()
-    carrier = Carrier(tmp_path / "spool", "http://class/", "secret", service)
+    uploader = EventUploader(tmp_path / "spool", "http://class/", "secret", service)
     service.answers = [
         answer(200, b"one", '"1"'),
         answer(304),
@@ -37,10 +37,10 @@ def test_results_are_brought_when_they_are_new(tmp_path):
     ]
 
     async def story():
-        return [await carrier.bring() for _ in range(5)]
+        return [await uploader.download_results() for _ in range(5)]
 
     assert asyncio.run(story()) == [True, False, False, False, True]
-    assert results_file(tmp_path / "spool").read_bytes() == b"two"
+    assert class_runs_file(tmp_path / "spool").read_bytes() == b"two"
     assert service.asked[0][0] == "http://class/api/results"
     assert "If-None-Match" not in service.asked[0][1]
     assert service.asked[1][1]["If-None-Match"] == '"1"'
@@ -49,11 +49,11 @@ def test_results_are_brought_when_they_are_new(tmp_path):
 
 def test_a_file_that_was_lost_is_brought_again(tmp_path):
     service = Service()
-    carrier = Carrier(tmp_path / "spool", "http://class/", "secret", service)
+    uploader = EventUploader(tmp_path / "spool", "http://class/", "secret", service)
     service.answers = [answer(200, b"one", '"1"')] * 2
-    assert asyncio.run(carrier.bring())
-    results_file(tmp_path / "spool").unlink()
-    assert asyncio.run(carrier.bring())
+    assert asyncio.run(uploader.download_results())
+    class_runs_file(tmp_path / "spool").unlink()
+    assert asyncio.run(uploader.download_results())
     assert "If-None-Match" not in service.asked[1][1]
 
 
@@ -61,4 +61,7 @@ def test_a_full_disk_disturbs_nobody(tmp_path):
     (tmp_path / "file").write_text("")
     service = Service()
     service.answers = [answer(200, b"one", '"1"')]
-    assert asyncio.run(Carrier(tmp_path / "file" / "spool", "http://class/", "secret", service).bring()) is False
+    assert (
+        asyncio.run(EventUploader(tmp_path / "file" / "spool", "http://class/", "secret", service).download_results())
+        is False
+    )

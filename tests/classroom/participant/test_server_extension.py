@@ -16,7 +16,12 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import AsyncHTTPTestCase, bind_unused_port
 from tornado.web import Application
 
-from firstread.classroom.participant.server_extension import MOST_AT_ONCE, MOST_BODY_BYTES, Forwarder, add_handlers
+from firstread.classroom.participant.server_extension import (
+    MAX_BODY_BYTES,
+    MAX_CONCURRENT_REQUESTS,
+    Forwarder,
+    add_handlers,
+)
 
 XSRF = "ab" * 16
 
@@ -51,14 +56,21 @@ class TestHandlers(AsyncHTTPTestCase):
         self.service = Service()
         identity = Identity()
         app = Application(
-            [], base_url="/user/ana/", xsrf_cookies=True, identity_provider=identity, allow_unauthenticated_access=False,
-            authorizer=AllowAllAuthorizer(), login_url="/login", cookie_secret=b"x" * 32, headers={},
-        )  # fmt: skip
+            [],
+            base_url="/user/ana/",
+            xsrf_cookies=True,
+            identity_provider=identity,
+            allow_unauthenticated_access=False,
+            authorizer=AllowAllAuthorizer(),
+            login_url="/login",
+            cookie_secret=b"x" * 32,
+            headers={},
+        )
         add_handlers(app, Forwarder("http://service/", "secret-token", self.service))
         return app
 
     def get_http_server(self):
-        return HTTPServer(self._app, max_body_size=2 * MOST_BODY_BYTES)
+        return HTTPServer(self._app, max_body_size=2 * MAX_BODY_BYTES)
 
     def ask(self, method, path, body=None, *, known=True, xsrf=True):
         headers = {"X-Known": "yes"} if known else {}
@@ -80,8 +92,9 @@ class TestHandlers(AsyncHTTPTestCase):
         assert self.ask("DELETE", "help").code == 200
         asked = [(one.method, one.address, one.body) for one in self.service.asked]
         assert asked == [
-            ("POST", "http://service/api/help", b'{"note": "help"}'), ("DELETE", "http://service/api/help", None),
-        ]  # fmt: skip
+            ("POST", "http://service/api/help", b'{"note": "help"}'),
+            ("DELETE", "http://service/api/help", None),
+        ]
 
     def test_who_is_not_logged_in_and_another_site_ask_nothing(self):
         assert self.ask("GET", "now", known=False).code == 403
@@ -101,7 +114,7 @@ class TestHandlers(AsyncHTTPTestCase):
     def test_what_is_no_number_or_too_large_stays_here(self):
         for after in ("x", "-1", "1%26token=1", "9" * 12, "%D9%A3"):
             assert self.ask("GET", f"now?after={after}").code == 400
-        assert self.ask("POST", "help", b"x" * (MOST_BODY_BYTES + 1)).code == 413
+        assert self.ask("POST", "help", b"x" * (MAX_BODY_BYTES + 1)).code == 413
         assert self.service.asked == []
 
     def test_a_service_that_is_away_is_said_in_words(self):
@@ -132,13 +145,13 @@ def test_a_slow_service_is_not_asked_more_and_more():
                 return SimpleNamespace(code=200, body=b"{}")
 
         forwarder = Forwarder("http://service/", "token", Slow())
-        many = [asyncio.ensure_future(forwarder.ask("GET", "now")) for _ in range(20)]
+        many = [asyncio.ensure_future(forwarder.forward("GET", "now")) for _ in range(20)]
         await asyncio.sleep(0)
-        assert len(asked) == MOST_AT_ONCE
+        assert len(asked) == MAX_CONCURRENT_REQUESTS
         gate.set()
         answers = [status for status, _ in await asyncio.gather(*many)]
-        assert (answers.count(200), answers.count(503)) == (MOST_AT_ONCE, 20 - MOST_AT_ONCE)
-        assert (await forwarder.ask("GET", "now"))[0] == 200, "and then again"
+        assert (answers.count(200), answers.count(503)) == (MAX_CONCURRENT_REQUESTS, 20 - MAX_CONCURRENT_REQUESTS)
+        assert (await forwarder.forward("GET", "now"))[0] == 200, "and then again"
 
     asyncio.run(story())
 
@@ -155,11 +168,11 @@ def test_a_real_service_is_asked_over_http():
         server = HTTPServer(Application([("/services/classroom/api/now", Now)]))
         server.add_socket(socket)
         forwarder = Forwarder(f"http://127.0.0.1:{port}/services/classroom/", "mine", AsyncHTTPClient())
-        status, body = await forwarder.ask("GET", "now?after=3")
+        status, body = await forwarder.forward("GET", "now?after=3")
         assert (status, json.loads(body)) == (200, {"token": "token mine", "after": "3"})
-        assert (await forwarder.ask("GET", "nothing"))[0] == 404
+        assert (await forwarder.forward("GET", "nothing"))[0] == 404
         server.stop()
         await server.close_all_connections()
-        assert (await forwarder.ask("GET", "now"))[0] == 503
+        assert (await forwarder.forward("GET", "now"))[0] == 503
 
     asyncio.run(story())

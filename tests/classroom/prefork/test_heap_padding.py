@@ -1,4 +1,4 @@
-"""What is made after the holes are filled lies side by side, so that a forked process copies few pages."""
+"""Heap padding: new objects are allocated side by side, so that a forked process copies few pages."""
 
 import subprocess
 import sys
@@ -9,10 +9,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is fork
 
 FRAGMENTED = """
 import ctypes, sys
-from firstread.classroom.prefork.heap_padding import fill_holes
+from firstread.classroom.prefork.heap_padding import pad_heap
 
 library = ctypes.CDLL(None)
-library.malloc.restype, library.malloc.argtypes, library.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+library.free.argtypes = [ctypes.c_void_p]
 kept = [bytes(70) for _ in range(400_000)]
 del kept[::20]
 places = [library.malloc(700) for _ in range(40_000)]
@@ -20,7 +21,7 @@ for number, place in enumerate(places):
     if number % 20 == 0:
         library.free(place)
 if sys.argv[1] == "filled":
-    fill_holes()
+    pad_heap()
 new = [bytes(70) for _ in range(5_000)]
 of_python = len({id(one) >> 12 for one in new})
 of_library = len({library.malloc(700) >> 12 for _ in range(1_000)})

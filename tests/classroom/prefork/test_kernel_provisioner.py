@@ -1,4 +1,4 @@
-"""Kernels of a class: forked from a warm process, each within its own fence, and gone with their owner."""
+"""Kernels of a class: forked from a zygote, each in its sandbox, and killed with their server."""
 
 import asyncio
 import json
@@ -11,17 +11,19 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-from firstread.classroom.lifecycle import running
-from firstread.classroom.prefork.zygote_client import WarmError, meeting_point, ticket, warm
-from firstread.classroom.prefork.zygote_client import ask as ask_zygote
+from firstread.classroom.lifecycle import find_supervisor
+from firstread.classroom.prefork.zygote_client import ZygoteError, is_zygote_ready, make_request_token, socket_path
+from firstread.classroom.prefork.zygote_client import request_process as ask_zygote
 from firstread.classroom.rehearsal.scripted_participant import RehearsalError
-from firstread.classroom.sandbox.sandbox import missing
+from firstread.classroom.sandbox.sandbox import missing_isolation
 
-from ..live_class import ask, participant, until
+from ..live_class import participant, run_async, wait_until
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux" or missing() != "", reason="participants cannot be kept apart here"),
+    pytest.mark.skipif(
+        sys.platform != "linux" or missing_isolation() != "", reason="participants cannot be kept apart here"
+    ),
 ]
 NOTEBOOK = "hello-world.ipynb"
 _ZYGOTE = "firstread.classroom.prefork.zygote"
@@ -29,10 +31,10 @@ _ZYGOTE = "firstread.classroom.prefork.zygote"
 
 async def arrive(person, name):
     await person.join(name)
-    await person.open()
-    await person.notebook(NOTEBOOK)
+    await person.open_server()
+    await person.read_code_cells(NOTEBOOK)
     await person.start_kernel(NOTEBOOK)
-    return int((await person.run("import os; print(os.getpid())"))["text"])
+    return int((await person.run_cell("import os; print(os.getpid())"))["text"])
 
 
 def alive(pid):
@@ -41,9 +43,9 @@ def alive(pid):
 
 def zygotes(folder):
     found = {}
-    for one in running(folder).children(recursive=True):
+    for one in find_supervisor(folder).children(recursive=True):
         words = one.cmdline()
-        if _ZYGOTE in words and one.ppid() == running(folder).pid:
+        if _ZYGOTE in words and one.ppid() == find_supervisor(folder).pid:
             found[words[words.index(_ZYGOTE) + 1]] = one
     return found
 
@@ -52,28 +54,28 @@ def test_a_kernel_can_be_interrupted_restarted_and_shut_down_and_comes_back_when
     async def story():
         async with participant(folder) as ana:
             first = await arrive(ana, "Ana")
-            waiting = asyncio.create_task(ana.run("import time\nfor _ in range(600): time.sleep(0.1)"))
+            waiting = asyncio.create_task(ana.run_cell("import time\nfor _ in range(600): time.sleep(0.1)"))
             await asyncio.sleep(1)
-            await ana.api("POST", f"kernels/{ana._kernel}/interrupt")
+            await ana.api_request("POST", f"kernels/{ana._kernel_id}/interrupt")
             assert (await asyncio.wait_for(waiting, 20))["ename"] == "KeyboardInterrupt"
-            assert (await ana.run("print(os.getpid())"))["text"].strip() == str(first), (
+            assert (await ana.run_cell("print(os.getpid())"))["text"].strip() == str(first), (
                 "an interrupt keeps what was there"
             )
-            await ana.api("POST", f"kernels/{ana._kernel}/restart")
-            await ana.connect()
-            second = int((await ana.run("import os; print(os.getpid())"))["text"])
+            await ana.api_request("POST", f"kernels/{ana._kernel_id}/restart")
+            await ana.connect_kernel()
+            second = int((await ana.run_cell("import os; print(os.getpid())"))["text"])
             assert second != first
-            await until(lambda: not alive(first), seconds=10)
+            await wait_until(lambda: not alive(first), seconds=10)
             with pytest.raises((RehearsalError, TimeoutError)):
-                await ana.run("os._exit(3)", patience_seconds=8)
-            await until(lambda: not alive(second), seconds=10)
+                await ana.run_cell("os._exit(3)", timeout_seconds=8)
+            await wait_until(lambda: not alive(second), seconds=10)
             await asyncio.sleep(5)
-            await ana.connect()
-            third = int((await ana.run("import os; print(os.getpid())"))["text"])
-            await ana.api("DELETE", f"kernels/{ana._kernel}")
-            await until(lambda: not alive(third), seconds=10)
+            await ana.connect_kernel()
+            third = int((await ana.run_cell("import os; print(os.getpid())"))["text"])
+            await ana.api_request("DELETE", f"kernels/{ana._kernel_id}")
+            await wait_until(lambda: not alive(third), seconds=10)
 
-    ask(story())
+    run_async(story())
 
 
 SHY = """
@@ -93,49 +95,54 @@ def test_an_error_is_told_without_asking_thousands_of_modules_for_their_file(fol
     async def story():
         async with participant(folder) as ana:
             await arrive(ana, "Ana")
-            await ana.run(SHY)
-            assert (await ana.run("half(1)"))["ename"] == "ZeroDivisionError"
-            assert (await ana.run("import inspect; print(Shy.asked, inspect.getmodule(half).__name__)"))[
+            await ana.run_cell(SHY)
+            assert (await ana.run_cell("half(1)"))["ename"] == "ZeroDivisionError"
+            assert (await ana.run_cell("import inspect; print(Shy.asked, inspect.getmodule(half).__name__)"))[
                 "text"
             ].split() == ["0", "__main__"]
 
-    ask(story())
+    run_async(story())
 
 
 def test_siblings_draw_different_numbers_and_find_everything_imported(folder):
     async def story():
-        code = "import random, sys, numpy, torch; print(random.random(), numpy.random.rand(), torch.rand(1).item(), 'timm' in sys.modules)"
+        code = (
+            "import random, sys, numpy, torch; "
+            "print(random.random(), numpy.random.rand(), torch.rand(1).item(), 'timm' in sys.modules)"
+        )
         drawn = []
         for name in ("Bo", "Cy"):
             async with participant(folder) as person:
                 await arrive(person, name)
                 begin = time.monotonic()
-                drawn.append((await person.run(code))["text"].split())
+                drawn.append((await person.run_cell(code))["text"].split())
                 assert time.monotonic() - begin < 10
         assert drawn[0][3] == drawn[1][3] == "True"
         assert not set(drawn[0][:3]) & set(drawn[1][:3])
 
-    ask(story())
+    run_async(story())
 
 
 def test_a_kernel_ends_with_its_server_and_the_rest_of_the_class_goes_on(folder):
     async def story():
         async with participant(folder) as ana, participant(folder) as bea:
             hers, other = await arrive(ana, "Ana"), await arrive(bea, "Bea")
-            await ana.run("import subprocess; child = subprocess.Popen(['sleep', '300']); print(child.pid)")
+            await ana.run_cell("import subprocess; child = subprocess.Popen(['sleep', '300']); print(child.pid)")
             server = next(
-                one for one in running(folder).children(recursive=True) if one.pid == folder_pid(folder, ana.username)
+                one
+                for one in find_supervisor(folder).children(recursive=True)
+                if one.pid == folder_pid(folder, ana.username)
             )
             server.kill()
-            await until(lambda: not alive(hers), seconds=10)
+            await wait_until(lambda: not alive(hers), seconds=10)
             assert alive(other)
-            assert (await bea.run("print(6 * 7)"))["text"] == "42\n"
+            assert (await bea.run_cell("print(6 * 7)"))["text"] == "42\n"
 
-    ask(story())
+    run_async(story())
 
 
 def folder_pid(folder, username):
-    """The process of a participant's server, from the hub's own memory."""
+    """Process id of a participant's server, from the hub's database."""
     import sqlite3
 
     with sqlite3.connect(folder.path / "hub" / "hub.sqlite") as hub:
@@ -150,27 +157,32 @@ def test_a_warm_process_that_is_killed_comes_back_and_nobody_loses_anything(fold
     async def story():
         async with participant(folder) as ana:
             await arrive(ana, "Ana")
-            await ana.run("kept = 42")
+            await ana.run_cell("kept = 42")
             for one in zygotes(folder).values():
                 one.kill()
-            assert (await ana.run("print(kept)"))["text"] == "42\n"
+            assert (await ana.run_cell("print(kept)"))["text"] == "42\n"
             async with participant(folder) as late:
                 begin = time.monotonic()
                 await late.join("Late")
-                await late.open(patience_seconds=60)
-                await late.notebook(NOTEBOOK)
+                await late.open_server(timeout_seconds=60)
+                await late.read_code_cells(NOTEBOOK)
                 await late.start_kernel(NOTEBOOK)
-                assert (await late.run("print(1)"))["text"] == "1\n"
+                assert (await late.run_cell("print(1)"))["text"] == "1\n"
                 assert time.monotonic() - begin < 60
-            await until(lambda: warm(folder, "server") and warm(folder, "kernel"), seconds=60)
-            assert (await ana.run("print(kept)"))["text"] == "42\n"
+            await wait_until(
+                lambda: is_zygote_ready(folder, "server") and is_zygote_ready(folder, "kernel"), seconds=60
+            )
+            assert (await ana.run_cell("print(kept)"))["text"] == "42\n"
 
-    ask(story())
+    run_async(story())
 
 
 def test_a_participants_code_reaches_nobody_else(folder):
+    hub_api = "http://127.0.0.1:HUB/hub/api/"
     attacks = {
-        "the token of the server": "assert not [n for n in os.environ if 'TOKEN' in n or 'TICKET' in n], 'secrets'; 1 / 0",
+        "the token of the server": (
+            "assert not [n for n in os.environ if 'TOKEN' in n or 'TICKET' in n], 'secrets'; 1 / 0"
+        ),
         "the class's secrets": f"open({str(folder.path / 'class.json')!r}).read()",
         "the hub's database": f"open({str(folder.path / 'hub' / 'hub.sqlite')!r}, 'rb').read()",
         "the class's answers": f"open({str(folder.path / 'class.sqlite')!r}, 'rb').read()",
@@ -178,7 +190,7 @@ def test_a_participants_code_reaches_nobody_else(folder):
         "a neighbour's notebook": f"open({str(folder.path / 'homes')!r} + '/NEIGHBOUR/{NOTEBOOK}').read()",
         "a neighbour's kernel": "os.kill(PID, 9)",
         "the hub": "os.kill(KEEPER, 9)",
-        "the network": "import urllib.request; urllib.request.urlopen('http://127.0.0.1:HUB/hub/api/', timeout=3).read()",
+        "the network": f"import urllib.request; urllib.request.urlopen('{hub_api}', timeout=3).read()",
         "all memory": "bytearray(64 * 2**30)",
         "the lesson of all": f"open({str(folder.path / 'template.ipynb')!r}, 'a')",
         "the data of all": f"open({str(folder.path / 'data')!r} + '/x', 'w')",
@@ -187,32 +199,42 @@ def test_a_participants_code_reaches_nobody_else(folder):
 
     async def story():
         async with participant(folder) as eve, participant(folder) as ana:
-            keeper, hub = running(folder), folder.ports["hub"]
+            supervisor, hub = find_supervisor(folder), folder.ports["hub"]
             victim = await arrive(ana, "Ana")
             await arrive(eve, "Eve")
             for name, code in attacks.items():
                 filled = code
-                for word, value in (("NEIGHBOUR", ana.username), ("PID", victim), ("KEEPER", keeper.pid), ("HUB", hub)):
+                for word, value in (
+                    ("NEIGHBOUR", ana.username),
+                    ("PID", victim),
+                    ("KEEPER", supervisor.pid),
+                    ("HUB", hub),
+                ):
                     filled = filled.replace(word, str(value))
-                answer = await eve.run(f"import os\n{filled}", patience_seconds=60)
+                answer = await eve.run_cell(f"import os\n{filled}", timeout_seconds=60)
                 assert answer["status"] == "error", name
                 assert answer["ename"] != "AssertionError", f"{name}: {answer['evalue']}"
             assert alive(victim)
-            assert (await ana.run("print(6 * 7)"))["text"] == "42\n"
-            assert (await eve.run("print(1)"))["text"] == "1\n", "and she can go on with the lesson"
+            assert (await ana.run_cell("print(6 * 7)"))["text"] == "42\n"
+            assert (await eve.run_cell("print(1)"))["text"] == "1\n", "and she can go on with the lesson"
 
-    ask(story())
+    run_async(story())
 
 
 def test_a_zygote_forks_for_nobody_without_a_ticket(folder):
-    username = next(iter(folder.store().people())).username
+    username = next(iter(folder.store().participants())).username
     request = {"username": username, "environment": {}, "arguments": ["-f", "x.json"]}
-    for forged in ("", "0" * 64, ticket(folder, "server", username), ticket(folder, "kernel", "p9999-00000000")):
-        with pytest.raises(WarmError, match="no request of this class"):
-            ask_zygote(meeting_point(folder, "kernel"), {**request, "ticket": forged})
+    for forged in (
+        "",
+        "0" * 64,
+        make_request_token(folder, "server", username),
+        make_request_token(folder, "kernel", "p9999-00000000"),
+    ):
+        with pytest.raises(ZygoteError, match="no request of this class"):
+            ask_zygote(socket_path(folder, "kernel"), {**request, "ticket": forged})
     for rubbish in ([], "text", {"username": 1}, {**request, "ticket": 5, "environment": []}):
-        with pytest.raises(WarmError):
-            ask_zygote(meeting_point(folder, "kernel"), rubbish)
+        with pytest.raises(ZygoteError):
+            ask_zygote(socket_path(folder, "kernel"), rubbish)
 
 
 def test_a_caller_who_says_nothing_keeps_nobody_waiting(folder):
@@ -220,13 +242,13 @@ def test_a_caller_who_says_nothing_keeps_nobody_waiting(folder):
 
     silent = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(20)]
     for one in silent:
-        one.connect(str(meeting_point(folder, "kernel")))
+        one.connect(str(socket_path(folder, "kernel")))
 
     async def story():
         async with participant(folder) as ana:
             await arrive(ana, "Ana")
 
-    ask(story())
+    run_async(story())
     for one in silent:
         one.close()
 
@@ -240,9 +262,9 @@ def test_everyone_is_a_user_of_their_own(folder):
         for name in ("Di", "Ed"):
             async with participant(folder) as person:
                 await arrive(person, name)
-                found.append((await person.run("print(os.getuid(), os.stat('.').st_uid)"))["text"].split())
+                found.append((await person.run_cell("print(os.getuid(), os.stat('.').st_uid)"))["text"].split())
         assert found[0][0] == found[0][1]
         assert found[0][0] != found[1][0]
         assert "0" not in {*found[0], *found[1]}
 
-    ask(story())
+    run_async(story())

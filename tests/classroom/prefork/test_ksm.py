@@ -1,19 +1,19 @@
-"""Equal pages are merged when memory is short, and the system is left as it was."""
+"""KSM is started when memory is short, and the system's settings are restored."""
 
 import pytest
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.prefork.ksm import Merging
+from firstread.classroom.prefork.ksm import KsmController
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
-    return ClassFolder.make("a", lesson="hello-world")
+    return ClassFolder.create("a", lesson="hello-world")
 
 
 @pytest.fixture
-def switches(tmp_path):
+def ksm_folder(tmp_path):
     where = tmp_path / "ksm"
     where.mkdir()
     for name, value in {"run": "0", "pages_to_scan": "100", "sleep_millisecs": "200"}.items():
@@ -21,49 +21,49 @@ def switches(tmp_path):
     return where
 
 
-def values(switches):
-    return {file.name: file.read_text().strip() for file in switches.iterdir()}
+def values(ksm_folder):
+    return {file.name: file.read_text().strip() for file in ksm_folder.iterdir()}
 
 
-def test_it_begins_when_memory_is_short_and_leaves_the_system_as_it_was(folder, switches):
-    before, left = values(switches), [0.9]
-    merging = Merging(folder, switches=switches, left=lambda: left[0])
-    merging.look()
-    assert values(switches) == before
+def test_it_begins_when_memory_is_short_and_leaves_the_system_as_it_was(folder, ksm_folder):
+    before, left = values(ksm_folder), [0.9]
+    ksm = KsmController(folder, sysfs_folder=ksm_folder, memory_available_share=lambda: left[0])
+    ksm.update()
+    assert values(ksm_folder) == before
     left[0] = 0.45
-    merging.look()
-    told = values(switches)
+    ksm.update()
+    told = values(ksm_folder)
     assert told["run"] == "1"
     left[0] = 0.2
-    merging.look()
-    assert int(values(switches)["pages_to_scan"]) > int(told["pages_to_scan"]), "the less is left, the faster"
+    ksm.update()
+    assert int(values(ksm_folder)["pages_to_scan"]) > int(told["pages_to_scan"]), "the less is left, the faster"
     left[0] = 0.9  # which may be thanks to it
-    merging.look()
-    assert values(switches)["run"] == "1"
-    assert int(values(switches)["pages_to_scan"]) < int(told["pages_to_scan"])
-    merging.end()
-    assert values(switches) == before
+    ksm.update()
+    assert values(ksm_folder)["run"] == "1"
+    assert int(values(ksm_folder)["pages_to_scan"]) < int(told["pages_to_scan"])
+    ksm.restore()
+    assert values(ksm_folder) == before
 
 
-def test_a_class_that_was_killed_is_put_right_by_the_next(folder, switches):
-    before = values(switches)
-    Merging(folder, switches=switches, left=lambda: 0.1).look()
-    assert values(switches) != before
-    Merging(folder, switches=switches, left=lambda: 0.9)
-    assert values(switches) == before
+def test_a_class_that_was_killed_is_put_right_by_the_next(folder, ksm_folder):
+    before = values(ksm_folder)
+    KsmController(folder, sysfs_folder=ksm_folder, memory_available_share=lambda: 0.1).update()
+    assert values(ksm_folder) != before
+    KsmController(folder, sysfs_folder=ksm_folder, memory_available_share=lambda: 0.9)
+    assert values(ksm_folder) == before
 
 
-def test_where_somebody_else_uses_it_nothing_is_changed(folder, switches):
-    (switches / "run").write_text("1")
-    before = values(switches)
-    merging = Merging(folder, switches=switches, left=lambda: 0.1)
-    merging.look()
-    merging.end()
-    assert values(switches) == before
+def test_where_somebody_else_uses_it_nothing_is_changed(folder, ksm_folder):
+    (ksm_folder / "run").write_text("1")
+    before = values(ksm_folder)
+    ksm = KsmController(folder, sysfs_folder=ksm_folder, memory_available_share=lambda: 0.1)
+    ksm.update()
+    ksm.restore()
+    assert values(ksm_folder) == before
 
 
 def test_a_system_without_it_is_left_alone(folder, tmp_path):
-    merging = Merging(folder, switches=tmp_path / "nothing", left=lambda: 0.1)
-    merging.look()
-    merging.end()
+    ksm = KsmController(folder, sysfs_folder=tmp_path / "nothing", memory_available_share=lambda: 0.1)
+    ksm.update()
+    ksm.restore()
     assert not (tmp_path / "nothing").exists()

@@ -1,4 +1,4 @@
-"""What is left of the machine: of the container's share where there is one, and said so that an instructor knows what to do."""
+"""Capacity of the machine, within the limits of its container, and warnings that say what to do."""
 
 import json
 import time
@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-from firstread.classroom.progress.capacity import GIB, Headroom, Machine
+from firstread.classroom.progress.capacity import GIB, CapacityMonitor, MachineUsage
 
 fcntl = pytest.importorskip("fcntl", reason="classes run on POSIX systems")
 
@@ -19,11 +19,11 @@ def write(root, **files):
 
 
 def test_without_limits_it_is_the_machine(tmp_path):
-    machine = Headroom(tmp_path, root=tmp_path).now()
-    assert machine.memory == psutil.virtual_memory().total
-    assert 0 < machine.memory_left < machine.memory
-    assert machine.busy is None, "one look says nothing about the processor"
-    assert machine.disk_left > 0
+    machine = CapacityMonitor(tmp_path, root=tmp_path).current_usage()
+    assert machine.memory_total_bytes == psutil.virtual_memory().total
+    assert 0 < machine.memory_available_bytes < machine.memory_total_bytes
+    assert machine.cpu_load is None, "one look says nothing about the processor"
+    assert machine.disk_free_bytes > 0
 
 
 def test_the_tightest_group_counts_and_what_can_be_dropped_is_left(tmp_path):
@@ -37,8 +37,8 @@ def test_the_tightest_group_counts_and_what_can_be_dropped_is_left(tmp_path):
         memory_DOT_stat=f"anon 5\ninactive_file {GIB // 2}\n",
     )
     write(group / "outer/inner", memory_DOT_max="max\n", memory_DOT_current=f"{GIB}\n")
-    machine = Headroom(tmp_path, root=tmp_path).now()
-    assert (machine.memory, machine.memory_left) == (2 * GIB, 1.5 * GIB)
+    machine = CapacityMonitor(tmp_path, root=tmp_path).current_usage()
+    assert (machine.memory_total_bytes, machine.memory_available_bytes) == (2 * GIB, 1.5 * GIB)
 
 
 def test_version_1_of_control_groups(tmp_path):
@@ -50,25 +50,25 @@ def test_version_1_of_control_groups(tmp_path):
         memory_DOT_usage_in_bytes=f"{GIB // 4}\n",
         memory_DOT_stat="total_inactive_file 0\n",
     )
-    assert Headroom(tmp_path, root=tmp_path).now().memory_left == 0.75 * GIB
+    assert CapacityMonitor(tmp_path, root=tmp_path).current_usage().memory_available_bytes == 0.75 * GIB
 
 
 def test_processor_time_of_a_container_over_its_share(tmp_path):
     group, times = tmp_path / "sys/fs/cgroup", iter([0.0, 10.0])
     write(tmp_path, proc__self__cgroup="0::/\n")
     write(group, cpu_DOT_max="50000 100000\n", cpu_DOT_stat="usage_usec 1000000\n")
-    headroom = Headroom(tmp_path, root=tmp_path, clock=lambda: next(times))
-    assert headroom.now().cores == 0.5
+    monitor = CapacityMonitor(tmp_path, root=tmp_path, clock=lambda: next(times))
+    assert monitor.current_usage().cores == 0.5
     write(group, cpu_DOT_stat="usage_usec 5000000\n")
-    assert headroom.now().busy == pytest.approx(0.8)
+    assert monitor.current_usage().cpu_load == pytest.approx(0.8)
 
 
 def test_it_looks_seldom(tmp_path):
     times = iter([0.0, 1.0, 1.9, 2.1])
-    headroom = Headroom(tmp_path, clock=lambda: next(times))
-    first = headroom.now()
-    assert headroom.now() is headroom.now() is first
-    assert headroom.now() is not first
+    monitor = CapacityMonitor(tmp_path, clock=lambda: next(times))
+    first = monitor.current_usage()
+    assert monitor.current_usage() is monitor.current_usage() is first
+    assert monitor.current_usage() is not first
 
 
 def test_who_trains_and_who_waits(tmp_path):
@@ -80,21 +80,21 @@ def test_who_trains_and_who_waits(tmp_path):
         held.append(file.open())
         fcntl.flock(held[-1], fcntl.LOCK_EX)
     (tmp_path / "queue" / "cpu" / "000000009.ticket").write_text("left by a dead one")
-    machine = Headroom(tmp_path).now()
-    assert (machine.training, machine.waiting) == (1, 2)
+    machine = CapacityMonitor(tmp_path).current_usage()
+    assert (machine.trainings_running, machine.trainings_waiting) == (1, 2)
     for file in held:
         file.close()
-    assert Headroom(tmp_path).now().waiting == 0
+    assert CapacityMonitor(tmp_path).current_usage().trainings_waiting == 0
 
 
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
-        (Machine(12 * GIB, 24 * GIB, 50 * GIB, 0.5, 2), []),
-        (Machine(1.5 * GIB, 24 * GIB, 50 * GIB, None, 2), ["Little memory is left: 1.5 GiB of 24.0 GiB"]),
-        (Machine(0.9 * GIB, 4 * GIB, 50 * GIB, 0.1, 2), ["Little memory is left: 0.9 GiB"]),
+        (MachineUsage(12 * GIB, 24 * GIB, 50 * GIB, 0.5, 2), []),
+        (MachineUsage(1.5 * GIB, 24 * GIB, 50 * GIB, None, 2), ["Little memory is left: 1.5 GiB of 24.0 GiB"]),
+        (MachineUsage(0.9 * GIB, 4 * GIB, 50 * GIB, 0.1, 2), ["Little memory is left: 0.9 GiB"]),
         (
-            Machine(12 * GIB, 24 * GIB, 1 * GIB, 0.99, 2),
+            MachineUsage(12 * GIB, 24 * GIB, 1 * GIB, 0.99, 2),
             ["Little disk is left: 1.0 GiB", "The processor is fully used"],
         ),
     ],

@@ -1,4 +1,4 @@
-"""The dashboard's values: what the instructor is told, what the room is told, and what a look at a full class costs."""
+"""The dashboard's values and parts: for the instructor, for the projector; and the cost of a full class."""
 
 import json
 import threading
@@ -10,15 +10,16 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.progress.dashboard import Board, in_public
+from firstread.classroom.progress.dashboard import Dashboard
+from firstread.classroom.progress.dashboard_values import projector_values
 
-from ..crowd import ATTACK, NAMES, SimulatedClass
+from ..simulated_class import ATTACK, NAMES, SimulatedClass
 
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
-    made = ClassFolder.make("class", lesson="hello-world")
+    made = ClassFolder.create("class", lesson="hello-world")
     import nbformat
 
     notebook = made.lesson.notebook()
@@ -39,7 +40,7 @@ def fill(folder):
 @pytest.mark.parametrize("people", [0, 6, 23])
 def test_the_figures_are_those_of_the_class(folder, fill, people):
     room = fill(people)
-    values = Board(folder, room.store).plain()
+    values = Dashboard(folder, room.store).values()
     assert values["in_class"] == len(values["rows"]) == people
     assert values["stuck"] == sum(row["trouble"] != "" for row in values["rows"])
     assert sum(error["count"] for error in values["errors"]) == sum(row["trouble"] == "error" for row in values["rows"])
@@ -51,11 +52,11 @@ def test_the_figures_are_those_of_the_class(folder, fill, people):
 
 def test_an_error_is_told_with_its_cell_and_whose_it_is(folder, fill):
     room = fill(6)
-    board = Board(folder, room.store)
-    room.fail(0, error="ZeroDivisionError", cell="cell-004")
-    room.fail(1, error="ZeroDivisionError", cell="cell-004")
-    room.fail(2, error="ValueError", cell="their own")
-    errors = {error["kind"]: error for error in board.plain()["errors"]}
+    dashboard = Dashboard(folder, room.store)
+    room.record_failed_cell(0, error="ZeroDivisionError", cell="cell-004")
+    room.record_failed_cell(1, error="ZeroDivisionError", cell="cell-004")
+    room.record_failed_cell(2, error="ValueError", cell="their own")
+    errors = {error["kind"]: error for error in dashboard.values()["errors"]}
     cell = errors["ZeroDivisionError"]["cell"]
     assert (cell["number"], cell["step"], cell["line"]) == (4, "hello", 'print("Hello, World!")')
     assert [one["name"] for one in errors["ZeroDivisionError"]["people"]] == ["Ana Mbeki", "Bea"]
@@ -64,9 +65,9 @@ def test_an_error_is_told_with_its_cell_and_whose_it_is(folder, fill):
 
 def test_the_projector_is_told_no_names_and_no_trouble(folder, fill):
     room = fill(23)
-    room.store.broadcast("Coffee at ten")
-    look = Board(folder, room.store).look()
-    public = json.dumps(in_public(look.values)) + "".join(look.parts["projector"].values())
+    room.store.add_broadcast("Coffee at ten")
+    snapshot = Dashboard(folder, room.store).snapshot()
+    public = json.dumps(projector_values(snapshot.values)) + "".join(snapshot.parts["projector"].values())
     assert "Coffee at ten" in public
     assert not [name for name in NAMES if len(name) > 3 and name in public]
     for word in (
@@ -76,16 +77,16 @@ def test_the_projector_is_told_no_names_and_no_trouble(folder, fill):
         "much longer",
         "help",
         "away",
-        *(call["note"] for call in look.values["queue"] if call["note"]),
+        *(call["note"] for call in snapshot.values["queue"] if call["note"]),
     ):
         assert word not in public.replace("aria-", ""), word
 
 
 def test_what_participants_write_is_escaped_in_every_part(folder, fill):
     room = fill(6)
-    room.fail(0, error=ATTACK, cell=ATTACK)
-    look = Board(folder, room.store).look()
-    html = "".join(look.parts["instructor"].values())
+    room.record_failed_cell(0, error=ATTACK, cell=ATTACK)
+    snapshot = Dashboard(folder, room.store).snapshot()
+    html = "".join(snapshot.parts["instructor"].values())
     assert "&lt;img src=x" in html
     assert "<img" not in html
     assert "<script" not in html
@@ -93,73 +94,73 @@ def test_what_participants_write_is_escaped_in_every_part(folder, fill):
 
 def test_who_needs_somebody_comes_first(folder, fill):
     room = fill(23)
-    rows = sorted(Board(folder, room.store).plain()["rows"], key=lambda row: (row["rank"], row["number"]))
-    kinds = ["help" if row["asks"] else row["trouble"] or ("finished" if row["finished"] else "") for row in rows]
+    rows = sorted(Dashboard(folder, room.store).values()["rows"], key=lambda row: (row["rank"], row["number"]))
+    kinds = ["help" if row["asks_help"] else row["trouble"] or ("finished" if row["finished"] else "") for row in rows]
     order = [kind for place, kind in enumerate(kinds) if place == 0 or kinds[place - 1] != kind]
     assert order[:4] == ["help", "error", "slow", ""]
-    slow = [row["minutes"] for row in rows if row["trouble"] == "slow" and not row["asks"]]
+    slow = [row["minutes"] for row in rows if row["trouble"] == "slow" and not row["asks_help"]]
     assert slow == sorted(slow, reverse=True), "the longest first"
 
 
 def test_an_event_that_becomes_visible_late_is_not_missed(folder, fill):
     """In PostgreSQL a number may be given out before another and be kept after it."""
     room = fill(6)
-    board = Board(folder, room.store)
+    dashboard = Dashboard(folder, room.store)
     hidden, events = [], room.store.events
 
     def as_seen(**which):
         return [event for event in events(**which) if event.id not in hidden]
 
     room.store.events = as_seen
-    room.store.record(room.people[0].username, [room.event("step", room.now, "own")])
+    room.store.record_events(room.people[0].username, [room.make_event("step", room.now, "own")])
     hidden.append(events()[-1].id)
-    room.fail(1)
-    assert board.plain()["rows"][0]["step"] != "own"
+    room.record_failed_cell(1)
+    assert dashboard.values()["rows"][0]["step"] != "own"
     hidden.clear()
-    assert board.plain()["rows"][0]["step"] == "own"
+    assert dashboard.values()["rows"][0]["step"] == "own"
 
 
 def test_a_pause_makes_nobody_slow(folder, fill):
     room = fill(23, minutes=8)
-    board = Board(folder, room.store)
-    before = board.plain()["rows"]
-    room.store.pause(datetime.now(UTC) - timedelta(minutes=30))
-    during = board.plain()["rows"]
-    room.store.begin()
-    after = board.plain()["rows"]
+    dashboard = Dashboard(folder, room.store)
+    before = dashboard.values()["rows"]
+    room.store.pause_plan(datetime.now(UTC) - timedelta(minutes=30))
+    during = dashboard.values()["rows"]
+    room.store.start_plan()
+    after = dashboard.values()["rows"]
     assert [row["trouble"] for row in during] == [row["trouble"] for row in after]
     assert sum(row["trouble"] == "slow" for row in after) <= sum(row["trouble"] == "slow" for row in before)
 
 
 def test_the_plan_says_how_far_the_class_is_behind_and_what_it_is_called_to(folder, fill):
     room = fill(6, minutes=17)
-    board = Board(folder, room.store)
-    values, plan = board.plain(), board.look().parts["instructor"]["plan"]
+    dashboard = Dashboard(folder, room.store)
+    values, plan = dashboard.values(), dashboard.snapshot().parts["instructor"]["plan"]
     assert "Minute 17" in plan
     assert f"middle of the class: step {values['middle'] + 1}, " in plan
     for person in room.people:
-        room.store.record(person.username, [room.event("step", room.now, "own")])
-    ahead = board.look()
+        room.store.record_events(person.username, [room.make_event("step", room.now, "own")])
+    ahead = dashboard.snapshot()
     assert ahead.values["behind"] < -20
     assert "min ahead of the plan" in ahead.parts["instructor"]["plan"]
-    room.store.call_step("own")
-    assert "all are called to <b>13. Your own image" in board.look().parts["instructor"]["plan"]
+    room.store.set_called_step("own")
+    assert "all are called to <b>13. Your own image" in dashboard.snapshot().parts["instructor"]["plan"]
 
 
 def test_someone_removed_is_gone_from_the_board(folder, fill):
     room = fill(6)
-    board = Board(folder, room.store)
-    assert "row-2" in board.look().parts["instructor"]
-    room.store.forget(room.people[1].username)
-    look = board.look()
-    assert "row-2" not in look.parts["instructor"]
-    assert look.values["in_class"] == 5
+    dashboard = Dashboard(folder, room.store)
+    assert "row-2" in dashboard.snapshot().parts["instructor"]
+    room.store.delete_participant(room.people[1].username)
+    snapshot = dashboard.snapshot()
+    assert "row-2" not in snapshot.parts["instructor"]
+    assert snapshot.values["in_class"] == 5
 
 
 def test_two_who_look_at_once_see_the_same(folder, fill):
     room = fill(23)
-    board, seen = Board(folder, room.store), []
-    threads = [threading.Thread(target=lambda: seen.append(board.plain()["errors"])) for _ in range(6)]
+    dashboard, seen = Dashboard(folder, room.store), []
+    threads = [threading.Thread(target=lambda: seen.append(dashboard.values()["errors"])) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -170,17 +171,17 @@ def test_two_who_look_at_once_see_the_same(folder, fill):
 @pytest.mark.slow
 def test_a_look_at_a_hundred_people_and_fifteen_thousand_events_is_cheap(folder, fill):
     room = fill(100, minutes=44)
-    extra = [room.event("cell", room.now, "own", ok=True, cell="cell-060") for _ in range(60)]
+    extra = [room.make_event("cell", room.now, "own", ok=True, cell="cell-060") for _ in range(60)]
     for person in room.people:
-        room.store.record(
+        room.store.record_events(
             person.username, [{**one, "key": f"{person.number}-{one['key']}"} for one in extra], now=room.now
         )
     assert len(room.store.events()) >= 14_000
-    board, took = Board(folder, room.store), []
-    board.look()
+    dashboard, took = Dashboard(folder, room.store), []
+    dashboard.snapshot()
     for number in range(10):
-        room.fail(number)
+        room.record_failed_cell(number)
         begin = time.perf_counter()
-        board.look()
+        dashboard.snapshot()
         took.append(time.perf_counter() - begin)
     assert sorted(took)[5] < 0.1, took

@@ -1,4 +1,4 @@
-"""Many watch, one looks; each is sent what has changed, and knows when nothing is heard any more."""
+"""One snapshot serves many viewers; each is sent what has changed, and notices when the connection is cut."""
 
 import asyncio
 import json
@@ -7,30 +7,32 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
-import firstread.classroom.progress.event_stream as stream_module
-from firstread.classroom.progress.event_stream import Look, Stream
+import firstread.classroom.progress.event_stream as event_stream
+from firstread.classroom.progress.event_stream import DashboardSnapshot, EventStream
 
 
-class Shown:
-    """Something to look at."""
+class FakeDashboard:
+    """Snapshots of parts that a test can change."""
 
     def __init__(self):
-        self.seen = 0
+        self.last_event_id = 0
         self.parts, self.broken = {"a": "<p>1</p>", "b": "<p>1</p>"}, False
 
-    def look(self):
+    def snapshot(self):
         if self.broken:
             raise OSError("the class's memory is away")
-        return Look({}, {"instructor": dict(self.parts), "projector": {"now": "<p>room</p>"}}, self.seen)
+        return DashboardSnapshot(
+            {}, {"instructor": dict(self.parts), "projector": {"now": "<p>room</p>"}}, self.last_event_id
+        )
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(stream_module, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(stream_module, "ALIVE_SECONDS", 0.1)
+    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "KEEPALIVE_SECONDS", 0.1)
 
 
-async def news(viewer):
+async def next_change(viewer):
     """The next event that is more than a sign of life."""
     for _ in range(100):
         event = await asyncio.wait_for(anext(viewer), 5)
@@ -42,13 +44,13 @@ async def news(viewer):
 
 def test_first_everything_then_what_has_changed_then_what_is_gone():
     async def story():
-        shown = Shown()
-        viewer = Stream(shown.look).changes("instructor")
-        assert await news(viewer) == {"whole": True, "parts": shown.parts, "gone": []}
+        shown = FakeDashboard()
+        viewer = EventStream(shown.snapshot).events("instructor")
+        assert await next_change(viewer) == {"whole": True, "parts": shown.parts, "gone": []}
         shown.parts["b"] = "<p>2</p>"
-        assert await news(viewer) == {"whole": False, "parts": {"b": "<p>2</p>"}, "gone": []}
+        assert await next_change(viewer) == {"whole": False, "parts": {"b": "<p>2</p>"}, "gone": []}
         del shown.parts["a"]
-        assert await news(viewer) == {"whole": False, "parts": {}, "gone": ["a"]}
+        assert await next_change(viewer) == {"whole": False, "parts": {}, "gone": ["a"]}
         await viewer.aclose()
 
     asyncio.run(story())
@@ -56,10 +58,10 @@ def test_first_everything_then_what_has_changed_then_what_is_gone():
 
 def test_it_is_told_up_to_which_event_the_board_is_even_if_nothing_looks_different():
     async def story():
-        shown = Shown()
-        viewer = Stream(shown.look).changes("instructor")
+        shown = FakeDashboard()
+        viewer = EventStream(shown.snapshot).events("instructor")
         assert "id: 0\n" in await anext(viewer)
-        shown.seen = 7
+        shown.last_event_id = 7
         told = await asyncio.wait_for(anext(viewer), 5)
         while "alive" in told:
             told = await asyncio.wait_for(anext(viewer), 5)
@@ -71,20 +73,20 @@ def test_it_is_told_up_to_which_event_the_board_is_even_if_nothing_looks_differe
 
 def test_twenty_viewers_cost_one_look_each_time():
     async def story():
-        shown = Shown()
-        stream = Stream(shown.look)
-        viewers = [stream.changes("projector" if number % 2 else "instructor") for number in range(20)]
-        first = await asyncio.gather(*(news(viewer) for viewer in viewers))
+        shown = FakeDashboard()
+        stream = EventStream(shown.snapshot)
+        viewers = [stream.events("projector" if number % 2 else "instructor") for number in range(20)]
+        first = await asyncio.gather(*(next_change(viewer) for viewer in viewers))
         assert [("now" in one["parts"], "a" in one["parts"]) for one in first[:2]] == [(False, True), (True, False)]
-        assert stream.looks <= 3
+        assert stream.snapshot_count <= 3
         for viewer in viewers:
             await viewer.aclose()
         await asyncio.sleep(0.05)
-        looks = stream.looks
+        looks = stream.snapshot_count
         await asyncio.sleep(0.1)
-        assert stream.looks <= looks + 1, "nobody watches, nobody looks"
-        again = stream.changes("instructor")
-        assert (await news(again))["whole"]
+        assert stream.snapshot_count <= looks + 1, "nobody watches, nobody looks"
+        again = stream.events("instructor")
+        assert (await next_change(again))["whole"]
         await again.aclose()
 
     asyncio.run(story())
@@ -92,9 +94,9 @@ def test_twenty_viewers_cost_one_look_each_time():
 
 def test_signs_of_life_stop_when_the_class_cannot_be_looked_at_and_it_recovers_by_itself():
     async def story():
-        shown = Shown()
-        viewer = Stream(shown.look).changes("instructor")
-        await news(viewer)
+        shown = FakeDashboard()
+        viewer = EventStream(shown.snapshot).events("instructor")
+        await next_change(viewer)
         assert await asyncio.wait_for(anext(viewer), 2) == "event: alive\ndata:\n\n"
         shown.broken = True
         await asyncio.sleep(0.05)

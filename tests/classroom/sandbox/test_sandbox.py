@@ -1,4 +1,4 @@
-"""What a participant's process can and cannot do, tried from inside."""
+"""Sandbox: allowed and forbidden operations, tried inside a sandboxed process."""
 
 import json
 import os
@@ -13,21 +13,21 @@ if sys.platform != "linux":
     pytest.skip("participants are kept apart on Linux", allow_module_level=True)
 
 from firstread.classroom.sandbox import landlock
-from firstread.classroom.sandbox.sandbox import missing
+from firstread.classroom.sandbox.sandbox import missing_isolation
 
-pytestmark = pytest.mark.skipif(missing() != "", reason=f"not possible here: {missing()}")
+pytestmark = pytest.mark.skipif(missing_isolation() != "", reason=f"not possible here: {missing_isolation()}")
 ROOT = os.geteuid() == 0
 USERS = [None, 1_999_990_001] if ROOT else [None]
 FRAME = """
 import json, os, signal, socket, sys
 from pathlib import Path
-from firstread.classroom.sandbox.sandbox import Fence, python_folders
+from firstread.classroom.sandbox.sandbox import Sandbox, python_folders
 home, neighbour, user, parent = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
 if user is not None:
     os.chown(home, user, user)
 {begin}
-fence = {fence}
-fence.enter()
+sandbox = {sandbox}
+sandbox.enter()
 
 def attempt(name, deed):
     try:
@@ -37,7 +37,9 @@ def attempt(name, deed):
 
 {code}
 """
-FENCE = "Fence(read=tuple(python_folders()), write=(home,), network=False, user=user, memory_bytes=2**31)"
+SANDBOX = (
+    "Sandbox(read_paths=tuple(python_folders()), write_paths=(home,), network=False, uid=user, memory_bytes=2**31)"
+)
 
 
 @pytest.fixture
@@ -49,9 +51,9 @@ def homes(tmp_path_factory):
     return homes
 
 
-def inside(homes, user, code, *, fence=FENCE, begin="pass"):
-    """Run `code` within the fence; name -> (kind of error or "done", text)."""
-    whole = FRAME.format(begin=begin, fence=fence, code=textwrap.dedent(code))
+def inside(homes, user, code, *, sandbox=SANDBOX, begin="pass"):
+    """Run `code` in the sandbox; name -> (error type or "done", text)."""
+    whole = FRAME.format(begin=begin, sandbox=sandbox, code=textwrap.dedent(code))
     words = [
         sys.executable,
         "-c",
@@ -104,8 +106,8 @@ def test_neighbours_and_the_machine_are_out_of_reach(homes, user):
         for disk in sys.argv[5:]:
             attempt(disk, lambda: open(f"/dev/{disk}", "rb").read(1))
         attempt("another user", lambda: os.setuid(0 if user else 12345))
-        from firstread.classroom.sandbox import view
-        attempt("mounting", lambda: view._mount("none", home, "tmpfs", 0))
+        from firstread.classroom.sandbox import mount_namespace
+        attempt("mounting", lambda: mount_namespace._mount("none", home, "tmpfs", 0))
         """,
     )
     assert [name for name, (kind, _) in told.items() if kind == "done"] == [], told
@@ -121,7 +123,8 @@ def test_there_is_no_network(homes, user):
         attempt("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         attempt("ipv6", lambda: socket.socket(socket.AF_INET6))
         attempt("raw", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
-        attempt("a child's", lambda: os.popen(sys.executable + " -c 'import socket; socket.socket(); print(1)' 2>&1").read().strip()[-1] == "1" or 1/0)
+        child = sys.executable + " -c 'import socket; socket.socket(); print(1)' 2>&1"
+        attempt("a child's", lambda: os.popen(child).read().strip()[-1] == "1" or 1/0)
         """,
     )
     assert [name for name, (kind, _) in told.items() if kind == "done"] == [], told
@@ -140,8 +143,9 @@ def test_a_server_reaches_its_own_ports_only(homes):
         attempt("hub", lambda: reach(45673))
         attempt("neighbour", lambda: reach(45674))
         """
-    told = inside(homes, None, code, fence="Fence(read=tuple(python_folders()), bind=(45671,), connect=(45673,))")
-    if landlock.version() < 4:
+    server = "Sandbox(read_paths=tuple(python_folders()), bind_ports=(45671,), connect_ports=(45673,))"
+    told = inside(homes, None, code, sandbox=server)
+    if landlock.abi_version() < 4:
         pytest.skip("this Linux's Landlock knows no ports")
     assert told["own"][0] == "done"
     assert told["another"][0] == "PermissionError"
@@ -175,10 +179,13 @@ def test_bombs_hurt_only_themselves(homes, user):
 
 @pytest.mark.parametrize("user", USERS)
 def test_a_fork_bomb_stops(homes, user):
-    """Also where nobody is root: then each is counted in a namespace of their own, where the system lets everybody make one."""
-    everybody = "os.setresuid(*[1_999_990_002] * 3); from firstread.classroom.sandbox.syscalls import call; call('prctl', 4, 1, 0, 0, 0)"
-    fence = FENCE if user is not None else "Fence(write=(home,), network=False)"
-    begin = everybody if ROOT and user is None else "pass"
+    """Without root, processes are counted by user namespace, where the system allows unprivileged ones."""
+    unprivileged = (
+        "os.setresuid(*[1_999_990_002] * 3); "
+        "from firstread.classroom.sandbox.syscalls import libc_call; libc_call('prctl', 4, 1, 0, 0, 0)"
+    )
+    sandbox = SANDBOX if user is not None else "Sandbox(write_paths=(home,), network=False)"
+    begin = unprivileged if ROOT and user is None else "pass"
     told = inside(
         homes,
         user,
@@ -196,7 +203,7 @@ def test_a_fork_bomb_stops(homes, user):
             os.kill(child, signal.SIGKILL)
         attempt("power", lambda: [line for line in open("/proc/self/status") if line.startswith("CapEff")])
         """,
-        fence=fence,
+        sandbox=sandbox,
         begin=begin,
     )
     if user is None and int(told["count"][1]) == 3000:
@@ -211,8 +218,9 @@ def test_there_is_no_way_back(homes):
         homes,
         None,
         """
-        from firstread.classroom.sandbox.landlock import Allowed, restrict
-        attempt("again", lambda: restrict(Allowed(read=(Path("/"),), write=(Path("/"),))))
+        from firstread.classroom.sandbox.landlock import AllowedAccess, restrict_self
+        everything = AllowedAccess(read_paths=(Path("/"),), write_paths=(Path("/"),))
+        attempt("again", lambda: restrict_self(everything))
         attempt("read", lambda: (neighbour / "secret.txt").read_text())
         """,
     )

@@ -1,4 +1,4 @@
-"""The service: what it takes, from whom, and what it refuses."""
+"""The classroom service: what it accepts, from whom, and what it refuses."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,20 +9,22 @@ from starlette.testclient import TestClient
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.database.store import DoorError, aware
+from firstread.classroom.database.help_requests import help_queue, request_help, update_help_request
+from firstread.classroom.database.store import AccessError, as_utc
+from firstread.classroom.progress import participant_view
 from firstread.classroom.service.app import make_app
 from firstread.core.errors import DataError, SettingError
 
-from ..conftest import Hub
+from ..conftest import FakeHub
 
 AT = "/services/classroom"
 
 
 @pytest.fixture
-def room(monkeypatch, tmp_path):
+def client(monkeypatch, tmp_path):
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
-    folder = ClassFolder.make("class", lesson="hello-world")
-    hub, store = Hub(), folder.store()
+    folder = ClassFolder.create("class", lesson="hello-world")
+    hub, store = FakeHub(), folder.store()
     with TestClient(make_app(folder, store=store, hub=hub), base_url="http://testserver") as client:
         ana, _ = store.join("Ana <script>alert(1)</script>")
         hub.tokens["of-ana"] = {"kind": "user", "name": ana.username}
@@ -32,294 +34,318 @@ def room(monkeypatch, tmp_path):
         yield client
 
 
-def news(key="0123456789abcdef", **other):
+def event_json(key="0123456789abcdef", **other):
     return {"key": key, "kind": "step", "step": "look", "values": {}, "happened": "2026-11-21T09:00:00+00:00", **other}
 
 
-def send(room, body, token="of-ana"):
-    return room.post(f"{AT}/api/events", json=body, headers={"Authorization": f"token {token}"})
+def send(client, body, token="of-ana"):
+    return client.post(f"{AT}/api/events", json=body, headers={"Authorization": f"token {token}"})
 
 
-def log_in(room):
-    return room.post(f"{AT}/login", data={"key": room.folder.settings.instructor_key}, follow_redirects=False)
+def log_in(client):
+    return client.post(f"{AT}/login", data={"key": client.folder.settings.instructor_key}, follow_redirects=False)
 
 
-def test_news_are_kept_once(room):
+def test_news_are_kept_once(client):
     assert send(
-        room, [news(), news("fedcba9876543210", kind="cell", values={"ok": False, "error": "NameError"})]
+        client, [event_json(), event_json("fedcba9876543210", kind="cell", values={"ok": False, "error": "NameError"})]
     ).json() == {"new": 2}
-    assert send(room, [news()]).json() == {"new": 0}
-    assert [event.participant_id for event in room.store.events()] == [room.ana.id] * 2
+    assert send(client, [event_json()]).json() == {"new": 0}
+    assert [event.participant_id for event in client.store.events()] == [client.ana.id] * 2
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "of-service"])
-def test_only_participants_tell(room, token):
-    assert send(room, [news()], token).status_code in (401, 403)
-    assert room.store.events() == []
+def test_only_participants_tell(client, token):
+    assert send(client, [event_json()], token).status_code in (401, 403)
+    assert client.store.events() == []
 
 
-def test_someone_who_is_not_in_the_class_tells_nothing(room):
-    answer = send(room, [news()], "of-stranger")
+def test_someone_who_is_not_in_the_class_tells_nothing(client):
+    answer = send(client, [event_json()], "of-stranger")
     assert (answer.status_code, "no such participant" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize(
     "forged",
     [
-        {"key": "short"}, {"key": "x" * 65}, {"key": "../../etc/passwd"}, {"kind": "grade"}, {"step": "x" * 65}, {"happened": "now"},
-        {"happened": "2026-11-21T09:00:00"}, {"participant_id": 7}, {"received": "2026-11-21T09:00:00+00:00"}, {"values": "text"},
+        {"key": "short"},
+        {"key": "x" * 65},
+        {"key": "../../etc/passwd"},
+        {"kind": "grade"},
+        {"step": "x" * 65},
+        {"happened": "now"},
+        {"happened": "2026-11-21T09:00:00"},
+        {"participant_id": 7},
+        {"received": "2026-11-21T09:00:00+00:00"},
+        {"values": "text"},
     ],
-)  # fmt: skip
-def test_forged_news_are_refused(room, forged):
-    assert send(room, [news(**forged)]).status_code == 422
-    assert room.store.events() == []
+)
+def test_forged_news_are_refused(client, forged):
+    assert send(client, [event_json(**forged)]).status_code == 422
+    assert client.store.events() == []
 
 
-def test_too_much_is_refused(room):
-    assert send(room, [news(f"{n:032x}") for n in range(201)]).status_code == 413
-    assert send(room, [news(values={"x": "y" * 200_000})]).status_code == 413
-    assert send(room, [news(values={"x": "y" * 9_000_000})]).status_code == 413
+def test_too_much_is_refused(client):
+    assert send(client, [event_json(f"{n:032x}") for n in range(201)]).status_code == 413
+    assert send(client, [event_json(values={"x": "y" * 200_000})]).status_code == 413
+    assert send(client, [event_json(values={"x": "y" * 9_000_000})]).status_code == 413
     chunks = (b"[" + b" " * 1000 for _ in range(3))
-    assert room.post(f"{AT}/api/events", content=chunks, headers={"Authorization": "token of-ana"}).status_code == 413
+    assert client.post(f"{AT}/api/events", content=chunks, headers={"Authorization": "token of-ana"}).status_code == 413
 
 
-def now(room, token="of-ana", **query):
-    return room.get(f"{AT}/api/now", params=query, headers={"Authorization": f"token {token}"})
+def get_status(client, token="of-ana", **query):
+    return client.get(f"{AT}/api/now", params=query, headers={"Authorization": f"token {token}"})
 
 
-def help_with(room, body, token="of-ana"):
-    return room.post(f"{AT}/api/help", json=body, headers={"Authorization": f"token {token}"})
+def post_help(client, body, token="of-ana"):
+    return client.post(f"{AT}/api/help", json=body, headers={"Authorization": f"token {token}"})
 
 
-def no_help(room, token="of-ana"):
-    return room.delete(f"{AT}/api/help", headers={"Authorization": f"token {token}"})
+def delete_help(client, token="of-ana"):
+    return client.delete(f"{AT}/api/help", headers={"Authorization": f"token {token}"})
 
 
-def heard(room, **query):
-    """What a bar hears once the reading that it shares with others is renewed."""
-    room.app.state.room.now.look_again()
-    return now(room, **query).json()
+def fresh_status(client, **query):
+    """Class status as a bar gets it, past the cache that bars share."""
+    client.app.state.service.participant_view.invalidate()
+    return get_status(client, **query).json()
 
 
-def test_the_plan_as_participants_see_it(room):
-    told = now(room).json()
-    assert (told["plan"]["state"], told["plan"]["minutes_left"], told["called"]) == ("before", None, None)
-    assert [step["id"] for step in told["steps"]][:3] == ["hello", "look", "guess"]
-    room.store.begin()
-    room.store.call_step("guess")
-    told = heard(room)
-    assert (told["plan"]["state"], told["plan"]["step"], told["called"]) == ("running", "hello", "guess")
-    assert 44.9 < told["plan"]["minutes_left"] <= 45
-    room.store.pause()
-    assert heard(room)["plan"]["state"] == "paused"
+def test_the_plan_as_participants_see_it(client):
+    status = get_status(client).json()
+    assert (status["plan"]["state"], status["plan"]["minutes_left"], status["called"]) == ("before", None, None)
+    assert [step["id"] for step in status["steps"]][:3] == ["hello", "look", "guess"]
+    client.store.start_plan()
+    client.store.set_called_step("guess")
+    status = fresh_status(client)
+    assert (status["plan"]["state"], status["plan"]["step"], status["called"]) == ("running", "hello", "guess")
+    assert 44.9 < status["plan"]["minutes_left"] <= 45
+    client.store.pause_plan()
+    assert fresh_status(client)["plan"]["state"] == "paused"
 
 
-def test_the_bars_of_a_large_class_ask_less_often(room):
-    assert heard(room)["again_seconds"] == 5
+def test_the_bars_of_a_large_class_ask_less_often(client):
+    assert fresh_status(client)["again_seconds"] == 5
     for number in range(99):
-        room.store.join(f"P{number}")
-    assert 8 < heard(room)["again_seconds"] < 9
+        client.store.join(f"P{number}")
+    assert 8 < fresh_status(client)["again_seconds"] < 9
     for number in range(120):
-        room.store.join(f"Q{number}")
-    assert heard(room)["again_seconds"] == 15, "so long that nobody seems to be away"
+        client.store.join(f"Q{number}")
+    assert fresh_status(client)["again_seconds"] == 15, "so long that nobody seems to be away"
 
 
-def test_a_plan_that_is_over(room):
-    room.store.begin(datetime.now(UTC) - timedelta(hours=2))
-    assert heard(room)["plan"] == {"state": "over", "minutes_left": 0.0, "step": None}
+def test_a_plan_that_is_over(client):
+    client.store.start_plan(datetime.now(UTC) - timedelta(hours=2))
+    assert fresh_status(client)["plan"] == {"state": "over", "minutes_left": 0.0, "step": None}
 
 
-def test_what_was_said_to_all_since_they_joined_is_heard_once(room):
-    room.store.broadcast("first")
-    room.store.broadcast("second")
-    said = heard(room)["broadcasts"]
+def test_what_was_said_to_all_since_they_joined_is_heard_once(client):
+    client.store.add_broadcast("first")
+    client.store.add_broadcast("second")
+    said = fresh_status(client)["broadcasts"]
     assert [one["text"] for one in said] == ["first", "second"]
-    assert [one["text"] for one in heard(room, after=said[0]["id"])["broadcasts"]] == ["second"]
-    late, _ = room.store.join("Late")
-    room.hub.tokens["of-late"] = {"kind": "user", "name": late.username}
-    room.app.state.room.now.look_again()
-    assert now(room, "of-late").json()["broadcasts"] == []
+    assert [one["text"] for one in fresh_status(client, after=said[0]["id"])["broadcasts"]] == ["second"]
+    late, _ = client.store.join("Late")
+    client.hub.tokens["of-late"] = {"kind": "user", "name": late.username}
+    client.app.state.service.participant_view.invalidate()
+    assert get_status(client, "of-late").json()["broadcasts"] == []
 
 
-def test_an_open_browser_is_noted_and_a_server_alone_is_not(room):
+def test_an_open_browser_is_noted_and_a_server_alone_is_not(client):
     before = datetime.now(UTC) - timedelta(minutes=5)
-    room.store.notice(room.ana.username, now=before)
-    assert send(room, []).json() == {"new": 0}
-    (ana,) = [one for one in room.store.people() if one.id == room.ana.id]
-    assert aware(ana.seen) == before
-    heard(room)
-    assert aware(room.store.person(ana.username).seen) > before
+    client.store.mark_seen(client.ana.username, now=before)
+    assert send(client, []).json() == {"new": 0}
+    (ana,) = [one for one in client.store.participants() if one.id == client.ana.id]
+    assert as_utc(ana.seen) == before
+    fresh_status(client)
+    assert as_utc(client.store.find_participant(ana.username).seen) > before
 
 
-def test_help_from_the_call_to_the_answer(room):
-    before, _ = room.store.join("Before")
-    other = room.store.ask_help(before.username, "me first")
+def test_help_from_the_call_to_the_answer(client):
+    before, _ = client.store.join("Before")
+    other = request_help(client.store, before.username, "me first")
     notebook = json.dumps({"cells": [{"cell_type": "code", "source": "1 / 0"}]})
-    told = help_with(
-        room, {"note": " stuck ", "step": "look", "error": "ZeroDivisionError", "notebook": notebook}
+    status = post_help(
+        client, {"note": " stuck ", "step": "look", "error": "ZeroDivisionError", "notebook": notebook}
     ).json()
-    assert (told["help"]["state"], told["help"]["place"], told["help"]["note"]) == ("waiting", 2, "stuck")
-    kept = room.store.help_queue()[1]
+    assert (status["help"]["state"], status["help"]["place"], status["help"]["note"]) == ("waiting", 2, "stuck")
+    kept = help_queue(client.store)[1]
     assert (kept.step, kept.error, kept.notebook) == ("look", "ZeroDivisionError", notebook)
-    room.store.change_help(other.id, state="resolved", answer="for somebody else")
-    told = heard(room)
-    assert (told["help"]["place"], told["answers"]) == (1, [])
-    room.store.change_help(kept.id, state="taken")
-    assert (heard(room)["help"]["state"], heard(room)["help"]["place"]) == ("taken", None)
-    room.store.change_help(kept.id, state="resolved", answer="like this")
-    told = heard(room)
-    assert told["help"] is None
-    assert [(one["note"], one["text"]) for one in told["answers"]] == [("stuck", "like this")]
-    assert "notebook" not in str(told)
+    update_help_request(client.store, other.id, state="resolved", answer="for somebody else")
+    status = fresh_status(client)
+    assert (status["help"]["place"], status["answers"]) == (1, [])
+    update_help_request(client.store, kept.id, state="taken")
+    assert (fresh_status(client)["help"]["state"], fresh_status(client)["help"]["place"]) == ("taken", None)
+    update_help_request(client.store, kept.id, state="resolved", answer="like this")
+    status = fresh_status(client)
+    assert status["help"] is None
+    assert [(one["note"], one["text"]) for one in status["answers"]] == [("stuck", "like this")]
+    assert "notebook" not in str(status)
 
 
-def test_help_that_is_no_longer_needed(room):
-    help_with(room, {"note": "once"})
-    help_with(room, {"note": "twice", "step": "no such step"})
-    assert [(one.note, one.step) for one in room.store.help_queue()] == [("twice", None)]
-    assert no_help(room).json()["help"] is None
-    assert room.store.help_queue() == []
-    assert no_help(room).status_code == 200, "nothing to take back is no mistake"
+def test_help_that_is_no_longer_needed(client):
+    post_help(client, {"note": "once"})
+    post_help(client, {"note": "twice", "step": "no such step"})
+    assert [(one.note, one.step) for one in help_queue(client.store)] == [("twice", None)]
+    assert delete_help(client).json()["help"] is None
+    assert help_queue(client.store) == []
+    assert delete_help(client).status_code == 200, "nothing to take back is no mistake"
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"note": "x" * 1001}, {"note": 7}, {"step": "x" * 65}, {"error": "Name Error: of Mr Smith"}, {"error": "E" * 101}, {"state": "taken"},
-        {"notebook": "not JSON"}, {"notebook": "[]"}, {"notebook": "{}"}, {"notebook": '{"cells": 3}'}, {"notebook": "[" * 100_000},
-        {"notebook": json.dumps({"cells": ["x" * (2 * 2**20)]})}, {"participant_id": 1},
+        {"note": "x" * 1001},
+        {"note": 7},
+        {"step": "x" * 65},
+        {"error": "Name Error: of Mr Smith"},
+        {"error": "E" * 101},
+        {"state": "taken"},
+        {"notebook": "not JSON"},
+        {"notebook": "[]"},
+        {"notebook": "{}"},
+        {"notebook": '{"cells": 3}'},
+        {"notebook": "[" * 100_000},
+        {"notebook": json.dumps({"cells": ["x" * (2 * 2**20)]})},
+        {"participant_id": 1},
     ],
-)  # fmt: skip
-def test_wrong_calls_for_help_are_refused(room, wrong):
-    assert help_with(room, wrong).status_code == 422
-    assert room.store.help_queue() == []
+)
+def test_wrong_calls_for_help_are_refused(client, wrong):
+    assert post_help(client, wrong).status_code == 422
+    assert help_queue(client.store) == []
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "of-service"])
-def test_only_participants_ask(room, token):
-    for answer in (now(room, token), help_with(room, {"note": "x"}, token), no_help(room, token)):
+def test_only_participants_ask(client, token):
+    for answer in (get_status(client, token), post_help(client, {"note": "x"}, token), delete_help(client, token)):
         assert answer.status_code in (401, 403)
 
 
-def test_someone_who_is_not_in_the_class_hears_nothing(room):
-    room.store.broadcast("secret")
-    for answer in (now(room, "of-stranger"), help_with(room, {}, "of-stranger"), no_help(room, "of-stranger")):
+def test_someone_who_is_not_in_the_class_hears_nothing(client):
+    client.store.add_broadcast("secret")
+    for answer in (
+        get_status(client, "of-stranger"),
+        post_help(client, {}, "of-stranger"),
+        delete_help(client, "of-stranger"),
+    ):
         assert (answer.status_code, "no such participant" in answer.text) == (400, True)
-    assert now(room, after=-1).status_code == 422
+    assert get_status(client, after=-1).status_code == 422
 
 
-def test_many_bars_are_answered_from_one_reading(room, monkeypatch):
+def test_many_bars_are_answered_from_one_reading(client, monkeypatch):
     looked = []
-    monkeypatch.setattr(room.store, "help_lines", lambda: looked.append(1) or [])
+    monkeypatch.setattr(participant_view, "list_help_requests", lambda _: looked.append(1) or [])
     for _ in range(20):
-        assert now(room).status_code == 200
+        assert get_status(client).status_code == 200
     assert len(looked) < 5
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/projector", "/stream", "/stream?view=projector", "/here", "/api/standings", "/person/1", "/copy/1"]
 )
-def test_the_dashboard_needs_the_key(room, path):
-    assert room.get(AT + path, headers={"Accept": "text/html"}, follow_redirects=False).status_code == 303
-    assert room.get(AT + path, headers={"Accept": "application/json"}).status_code == 401
+def test_the_dashboard_needs_the_key(client, path):
+    assert client.get(AT + path, headers={"Accept": "text/html"}, follow_redirects=False).status_code == 303
+    assert client.get(AT + path, headers={"Accept": "application/json"}).status_code == 401
 
 
-def test_a_participants_token_opens_no_dashboard(room):
-    assert room.get(f"{AT}/api/standings", headers={"Authorization": "token of-ana"}).status_code == 401
+def test_a_participants_token_opens_no_dashboard(client):
+    assert client.get(f"{AT}/api/standings", headers={"Authorization": "token of-ana"}).status_code == 401
 
 
-def test_keys_cannot_be_guessed_for_long(room):
+def test_keys_cannot_be_guessed_for_long(client):
     for _ in range(11):
-        assert "wrong=1" in room.post(f"{AT}/login", data={"key": "guess"}, follow_redirects=False).headers["location"]
-    assert "wrong=1" in log_in(room).headers["location"], "even the right key waits now"
+        assert (
+            "wrong=1" in client.post(f"{AT}/login", data={"key": "guess"}, follow_redirects=False).headers["location"]
+        )
+    assert "wrong=1" in log_in(client).headers["location"], "even the right key waits now"
 
 
-def test_a_name_is_shown_and_not_run(room):
-    assert log_in(room).headers["location"] == f"{AT}/"
-    page = room.get(f"{AT}/").text
+def test_a_name_is_shown_and_not_run(client):
+    assert log_in(client).headers["location"] == f"{AT}/"
+    page = client.get(f"{AT}/").text
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
     for path in ("/", "/projector"):
-        assert "viewBox" in room.get(AT + path).text, "a QR code that is scaled must be scaled whole"
-    assert "Ana" not in room.get(f"{AT}/projector").text
+        assert "viewBox" in client.get(AT + path).text, "a QR code that is scaled must be scaled whole"
+    assert "Ana" not in client.get(f"{AT}/projector").text
 
 
-def test_what_the_instructor_does(room):
-    log_in(room)
+def test_what_the_instructor_does(client):
+    log_in(client)
     for what, value in (("door", "closed"), ("begin", ""), ("step", "freeze"), ("say", "Hello"), ("pause", "")):
-        assert room.post(f"{AT}/do/{what}", data={"value": value}, follow_redirects=False).status_code == 303
-    state = room.store.state()
+        assert client.post(f"{AT}/do/{what}", data={"value": value}, follow_redirects=False).status_code == 303
+    state = client.store.state()
     assert (state.door, state.step) == ("closed", "freeze")
     assert state.paused is not None
-    assert room.store.broadcasts()[0].text == "Hello"
-    asked = room.store.ask_help(room.ana.username, "help me")
-    assert "help me" in room.get(f"{AT}/").text
-    room.post(f"{AT}/do/take", data={"number": asked.id})
-    room.post(f"{AT}/do/resolve", data={"number": asked.id, "value": "like this"})
-    assert room.store.help_queue(everything=True)[0].answer == "like this"
-    assert "ajar" in room.post(f"{AT}/do/door", data={"value": "ajar"}).text
-    assert room.post(f"{AT}/do/step", data={"value": "no such"}).status_code == 400
-    assert room.post(f"{AT}/do/explode").status_code == 404
-    room.post(f"{AT}/logout")
-    assert room.get(f"{AT}/api/standings").status_code == 401
+    assert client.store.broadcasts()[0].text == "Hello"
+    asked = request_help(client.store, client.ana.username, "help me")
+    assert "help me" in client.get(f"{AT}/").text
+    client.post(f"{AT}/do/take", data={"number": asked.id})
+    client.post(f"{AT}/do/resolve", data={"number": asked.id, "value": "like this"})
+    assert help_queue(client.store, include_resolved=True)[0].answer == "like this"
+    assert "ajar" in client.post(f"{AT}/do/door", data={"value": "ajar"}).text
+    assert client.post(f"{AT}/do/step", data={"value": "no such"}).status_code == 400
+    assert client.post(f"{AT}/do/explode").status_code == 404
+    client.post(f"{AT}/logout")
+    assert client.get(f"{AT}/api/standings").status_code == 401
 
 
-def test_where_the_instructor_goes_after_the_key(room):
-    key = room.folder.settings.instructor_key
-    answer = room.post(f"{AT}/login", data={"key": key, "view": "projector"}, follow_redirects=False)
+def test_where_the_instructor_goes_after_the_key(client):
+    key = client.folder.settings.instructor_key
+    answer = client.post(f"{AT}/login", data={"key": key, "view": "projector"}, follow_redirects=False)
     assert answer.headers["location"] == f"{AT}/projector"
-    assert room.post(f"{AT}/login", data={"key": key, "view": "elsewhere"}, follow_redirects=False).status_code == 422
+    assert client.post(f"{AT}/login", data={"key": key, "view": "elsewhere"}, follow_redirects=False).status_code == 422
 
 
-def test_help_is_taken_answered_put_back_and_resolved(room):
-    log_in(room)
-    asked = room.store.ask_help(room.ana.username, "my cell is red")
+def test_help_is_taken_answered_put_back_and_resolved(client):
+    log_in(client)
+    asked = request_help(client.store, client.ana.username, "my cell is red")
 
     def act(what, value=""):
-        return room.post(
+        return client.post(
             f"{AT}/do/{what}", data={"number": asked.id, "value": value}, headers={"X-Requested-With": "fetch"}
         ).status_code
 
     def now():
-        found = room.store.help_queue(everything=True)[0]
+        found = help_queue(client.store, include_resolved=True)[0]
         return found.state, found.answer
 
     assert (act("take"), now()) == (204, ("taken", None))
     assert (act("answer", "  "), now()) == (400, ("taken", None))
     assert (act("answer", "x" * 501), now()) == (400, ("taken", None))
     assert (act("answer", "Restart and catch up"), now()) == (204, ("taken", "Restart and catch up"))
-    assert "You answered:" in room.get(f"{AT}/").text
+    assert "You answered:" in client.get(f"{AT}/").text
     assert (act("release"), now()[0]) == (204, "waiting")
     assert (act("resolve"), now()) == (204, ("resolved", "Restart and catch up"))
-    assert room.post(f"{AT}/do/take", data={"number": 999}).status_code == 400
+    assert client.post(f"{AT}/do/take", data={"number": 999}).status_code == 400
 
 
-def test_the_plan_can_be_ended_and_begun_again(room):
-    log_in(room)
+def test_the_plan_can_be_ended_and_begun_again(client):
+    log_in(client)
     for what in ("begin", "pause"):
-        room.post(f"{AT}/do/{what}")
-    room.post(f"{AT}/do/step", data={"value": "freeze"})
-    room.post(f"{AT}/do/end")
-    state = room.store.state()
+        client.post(f"{AT}/do/{what}")
+    client.post(f"{AT}/do/step", data={"value": "freeze"})
+    client.post(f"{AT}/do/end")
+    state = client.store.state()
     assert (state.began, state.paused, state.pauses_seconds, state.step) == (None, None, 0.0, None)
-    assert room.store.minutes_gone() is None
-    room.post(f"{AT}/do/begin")
-    assert room.store.minutes_gone() < 1
+    assert client.store.elapsed_minutes() is None
+    client.post(f"{AT}/do/begin")
+    assert client.store.elapsed_minutes() < 1
 
 
-def test_nothing_is_said_by_mistake(room):
-    log_in(room)
+def test_nothing_is_said_by_mistake(client):
+    log_in(client)
     for words in ("", "   ", "x" * 501):
-        assert room.post(f"{AT}/do/say", data={"value": words}).status_code == 400
-    assert room.store.broadcasts() == []
+        assert client.post(f"{AT}/do/say", data={"value": words}).status_code == 400
+    assert client.store.broadcasts() == []
 
 
-def test_a_copy_is_shown_as_text_under_a_policy_that_lets_nothing_run(room):
-    from ..crowd import attacking_notebook
+def test_a_copy_is_shown_as_text_under_a_policy_that_lets_nothing_run(client):
+    from ..simulated_class import malicious_notebook
 
-    log_in(room)
-    asked = room.store.ask_help(room.ana.username, "look", notebook=attacking_notebook())
-    answer = room.get(f"{AT}/copy/{asked.id}")
+    log_in(client)
+    asked = request_help(client.store, client.ana.username, "look", notebook=malicious_notebook())
+    answer = client.get(f"{AT}/copy/{asked.id}")
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert "unsafe" not in policy
@@ -327,43 +353,45 @@ def test_a_copy_is_shown_as_text_under_a_policy_that_lets_nothing_run(room):
     assert "&lt;script&gt;document.title" in answer.text
     assert answer.text.count("<img") == 1, "the one real picture"
     assert "<script" not in answer.text
-    none = room.store.change_help(asked.id, state="resolved") or room.store.ask_help(room.ana.username, "without")
-    assert "cannot be read" in room.get(f"{AT}/copy/{none.id}").text
-    assert room.get(f"{AT}/copy/999").status_code == 400
+    none = update_help_request(client.store, asked.id, state="resolved") or request_help(
+        client.store, client.ana.username, "without"
+    )
+    assert "cannot be read" in client.get(f"{AT}/copy/{none.id}").text
+    assert client.get(f"{AT}/copy/999").status_code == 400
 
 
-def test_a_lost_resume_word_is_replaced_and_shown_once(room):
-    log_in(room)
-    bea, old = room.store.join("Bea")
-    home = room.folder.home_of(bea.username)
+def test_a_lost_resume_word_is_replaced_and_shown_once(client):
+    log_in(client)
+    bea, old = client.store.join("Bea")
+    home = client.folder.home_of(bea.username)
     home.mkdir(parents=True)
     (home / "my resume word.txt").write_text(old)
-    page = room.post(f"{AT}/person/{bea.number}/word")
+    page = client.post(f"{AT}/person/{bea.number}/word")
     new = page.text.split('id="word">')[1].split("<")[0]
     assert page.headers["cache-control"] == "no-store"
-    assert room.store.come_back(new).username == bea.username
-    with pytest.raises(DoorError, match="nobody's"):
-        room.store.come_back(old)
+    assert client.store.resume(new).username == bea.username
+    with pytest.raises(AccessError, match="nobody's"):
+        client.store.resume(old)
     assert not (home / "my resume word.txt").exists(), "a word that is worth nothing misleads"
-    assert new not in room.get(f"{AT}/person/{bea.number}").text
-    assert room.post(f"{AT}/person/77/word").status_code == 400
+    assert new not in client.get(f"{AT}/person/{bea.number}").text
+    assert client.post(f"{AT}/person/77/word").status_code == 400
 
 
-def test_nobody_is_removed_without_being_sure(room):
-    log_in(room)
-    send(room, [news()])
-    assert room.post(f"{AT}/person/1/remove").status_code == 400
-    assert room.post(f"{AT}/person/1/remove", data={"sure": "on"}).status_code == 400
-    assert len(room.store.people()) == 1
-    page = room.post(f"{AT}/person/1/remove", data={"sure": "yes"}).text
+def test_nobody_is_removed_without_being_sure(client):
+    log_in(client)
+    send(client, [event_json()])
+    assert client.post(f"{AT}/person/1/remove").status_code == 400
+    assert client.post(f"{AT}/person/1/remove", data={"sure": "on"}).status_code == 400
+    assert len(client.store.participants()) == 1
+    page = client.post(f"{AT}/person/1/remove", data={"sure": "yes"}).text
     assert "no longer in the class" in page
     assert "could not be ended from here" in page, "this hub has no address"
-    assert (room.store.people(), room.store.events()) == ([], [])
-    assert send(room, [news()]).status_code == 400
-    assert room.get(f"{AT}/person/1").status_code == 400
+    assert (client.store.participants(), client.store.events()) == ([], [])
+    assert send(client, [event_json()]).status_code == 400
+    assert client.get(f"{AT}/person/1").status_code == 400
 
 
-def test_the_hub_forgets_who_is_removed(room):
+def test_the_hub_forgets_who_is_removed(client):
     """A hub's API, as the service reaches it."""
     import http.server
     import threading
@@ -381,47 +409,50 @@ def test_the_hub_forgets_who_is_removed(room):
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Api)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    hub = room.app.state.room.hub
+    hub = client.app.state.service.hub
     hub.api_url, hub.api_token = f"http://127.0.0.1:{server.server_port}/hub/api/", "of-the-service"
-    log_in(room)
-    assert "Their server has ended." in room.post(f"{AT}/person/1/remove", data={"sure": "yes"}).text
+    log_in(client)
+    assert "Their server has ended." in client.post(f"{AT}/person/1/remove", data={"sure": "yes"}).text
     server.shutdown()
     server.server_close()
-    assert asked == [(f"/hub/api/users/{room.ana.username}", "token of-the-service")]
+    assert asked == [(f"/hub/api/users/{client.ana.username}", "token of-the-service")]
 
 
-def test_another_site_cannot_act_in_the_instructors_name(room):
-    log_in(room)
-    answer = room.post(f"{AT}/do/door", data={"value": "locked"}, headers={"Sec-Fetch-Site": "cross-site"})
+def test_another_site_cannot_act_in_the_instructors_name(client):
+    log_in(client)
+    answer = client.post(f"{AT}/do/door", data={"value": "locked"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
-    assert room.store.state().door == "open"
-    assert "SameSite=strict".lower() in log_in(room).headers["set-cookie"].lower()
+    assert client.store.state().door == "open"
+    assert "SameSite=strict".lower() in log_in(client).headers["set-cookie"].lower()
 
 
-def test_strict_headers_on_everything(room):
+def test_strict_headers_on_everything(client):
     for path in ("/login", "/app.js", "/nothing"):
-        headers = room.get(AT + path).headers
+        headers = client.get(AT + path).headers
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_class_folder_keeps_its_secrets_when_it_is_started_again(room):
-    first = room.folder.settings
-    again = ClassFolder.make("class", lesson="hello-world", port=9000).settings
+def test_a_class_folder_keeps_its_secrets_when_it_is_started_again(client):
+    first = client.folder.settings
+    again = ClassFolder.create("class", lesson="hello-world", port=9000).settings
     assert (again.join_code, again.instructor_key, again.class_key, again.seed) == (
-        first.join_code, first.instructor_key, first.class_key, first.seed,
-    )  # fmt: skip
+        first.join_code,
+        first.instructor_key,
+        first.class_key,
+        first.seed,
+    )
     assert again.port == 9000
-    assert not {"instructor_key", "class_key"} & set(room.folder.plain())
+    assert not {"instructor_key", "class_key"} & set(client.folder.public_settings())
     with pytest.raises(SettingError, match="is of the lesson"):
-        ClassFolder.make("class", lesson="mednist")
+        ClassFolder.create("class", lesson="mednist")
     with pytest.raises(SettingError, match="cannot be called"):
-        ClassFolder.make("../elsewhere", lesson="hello-world")
+        ClassFolder.create("../elsewhere", lesson="hello-world")
     with pytest.raises(DataError, match="no class here"):
-        ClassFolder(room.folder.path / "nothing")
+        ClassFolder(client.folder.path / "nothing")
 
 
-def test_hub_and_service_never_get_the_same_port(room, monkeypatch):
+def test_hub_and_service_never_get_the_same_port(client, monkeypatch):
     import socket
 
     taken = []
@@ -435,5 +466,5 @@ def test_hub_and_service_never_get_the_same_port(room, monkeypatch):
             return ("127.0.0.1", 40_000 + sum(one.fileno() != -1 for one in taken[: taken.index(self)]))
 
     monkeypatch.setattr(socket, "socket", Socket)
-    assert len(set(room.folder.ports.values())) == 2
-    assert room.folder.ports == room.folder.ports
+    assert len(set(client.folder.ports.values())) == 2
+    assert client.folder.ports == client.folder.ports

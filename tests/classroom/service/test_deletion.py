@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from aiohttp import web
 
-from firstread.classroom.service.deletion import leave_hub
+from firstread.classroom.service.deletion import delete_hub_user
 
 
 def ask(status, times=1):
@@ -26,7 +26,7 @@ def ask(status, times=1):
         port = site._server.sockets[0].getsockname()[1]
         hub = SimpleNamespace(api_url=f"http://127.0.0.1:{port}/hub/api", api_token="secret")
         try:
-            return [await leave_hub(hub, "p1-abc") for _ in range(times)]
+            return [await delete_hub_user(hub, "p1-abc") for _ in range(times)]
         finally:
             await runner.cleanup()
 
@@ -46,5 +46,5 @@ def test_who_is_gone_already_is_gone():
 def test_a_hub_that_says_no_or_is_away():
     assert ask(403)[1] == [False]
     hub = SimpleNamespace(api_url="http://127.0.0.1:9/hub/api", api_token="secret")
-    assert asyncio.run(leave_hub(hub, "p1-abc")) is False
-    assert asyncio.run(leave_hub(object(), "p1-abc")) is False
+    assert asyncio.run(delete_hub_user(hub, "p1-abc")) is False
+    assert asyncio.run(delete_hub_user(object(), "p1-abc")) is False

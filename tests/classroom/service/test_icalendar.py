@@ -2,17 +2,17 @@
 
 from datetime import UTC, datetime
 
-from firstread.classroom.service.icalendar import calendar_entry
+from firstread.classroom.service.icalendar import all_day_event
 
 
 def test_an_entry_is_whole_and_its_lines_are_short():
     link = "http://class.example/services/classroom/me/link/p7-ab/" + "x" * 43
-    entry = calendar_entry(
+    entry = all_day_event(
         title="Quiz; lesson 1, ä" * 9,
-        text="Five minutes,\nplease.",
-        link=link,
+        description="Five minutes,\nplease.",
+        url=link,
         day=datetime(2026, 12, 31, tzinfo=UTC),
-        mark="p7",
+        uid="p7",
     )
     lines = entry.split(b"\r\n")
     assert lines[-1] == b""

@@ -10,8 +10,8 @@ from firstread.classroom.service import invitation
 
 def invite(monkeypatch, tmp_path, seen, **settings):
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
-    folder = ClassFolder.make("class", lesson="hello-world", **settings)
-    return invitation.invitation(folder, {"host": "10.0.0.9:1", "x-forwarded-host": seen})
+    folder = ClassFolder.create("class", lesson="hello-world", **settings)
+    return invitation.build_invitation(folder, {"host": "10.0.0.9:1", "x-forwarded-host": seen})
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ def invite(monkeypatch, tmp_path, seen, **settings):
     ],
 )
 def test_an_instructor_at_the_machine_itself_shows_where_others_go(monkeypatch, tmp_path, seen, host, address):
-    monkeypatch.setattr(invitation, "_outward", lambda: "10.1.2.3")
+    monkeypatch.setattr(invitation, "_outbound_address", lambda: "10.1.2.3")
     found = invite(monkeypatch, tmp_path, seen, host=host)
     assert (found["address"], found["warning"]) == (address, "")
-    assert found["picture"].startswith("<svg")
+    assert found["qr_svg"].startswith("<svg")
 
 
 def test_a_class_for_this_computer_only_says_so(monkeypatch, tmp_path):

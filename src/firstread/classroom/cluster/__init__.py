@@ -1,1 +1,1 @@
-"""A class on several machines: Kubernetes."""
+"""A class on Kubernetes: settings folder, container entry points, hub configuration and pods."""

@@ -1,62 +1,61 @@
-"""A class on several machines: its settings come from a Secret, what participants share from the image, what it remembers lies in PostgreSQL.
-
-`python -m firstread.classroom.cluster.cluster_folder prepare` fills an image, `... secret` draws what is secret, `... serve` is the classroom service. The hub's side
-is `kubernetes.py`, the participant's `pod.py`.
-"""
+"""Folder of a class on Kubernetes: settings from a Secret, shared files from the image, database in PostgreSQL."""
 
 import os
 from functools import cache
 from pathlib import Path
 
-from firstread.classroom.class_folder import PREFIX, ClassFolder
+from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
 from firstread.classroom.database.store import Store
 from firstread.core.errors import SettingError
 
-#: in the image: the lesson's notebook, its kernel and its data
-SHARED = Path("/opt/firstread/class")
-#: of the Secret, of the service in front of the classroom's pod, and of the port there
-NAME, HOST, PORT = "firstread-class", "classroom", 8008
-#: the chart's proxy, and the ingress before it
-PROXIES = 2
+#: shared files in the container image: the lesson's notebook, its kernel and its data
+SHARED_FOLDER = Path("/opt/firstread/class")
+#: name of the Secret; host name and port of the classroom service in the cluster
+SECRET_NAME, SERVICE_HOST, SERVICE_PORT = "firstread-class", "classroom", 8008
+#: the ingress, and the chart's proxy behind it
+DEFAULT_PROXY_COUNT = 2
 
 
 class ClusterFolder(ClassFolder):
-    """A class whose settings lie in one read-only folder, a mounted Secret, and the rest in the image.
+    """Folder of a class whose settings are a mounted Secret, read-only, and whose shared files are in the image.
 
     Args:
-        path: the folder with class.json.
-        shared: what participants share.
+        path: folder with class.json.
+        shared: folder of the shared files.
     """
 
     def __init__(self, path: Path, *, shared: Path | None = None) -> None:
         super().__init__(path)
-        self.path = shared or Path(os.environ.get("FIRSTREAD_SHARED", SHARED))
-        self.proxies = int(os.environ.get("FIRSTREAD_PROXIES", PROXIES))
+        self.path = shared or Path(os.environ.get("FIRSTREAD_SHARED", SHARED_FOLDER))
+        self.proxy_count = int(os.environ.get("FIRSTREAD_PROXIES", DEFAULT_PROXY_COUNT))
         if not self.settings.database:
-            raise SettingError("A class on several machines needs a database", where=path / "class.json",
-                               expected="database: postgresql+psycopg://...")  # fmt: skip
+            raise SettingError(
+                "A class on several machines needs a database",
+                where=path / "class.json",
+                expected="database: postgresql+psycopg://...",
+            )
 
     @property
     def scheme(self) -> str:
-        """The ingress speaks https."""
+        """Always "https": the ingress terminates TLS."""
         return "https"
 
     @property
-    def service_address(self) -> str:
-        """The classroom service, from a participant's pod."""
-        return f"http://{HOST}:{PORT}{PREFIX}/"
+    def service_url(self) -> str:
+        """URL of the classroom service, from a participant's pod."""
+        return f"http://{SERVICE_HOST}:{SERVICE_PORT}{SERVICE_PREFIX}/"
 
 
-def cluster_class() -> ClusterFolder | None:
-    """The class whose settings lie in the folder that FIRSTREAD_CLUSTER names; None on a single machine."""
-    place = os.environ.get("FIRSTREAD_CLUSTER")
-    return ClusterFolder(Path(place)) if place else None
+def find_cluster_class() -> ClusterFolder | None:
+    """The class whose settings folder is in FIRSTREAD_CLUSTER; None on a single machine."""
+    folder = os.environ.get("FIRSTREAD_CLUSTER")
+    return ClusterFolder(Path(folder)) if folder else None
 
 
 @cache
 def open_cluster_class() -> tuple[ClusterFolder, Store]:
-    """The cluster's class and its memory, opened once in a process."""
-    folder = cluster_class()
+    """Open the cluster's class and its database, once in a process."""
+    folder = find_cluster_class()
     if folder is None:
         raise SettingError(
             "The class's settings are missing", where="FIRSTREAD_CLUSTER", expected="a folder with class.json"

@@ -1,31 +1,37 @@
-"""What a participant's pod runs: it puts the lesson into their volume and becomes their Jupyter server (`python -m firstread.classroom.cluster.pod`)."""
+"""Command of a participant's pod: prepares their home and execs their Jupyter server.
+
+`python -m firstread.classroom.cluster.pod`
+"""
 
 import os
 import sys
 from pathlib import Path
 
-from firstread.classroom.home_directory import furnish, keep_word
+from firstread.classroom.home_directory import create_home, write_resume_word
 from firstread.core.errors import FirstreadError
 
-#: what the hub tells this command and nobody after it
-LESSON, SHARED, WORD = "FIRSTREAD_LESSON", "FIRSTREAD_SHARED", "FIRSTREAD_RESUME_WORD"
+#: environment variables for this command, removed before the server starts
+LESSON_VARIABLE, SHARED_VARIABLE = "FIRSTREAD_LESSON", "FIRSTREAD_SHARED"
+RESUME_WORD_VARIABLE = "FIRSTREAD_RESUME_WORD"
 
 
-def prepare(environment: dict[str, str]) -> dict[str, str]:
-    """Furnish the home; what is left of the environment for the server."""
-    left = {name: value for name, value in environment.items() if name not in (LESSON, SHARED, WORD)}
-    home = furnish(Path(environment["HOME"]), shared=Path(environment[SHARED]), lesson=environment[LESSON])
-    if word := environment.get(WORD):
-        keep_word(home, word)
+def prepare_pod(environment: dict[str, str]) -> dict[str, str]:
+    """Create the home; returns the environment of the server."""
+    removed = (LESSON_VARIABLE, SHARED_VARIABLE, RESUME_WORD_VARIABLE)
+    server_environment = {name: value for name, value in environment.items() if name not in removed}
+    home, shared = Path(environment["HOME"]), Path(environment[SHARED_VARIABLE])
+    create_home(home, shared=shared, lesson=environment[LESSON_VARIABLE])
+    if word := environment.get(RESUME_WORD_VARIABLE):
+        write_resume_word(home, word)
     Path(environment["JUPYTER_RUNTIME_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
-    return left
+    return server_environment
 
 
 def main() -> None:
-    """Furnish, and become the server."""
+    """Prepare the home and exec the server."""
     os.umask(0o077)
     try:
-        environment = prepare(dict(os.environ))
+        environment = prepare_pod(dict(os.environ))
     except (FirstreadError, OSError) as error:
         raise SystemExit(f"The participant's home cannot be prepared: {error}") from None
     except KeyError as error:

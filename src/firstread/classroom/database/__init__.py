@@ -1,1 +1,1 @@
-"""What a class remembers: its tables, and what is written there and read from there."""
+"""The class database (SQLAlchemy): schema, migrations, and the queries and updates on it."""

@@ -1,4 +1,4 @@
-"""What participants answered in quizzes and in the survey. What was sent first counts; nothing is overwritten."""
+"""Answers of participants in quizzes and in the survey; the first answers count and are never overwritten."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,77 +15,80 @@ from firstread.lessons.questionnaires import Item, Survey
 
 Occasion = Literal["pre", "post", "retention"]
 OCCASIONS: tuple[Occasion, ...] = ("pre", "post", "retention")
-COMMENT, MOST_COMMENT = "comment", 500
+COMMENT_QUESTION, MAX_COMMENT_CHARACTERS = "comment", 500
 
 
-class AnsweredError(FirstreadError):
-    """Somebody answers a second time."""
+class AlreadyAnsweredError(FirstreadError):
+    """The participant has answered this quiz or survey before."""
 
 
-def keep_quiz(
+def save_quiz_answers(
     store: Store, participant_id: int, occasion: Occasion, *, items: Sequence[Item], chosen: Mapping[str, int | None]
 ) -> int:
-    """Keep a whole quiz.
+    """Save all answers of a quiz.
 
     Args:
-        chosen: item -> number of the option, from 0; None for "I do not know".
+        chosen: item id -> index of the option, from 0; None for "I do not know".
 
     Returns:
-        How many answers are right.
+        Number of correct answers.
 
     Raises:
-        AnsweredError: this quiz was answered before.
+        AlreadyAnsweredError: the participant has answered this quiz before.
     """
+    now = datetime.now(UTC)
+    common = {"participant_id": participant_id, "occasion": occasion, "answered": now}
     rows = [
-        QuizAnswer(
-            participant_id=participant_id, occasion=occasion, item=item.id, chosen=chosen[item.id],
-            right=chosen[item.id] == item.right, answered=datetime.now(UTC),
-        )
+        QuizAnswer(item=item.id, chosen=chosen[item.id], right=chosen[item.id] == item.correct_index, **common)
         for item in items
-    ]  # fmt: skip
-    _keep(store, rows, "You have answered this quiz before; your first answers count")
+    ]
+    _insert_answers(store, rows, "You have answered this quiz before; your first answers count")
     return sum(row.right for row in rows)
 
 
-def keep_survey(store: Store, participant_id: int, *, survey: Survey, agreed: Mapping[str, int], comment: str) -> None:
-    """Keep a survey: a value for each statement, and what was written, if anything was.
+def save_survey_answers(
+    store: Store, participant_id: int, *, survey: Survey, ratings: Mapping[str, int], comment: str
+) -> None:
+    """Save a survey: a rating for each statement, and the comment if there is one.
 
     Raises:
-        AnsweredError: it was answered before.
+        AlreadyAnsweredError: the participant has answered it before.
     """
     now = datetime.now(UTC)
     rows = [
-        SurveyAnswer(participant_id=participant_id, question=name, value=agreed[name], text=None, answered=now)
+        SurveyAnswer(participant_id=participant_id, question=name, value=ratings[name], text=None, answered=now)
         for name in survey.statements
     ]
-    text = comment.strip()[:MOST_COMMENT] or None
-    rows.append(SurveyAnswer(participant_id=participant_id, question=COMMENT, value=None, text=text, answered=now))
-    _keep(store, rows, "You have answered the survey before; your first answers count")
+    text = comment.strip()[:MAX_COMMENT_CHARACTERS] or None
+    rows.append(
+        SurveyAnswer(participant_id=participant_id, question=COMMENT_QUESTION, value=None, text=text, answered=now)
+    )
+    _insert_answers(store, rows, "You have answered the survey before; your first answers count")
 
 
-def quiz_answers(store: Store, participant_id: int | None = None) -> list[QuizAnswer]:
-    """Everyone's answers, or one participant's, in the order in which they came."""
-    wanted = select(QuizAnswer).order_by(QuizAnswer.id)
+def load_quiz_answers(store: Store, participant_id: int | None = None) -> list[QuizAnswer]:
+    """Quiz answers of all participants or of one, in the order in which they were saved."""
+    query = select(QuizAnswer).order_by(QuizAnswer.id)
+    if participant_id is not None:
+        query = query.filter_by(participant_id=participant_id)
     with Session(store.engine, expire_on_commit=False) as session:
-        return list(
-            session.scalars(wanted if participant_id is None else wanted.filter_by(participant_id=participant_id))
-        )
+        return list(session.scalars(query))
 
 
-def survey_answers(store: Store, participant_id: int | None = None) -> list[SurveyAnswer]:
-    """Everyone's, or one participant's, in the order in which they came."""
-    wanted = select(SurveyAnswer).order_by(SurveyAnswer.id)
+def load_survey_answers(store: Store, participant_id: int | None = None) -> list[SurveyAnswer]:
+    """Survey answers of all participants or of one, in the order in which they were saved."""
+    query = select(SurveyAnswer).order_by(SurveyAnswer.id)
+    if participant_id is not None:
+        query = query.filter_by(participant_id=participant_id)
     with Session(store.engine, expire_on_commit=False) as session:
-        return list(
-            session.scalars(wanted if participant_id is None else wanted.filter_by(participant_id=participant_id))
-        )
+        return list(session.scalars(query))
 
 
-def _keep(store: Store, rows: Sequence[Base], again: str) -> None:
+def _insert_answers(store: Store, rows: Sequence[Base], error_message: str) -> None:
     try:
         with Session(store.engine) as session, session.begin():
             session.add_all(rows)
             session.flush()
             session.expunge_all()
     except IntegrityError as error:
-        raise AnsweredError(again) from error
+        raise AlreadyAnsweredError(error_message) from error

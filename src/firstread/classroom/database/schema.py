@@ -1,4 +1,4 @@
-"""What a class remembers, as tables: SQLite by default, PostgreSQL by address."""
+"""SQLAlchemy models of the class database: SQLite by default, PostgreSQL by URL."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -6,70 +6,71 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-Short, Word = String(64), String(200)
+String64, String200 = String(64), String(200)
 
 
 class Base(DeclarativeBase):
-    """All tables of a class."""
+    """Declarative base of all tables."""
 
     type_annotation_map: ClassVar = {dict[str, Any]: JSON, datetime: DateTime(timezone=True)}
 
 
 class ClassState(Base):
-    """The class itself: one row.
+    """State of the class; the table has one row.
 
     Attributes:
-        door: "open" (anyone with the code may join), "closed" (only those who joined may come back) or "locked" (nobody).
-        began: when the plan's first minute was; None before.
-        paused: since when the plan stands still; None while it runs.
-        pauses_seconds: how long it stood still before.
+        door: "open" (anyone with the code may join), "closed" (participants may resume) or "locked" (neither).
+        began: when the plan clock started; None before.
+        paused: when the current pause began; None while the plan clock runs.
+        pauses_seconds: total length of earlier pauses.
         step: the step that the instructor called, such as "freeze"; None while everyone goes at their own pace.
-        numbers: how many participants were given a number; that of somebody who was forgotten is not given again.
+        numbers: count of assigned participant numbers; the number of a deleted participant is not assigned again.
     """
 
     __tablename__ = "class"
     id: Mapped[int] = mapped_column(primary_key=True)
-    door: Mapped[str] = mapped_column(Short, default="open")
+    door: Mapped[str] = mapped_column(String64, default="open")
     began: Mapped[datetime | None]
     paused: Mapped[datetime | None]
     pauses_seconds: Mapped[float] = mapped_column(default=0.0)
-    step: Mapped[str | None] = mapped_column(Short)
+    step: Mapped[str | None] = mapped_column(String64)
     numbers: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Participant(Base):
-    """Someone who joined.
+    """A participant of the class.
 
     Attributes:
-        username: what the hub calls them; says nothing about who they are.
-        number: in the order of joining, from 1; their pseudonym is "Participant 7".
-        name: what they want to be called; the same name may come more than once.
-        resume_mark: what is kept of their resume word, see `words.mark`.
-        arms: the groups that they were assigned.
+        username: of the hub; random, so that it does not identify them.
+        number: in the order of joining, from 1; the pseudonym is "Participant 7".
+        name: display name that they chose; not unique.
+        resume_mark: hash of the resume word, see `join_codes.hash_word`.
+        arms: assigned arms of the experiments.
+        seen: when their browser or their notebook was last active.
     """
 
     __tablename__ = "participant"
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(Short, unique=True)
+    username: Mapped[str] = mapped_column(String64, unique=True)
     number: Mapped[int] = mapped_column(unique=True)
-    name: Mapped[str] = mapped_column(Word)
-    resume_mark: Mapped[str] = mapped_column(Short, unique=True)
+    name: Mapped[str] = mapped_column(String200)
+    resume_mark: Mapped[str] = mapped_column(String64, unique=True)
     arms: Mapped[dict[str, Any]]
     joined: Mapped[datetime]
     seen: Mapped[datetime]
 
     @property
     def pseudonym(self) -> str:
-        """For exports."""
+        """Name in exports and results."""
         return f"Participant {self.number}"
 
 
 class Event(Base):
-    """Something that happened in a participant's notebook.
+    """An event of a participant's notebook.
 
     Attributes:
-        key: made where it happened; the same event sent twice is kept once.
-        kind: see `lessons.telling.Kind`.
+        key: created with the event; an event that is sent twice is stored once.
+        kind: see `lessons.events.EventKind`.
         step: of the lesson, at that moment.
         happened, received: by the participant's clock and by the service's.
     """
@@ -77,33 +78,33 @@ class Event(Base):
     __tablename__ = "event"
     __table_args__ = (UniqueConstraint("participant_id", "key"), Index("event_of", "participant_id", "id"))
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(Short)
+    key: Mapped[str] = mapped_column(String64)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"))
-    kind: Mapped[str] = mapped_column(Short)
-    step: Mapped[str | None] = mapped_column(Short)
+    kind: Mapped[str] = mapped_column(String64)
+    step: Mapped[str | None] = mapped_column(String64)
     values: Mapped[dict[str, Any]]
     happened: Mapped[datetime]
     received: Mapped[datetime]
 
 
-class Help(Base):
-    """Somebody who asked for help: "waiting", "taken" or "resolved"."""
+class HelpRequest(Base):
+    """A help request; its `state` is "waiting", "taken" or "resolved"."""
 
     __tablename__ = "help"
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"), index=True)
     asked: Mapped[datetime]
-    step: Mapped[str | None] = mapped_column(Short)
+    step: Mapped[str | None] = mapped_column(String64)
     note: Mapped[str] = mapped_column(Text)
-    error: Mapped[str | None] = mapped_column(Word)
+    error: Mapped[str | None] = mapped_column(String200)
     notebook: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(Short, default="waiting")
+    state: Mapped[str] = mapped_column(String64, default="waiting")
     answer: Mapped[str | None] = mapped_column(Text)
     changed: Mapped[datetime]
 
 
 class Broadcast(Base):
-    """A line from the instructor to everyone."""
+    """A message of the instructor to all participants."""
 
     __tablename__ = "broadcast"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -112,27 +113,27 @@ class Broadcast(Base):
 
 
 class QuizAnswer(Base):
-    """What a participant chose in a quiz: once for each occasion and item.
+    """A participant's answer to one item of a quiz, once for each occasion.
 
     Attributes:
         occasion: "pre", "post" or "retention".
         item: of the lesson's test.toml.
-        chosen: number of the option as it stands there, from 0; None for "I do not know".
+        chosen: index of the option in the lesson's order, from 0; None for "I do not know".
     """
 
     __tablename__ = "quiz_answer"
     __table_args__ = (UniqueConstraint("participant_id", "occasion", "item"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"))
-    occasion: Mapped[str] = mapped_column(Short)
-    item: Mapped[str] = mapped_column(Short)
+    occasion: Mapped[str] = mapped_column(String64)
+    item: Mapped[str] = mapped_column(String64)
     chosen: Mapped[int | None]
     right: Mapped[bool]
     answered: Mapped[datetime]
 
 
 class SurveyAnswer(Base):
-    """What a participant answered to one statement of the survey, or wrote in it.
+    """A participant's rating of one statement of the survey, or their comment.
 
     Attributes:
         question: a statement of the lesson's survey.toml, or "comment".
@@ -144,7 +145,7 @@ class SurveyAnswer(Base):
     __table_args__ = (UniqueConstraint("participant_id", "question"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"))
-    question: Mapped[str] = mapped_column(Short)
+    question: Mapped[str] = mapped_column(String64)
     value: Mapped[int | None]
     text: Mapped[str | None] = mapped_column(Text)
     answered: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""What is done with a class's tables. Every call is one transaction: it happens whole or not at all."""
+"""The class database: one transaction for each call, committed as a whole or rolled back."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,178 +9,184 @@ from sqlalchemy import create_engine, delete, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, defer, sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
-from firstread.classroom.database.schema import Base, Broadcast, ClassState, Event, Help, Participant
+from firstread.classroom.database.schema import Base, Broadcast, ClassState, Event, HelpRequest, Participant
 from firstread.classroom.database.schema_upgrade import upgrade
-from firstread.classroom.join_codes import clean_name, mark, new_resume_word
-from firstread.classroom.randomization import assign
+from firstread.classroom.join_codes import clean_name, generate_resume_word, hash_word
+from firstread.classroom.randomization import assign_arms
 from firstread.core.errors import FirstreadError, SettingError
 
-DOORS = ("open", "closed", "locked")
-_TRIES = 20
+DOOR_STATES = ("open", "closed", "locked")
+_MAX_ATTEMPTS = 20
 
 
-class DoorError(FirstreadError):
-    """Somebody may not come in now."""
+class AccessError(FirstreadError):
+    """Joining or resuming is refused, or the participant does not exist."""
 
 
 class Store:
-    """A class's memory.
+    """Access to the class database.
 
     Args:
         url: of the database, such as "sqlite:///class.sqlite" or "postgresql+psycopg://host/name".
-        key: of the class; without it resume words cannot be found.
-        experiments: name -> groups, from lesson.toml.
-        seed: of the randomisation.
+        key: HMAC key of the class; without it resume words cannot be looked up.
+        experiments: name -> arms, from lesson.toml.
+        seed: of the randomization.
     """
 
     def __init__(
         self, url: str, *, key: bytes, experiments: Mapping[str, Sequence[str]] | None = None, seed: int = 0
     ) -> None:
-        self.engine = _engine(url)
+        self.engine = _create_engine(url)
         self.key, self.experiments, self.seed = key, dict(experiments or {}), seed
-        self._session = sessionmaker(self.engine, expire_on_commit=False)
+        self.session_factory = sessionmaker(self.engine, expire_on_commit=False)
 
     def create(self) -> None:
-        """The tables, as this version of firstread needs them, and the one row of the class; what is there stays."""
+        """Create or upgrade the schema, and insert the class row; existing data stay."""
         upgrade(self.engine)
-        with self._session.begin() as session:
+        with self.session_factory.begin() as session:
             session.execute(self._insert(ClassState).values(id=1).on_conflict_do_nothing())
 
     def state(self) -> ClassState:
-        """The class now."""
-        with self._session() as session:
+        """Current state of the class: door, plan clock and called step."""
+        with self.session_factory() as session:
             return session.get_one(ClassState, 1)
 
     def set_door(self, door: str) -> None:
-        """Open, close or lock the class."""
-        if door not in DOORS:
-            raise SettingError(f'A class is not "{door}"', expected=", ".join(DOORS))
-        with self._session.begin() as session:
+        """Set the door: "open", "closed" (resume only) or "locked"."""
+        if door not in DOOR_STATES:
+            raise SettingError(f'A class is not "{door}"', expected=", ".join(DOOR_STATES))
+        with self.session_factory.begin() as session:
             session.get_one(ClassState, 1).door = door
 
-    def begin(self, now: datetime | None = None) -> None:
-        """The plan's clock begins, once; after a pause it goes on."""
-        now = now or _now()
-        with self._session.begin() as session:
+    def start_plan(self, now: datetime | None = None) -> None:
+        """Start the plan clock, or resume it after a pause."""
+        now = now or utc_now()
+        with self.session_factory.begin() as session:
             state = session.get_one(ClassState, 1, with_for_update=True)
             if state.began is None:
                 state.began = now
             if state.paused is not None:
-                state.pauses_seconds += (now - aware(state.paused)).total_seconds()
+                state.pauses_seconds += (now - as_utc(state.paused)).total_seconds()
                 state.paused = None
 
-    def pause(self, now: datetime | None = None) -> None:
-        """The plan's clock stands still."""
-        with self._session.begin() as session:
+    def pause_plan(self, now: datetime | None = None) -> None:
+        """Pause the plan clock."""
+        with self.session_factory.begin() as session:
             state = session.get_one(ClassState, 1, with_for_update=True)
             if state.began is not None and state.paused is None:
-                state.paused = now or _now()
+                state.paused = now or utc_now()
 
-    def call_step(self, step: str | None) -> None:
-        """Everyone is asked to come to this step; None lets them go at their own pace."""
-        with self._session.begin() as session:
+    def set_called_step(self, step: str | None) -> None:
+        """Call everyone to a step; None ends the call, and everyone goes at their own pace."""
+        with self.session_factory.begin() as session:
             session.get_one(ClassState, 1).step = step
 
-    def minutes_gone(self, now: datetime | None = None) -> float | None:
-        """Minutes of the plan, without pauses; None before it began."""
-        return minutes_gone(self.state(), now or _now())
+    def elapsed_minutes(self, now: datetime | None = None) -> float | None:
+        """Elapsed minutes of the plan without pauses; None before it began."""
+        return elapsed_minutes(self.state(), now or utc_now())
 
     def join(self, name: str, now: datetime | None = None) -> tuple[Participant, str]:
-        """Someone new, and their resume word, which is not kept.
+        """Add a participant; returns them and their resume word, of which only a hash is stored.
 
         Raises:
-            DoorError: the class is closed or locked.
+            AccessError: the class is closed or locked.
             SettingError: a name that cannot be shown.
         """
         name = clean_name(name)
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             try:
-                return self._join(name, now or _now())
+                return self._join(name, now or utc_now())
             except IntegrityError:  # another process took the same number a moment ago
                 continue
-        raise DoorError("Too many people are joining at this moment", do="try again in a few seconds")
+        raise AccessError("Too many people are joining at this moment", do="try again in a few seconds")
 
     def _join(self, name: str, now: datetime) -> tuple[Participant, str]:
-        word = new_resume_word()
-        with self._session.begin() as session:
+        word = generate_resume_word()
+        with self.session_factory.begin() as session:
             state = session.get_one(ClassState, 1)
             if state.door != "open":
-                raise DoorError(
+                raise AccessError(
                     "The class takes nobody new now", do="ask the instructor, or come back with your resume word"
                 )
             number = state.numbers = state.numbers + 1
-            person = Participant(
-                username=f"p{number}-{secrets.token_hex(4)}", number=number, name=name,
-                resume_mark=mark(word, key=self.key),
-                arms=assign(number - 1, self.experiments, seed=self.seed), joined=now, seen=now,
-            )  # fmt: skip
-            session.add(person)
-        return person, word
+            participant = Participant(
+                username=f"p{number}-{secrets.token_hex(4)}",
+                number=number,
+                name=name,
+                resume_mark=hash_word(word, key=self.key),
+                arms=assign_arms(number - 1, self.experiments, seed=self.seed),
+                joined=now,
+                seen=now,
+            )
+            session.add(participant)
+        return participant, word
 
-    def come_back(self, word: str, now: datetime | None = None) -> Participant:
-        """Whose resume word this is.
+    def resume(self, word: str, now: datetime | None = None) -> Participant:
+        """Find the participant who has this resume word.
 
         Raises:
-            DoorError: nobody's, or the class is locked.
+            AccessError: no participant has this word, or the class is locked.
         """
-        with self._session.begin() as session:
+        with self.session_factory.begin() as session:
             if session.get_one(ClassState, 1).door == "locked":
-                raise DoorError("The class is locked", do="ask the instructor")
-            person = session.scalar(select(Participant).where(Participant.resume_mark == mark(word, key=self.key)))
-            if person is None:
-                raise DoorError("This is nobody's resume word", expected="such as otter-maple-417")
-            person.seen = now or _now()
-            return person
+                raise AccessError("The class is locked", do="ask the instructor")
+            participant = session.scalar(
+                select(Participant).where(Participant.resume_mark == hash_word(word, key=self.key))
+            )
+            if participant is None:
+                raise AccessError("This is nobody's resume word", expected="such as otter-maple-417")
+            participant.seen = now or utc_now()
+            return participant
 
-    def people(self) -> list[Participant]:
-        """Everyone, in the order of joining."""
-        with self._session() as session:
+    def participants(self) -> list[Participant]:
+        """All participants in the order of joining."""
+        with self.session_factory() as session:
             return list(session.scalars(select(Participant).order_by(Participant.number)))
 
-    def person(self, username: str) -> Participant | None:
-        """The participant whom the hub calls so."""
-        with self._session() as session:
-            return _find(session, username)
+    def find_participant(self, username: str) -> Participant | None:
+        """Find a participant by hub username; None if there is none."""
+        with self.session_factory() as session:
+            return _find_participant(session, username)
 
-    def shown_names(self) -> dict[int, str]:
-        """participant id -> display name; the second Ana is "Ana (2)"."""
-        return shown_names(self.people())
+    def display_names(self) -> dict[int, str]:
+        """Map participant id to a unique display name; the second Ana is "Ana (2)"."""
+        return display_names(self.participants())
 
-    def forget(self, username: str) -> None:
-        """Delete a participant and everything that is kept of them."""
-        with self._session.begin() as session:
-            person = _find(session, username)
-            if person is not None:
-                for table in (Event, Help):
-                    session.execute(delete(table).where(table.participant_id == person.id))
-                session.delete(person)
+    def delete_participant(self, username: str) -> None:
+        """Delete a participant's rows in all tables."""
+        with self.session_factory.begin() as session:
+            participant = _find_participant(session, username)
+            if participant is not None:
+                for table in (Event, HelpRequest):
+                    session.execute(delete(table).where(table.participant_id == participant.id))
+                session.delete(participant)
 
-    def notice(self, username: str, now: datetime | None = None) -> None:
-        """Their browser has the lesson open."""
-        with self._session.begin() as session:
-            _known(session, username).seen = now or _now()
+    def mark_seen(self, username: str, now: datetime | None = None) -> None:
+        """Update the time when a participant was last seen."""
+        with self.session_factory.begin() as session:
+            require_participant(session, username).seen = now or utc_now()
 
-    def record(self, username: str, events: Iterable[Mapping[str, Any]], now: datetime | None = None) -> int:
-        """Keep what happened in a participant's notebook; what is known already is not kept again.
+    def record_events(self, username: str, events: Iterable[Mapping[str, Any]], now: datetime | None = None) -> int:
+        """Insert events of a participant's notebook; events with a known key are skipped.
 
         Args:
             events: each with `key`, `kind`, `step`, `values` and `happened` (a datetime with its zone).
 
         Returns:
-            How many were new.
+            Number of events that were new.
         """
-        now, rows = now or _now(), list(events)
-        with self._session.begin() as session:
-            person = _known(session, username)
+        now, rows = now or utc_now(), list(events)
+        with self.session_factory.begin() as session:
+            participant = require_participant(session, username)
             if not rows:
                 return 0
-            person.seen = now
-            made = [{**row, "participant_id": person.id, "received": now} for row in rows]
-            return len(session.execute(self._insert_new(made)).all())
+            participant.seen = now
+            values = [{**row, "participant_id": participant.id, "received": now} for row in rows]
+            return len(session.execute(self._insert_events(values)).all())
 
-    def _insert_new(self, rows: list[dict[str, Any]]) -> Any:
+    def _insert_events(self, rows: list[dict[str, Any]]) -> Any:
         return self._insert(Event).values(rows).on_conflict_do_nothing().returning(Event.id)
 
     def _insert(self, table: type[Base]) -> Any:
@@ -188,123 +194,79 @@ class Store:
         return dialect.insert(table)
 
     def events(self, *, after: int = 0, kinds: Sequence[str] | None = None) -> list[Event]:
-        """Events in the order in which they were received, from the one after `after`."""
-        wanted = select(Event).where(Event.id > after).order_by(Event.id)
-        with self._session() as session:
-            return list(session.scalars(wanted.where(Event.kind.in_(kinds)) if kinds else wanted))
+        """Events with an id above `after`, in the order in which they were received."""
+        query = select(Event).where(Event.id > after).order_by(Event.id)
+        with self.session_factory() as session:
+            return list(session.scalars(query.where(Event.kind.in_(kinds)) if kinds else query))
 
-    def ask_help(
-        self,
-        username: str,
-        note: str,
-        *,
-        step: str | None = None,
-        error: str | None = None,
-        notebook: str | None = None,
-    ) -> Help:
-        """Put a participant into the help queue; who already waits has their note replaced."""
-        now = _now()
-        with self._session.begin() as session:
-            person = _known(session, username)
-            waiting = select(Help).where(Help.participant_id == person.id, Help.state != "resolved")
-            asked = session.scalar(waiting) or Help(participant_id=person.id, asked=now)
-            asked.note, asked.step, asked.error, asked.notebook, asked.changed = note, step, error, notebook, now
-            session.add(asked)
-        return asked
-
-    def change_help(self, number: int, *, state: str, answer: str | None = None) -> None:
-        """Take a request for help, answer it, or resolve it."""
-        if state not in ("waiting", "taken", "resolved"):
-            raise SettingError(f'A request for help is not "{state}"', expected="waiting, taken or resolved")
-        with self._session.begin() as session:
-            asked = session.get(Help, number)
-            if asked is None:
-                raise SettingError("There is no such request for help")
-            asked.state, asked.changed = state, _now()
-            if answer is not None:
-                asked.answer = answer
-
-    def withdraw_help(self, username: str) -> None:
-        """They no longer need help; who did not ask is left alone."""
-        with self._session.begin() as session:
-            person = _known(session, username)
-            open_ones = select(Help).where(Help.participant_id == person.id, Help.state != "resolved")
-            for asked in session.scalars(open_ones):
-                asked.state, asked.changed = "resolved", _now()
-
-    def help_lines(self) -> list[Help]:
-        """Every request for help, the oldest first, without the notebooks that came along: those may be large."""
-        wanted = select(Help).options(defer(Help.notebook, raiseload=True)).order_by(Help.asked, Help.id)
-        with self._session() as session:
-            return list(session.scalars(wanted))
-
-    def help_queue(self, *, everything: bool = False) -> list[Help]:
-        """Who asked for help and still waits, the longest first."""
-        wanted = select(Help).order_by(Help.asked, Help.id)
-        with self._session() as session:
-            return list(session.scalars(wanted if everything else wanted.where(Help.state != "resolved")))
-
-    def broadcast(self, text: str) -> None:
-        """Say something to everyone."""
-        with self._session.begin() as session:
-            session.add(Broadcast(text=text, sent=_now()))
+    def add_broadcast(self, text: str) -> None:
+        """Send a message to all participants."""
+        with self.session_factory.begin() as session:
+            session.add(Broadcast(text=text, sent=utc_now()))
 
     def broadcasts(self) -> list[Broadcast]:
-        """What was said to everyone."""
-        with self._session() as session:
+        """All broadcast messages, the oldest first."""
+        with self.session_factory() as session:
             return list(session.scalars(select(Broadcast).order_by(Broadcast.id)))
 
 
-def shown_names(people: Iterable[Participant]) -> dict[int, str]:
-    """participant id -> display name, of people in the order of joining; the second Ana is "Ana (2)"."""
-    shown, seen = {}, {}
-    for person in people:
-        times = seen[person.name.casefold()] = seen.get(person.name.casefold(), 0) + 1
-        shown[person.id] = person.name if times == 1 else f"{person.name} ({times})"
-    return shown
+def display_names(participants: Iterable[Participant]) -> dict[int, str]:
+    """Map participant id to a unique display name, in the order of joining; the second Ana is "Ana (2)"."""
+    names: dict[int, str] = {}
+    counts: dict[str, int] = {}
+    for participant in participants:
+        count = counts[participant.name.casefold()] = counts.get(participant.name.casefold(), 0) + 1
+        names[participant.id] = participant.name if count == 1 else f"{participant.name} ({count})"
+    return names
 
 
-def minutes_gone(state: ClassState, now: datetime) -> float | None:
-    """Minutes of the plan, without pauses; None before it began."""
+def elapsed_minutes(state: ClassState, now: datetime) -> float | None:
+    """Elapsed minutes of the plan without pauses; None before it began."""
     if state.began is None:
         return None
-    until = aware(state.paused) if state.paused else now
-    return max(0.0, (until - aware(state.began)).total_seconds() - state.pauses_seconds) / 60
+    until = as_utc(state.paused) if state.paused else now
+    return max(0.0, (until - as_utc(state.began)).total_seconds() - state.pauses_seconds) / 60
 
 
-def _find(session: Session, username: str) -> Participant | None:
+def _find_participant(session: Session, username: str) -> Participant | None:
     return session.scalar(select(Participant).where(Participant.username == username))
 
 
-def _known(session: Session, username: str) -> Participant:
-    person = _find(session, username)
-    if person is None:
-        raise DoorError("There is no such participant", do="join the class again")
-    return person
+def require_participant(session: Session, username: str) -> Participant:
+    """Find a participant by hub username.
+
+    Raises:
+        AccessError: there is no such participant.
+    """
+    participant = _find_participant(session, username)
+    if participant is None:
+        raise AccessError("There is no such participant", do="join the class again")
+    return participant
 
 
-def _engine(url: str) -> Engine:
+def _create_engine(url: str) -> Engine:
     engine = create_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
-        def settings(connection: Any, _: Any) -> None:
-            for line in (
+        def set_pragmas(connection: Any, _: Any) -> None:
+            for pragma in (
                 "busy_timeout=10000",
                 "journal_mode=WAL",
                 "synchronous=NORMAL",
                 "foreign_keys=ON",
                 "secure_delete=ON",
             ):
-                connection.execute(f"PRAGMA {line}")
+                connection.execute(f"PRAGMA {pragma}")
 
     return engine
 
 
-def _now() -> datetime:
+def utc_now() -> datetime:
+    """Current time with its time zone."""
     return datetime.now(UTC)
 
 
-def aware(moment: datetime) -> datetime:
-    """SQLite forgets the zone; it was UTC."""
+def as_utc(moment: datetime) -> datetime:
+    """Attach UTC to a naive datetime; SQLite stores no time zone."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

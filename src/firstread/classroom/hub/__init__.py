@@ -1,1 +1,1 @@
-"""JupyterHub, set up for a class: people come in, their servers start, and requests find them."""
+"""JupyterHub of a class: configuration, authenticator, spawner and proxy."""

@@ -1,17 +1,17 @@
-"""JupyterHub, set up for a class."""
+"""JupyterHub configuration of a class."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-from firstread.classroom.class_folder import SERVICE, ClassFolder
+from firstread.classroom.class_folder import SERVICE_NAME, ClassFolder
 from firstread.classroom.hub.authenticator import JoinAuthenticator
 from firstread.classroom.hub.proxy import HubProxy
 from firstread.classroom.hub.spawner import ClassSpawner
 from firstread.classroom.progress.dashboard import PAGES
 
-#: of the hub's environment only this goes on to a participant; the rest may hold secrets
-KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "FIRSTREAD_LESSONS", "PYTHONPATH")
+#: environment variables that servers inherit from the hub; others may hold secrets
+ENV_KEEP = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "FIRSTREAD_LESSONS", "PYTHONPATH")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -19,8 +19,8 @@ _HEADERS = {
 }
 
 
-def configure_anywhere(c: Any, folder: ClassFolder) -> None:
-    """What holds for a class on one machine and in a cluster: its pages, its headers, and where participants land."""
+def configure_common(c: Any, folder: ClassFolder) -> None:
+    """Configuration common to a class on one machine and in a cluster: templates, headers, cookies, default URL."""
     c.JupyterHub.template_paths = [str(PAGES)]
     cookies = {"samesite": "Lax", **({"secure": True} if folder.scheme == "https" else {})}
     c.JupyterHub.tornado_settings = {"headers": _HEADERS, "slow_spawn_timeout": 1, "cookie_options": cookies}
@@ -29,10 +29,10 @@ def configure_anywhere(c: Any, folder: ClassFolder) -> None:
     c.Spawner.default_url = f"/lab/tree/{folder.settings.lesson}.ipynb"
 
 
-def configure(c: Any, folder: ClassFolder) -> None:
-    """Fill JupyterHub's configuration `c` for this class."""
+def configure_hub(c: Any, folder: ClassFolder) -> None:
+    """Set JupyterHub's configuration `c` for a class on one machine."""
     settings, hub = folder.settings, folder.path / "hub"
-    configure_anywhere(c, folder)
+    configure_common(c, folder)
     c.JupyterHub.bind_url = f"{folder.scheme}://{settings.host}:{settings.port}"
     if settings.certificate:
         c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = settings.certificate, settings.key
@@ -41,23 +41,23 @@ def configure(c: Any, folder: ClassFolder) -> None:
     c.JupyterHub.cookie_secret_file = str(hub / "cookie_secret")
     c.JupyterHub.data_files_path = c.JupyterHub.data_files_path or str(Path(sys.prefix) / "share" / "jupyterhub")
     c.JupyterHub.proxy_class = HubProxy
-    c.JupyterHub.cleanup_servers = False  # a hub that starts again finds everyone where they were
+    c.JupyterHub.cleanup_servers = False  # servers go on while the hub restarts
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.authenticator_class = JoinAuthenticator
     c.JoinAuthenticator.class_path = c.ClassSpawner.class_path = str(folder.path)
     c.JupyterHub.spawner_class = ClassSpawner
     c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
-    c.Spawner.env_keep = list(KEPT_ENVIRONMENT)
-    c.Spawner.poll_interval = 5  # a server that died is noticed, and started again by the bar of whoever looks at it
+    c.Spawner.env_keep = list(ENV_KEEP)
+    c.Spawner.poll_interval = 5  # a server that ended is noticed, and restarted by the page that uses it
     c.Spawner.start_timeout = c.Spawner.http_timeout = 120
     c.JupyterHub.services = [
         {
-            "name": SERVICE,
+            "name": SERVICE_NAME,
             "url": f"http://127.0.0.1:{folder.ports['service']}",
             "command": [sys.executable, "-m", "firstread.classroom.service.app"],
             "environment": {"FIRSTREAD_CLASS": str(folder.path)},
             "display": False,
         }
     ]
-    # who wants to be forgotten is forgotten by the hub, too; this ends their server
-    c.JupyterHub.load_roles = [{"name": SERVICE, "scopes": ["delete:users"], "services": [SERVICE]}]
+    # the service deletes a participant's user in the hub when they delete their data; this ends their server
+    c.JupyterHub.load_roles = [{"name": SERVICE_NAME, "scopes": ["delete:users"], "services": [SERVICE_NAME]}]

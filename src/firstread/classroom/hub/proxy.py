@@ -1,4 +1,4 @@
-"""JupyterHub's proxy, inside the hub's own process: no Node.js, nothing more to install, and nothing more that can stop by itself."""
+"""JupyterHub proxy inside the hub's own process (aiohttp): no Node.js, and no further process that could stop."""
 
 import asyncio
 import ssl
@@ -8,38 +8,42 @@ from urllib.parse import urlsplit
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, WSMsgType, web
 from jupyterhub.proxy import Proxy
 
-# RFC 9110, section 7.6.1: of one connection only
-_HOP_BY_HOP = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-     "transfer-encoding", "upgrade")
-)  # fmt: skip
-_FORWARDED = frozenset(
+# RFC 9110, section 7.6.1: not forwarded
+_HOP_BY_HOP_HEADERS = frozenset(
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
+_FORWARDED_HEADERS = frozenset(
     ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-scheme", "forwarded")
 )
-_CHUNK = 64 * 1024
-#: of one request; a notebook with its outputs is smaller
+_CHUNK_BYTES = 64 * 1024
+#: largest body of a request; a notebook with its outputs is smaller
 MAX_BODY_BYTES = 200 * 2**20
-_AWAY = """<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>One moment</title>
-<body style="font:18px system-ui;margin:15vh auto;max-width:30em"><h1>One moment</h1><p>This part of the class is starting again. Your work is kept.
+_UNAVAILABLE_PAGE = """<!doctype html>\
+<meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>One moment</title>
+<body style="font:18px system-ui;margin:15vh auto;max-width:30em"><h1>One moment</h1>\
+<p>This part of the class is starting again. Your work is kept.
 The page tries again by itself.</p>"""
 
 
 class HubProxy(Proxy):
-    """Takes every request to where it belongs: the hub, the classroom service, or a participant's server.
+    """Routes each request to the hub, the classroom service, or a participant's server.
 
     Attributes:
-        plain_port: with https at its usual port, who comes over http to this one is sent on; None at other ports.
+        redirect_port: port that redirects http to https; None without https at its default port.
     """
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.routes: dict[str, dict[str, Any]] = {}
         self._runner: web.AppRunner | None = None
-        self._plain_runner: web.AppRunner | None = None
-        self.plain_port = 80 if self.ssl_cert and (urlsplit(self.public_url).port or 443) == 443 else None
+        self._redirect_runner: web.AppRunner | None = None
+        self.redirect_port = 80 if self.ssl_cert and (urlsplit(self.public_url).port or 443) == 443 else None
 
     async def start(self) -> None:
-        """Listen at the public address."""
+        """Start listening at the public URL."""
         address = urlsplit(self.public_url)
         self._session = ClientSession(
             auto_decompress=False,
@@ -58,109 +62,120 @@ class HubProxy(Proxy):
         host = address.hostname if address.hostname not in (None, "", "*") else None
         port = address.port or (443 if context else 80)
         await web.TCPSite(self._runner, host, port, ssl_context=context, backlog=1024, reuse_address=True).start()
-        if self.plain_port is not None:
-            await self._send_on(host, port)
+        if self.redirect_port is not None:
+            await self._start_redirect(host, port)
 
-    async def _send_on(self, host: str | None, port: int) -> None:
-        """Who types the address without https comes to it all the same; where that port is taken, the printed address still leads there."""
+    async def _start_redirect(self, host: str | None, port: int) -> None:
+        """Redirect http requests to https; if the port is taken, a warning is logged and https still works."""
 
-        async def answer(request: web.Request) -> web.Response:
+        async def redirect(request: web.Request) -> web.Response:
             name = urlsplit(f"//{request.host}").hostname or host or "localhost"
             name = f"[{name}]" if ":" in name else name
             raise web.HTTPPermanentRedirect(f"https://{name}{'' if port == 443 else f':{port}'}{request.raw_path}")
 
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", answer)
-        self._plain_runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._plain_runner.setup()
+        app.router.add_route("*", "/{path:.*}", redirect)
+        self._redirect_runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._redirect_runner.setup()
         try:
-            await web.TCPSite(self._plain_runner, host, self.plain_port, reuse_address=True).start()
+            await web.TCPSite(self._redirect_runner, host, self.redirect_port, reuse_address=True).start()
         except OSError as error:
-            self.log.warning("Port %s sends nobody on to https: %s", self.plain_port, error.strerror)
+            self.log.warning("Port %s sends nobody on to https: %s", self.redirect_port, error.strerror)
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._plain_runner is not None:
-            await self._plain_runner.cleanup()
-            self._plain_runner = None
+        if self._redirect_runner is not None:
+            await self._redirect_runner.cleanup()
+            self._redirect_runner = None
         if self._runner is not None:
             await self._runner.cleanup()
             await self._session.close()
             self._runner = None
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
-        """Requests under `routespec` go to `target` from now on."""
+        """Route requests under `routespec` to `target`."""
         spec = self.validate_routespec(routespec)
         self.routes[spec] = {"routespec": spec, "target": target.rstrip("/"), "data": data}
 
     async def delete_route(self, routespec: str) -> None:
-        """Requests under `routespec` go to what is left."""
+        """Remove the route of `routespec`."""
         self.routes.pop(self.validate_routespec(routespec), None)
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
         """All routes: routespec -> routespec, target, data."""
         return dict(self.routes)
 
-    def find(self, path: str) -> str | None:
-        """Where a path leads: the target of the longest route that it begins with."""
-        parts = path.split("/")
-        for count in range(len(parts), 0, -1):
-            spec = "/".join(parts[:count]).rstrip("/") + "/"
+    def find_target(self, path: str) -> str | None:
+        """Target of the longest route that is a prefix of the path; None if there is none."""
+        segments = path.split("/")
+        for count in range(len(segments), 0, -1):
+            spec = "/".join(segments[:count]).rstrip("/") + "/"
             if spec in self.routes:
                 return self.routes[spec]["target"]
         return None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        target = self.find(request.rel_url.raw_path)
+        target = self.find_target(request.rel_url.raw_path)
         if target is None:
             raise web.HTTPNotFound()
-        url, headers = target + request.raw_path, self._headers(request)
+        url, headers = target + request.raw_path, self._forwarded_headers(request)
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
-                return await self._websocket(request, url, headers)
-            return await self._plain(request, url, headers)
+                return await self._proxy_websocket(request, url, headers)
+            return await self._proxy_http(request, url, headers)
         except (ClientError, TimeoutError, ConnectionResetError):
-            return web.Response(status=503, text=_AWAY, content_type="text/html", headers={"Retry-After": "3"})
+            return web.Response(
+                status=503, text=_UNAVAILABLE_PAGE, content_type="text/html", headers={"Retry-After": "3"}
+            )
 
-    async def _plain(self, request: web.Request, url: str, headers: list[tuple[str, str]]) -> web.StreamResponse:
-        body = request.content.iter_chunked(_CHUNK) if request.body_exists else None
+    async def _proxy_http(self, request: web.Request, url: str, headers: list[tuple[str, str]]) -> web.StreamResponse:
+        body = request.content.iter_chunked(_CHUNK_BYTES) if request.body_exists else None
         if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
             raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, request.content_length)
         async with self._session.request(
-            request.method, _as_it_is(url), headers=headers, data=body, allow_redirects=False
-        ) as answer:
-            response = web.StreamResponse(status=answer.status, reason=answer.reason)
-            for name, value in answer.headers.items():
-                if name.lower() not in _HOP_BY_HOP:
+            request.method, _encoded_url(url), headers=headers, data=body, allow_redirects=False
+        ) as upstream:
+            response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
+            for name, value in upstream.headers.items():
+                if name.lower() not in _HOP_BY_HOP_HEADERS:
                     response.headers.add(name, value)
             await response.prepare(request)
-            async for chunk in answer.content.iter_any():
+            async for chunk in upstream.content.iter_any():
                 await response.write(chunk)
             await response.write_eof()
             return response
 
-    async def _websocket(self, request: web.Request, url: str, headers: list[tuple[str, str]]) -> web.StreamResponse:
-        asked = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if part.strip()]
+    async def _proxy_websocket(
+        self, request: web.Request, url: str, headers: list[tuple[str, str]]
+    ) -> web.StreamResponse:
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        requested_protocols = [part.strip() for part in offered if part.strip()]
         headers = [(name, value) for name, value in headers if not name.lower().startswith("sec-websocket-")]
         url = url.replace("http", "ws", 1)
         async with self._session.ws_connect(
-            _as_it_is(url), headers=headers, protocols=asked, max_msg_size=0, autoclose=True, compress=0
-        ) as inside:
-            protocols = [inside.protocol] if inside.protocol else []
-            outside = web.WebSocketResponse(protocols=protocols, max_msg_size=0, heartbeat=30, compress=False)
-            await outside.prepare(request)
-            pumps = [asyncio.ensure_future(_pump(outside, inside)), asyncio.ensure_future(_pump(inside, outside))]
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            await outside.close(code=inside.close_code or 1000)
-            return outside
+            _encoded_url(url),
+            headers=headers,
+            protocols=requested_protocols,
+            max_msg_size=0,
+            autoclose=True,
+            compress=0,
+        ) as upstream:
+            protocols = [upstream.protocol] if upstream.protocol else []
+            client = web.WebSocketResponse(protocols=protocols, max_msg_size=0, heartbeat=30, compress=False)
+            await client.prepare(request)
+            directions = ((client, upstream), (upstream, client))
+            relays = [asyncio.ensure_future(_relay_messages(source, sink)) for source, sink in directions]
+            await asyncio.wait(relays, return_when=asyncio.FIRST_COMPLETED)
+            for relay in relays:
+                relay.cancel()
+            await asyncio.gather(*relays, return_exceptions=True)
+            await client.close(code=upstream.close_code or 1000)
+            return client
 
-    def _headers(self, request: web.Request) -> list[tuple[str, str]]:
-        """What goes on: not what belongs to one connection, and nothing that a stranger says about where they come from."""
-        named = {part.strip().lower() for part in request.headers.get("Connection", "").split(",")}
-        skipped = _HOP_BY_HOP | _FORWARDED | named
+    def _forwarded_headers(self, request: web.Request) -> list[tuple[str, str]]:
+        """Headers sent upstream: without hop-by-hop headers, and without forwarding headers set by the client."""
+        connection_headers = {part.strip().lower() for part in request.headers.get("Connection", "").split(",")}
+        skipped = _HOP_BY_HOP_HEADERS | _FORWARDED_HEADERS | connection_headers
         kept = [(name, value) for name, value in request.headers.items() if name.lower() not in skipped]
         return [
             *kept,
@@ -170,7 +185,8 @@ class HubProxy(Proxy):
         ]
 
 
-async def _pump(source: Any, sink: Any) -> None:
+async def _relay_messages(source: Any, sink: Any) -> None:
+    """Send messages of one WebSocket to another until it closes."""
     async for message in source:
         if message.type == WSMsgType.TEXT:
             await sink.send_str(message.data)
@@ -180,8 +196,8 @@ async def _pump(source: Any, sink: Any) -> None:
             return
 
 
-def _as_it_is(url: str) -> Any:
-    """The address with its escapes untouched."""
+def _encoded_url(url: str) -> Any:
+    """The URL with its percent-encoding unchanged."""
     from yarl import URL
 
     return URL(url, encoded=True)

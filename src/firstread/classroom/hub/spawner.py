@@ -1,4 +1,4 @@
-"""A participant's own Jupyter server: their folder, their copy of the lesson, their groups."""
+"""JupyterHub spawner of a class on one machine: participants' servers are forked from a zygote."""
 
 import os
 from collections.abc import Callable
@@ -10,27 +10,28 @@ from jupyterhub.utils import random_port
 from traitlets import Unicode
 
 from firstread.classroom.class_folder import open_class
-from firstread.classroom.home_directory import environment_of, prepare_home
-from firstread.classroom.prefork.zygote_client import ask_patiently, meeting_point, ticket
-from firstread.classroom.sandbox.sandbox import missing
+from firstread.classroom.home_directory import build_server_environment, prepare_home
+from firstread.classroom.prefork.zygote_client import make_request_token, request_process_with_retry, socket_path
+from firstread.classroom.sandbox.sandbox import missing_isolation
 
 
 class ClassSpawner(LocalProcessSpawner):
-    """Starts a participant's server as a process of this machine."""
+    """Starts a participant's server as a local process, with their home, lesson and arms."""
 
+    port: int
     class_path = Unicode(help="The class's folder.").tag(config=True)
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.folder, self.store = open_class(self.class_path)
 
     @property
     def home(self) -> Path:
-        """The participant's folder."""
+        """Home folder of the participant."""
         return self.folder.home_of(self.user.name)
 
     def make_preexec_fn(self, name: str) -> Callable[[], None]:
-        """What the new process does before it becomes the server."""
+        """Function that a new server process calls before exec."""
         home = self.home
 
         def prepare() -> None:
@@ -40,39 +41,42 @@ class ClassSpawner(LocalProcessSpawner):
         return prepare
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        """Who they are, on this system."""
+        """Set the variables that identify the user on this system."""
         return {**env, "USER": self.user.name, "HOME": str(self.home), "SHELL": "/bin/sh"}
 
     def get_env(self) -> dict[str, str]:
-        """The server's environment, which its kernels inherit."""
-        folder, name, person = self.folder, self.user.name, self.store.person(self.user.name)
-        told = environment_of(
-            person, folder.settings, home=self.home, shared=folder.path, service=folder.service_address
+        """Environment of the server, which its kernels inherit."""
+        folder, name, participant = self.folder, self.user.name, self.store.find_participant(self.user.name)
+        environment = build_server_environment(
+            participant, folder.settings, home=self.home, shared=folder.path, service_url=folder.service_url
         )
-        if not missing():
-            told["FIRSTREAD_WARM_KERNELS"] = str(meeting_point(folder, "kernel"))
-            told["FIRSTREAD_TICKET"] = ticket(folder, "kernel", name)
+        if not missing_isolation():
+            environment["FIRSTREAD_WARM_KERNELS"] = str(socket_path(folder, "kernel"))
+            environment["FIRSTREAD_TICKET"] = make_request_token(folder, "kernel", name)
         return {
             **super().get_env(),
-            **told,
+            **environment,
             "FIRSTREAD_QUEUE": str(folder.path / "queue"),
-            "JUPYTER_RUNTIME_DIR": str(folder.sockets_of(name)),
+            "JUPYTER_RUNTIME_DIR": str(folder.sockets_folder_of(name)),
         }
 
     async def start(self) -> tuple[str, int]:
-        """Make their folder if it is not there, and start the server: forked from the warm one, or as a program of its own."""
-        if self.store.person(self.user.name) is None:
+        """Start the server, forked from a zygote or as a subprocess; returns its address and port."""
+        if self.store.find_participant(self.user.name) is None:
             raise PermissionError("not a participant of this class")
-        self.folder.make_home(self.user.name)
-        if missing():  # then only those are let in who may read one another's files: see running.start_class
+        self.folder.ensure_home(self.user.name)
+        if missing_isolation():  # then start_class serves this computer only, or with --trust-everyone
             prepare_home(self.folder, self.user.name)
             return await super().start()
         self.port = self.port or random_port()
         request = {
-            "username": self.user.name, "ticket": ticket(self.folder, "server", self.user.name), "port": self.port,
-            "environment": self.get_env(), "arguments": self.get_args(),
-        }  # fmt: skip
+            "username": self.user.name,
+            "ticket": make_request_token(self.folder, "server", self.user.name),
+            "port": self.port,
+            "environment": self.get_env(),
+            "arguments": self.get_args(),
+        }
         self.proc = None
-        self.pid, handle = await ask_patiently(meeting_point(self.folder, "server"), request)
-        os.close(handle)
+        self.pid, pidfd = await request_process_with_retry(socket_path(self.folder, "server"), request)
+        os.close(pidfd)
         return "127.0.0.1", self.port

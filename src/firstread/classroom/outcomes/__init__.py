@@ -1,1 +1,1 @@
-"""What a class found out and learnt: quizzes, experiment, statistics, and how they are shown."""
+"""Outcomes of a class: quiz, survey, randomized experiment, their statistics, charts, report and export."""

@@ -1,4 +1,4 @@
-"""What results are made from, read from a class's memory at once."""
+"""Data of a class that its results are computed from, loaded from the class database at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,52 +8,56 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from firstread.classroom.database.answers import quiz_answers, survey_answers
+from firstread.classroom.database.answers import load_quiz_answers, load_survey_answers
 from firstread.classroom.database.schema import Event, Participant, QuizAnswer, SurveyAnswer
-from firstread.classroom.database.store import Store, aware
+from firstread.classroom.database.store import Store, as_utc
 
-#: the kinds of events that results are made from; cells are many, and only counted
-_KINDS = ("record", "step", "finish", "download")
-_RECORDS = ("arms", "evaluation")
+#: kinds of events that results are computed from; those of cells are many, and not loaded
+_EVENT_KINDS = ("record", "step", "finish", "download")
+_RECORD_NAMES = ("arms", "evaluation")
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """A class's memory, as far as results need it.
+class ClassData:
+    """Rows of the class database that results are computed from.
 
     Attributes:
-        events: participant_id, kind, step, values, received of records, steps, ends and downloads, in order.
-        first, last: participant id -> when something was heard of their notebook for the first and for the last time.
+        events: rows of participant_id, kind, step, values, received, in order; kinds record, step, finish, download.
+        first_received, last_received: participant id -> time of the first and of the last event of their notebook.
     """
 
-    people: Sequence[Participant]
+    participants: Sequence[Participant]
     events: Sequence[Any]
-    first: dict[int, datetime]
-    last: dict[int, datetime]
-    answers: Sequence[QuizAnswer]
-    survey: Sequence[SurveyAnswer]
+    first_received: dict[int, datetime]
+    last_received: dict[int, datetime]
+    quiz_answers: Sequence[QuizAnswer]
+    survey_answers: Sequence[SurveyAnswer]
 
 
-def gather(store: Store) -> Gathered:
-    """Read it."""
-    wanted = select(Event.participant_id, Event.kind, Event.step, Event.values, Event.received)
-    heard = select(Event.participant_id, func.min(Event.received), func.max(Event.received))
-    of_use = or_(Event.kind != "record", Event.values["name"].as_string().in_(_RECORDS))
+def load_class_data(store: Store) -> ClassData:
+    """Load the data of a class."""
+    columns = select(Event.participant_id, Event.kind, Event.step, Event.values, Event.received)
+    first_and_last = select(Event.participant_id, func.min(Event.received), func.max(Event.received))
+    is_needed = or_(Event.kind != "record", Event.values["name"].as_string().in_(_RECORD_NAMES))
     with Session(store.engine) as session:
-        events = session.execute(wanted.where(Event.kind.in_(_KINDS), of_use).order_by(Event.id)).all()
-        times = session.execute(heard.where(Event.kind != "download").group_by(Event.participant_id)).all()
-    return Gathered(
-        people=store.people(), events=events, answers=quiz_answers(store), survey=survey_answers(store),
-        first={who: aware(first) for who, first, _ in times}, last={who: aware(last) for who, _, last in times},
-    )  # fmt: skip
+        events = session.execute(columns.where(Event.kind.in_(_EVENT_KINDS), is_needed).order_by(Event.id)).all()
+        times = session.execute(first_and_last.where(Event.kind != "download").group_by(Event.participant_id)).all()
+    return ClassData(
+        participants=store.participants(),
+        events=events,
+        first_received={participant_id: as_utc(first) for participant_id, first, _ in times},
+        last_received={participant_id: as_utc(last) for participant_id, _, last in times},
+        quiz_answers=load_quiz_answers(store),
+        survey_answers=load_survey_answers(store),
+    )
 
 
-def version_of(store: Store) -> tuple[Any, ...]:
-    """Changes whenever something that results are made from changes; quickly read."""
+def data_version(store: Store) -> tuple[Any, ...]:
+    """Version of the data, equal as long as the data are: newest id and number of rows of each table."""
     with Session(store.engine) as session:
-        found = []
+        version: list[Any] = []
         for table in (Participant, QuizAnswer, SurveyAnswer, Event):
-            wanted = select(func.max(table.id), func.count()).select_from(table)
-            wanted = wanted.where(Event.kind.in_(_KINDS)) if table is Event else wanted
-            found.append(tuple(session.execute(wanted).one()))
-        return tuple(found)
+            query = select(func.max(table.id), func.count()).select_from(table)
+            query = query.where(Event.kind.in_(_EVENT_KINDS)) if table is Event else query
+            version.append(tuple(session.execute(query).one()))
+        return tuple(version)

@@ -1,4 +1,4 @@
-"""What a class has found out and learnt, worked out from what it remembers; every figure with its interval."""
+"""Summary of a class: experiment, quiz, retention, survey and engagement, every estimate with its interval."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,93 +9,107 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from firstread.classroom.database.answers import COMMENT
-from firstread.classroom.database.store import aware
-from firstread.classroom.outcomes.class_data import Gathered
-from firstread.classroom.outcomes.participant_runs import OUTCOMES, Outcome, class_runs
-from firstread.classroom.outcomes.quiz_schedule import OVER_HOURS
-from firstread.classroom.outcomes.statistics import compare_groups, difference, difficulty, gain, verdict
+from firstread.classroom.database.answers import COMMENT_QUESTION
+from firstread.classroom.database.store import as_utc
+from firstread.classroom.outcomes.class_data import ClassData
+from firstread.classroom.outcomes.participant_runs import OUTCOMES, Outcome, participant_runs
+from firstread.classroom.outcomes.quiz_schedule import LESSON_OVER_HOURS
+from firstread.classroom.outcomes.statistics import (
+    group_means,
+    interpret_difference,
+    item_difficulty,
+    mean_difference,
+    paired_gain,
+)
 from firstread.lessons.lesson_info import LessonInfo
-from firstread.lessons.questionnaires import Quiz, Survey, quiz_of, survey_of
+from firstread.lessons.questionnaires import Item, Quiz, Survey, load_quiz, load_survey
 
-#: with fewer answers nothing of a survey is shown: it would show what one person said
-FEWEST = 3
-WAYS = {"assigned": "as assigned", "ran": "as run"}
+#: with fewer participants nothing is shown: it would show what one person answered
+MIN_PARTICIPANTS = 3
+#: analysis -> label: by the group that was assigned (intention to treat), and by the group that was run
+ANALYSES = {"assigned": "as assigned", "ran": "as run"}
 
 
-def summarise(gathered: Gathered, lesson: LessonInfo) -> dict[str, Any]:
-    """Everything that the results page and the report show."""
+def summarize_class(data: ClassData, lesson: LessonInfo) -> dict[str, Any]:
+    """Summarize a class for the results page and the report."""
     arms = lesson.values.get("arms", {})
-    runs, answers = runs_of(gathered, lesson), answers_table(gathered)
-    quiz, survey = quiz_of(lesson), survey_of(lesson)
+    runs, answers = runs_table(data, lesson), answers_table(data)
+    quiz, survey = load_quiz(lesson), load_survey(lesson)
     return {
-        "joined": len(gathered.people),
-        "finished": len({event.participant_id for event in gathered.events if event.kind == "finish"}),
+        "joined": len(data.participants),
+        "finished": len({event.participant_id for event in data.events if event.kind == "finish"}),
         "runs": runs,
-        "experiments": [_experiment(runs, name, groups) for name, groups in arms.items()],
-        "outcomes": [_outcome(runs, outcome) for outcome in OUTCOMES],
-        "quiz": quiz and _quiz(answers, quiz),
-        "survey": survey and _survey(gathered, survey),
-        "engagement": _engagement(gathered, lesson, answers),
+        "experiments": [_summarize_experiment(runs, name, groups) for name, groups in arms.items()],
+        "outcomes": [_outcome_distribution(runs, outcome) for outcome in OUTCOMES],
+        "quiz": quiz and _summarize_quiz(answers, quiz),
+        "survey": survey and _summarize_survey(data, survey),
+        "engagement": _summarize_engagement(data, lesson, answers),
     }
 
 
-def runs_of(gathered: Gathered, lesson: LessonInfo) -> pd.DataFrame:
-    """A row a participant with a run; see `outcomes.class_runs`."""
-    records = [event for event in gathered.events if event.kind == "record"]
-    return class_runs(gathered.people, records, lesson.values.get("arms", {}))
+def runs_table(data: ClassData, lesson: LessonInfo) -> pd.DataFrame:
+    """Runs, one row a participant; see `participant_runs`."""
+    records = [event for event in data.events if event.kind == "record"]
+    return participant_runs(data.participants, records, lesson.values.get("arms", {}))
 
 
-def answers_table(gathered: Gathered) -> pd.DataFrame:
-    """A row an answer: participant, occasion, question, right, chosen, answered."""
-    known = {person.id for person in gathered.people}
+def answers_table(data: ClassData) -> pd.DataFrame:
+    """Quiz answers, one row an answer: participant, occasion, question, right, chosen, answered."""
+    known = {person.id for person in data.participants}
     rows = [
-        (a.participant_id, a.occasion, a.item, a.right, a.chosen, aware(a.answered))
-        for a in gathered.answers
+        (a.participant_id, a.occasion, a.item, a.right, a.chosen, as_utc(a.answered))
+        for a in data.quiz_answers
         if a.participant_id in known
     ]
     return pd.DataFrame(rows, columns=["participant", "occasion", "question", "right", "chosen", "answered"])
 
 
-def _experiment(runs: pd.DataFrame, name: str, groups: Sequence[str]) -> dict[str, Any]:
-    """One experiment: each outcome by group, as assigned and as run, and what may be said of the difference."""
+def _summarize_experiment(runs: pd.DataFrame, name: str, groups: Sequence[str]) -> dict[str, Any]:
+    """Compare the groups of one experiment in each outcome, as assigned and as run."""
     both = runs.dropna(subset=[f"assigned {name}", f"ran {name}"])
     return {
         "name": name,
         "groups": list(groups),
         "switched": int((both[f"assigned {name}"] != both[f"ran {name}"]).sum()),
         "unconfirmed": int(runs[f"ran {name}"].isna().sum()),
-        "outcomes": [_by_group(runs, name, groups, outcome) for outcome in OUTCOMES],
+        "outcomes": [_compare_groups(runs, name, groups, outcome) for outcome in OUTCOMES],
     }
 
 
-def _by_group(runs: pd.DataFrame, name: str, groups: Sequence[str], outcome: Outcome) -> dict[str, Any]:
-    means, differences = [], []
+def _compare_groups(runs: pd.DataFrame, name: str, groups: Sequence[str], outcome: Outcome) -> dict[str, Any]:
+    means: list[dict[str, Any]] = []
+    differences: list[dict[str, Any]] = []
     first, *others = groups
-    for way, words in WAYS.items():
-        column = f"{way} {name}"
-        table = compare_groups(runs, by=column, value=outcome.name).set_index("group")
+    for analysis, label in ANALYSES.items():
+        column = f"{analysis} {name}"
+        table = group_means(runs, by=column, value=outcome.name).set_index("group")
         for group in groups:
-            row = table.loc[group].to_dict() if group in table.index else {"runs": 0}
-            means.append({"group": group, "way": way, "words": words, **row})
+            mean = _to_dict(table.loc[[group]].iloc[0]) if group in table.index else {"runs": 0}
+            means.append({"group": group, "analysis": analysis, "label": label, **mean})
         for other in others:
-            found = difference(runs, by=column, value=outcome.name, first=first, second=other)
-            names = {"first": f"{name} {first}", "second": f"{name} {other}"}
-            said = verdict(found, lower_is_better=outcome.lower_is_better, percent=outcome.percent, **names)
-            row = {"way": way, "words": words, "first": first, "second": other, "verdict": said}
-            differences.append(row | {"found": found, "reach": asdict(found) if found else None})
+            difference = mean_difference(runs, by=column, value=outcome.name, first=first, second=other)
+            row: dict[str, Any] = {"analysis": analysis, "label": label, "first": first, "second": other}
+            row["interpretation"] = interpret_difference(
+                difference,
+                first=f"{name} {first}",
+                second=f"{name} {other}",
+                lower_is_better=outcome.lower_is_better,
+                percent=outcome.percent,
+            )
+            row |= {"difference": difference, "interval": asdict(difference) if difference else None}
+            differences.append(row)
     return {"outcome": outcome, "means": means, "differences": differences}
 
 
-def _outcome(runs: pd.DataFrame, outcome: Outcome) -> dict[str, Any]:
-    """All runs together, and how many are as good as can be: where most are, groups cannot differ any more."""
+def _outcome_distribution(runs: pd.DataFrame, outcome: Outcome) -> dict[str, Any]:
+    """Values of all runs, and the number of perfect ones: with many of them, groups cannot differ (ceiling effect)."""
     values = runs[outcome.name].dropna()
     best = 0.0 if outcome.lower_is_better else 1.0
     return {"outcome": outcome, "runs": len(values), "perfect": int((values == best).sum()), "values": sorted(values)}
 
 
-def _quiz(answers: pd.DataFrame, quiz: Quiz) -> dict[str, Any]:
-    """What was learnt, how hard each question was, and what stayed."""
+def _summarize_quiz(answers: pd.DataFrame, quiz: Quiz) -> dict[str, Any]:
+    """Paired gain, item difficulty and retention of the quiz."""
     known = answers[answers["question"].isin([item.id for item in quiz.items])]
     shares = {name: part.groupby("participant")["right"].mean() for name, part in known.groupby("occasion")}
     none = pd.Series(dtype=float)
@@ -105,109 +119,124 @@ def _quiz(answers: pd.DataFrame, quiz: Quiz) -> dict[str, Any]:
         "items": len(quiz.items),
         "counts": {name: len(shares.get(name, none)) for name in ("pre", "post", "retention")},
         "paired": len(both),
-        "gain": gain(before, after),
-        "before": _mean(before[both]),
-        "after": _mean(after[both]),
-        "spread": {"before": _spread(before[both], quiz), "after": _spread(after[both], quiz)},
-        "questions": _questions(known, quiz),
-        "retention": _retention(known, after, later),
+        "gain": paired_gain(before, after),
+        "before": _mean_share(before[both]),
+        "after": _mean_share(after[both]),
+        "score_counts": {"before": _score_counts(before[both], quiz), "after": _score_counts(after[both], quiz)},
+        "questions": _summarize_items(known, quiz),
+        "retention": _summarize_retention(known, after, later),
     }
 
 
-def _mean(shares: pd.Series) -> dict[str, float]:
-    table = compare_groups(pd.DataFrame({"group": "all", "share": shares}), by="group", value="share")
-    return table.iloc[0].to_dict() if len(table) else {"runs": 0}
+def _mean_share(shares: pd.Series) -> dict[str, Any]:
+    """Mean share of right answers with its interval."""
+    table = group_means(pd.DataFrame({"group": "all", "share": shares}), by="group", value="share")
+    return _to_dict(table.iloc[0]) if len(table) else {"runs": 0}
 
 
-def _spread(shares: pd.Series, quiz: Quiz) -> dict[int, int]:
-    """Number of right answers -> how many participants."""
+def _to_dict(row: pd.Series) -> dict[str, Any]:
+    return {str(name): value for name, value in row.to_dict().items()}
+
+
+def _score_counts(shares: pd.Series, quiz: Quiz) -> dict[int, int]:
+    """Number of right answers -> number of participants."""
     return dict(sorted(Counter(round(share * len(quiz.items)) for share in shares).items()))
 
 
-def _questions(answers: pd.DataFrame, quiz: Quiz) -> list[dict[str, Any]]:
-    """Each question before and after, the one that is hardest after the lesson first."""
+def _summarize_items(answers: pd.DataFrame, quiz: Quiz) -> list[dict[str, Any]]:
+    """Difficulty of each item before and after the lesson, the item that is hardest after it first."""
     tables = {
-        name: difficulty(answers[answers["occasion"] == name]).set_index("question").to_dict("index")
+        name: item_difficulty(answers[answers["occasion"] == name]).set_index("question").to_dict("index")
         for name in ("pre", "post")
     }
     unknown = answers[answers["chosen"].isna()].groupby(["occasion", "question"]).size().to_dict()
     rows = [
         {
-            "item": item, "before": tables["pre"].get(item.id), "after": tables["post"].get(item.id),
-            "unknown": unknown.get(("post", item.id), 0), "wrong": _favourite(answers, item.id, item.right, item.options),
+            "item": item,
+            "before": tables["pre"].get(item.id),
+            "after": tables["post"].get(item.id),
+            "unknown": unknown.get(("post", item.id), 0),
+            "distractor": _most_chosen_distractor(answers, item),
         }
         for item in quiz.items
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: (row["after"] or row["before"] or {"right": 2})["right"])
 
 
-def _favourite(answers: pd.DataFrame, item: str, right: int, options: Sequence[str]) -> tuple[str, int] | None:
-    """The wrong option that most people chose after the lesson."""
-    after = answers[(answers["occasion"] == "post") & (answers["question"] == item)]["chosen"].dropna()
-    wrong = Counter(int(one) for one in after if int(one) != right and int(one) < len(options))
-    return (options[wrong.most_common(1)[0][0]], wrong.most_common(1)[0][1]) if wrong else None
+def _most_chosen_distractor(answers: pd.DataFrame, item: Item) -> tuple[str, int] | None:
+    """The wrong option that was chosen most often after the lesson, and how often."""
+    after = answers[(answers["occasion"] == "post") & (answers["question"] == item.id)]["chosen"].dropna()
+    wrong = Counter(int(one) for one in after if int(one) != item.correct_index and int(one) < len(item.options))
+    if not wrong:
+        return None
+    index, count = wrong.most_common(1)[0]
+    return item.options[index], count
 
 
-def _retention(answers: pd.DataFrame, after: pd.Series, later: pd.Series) -> dict[str, Any]:
-    """What stayed, by the days since the quiz after the lesson."""
+def _summarize_retention(answers: pd.DataFrame, after: pd.Series, later: pd.Series) -> dict[str, Any]:
+    """Change of the score since the quiz after the lesson, by days since then."""
     times = answers.groupby(["occasion", "participant"])["answered"].min()
     points = []
-    for who in after.index.intersection(later.index):
-        days = (times["retention", who] - times["post", who]) / timedelta(days=1)
-        points.append({"days": round(days, 1), "after": float(after[who]), "later": float(later[who])})
-    return {"points": sorted(points, key=lambda point: point["days"]), "lost": gain(after, later)}
+    for participant in after.index.intersection(later.index):
+        days = (times["retention", participant] - times["post", participant]) / timedelta(days=1)
+        points.append({"days": round(days, 1), "after": float(after[participant]), "later": float(later[participant])})
+    return {"points": sorted(points, key=lambda point: point["days"]), "change": paired_gain(after, later)}
 
 
-def _survey(gathered: Gathered, survey: Survey) -> dict[str, Any]:
-    """Each statement: how many chose what, and the share that agrees."""
+def _summarize_survey(data: ClassData, survey: Survey) -> dict[str, Any]:
+    """Ratings of each statement: counts by value, and the share of those who agree (the two highest values)."""
     values: dict[str, list[int]] = {name: [] for name in survey.statements}
     comments = []
-    for answer in gathered.survey:
-        if answer.question == COMMENT and answer.text:
+    for answer in data.survey_answers:
+        if answer.question == COMMENT_QUESTION and answer.text:
             comments.append(answer.text)
         elif answer.question in values and answer.value is not None:
             values[answer.question].append(answer.value)
-    answered = len({answer.participant_id for answer in gathered.survey})
+    answered = len({answer.participant_id for answer in data.survey_answers})
     points = len(survey.scale)
     rows = [
         {
             "text": text,
             "counts": [values[name].count(value) for value in range(1, points + 1)],
-            "agree": share(sum(value > points - 2 for value in values[name]), len(values[name])),
+            "agree": proportion(sum(value > points - 2 for value in values[name]), len(values[name])),
         }
         for name, text in survey.statements.items()
     ]
-    enough = answered >= FEWEST
-    # in the order of the alphabet: the order in which they came would say who wrote them
+    enough = answered >= MIN_PARTICIPANTS
     return {
-        "answered": answered, "fewest": FEWEST, "scale": survey.scale, "question": survey.comment,
-        "rows": rows if enough else [], "comments": sorted(comments, key=str.casefold) if enough else [],
-    }  # fmt: skip
-
-
-def _engagement(gathered: Gathered, lesson: LessonInfo, answers: pd.DataFrame) -> list[dict[str, Any]]:
-    """What happened after the session, as shares of those who joined."""
-    known = {person.id for person in gathered.people}
-    reopened = {who for who, last in gathered.last.items() if last - gathered.first[who] > timedelta(hours=OVER_HOURS)}
-    went_on = {
-        e.participant_id
-        for e in gathered.events
-        if e.kind == "step" and e.values.get("lesson", lesson.name) != lesson.name
+        "answered": answered,
+        "fewest": MIN_PARTICIPANTS,
+        "scale": survey.scale,
+        "question": survey.comment,
+        "rows": rows if enough else [],
+        # in alphabetical order, because the order of arrival would say who wrote them
+        "comments": sorted(comments, key=str.casefold) if enough else [],
     }
-    took = {event.participant_id for event in gathered.events if event.kind == "download"}
+
+
+def _summarize_engagement(data: ClassData, lesson: LessonInfo, answers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Engagement after the session, as shares of those who joined."""
+    joined = {person.id for person in data.participants}
+    first, over = data.first_received, timedelta(hours=LESSON_OVER_HOURS)
+    reopened = {participant for participant, last in data.last_received.items() if last - first[participant] > over}
+    other_lesson = {
+        e.participant_id for e in data.events if e.kind == "step" and e.values.get("lesson", lesson.name) != lesson.name
+    }
+    downloaded = {event.participant_id for event in data.events if event.kind == "download"}
     later = set(answers.loc[answers["occasion"] == "retention", "participant"])
-    found: Mapping[str, set[int]] = {
-        f"opened their notebook again, more than {OVER_HOURS} hours after they began": reopened,
-        "took their work home (ZIP)": took,
-        "went on with another lesson": went_on,
+    activities: Mapping[str, set[int]] = {
+        f"opened their notebook again, more than {LESSON_OVER_HOURS} hours after they began": reopened,
+        "took their work home (ZIP)": downloaded,
+        "went on with another lesson": other_lesson,
         "answered the quiz some weeks later": later,
     }
-    return [{"words": words, **share(len(who & known), len(known))} for words, who in found.items()]
+    return [{"label": label, **proportion(len(who & joined), len(joined))} for label, who in activities.items()]
 
 
-def share(count: int, of: int) -> dict[str, Any]:
-    """A share with Wilson's interval; none of nobody."""
-    if of == 0:
-        return {"count": 0, "of": 0, "value": float("nan"), "low": float("nan"), "high": float("nan")}
-    interval = stats.binomtest(count, of).proportion_ci(0.95, method="wilson")
-    return {"count": count, "of": of, "value": count / of, "low": float(interval.low), "high": float(interval.high)}
+def proportion(count: int, total: int) -> dict[str, Any]:
+    """A proportion with Wilson's 95 % interval; NaN if the total is 0."""
+    if total == 0:
+        return {"count": 0, "total": 0, "value": float("nan"), "low": float("nan"), "high": float("nan")}
+    interval = stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
+    low, high = float(interval.low), float(interval.high)
+    return {"count": count, "total": total, "value": count / total, "low": low, "high": high}

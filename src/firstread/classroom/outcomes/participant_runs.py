@@ -1,4 +1,4 @@
-"""The class's runs: one row a participant, with the groups they were assigned, those they really ran, and how well their network did."""
+"""Runs of a class: one row a participant, with the groups as assigned and as run, and the outcomes."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,10 @@ from firstread.classroom.database.schema import Participant
 
 @dataclass(frozen=True)
 class Outcome:
-    """A way of saying how good a run is.
+    """Outcome measure of a run.
 
     Attributes:
-        metrics: what evaluations call it; the first that is there counts.
+        metrics: its names in evaluations; the first that is present counts.
         percent: True if it is shown in per cent.
     """
 
@@ -26,11 +26,11 @@ class Outcome:
 
     @property
     def title(self) -> str:
-        """At the beginning of a line."""
+        """The name with a capital letter."""
         return self.name[0].upper() + self.name[1:]
 
 
-#: the first is the one that the experiment is about, decided beforehand
+#: the first is the primary outcome of the experiment, named beforehand
 OUTCOMES = (
     Outcome("accuracy", ("accuracy",), percent=True),
     Outcome("AUC", ("AUC", "macro AUC")),
@@ -38,29 +38,32 @@ OUTCOMES = (
 )
 
 
-def class_runs(people: Sequence[Participant], events: Iterable[Any], arms: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Everyone's counted run.
+def participant_runs(
+    participants: Sequence[Participant], events: Iterable[Any], arms: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Table of the runs that count, one a participant.
 
-    The first evaluation that somebody's notebook records counts, so that nobody's result is the best of many; `runs` says how many
-    there were. The groups as run are those confirmed last before it; where none were, they are missing.
+    The first evaluation that a notebook records counts, so that no result is the best of many; `runs` is the number of
+    evaluations. The groups as run are those confirmed last before it; where none were, they are missing.
 
     Args:
         events: of kind "record", in the order in which they were received.
         arms: the lesson's experiments: name -> groups.
 
     Returns:
-        A row for each participant who has a result: participant, number, "assigned X" and "ran X" for each experiment X, the outcomes, runs, received.
+        A row for each participant who has a result: participant, number, "assigned X" and "ran X" for each experiment
+        X, the outcomes, runs, received.
     """
-    known = {person.id: person for person in people}
+    by_id = {person.id: person for person in participants}
     ran: dict[int, dict[str, str]] = {}
     rows: dict[int, dict[str, Any]] = {}
     for event in events:
-        person, name, value = known.get(event.participant_id), event.values.get("name"), event.values.get("value")
+        person, name, value = by_id.get(event.participant_id), event.values.get("name"), event.values.get("value")
         if person is None or not isinstance(value, dict):
             continue
         if name == "arms":
-            ran[person.id] = _groups(value.get("ran"), arms)
-        elif name == "evaluation" and (results := _outcomes(value)):
+            ran[person.id] = _groups_run(value.get("ran"), arms)
+        elif name == "evaluation" and (results := _outcome_values(value)):
             if person.id in rows:
                 rows[person.id]["runs"] += 1
                 continue
@@ -71,34 +74,38 @@ def class_runs(people: Sequence[Participant], events: Iterable[Any], arms: Mappi
                 | results
                 | {"runs": 1, "received": event.received}
             )
-    columns = [
-        "participant", "number", *(f"assigned {arm}" for arm in arms), *(f"ran {arm}" for arm in arms),
-        *(outcome.name for outcome in OUTCOMES), "runs", "received",
-    ]  # fmt: skip
+    columns = ["participant", "number", *(f"assigned {arm}" for arm in arms), *(f"ran {arm}" for arm in arms)]
+    columns += [*(outcome.name for outcome in OUTCOMES), "runs", "received"]
     return pd.DataFrame(list(rows.values()), columns=columns).sort_values("number", ignore_index=True)
 
 
-def _groups(told: Any, arms: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """What was told of the groups, as far as the lesson has them."""
-    if not isinstance(told, dict):
+def _groups_run(record: Any, arms: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Experiment -> group as recorded by a notebook, without groups that the lesson does not have."""
+    if not isinstance(record, dict):
         return {}
-    return {arm: told[arm] for arm, groups in arms.items() if told.get(arm) in tuple(groups)}
+    return {arm: record[arm] for arm, groups in arms.items() if record.get(arm) in tuple(groups)}
 
 
-def _outcomes(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """The outcomes that an evaluation holds; a notebook is its owner's, so anything may stand in it."""
+def _outcome_values(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Outcome -> value of an evaluation; empty without the primary outcome.
+
+    Every value is checked, because a participant can write anything into the notebook.
+    """
     metrics = evaluation.get("metrics")
+    if not isinstance(metrics, dict):
+        return {}
     found = {}
-    for outcome in OUTCOMES if isinstance(metrics, dict) else ():
+    for outcome in OUTCOMES:
         for metric in outcome.metrics:
             entry = metrics.get(metric)
-            value = entry.get("value") if isinstance(entry, dict) else None
-            if (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and math.isfinite(value)
-                and 0 <= value <= 2
-            ):
-                found[outcome.name] = float(value)
+            value = _plausible_value(entry.get("value")) if isinstance(entry, dict) else None
+            if value is not None:
+                found[outcome.name] = value
                 break
     return found if OUTCOMES[0].name in found else {}
+
+
+def _plausible_value(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and 0 <= value <= 2 else None

@@ -1,4 +1,4 @@
-"""What the class has found out, for the instructor's page and, without names, for each participant; worked out only when something has changed."""
+"""Results of a class for the instructor's page and, without names, for participants; cached until the data change."""
 
 import asyncio
 import json
@@ -10,72 +10,78 @@ import pandas as pd
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.store import Store
 from firstread.classroom.outcomes import chart_axes
-from firstread.classroom.outcomes.class_data import Gathered, gather, version_of
-from firstread.classroom.outcomes.class_summary import FEWEST, runs_of, summarise
+from firstread.classroom.outcomes.class_data import ClassData, data_version, load_class_data
+from firstread.classroom.outcomes.class_summary import MIN_PARTICIPANTS, runs_table, summarize_class
 from firstread.classroom.outcomes.participant_runs import OUTCOMES
 
-#: nothing is worked out more often, however many look
-LOOK_SECONDS = 3.0
+#: shortest time between two checks for new data, however many pages are open
+REFRESH_SECONDS = 3.0
 
 
 class Results:
-    """The class's results, shared by all who look at them."""
+    """Cache of the class's results, shared by all requests."""
 
     def __init__(self, folder: ClassFolder, store: Store) -> None:
         self.folder, self.store = folder, store
-        self._gathered: Gathered | None = None
+        self._data: ClassData | None = None
         self._runs = pd.DataFrame()
         self._summary: dict[str, Any] | None = None
         self._version: tuple[Any, ...] | None = None
-        self._looked = -LOOK_SECONDS
-        self._looking = asyncio.Lock()
+        self._checked_at = -REFRESH_SECONDS
+        self._lock = asyncio.Lock()
 
     async def summary(self) -> dict[str, Any]:
-        """See `outcomes.summarise`; at most some seconds old."""
-        async with self._looking:
-            gathered = await self._fresh()
+        """Summary of the class (see `summarize_class`), at most `REFRESH_SECONDS` old."""
+        async with self._lock:
+            data = await self._refresh()
             if self._summary is None:
-                self._summary = await asyncio.to_thread(summarise, gathered, self.folder.lesson)
+                self._summary = await asyncio.to_thread(summarize_class, data, self.folder.lesson)
             return self._summary
 
     async def runs(self) -> pd.DataFrame:
-        """See `outcomes.class_runs`; at most some seconds old. Every notebook asks for it, and needs no statistics."""
-        async with self._looking:
-            await self._fresh()
+        """Runs of the class (see `participant_runs`), at most `REFRESH_SECONDS` old; cheaper than the summary."""
+        async with self._lock:
+            await self._refresh()
             return self._runs
 
-    async def _fresh(self) -> Gathered:
-        if self._gathered is None or time.monotonic() - self._looked >= LOOK_SECONDS:
-            version = await asyncio.to_thread(version_of, self.store)
-            if self._gathered is None or version != self._version:
-                self._gathered = await asyncio.to_thread(gather, self.store)
-                self._runs = await asyncio.to_thread(runs_of, self._gathered, self.folder.lesson)
+    async def _refresh(self) -> ClassData:
+        if self._data is None or time.monotonic() - self._checked_at >= REFRESH_SECONDS:
+            version = await asyncio.to_thread(data_version, self.store)
+            if self._data is None or version != self._version:
+                self._data = await asyncio.to_thread(load_class_data, self.store)
+                self._runs = await asyncio.to_thread(runs_table, self._data, self.folder.lesson)
                 self._version, self._summary = version, None
-            self._looked = time.monotonic()
-        return self._gathered
+            self._checked_at = time.monotonic()
+        return self._data
 
-    async def others(self, participant_id: int | None) -> dict[str, Any]:
-        """The others' runs by group, without names or order; empty while they are so few that they could be told apart."""
-        return await asyncio.to_thread(self._others, await self.runs(), participant_id)
+    async def others_runs(self, participant_id: int | None) -> dict[str, Any]:
+        """Runs of the other participants by group, sorted, without names; none below `MIN_PARTICIPANTS` of them."""
+        return await asyncio.to_thread(self._others_runs, await self.runs(), participant_id)
 
-    def _others(self, runs: pd.DataFrame, participant_id: int | None) -> dict[str, Any]:
+    def _others_runs(self, runs: pd.DataFrame, participant_id: int | None) -> dict[str, Any]:
         others = runs[runs["participant"] != participant_id]
         arms = list(self.folder.lesson.values.get("arms", {}))
         outcomes = [outcome.name for outcome in OUTCOMES]
         kept = others[[*(f"ran {arm}" for arm in arms), *outcomes]].sort_values(outcomes)
-        rows = json.loads(kept.to_json(orient="records")) if len(kept) >= FEWEST else []
-        return {"lesson": self.folder.lesson.name, "arms": arms, "outcomes": outcomes, "fewest": FEWEST, "runs": rows}
+        rows = json.loads(kept.to_json(orient="records")) if len(kept) >= MIN_PARTICIPANTS else []
+        return {
+            "lesson": self.folder.lesson.name,
+            "arms": arms,
+            "outcomes": outcomes,
+            "fewest": MIN_PARTICIPANTS,
+            "runs": rows,
+        }
 
     async def for_participant(self, participant_id: int) -> dict[str, Any]:
-        """One participant's own run beside the others', for their page."""
+        """One participant's own run and those of the others, for the participant's page."""
         runs = await self.runs()
         own = runs[runs["participant"] == participant_id].to_dict("records")
-        mine, others = own[0] if own else None, (await self.others(participant_id))["runs"]
+        mine, others = own[0] if own else None, (await self.others_runs(participant_id))["runs"]
         rows = []
         for outcome in OUTCOMES if mine or others else ():
             values = [run[outcome.name] for run in others if run[outcome.name] is not None]
             own_value = mine[outcome.name] if mine and mine[outcome.name] == mine[outcome.name] else None
-            axis = chart_axes.axis_of_results([*values, *([] if own_value is None else [own_value])], outcome)
+            axis = chart_axes.outcome_axis([*values, *([] if own_value is None else [own_value])], outcome)
             mean = sum(values) / len(values) if values else None
             rows.append({"outcome": outcome, "others": values, "mine": own_value, "mean": mean, "axis": axis})
         arms = self.folder.lesson.values.get("arms", {})
@@ -83,8 +89,8 @@ class Results:
         return {
             "mine": mine,
             "hidden": not others,
-            "fewest": FEWEST,
+            "fewest": MIN_PARTICIPANTS,
             "rows": rows,
             "groups": groups,
-            "draw": chart_axes,
+            "charts": chart_axes,
         }

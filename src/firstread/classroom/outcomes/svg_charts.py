@@ -1,7 +1,8 @@
-"""Small drawings for pages: rows of an interval plot, stacked bars, points over days.
+"""SVG charts for pages: interval plot, dumbbell plot, bubble plot, stacked bar, slope chart and dot plot.
 
-Each is a piece of SVG as wide as the page gives it room; its places are in per cent, so that lines and letters stay crisp on a phone
-and on a projector. Colours come from the page's style, in light and dark; a second cue (shape, filling, words) stands beside each colour.
+Each is an SVG element of the full width of its container; positions are in per cent, so that lines and letters stay
+crisp on a phone and on a projector. Colors come from the page's style sheet, in light and dark; shape, filling or text
+is a second cue beside each color.
 """
 
 import math
@@ -11,17 +12,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-_ROW_PIXELS = 30
-_MIDDLE = _ROW_PIXELS / 2
+_ROW_HEIGHT_PX = 30
+_ROW_CENTER_PX = _ROW_HEIGHT_PX / 2
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From left to right.
+    """Horizontal axis.
 
     Attributes:
-        percent: True if its numbers are shares, shown in per cent.
-        signed: True if its numbers are differences, shown with their sign.
+        low, high: values at the left and at the right end.
+        step: distance between two ticks.
+        percent: True for shares, formatted in per cent.
+        signed: True for differences, formatted with their sign.
     """
 
     low: float
@@ -30,82 +33,88 @@ class Axis:
     percent: bool = False
     signed: bool = False
 
-    def at(self, value: float) -> str:
-        """Where a value stands; what lies outside stands at the edge."""
-        inside = min(max(value, self.low), self.high)
-        return f"{100 * (inside - self.low) / (self.high - self.low):.2f}%"
+    def position(self, value: float) -> str:
+        """Position of a value, in per cent of the width; values outside are clamped to the ends."""
+        clamped = min(max(value, self.low), self.high)
+        return f"{100 * (clamped - self.low) / (self.high - self.low):.2f}%"
 
     @property
     def ticks(self) -> list[float]:
-        """The values that are written below it."""
+        """Values of the ticks."""
         count = round((self.high - self.low) / self.step)
         return [round(self.low + number * self.step, 10) for number in range(count + 1)]
 
-    def words(self, value: float) -> str:
-        """A value as it is written."""
-        shown, digits = (100 * value, self._digits(100)) if self.percent else (value, self._digits(1))
-        text = (
-            f"{shown:+.{digits}f}"
-            if self.signed and round(shown, digits)
-            else f"{abs(shown) if not round(shown, digits) else shown:.{digits}f}"
-        )
+    def format(self, value: float) -> str:
+        """Format a value as a tick label."""
+        factor = 100 if self.percent else 1
+        scaled, decimals = factor * value, self._decimals(factor)
+        if not round(scaled, decimals):
+            text = f"{abs(scaled):.{decimals}f}"  # no sign for zero
+        else:
+            text = f"{scaled:+.{decimals}f}" if self.signed else f"{scaled:.{decimals}f}"
         return f"{text} %" if self.percent and not self.signed else text
 
-    def _digits(self, times: int) -> int:
-        return max(0, -math.floor(math.log10(self.step * times) + 1e-9))
+    def _decimals(self, factor: int) -> int:
+        return max(0, -math.floor(math.log10(self.step * factor) + 1e-9))
 
 
-def axis_for(values: Iterable[float], *, least: float | None = None, most: float | None = None, **more: bool) -> Axis:
-    """An axis with round numbers that holds these values, and no more than is possible.
+def make_axis(
+    values: Iterable[float],
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    percent: bool = False,
+    signed: bool = False,
+) -> Axis:
+    """Make an axis with round ticks that covers all finite values.
 
     Args:
-        least, most: the ends of what is possible, such as 0 and 1 for a share.
-        more: `percent`, `signed`.
+        minimum, maximum: ends of the possible range, such as 0 and 1 for a share.
+        percent, signed: see `Axis`; the range of a signed axis is symmetric about zero.
     """
-    known = [value for value in values if math.isfinite(value)]
-    if more.get("signed"):
-        widest = max((abs(value) for value in known), default=0.0) or 0.05
-        low, high = -widest, widest
+    finite = [value for value in values if math.isfinite(value)]
+    if signed:
+        largest = max((abs(value) for value in finite), default=0.0) or 0.05
+        low, high = -largest, largest
     else:
-        low, high = (min(known), max(known)) if known else (least or 0.0, most or 1.0)
+        low, high = (min(finite), max(finite)) if finite else (minimum or 0.0, maximum or 1.0)
     if high - low < 0.02:
         low, high = low - 0.02, high + 0.02
-    step = _round_step((high - low) / 5)
+    step = _nice_step((high - low) / 5)
     low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
-    low = low if least is None else max(low, least)
-    high = high if most is None else min(high, most)
-    return Axis(low=round(low, 10), high=round(high, 10), step=step, **more)
+    low = low if minimum is None else max(low, minimum)
+    high = high if maximum is None else min(high, maximum)
+    return Axis(low=round(low, 10), high=round(high, 10), step=step, percent=percent, signed=signed)
 
 
-def interval(axis: Axis, row: Mapping[str, float], *, mark: str = "filled", words: str = "") -> Markup:
-    """A value with its interval on a line.
+def interval_plot(axis: Axis, row: Mapping[str, float], *, marker: str = "filled", alt_text: str = "") -> Markup:
+    """Row of an interval plot: a marker at the value, and a line with caps over its interval.
 
     Args:
-        row: value (or mean), low, high; without a value nothing but the grid is drawn.
-        mark: "filled" (circle) or "hollow" (diamond).
-        words: for who cannot see it.
+        row: value (or mean), low, high; without a value only the grid is drawn.
+        marker: "filled" (circle) or "hollow" (diamond).
+        alt_text: description for screen readers; without it the chart is hidden from them.
     """
     value = row.get("value", row.get("mean", math.nan))
     low, high = row.get("low", math.nan), row.get("high", math.nan)
     parts = [_grid(axis)]
     if math.isfinite(low) and math.isfinite(high):
-        parts.append(
-            f'<line class="reach {mark}" x1="{axis.at(low)}" x2="{axis.at(high)}" y1="{_MIDDLE}" y2="{_MIDDLE}"/>'
-        )
+        y, css_class = _ROW_CENTER_PX, f"reach {marker}"
+        parts.append(_line(css_class, x1=axis.position(low), x2=axis.position(high), y1=y, y2=y))
         parts += [
-            f'<line class="reach {mark}" x1="{axis.at(end)}" x2="{axis.at(end)}" y1="{_MIDDLE - 5}" y2="{_MIDDLE + 5}"/>'
+            _line(css_class, x1=axis.position(end), x2=axis.position(end), y1=y - 5, y2=y + 5)
             for end in (low, high)
             if axis.low <= end <= axis.high
         ]
     if math.isfinite(value):
-        parts.append(_mark(axis.at(value), f"{_MIDDLE}", mark))
-    return _svg(parts, words)
+        parts.append(_marker(axis.position(value), f"{_ROW_CENTER_PX}", marker))
+    return _svg(parts, alt_text)
 
 
 def scale(axis: Axis, label: str = "") -> Markup:
-    """The numbers below rows of intervals."""
+    """Tick labels of an axis and its label, for the row below a plot."""
     parts = [
-        f'<text x="{axis.at(tick)}" y="15" text-anchor="middle">{escape(axis.words(tick))}</text>'
+        f'<text x="{axis.position(tick)}" y="15" text-anchor="middle">{escape(axis.format(tick))}</text>'
         for tick in axis.ticks
     ]
     if label:
@@ -113,113 +122,121 @@ def scale(axis: Axis, label: str = "") -> Markup:
     return _svg(parts, "", 44 if label else 22)
 
 
-def change(
-    axis: Axis, before: Mapping[str, float] | None, after: Mapping[str, float] | None, *, words: str = ""
+def dumbbell_plot(
+    axis: Axis, before: Mapping[str, float] | None, after: Mapping[str, float] | None, *, alt_text: str = ""
 ) -> Markup:
-    """A share before (hollow) and after (filled), joined by a line."""
-    parts = [_grid(axis)]
-    key = "right"
+    """Row of a dumbbell plot: share of right answers before (hollow) and after (filled), joined by a line."""
+    parts, y = [_grid(axis)], _ROW_CENTER_PX
     if before and after:
-        ends = (axis.at(before[key]), axis.at(after[key]))
-        parts.append(f'<line class="way" x1="{ends[0]}" x2="{ends[1]}" y1="{_MIDDLE}" y2="{_MIDDLE}"/>')
-    parts += [
-        _mark(axis.at(one[key]), f"{_MIDDLE}", mark) for one, mark in ((before, "hollow"), (after, "filled")) if one
-    ]
-    return _svg(parts, words)
+        x1, x2 = axis.position(before["right"]), axis.position(after["right"])
+        parts.append(_line("way", x1=x1, x2=x2, y1=y, y2=y))
+    ends = ((before, "hollow"), (after, "filled"))
+    parts += [_marker(axis.position(end["right"]), f"{y}", marker) for end, marker in ends if end]
+    return _svg(parts, alt_text)
 
 
-def spread(axis: Axis, counts: Mapping[int, int], of: int, *, mark: str, words: str = "") -> Markup:
-    """How many participants had so many right: a circle each, its area by the number, which stands in it."""
-    most = max(counts.values(), default=1)
+def bubble_plot(axis: Axis, counts: Mapping[int, int], total: int, *, marker: str, alt_text: str = "") -> Markup:
+    """Distribution of scores: a bubble at each score, its area proportional to the number of participants.
+
+    Args:
+        counts: number of right answers -> number of participants.
+        total: number of questions.
+    """
+    largest = max(counts.values(), default=1)
     parts = [_grid(axis, height=44)]
     for right, count in counts.items():
-        radius = 9 + 11 * math.sqrt(count / most)
-        place = axis.at(right / of)
+        radius = 9 + 11 * math.sqrt(count / largest)
+        x = axis.position(right / total)
         parts.append(
-            f'<circle class="crowd {mark}" cx="{place}" cy="22" r="{radius:.1f}"/>'
-            f'<text class="count" x="{place}" y="27" text-anchor="middle">{count}</text>'
+            f'<circle class="crowd {marker}" cx="{x}" cy="22" r="{radius:.1f}"/>'
+            f'<text class="count" x="{x}" y="27" text-anchor="middle">{count}</text>'
         )
-    return _svg(parts, words, 44)
+    return _svg(parts, alt_text, 44)
 
 
-def stack(counts: Sequence[int], *, words: str = "") -> Markup:
-    """One bar, divided by how many chose what, from the least to the most agreement."""
-    of, left, parts = sum(counts), 0.0, []
+def stacked_bar(counts: Sequence[int], *, alt_text: str = "") -> Markup:
+    """Stacked bar of the ratings of a statement, from the least to the most agreement."""
+    total, left = sum(counts), 0.0
+    parts: list[str] = []
     for number, count in enumerate(counts, start=1):
         if count:
-            width = 100 * count / of
+            width = 100 * count / total
             parts.append(f'<rect class="level-{number}" x="{left:.2f}%" width="{width:.2f}%" y="2" height="26"/>')
             parts.append(
                 f'<text class="on-{number}" x="{left + width / 2:.2f}%" y="20" text-anchor="middle">{count}</text>'
             )
             left += width
-    return _svg(parts, words)
+    return _svg(parts, alt_text)
 
 
-def over_days(points: Sequence[Mapping[str, float]], *, words: str = "") -> Markup:
-    """Share of right answers after the lesson (hollow, at day 0) and later (filled), each participant's joined by a line."""
-    axis = axis_for([0.0, *(point["days"] for point in points)], least=0.0)
-    parts = []
+def slope_chart(points: Sequence[Mapping[str, float]], *, alt_text: str = "") -> Markup:
+    """Share of right answers after the lesson (hollow, at day 0) and days later (filled), one line a participant."""
+    axis = make_axis([0.0, *(point["days"] for point in points)], minimum=0.0)
+    parts: list[str] = []
     for percent in (0, 50, 100):
-        parts.append(
-            f'<line class="grid" x1="0" x2="100%" y1="{_height(percent / 100)}" y2="{_height(percent / 100)}"/>'
-        )
-        parts.append(f'<text x="0" y="{_height(percent / 100)}" dy="-4">{percent} %</text>')
+        y = _y_position(percent / 100)
+        parts.append(_line("grid", x1="0", x2="100%", y1=y, y2=y))
+        parts.append(f'<text x="0" y="{y}" dy="-4">{percent} %</text>')
     for tick in axis.ticks:
-        parts.append(f'<text x="{_across(axis, tick)}" y="99%" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<text x="{_x_position(axis, tick)}" y="99%" text-anchor="middle">{tick:g}</text>')
     for point in points:
-        ends = [(_across(axis, 0), _height(point["after"])), (_across(axis, point["days"]), _height(point["later"]))]
-        parts.append(
-            f'<line class="way thin" x1="{ends[0][0]}" y1="{ends[0][1]}" x2="{ends[1][0]}" y2="{ends[1][1]}"/>'
-        )
-        parts += [_mark(*place, mark) for place, mark in zip(ends, ("hollow", "filled"), strict=True)]
-    return _svg(parts, words, 260)
+        x1, y1 = _x_position(axis, 0), _y_position(point["after"])
+        x2, y2 = _x_position(axis, point["days"]), _y_position(point["later"])
+        parts.append(_line("way thin", x1=x1, y1=y1, x2=x2, y2=y2))
+        parts += [_marker(x1, y1, "hollow"), _marker(x2, y2, "filled")]
+    return _svg(parts, alt_text, 260)
 
 
-def strip(axis: Axis, values: Sequence[float], mine: float | None = None, *, words: str = "") -> Markup:
-    """Everyone's value as a dot, equal ones above one another, and one's own as a large one."""
-    places = Counter(round((value - axis.low) / (axis.high - axis.low), 2) for value in values)
-    apart = min(11.0, 150 / max(places.values(), default=1))
-    height = round(apart * max(places.values(), default=1)) + 34
+def dot_plot(axis: Axis, values: Sequence[float], own_value: float | None = None, *, alt_text: str = "") -> Markup:
+    """Dot plot of all values, equal ones stacked; the participant's own value as a large marker below them."""
+    bins = Counter(round((value - axis.low) / (axis.high - axis.low), 2) for value in values)
+    most = max(bins.values(), default=1)
+    spacing = min(11.0, 150 / most)
+    height = round(spacing * most) + 34
     parts = [_grid(axis, height=height)]
     parts += [
-        f'<circle class="other" cx="{100 * place:.2f}%" cy="{height - 26 - apart * level:.1f}" r="{apart * 0.42:.1f}"/>'
-        for place, count in places.items()
+        f'<circle class="other" cx="{100 * x:.2f}%" cy="{height - 26 - spacing * level:.1f}" r="{spacing * 0.42:.1f}"/>'
+        for x, count in bins.items()
         for level in range(count)
     ]
-    if mine is not None:
-        parts.append(_mark(axis.at(mine), f"{height - 10}", "filled"))
-    return _svg(parts, words, height)
+    if own_value is not None:
+        parts.append(_marker(axis.position(own_value), f"{height - 10}", "filled"))
+    return _svg(parts, alt_text, height)
 
 
-def _across(axis: Axis, days: float) -> str:
+def _x_position(axis: Axis, days: float) -> str:
     return f"{8 + 90 * (days - axis.low) / (axis.high - axis.low):.2f}%"
 
 
-def _height(share: float) -> str:
+def _y_position(share: float) -> str:
     return f"{6 + 80 * (1 - share):.2f}%"
 
 
-def _mark(x: str, y: str, mark: str) -> str:
-    if mark == "filled":
+def _marker(x: str, y: str, marker: str) -> str:
+    if marker == "filled":
         return f'<circle class="mark filled" cx="{x}" cy="{y}" r="7"/>'
     return f'<svg x="{x}" y="{y}" overflow="visible"><path class="mark hollow" d="M-7.5 0L0-7.5L7.5 0L0 7.5Z"/></svg>'
 
 
-def _grid(axis: Axis, *, height: int = _ROW_PIXELS) -> str:
-    lines = [
-        f'<line class="grid" x1="{axis.at(tick)}" x2="{axis.at(tick)}" y1="0" y2="{height}"/>' for tick in axis.ticks
-    ]
+def _grid(axis: Axis, *, height: int = _ROW_HEIGHT_PX) -> str:
+    lines = [_line("grid", x1=axis.position(tick), x2=axis.position(tick), y1=0, y2=height) for tick in axis.ticks]
     if axis.signed:
-        lines.append(f'<line class="nothing" x1="{axis.at(0)}" x2="{axis.at(0)}" y1="0" y2="{height}"/>')
+        lines.append(_line("nothing", x1=axis.position(0), x2=axis.position(0), y1=0, y2=height))
     return "".join(lines)
 
 
-def _svg(parts: Iterable[str], words: str, height: int = _ROW_PIXELS) -> Markup:
-    told = f'role="img" aria-label="{escape(words)}"' if words else 'aria-hidden="true"'
-    return Markup(f'<svg class="drawing" width="100%" height="{height}" {told}>{"".join(parts)}</svg>')  # noqa: S704 - words are escaped
+def _line(css_class: str, **ends: str | float) -> str:
+    attributes = " ".join(f'{name}="{value}"' for name, value in ends.items())
+    return f'<line class="{css_class}" {attributes}/>'
 
 
-def _round_step(about: float) -> float:
-    power = 10 ** math.floor(math.log10(about))
-    return next(nice * power for nice in (1, 2, 5, 10) if about <= nice * power * 1.0001)
+def _svg(parts: Iterable[str], alt_text: str, height: int = _ROW_HEIGHT_PX) -> Markup:
+    label = f'role="img" aria-label="{escape(alt_text)}"' if alt_text else 'aria-hidden="true"'
+    # labels and descriptions are escaped
+    return Markup(f'<svg class="drawing" width="100%" height="{height}" {label}>{"".join(parts)}</svg>')  # noqa: S704
+
+
+def _nice_step(minimum: float) -> float:
+    """The smallest of 1, 2, 5 and 10 times a power of ten that is at least this."""
+    power = 10.0 ** math.floor(math.log10(minimum))
+    return next(nice * power for nice in (1, 2, 5, 10) if minimum <= nice * power * 1.0001)

@@ -1,81 +1,82 @@
-// The page as it changes. Only what has changed is touched, so that focus, open lists and what somebody is typing stay.
+// Live updates of the dashboard and the projector view. Only changed elements are touched, so that focus, open lists
+// and half-typed text stay.
 "use strict";
 const view = document.body.dataset.view;
-const cutOff = document.getElementById("cut-off");
-const told = document.getElementById("told");
+const connectionBanner = document.getElementById("cut-off");
+const toast = document.getElementById("told");
 const matrix = document.getElementById("matrix");
-const QUIET_MS = 15000;
-let stream, heard, reached = true;
+const SILENCE_MS = 15000;
+let stream, lastEventAt, isConnected = true;
 
 function connect() {
   if (stream) stream.close();
-  heard = Date.now();
+  lastEventAt = Date.now();
   stream = new EventSource(`stream?view=${view}`);
-  stream.onmessage = (event) => { alive(); show(JSON.parse(event.data)); };
-  stream.addEventListener("alive", alive);
-  stream.onerror = lost;
+  stream.onmessage = (event) => { onAlive(); applyUpdate(JSON.parse(event.data)); };
+  stream.addEventListener("alive", onAlive);
+  stream.onerror = onConnectionLost;
 }
 
-function alive() {
-  heard = Date.now();
-  if (!reached) say("Connected again.");
-  reached = true;
-  cutOff.hidden = true;
+function onAlive() {
+  lastEventAt = Date.now();
+  if (!isConnected) showToast("Connected again.");
+  isConnected = true;
+  connectionBanner.hidden = true;
 }
 
-async function lost() {
-  const before = reached;
-  reached = false;
-  let words = "Cut off from the class: what stands here is old. Trying again by itself; what you typed stays.";
+async function onConnectionLost() {
+  const before = isConnected;
+  isConnected = false;
+  let text = "Cut off from the class: what stands here is old. Trying again by itself; what you typed stays.";
   const answer = await fetch("here").catch(() => null);
-  if (reached) return;
-  if (answer && answer.status === 401) words = "Logged out here. Log in again in another tab; what you typed stays.";
-  if (before || cutOff.textContent !== words) cutOff.textContent = words;
-  cutOff.hidden = false;
+  if (isConnected) return;
+  if (answer && answer.status === 401) text = "Logged out here. Log in again in another tab; what you typed stays.";
+  if (before || connectionBanner.textContent !== text) connectionBanner.textContent = text;
+  connectionBanner.hidden = false;
 }
 
 setInterval(() => {
-  const quiet = Date.now() - heard > QUIET_MS;
-  if (quiet) lost();
-  if (quiet || stream.readyState === EventSource.CLOSED) connect();
+  const isSilent = Date.now() - lastEventAt > SILENCE_MS;
+  if (isSilent) onConnectionLost();
+  if (isSilent || stream.readyState === EventSource.CLOSED) connect();
 }, 2500);
 
-function show(news) {
+function applyUpdate(update) {
   const active = document.activeElement, card = active && active.closest("[data-key^='help-']");
   const before = Number(document.getElementById("figures")?.dataset.help || 0);
-  if (news.whole) news.gone = [...document.querySelectorAll("#rows > tr")].map((row) => row.id).filter((id) => !(id in news.parts));
-  for (const [name, html] of Object.entries(news.parts)) {
-    const fresh = parse(html), old = document.getElementById(name);
-    if (old) renew(old, fresh);
+  if (update.whole) update.gone = [...document.querySelectorAll("#rows > tr")].map((row) => row.id).filter((id) => !(id in update.parts));
+  for (const [name, html] of Object.entries(update.parts)) {
+    const fresh = parseElement(html), old = document.getElementById(name);
+    if (old) morph(old, fresh);
     else if (name.startsWith("row-")) document.getElementById("rows").append(fresh);
   }
-  for (const name of news.gone) document.getElementById(name)?.remove();
-  if (matrix) arrange();
-  if (active && active !== document.body && document.activeElement !== active) refocus(active, card);
+  for (const name of update.gone) document.getElementById(name)?.remove();
+  if (matrix) sortRows();
+  if (active && active !== document.body && document.activeElement !== active) restoreFocus(active, card);
   const asking = Number(document.getElementById("figures")?.dataset.help || 0);
-  if (asking > before) say(`${asking} ${asking === 1 ? "asks" : "ask"} for help.`);
+  if (asking > before) showToast(`${asking} ${asking === 1 ? "asks" : "ask"} for help.`);
   document.title = document.title.replace(/^\(\d+\) /, "").replace(/^/, asking ? `(${asking}) ` : "");
 }
 
-function refocus(active, card) {
+function restoreFocus(active, card) {
   if (active.isConnected) active.focus({ preventScroll: true });
   else if (card?.isConnected) (card.querySelector("input:not([type=hidden])") || card.querySelector("button"))?.focus();
   else if (card) document.getElementById("help").focus();
 }
 
-function parse(html) {
+function parseElement(html) {
   const template = document.createElement("template");
   template.innerHTML = html.trim();
   return template.content.firstElementChild;
 }
 
-// Makes an element like a fresh one. What is open stays open, and a field with something typed into it is never taken away.
-function renew(old, fresh) {
+// Morph an element into a freshly rendered one; what is open stays open, and a field with typed text is never removed.
+function morph(old, fresh) {
   if (old.isEqualNode(fresh)) return;
   for (const { name } of [...old.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
   const keys = new Set([...fresh.children].map(key).filter(Boolean));
-  for (const child of [...old.children]) if (key(child) && !keys.has(key(child))) drop(child);
+  for (const child of [...old.children]) if (key(child) && !keys.has(key(child))) removeUnlessTyped(child);
   let here = old.firstChild;
   for (const next of [...fresh.childNodes]) {
     while (here && here.nodeType === 1 && here.dataset.gone) here = here.nextSibling;
@@ -84,7 +85,7 @@ function renew(old, fresh) {
     if (!match) { old.insertBefore(next, here); continue; }
     if (match === here) here = here.nextSibling;
     else old.insertBefore(match, here);
-    if (match.nodeType === 1) renew(match, next);
+    if (match.nodeType === 1) morph(match, next);
     else if (match.nodeValue !== next.nodeValue) match.nodeValue = next.nodeValue;
   }
   while (here) { const next = here.nextSibling; if (!here.dataset?.gone) here.remove(); here = next; }
@@ -92,15 +93,15 @@ function renew(old, fresh) {
 
 function key(node) { return node.nodeType === 1 ? node.dataset.key : undefined; }
 
-function drop(element) {
+function removeUnlessTyped(element) {
   const typed = [...element.querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue);
   if (!typed) element.remove();
   else element.dataset.gone = "no longer in the line; what you typed is still here";
 }
 
-// ---- who is shown, and in which order
+// ---- filter and order of the participants
 
-function arrange() {
+function sortRows() {
   const rows = document.getElementById("rows"), order = matrix.dataset.order;
   const number = (row) => Number(row.id.slice(4)), rank = (row) => (order === "stuck" ? Number(row.dataset.rank) : 0);
   const sorted = [...rows.children].sort((a, b) => rank(a) - rank(b) || number(a) - number(b));
@@ -120,12 +121,12 @@ for (const what of matrix ? ["order", "show"] : []) {
       for (const other of link.parentElement.children) other.toggleAttribute("aria-current", false);
       link.setAttribute("aria-current", "true");
       history.replaceState(null, "", `?order=${matrix.dataset.order}&show=${matrix.dataset.show}`);
-      arrange();
+      sortRows();
     });
   }
 }
 
-// ---- acts, without leaving the page
+// ---- forms are submitted without leaving the page
 
 document.addEventListener("submit", async (event) => {
   const form = event.target, pressed = event.submitter;
@@ -135,18 +136,18 @@ document.addEventListener("submit", async (event) => {
   const body = new URLSearchParams(new FormData(form));
   if (pressed?.name) body.append(pressed.name, pressed.value);
   const answer = await fetch(address, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }).catch(() => null);
-  if (!answer) return say("Not sent: the class cannot be reached. What you typed stays.");
-  if (!answer.ok) return say(answer.status === 401 ? "Not sent: log in again in another tab." : `Not done. ${await answer.text()}`);
+  if (!answer) return showToast("Not sent: the class cannot be reached. What you typed stays.");
+  if (!answer.ok) return showToast(answer.status === 401 ? "Not sent: log in again in another tab." : `Not done. ${await answer.text()}`);
   for (const field of form.querySelectorAll("input:not([type=hidden])")) field.value = "";
   form.closest("details")?.removeAttribute("open");
-  say(form.dataset.done || "Done.");
+  showToast(form.dataset.done || "Done.");
 });
 
-let saying;
-function say(words) {
-  told.textContent = words;
-  clearTimeout(saying);
-  saying = setTimeout(() => { told.textContent = ""; }, 6000);
+let toastTimer;
+function showToast(text) {
+  toast.textContent = text;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { toast.textContent = ""; }, 6000);
 }
 
 document.addEventListener("keydown", (event) => {

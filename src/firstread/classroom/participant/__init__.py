@@ -1,1 +1,1 @@
-"""What runs in a participant's own Jupyter server: the bar above the notebook, and the way of its news to the class."""
+"""Extensions of a participant's own Jupyter server: the class bar above the notebook, and the upload of events."""

@@ -1,23 +1,24 @@
-"""In a participant's server: takes the news of their notebooks out of the spool and to the classroom service, and brings the class's results back.
+"""Jupyter server extension that uploads spooled events to the classroom service, and downloads the class's results.
 
-News is deleted from the spool only when the service has said that it has it. A kernel needs no network for this, and a service that is down only makes
-the news wait.
+An event is deleted from the spool only after the service has confirmed it. A kernel needs no network for this, and
+while the service is down the events stay in the spool.
 """
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from firstread.classroom.participant.server_extension import Forwarder, add_handlers
 from firstread.core.files import write_bytes
 from firstread.core.memory import release_memory
-from firstread.lessons.class_runs import results_file
-from firstread.lessons.events import spool, waiting
+from firstread.lessons.class_runs import class_runs_file
+from firstread.lessons.events import get_spool_folder, pending_events
 
-EVERY_MS = 700
-RELEASE_EVERY_MS = 90_000
-RESULTS_EVERY_MS = 30_000
-AT_ONCE = 100
+UPLOAD_INTERVAL_MS = 700
+MEMORY_RELEASE_INTERVAL_MS = 90_000
+RESULTS_INTERVAL_MS = 30_000
+BATCH_SIZE = 100
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -28,67 +29,74 @@ def _load_jupyter_server_extension(server: Any) -> None:
     from tornado.httpclient import AsyncHTTPClient
     from tornado.ioloop import PeriodicCallback
 
-    folder, address = spool(), os.environ.get("FIRSTREAD_CLASSROOM")
+    folder, address = get_spool_folder(), os.environ.get("FIRSTREAD_CLASSROOM")
     token = os.environ.get("JUPYTERHUB_API_TOKEN")
     if folder is None or not address or not token:
         return
     client = AsyncHTTPClient()
     add_handlers(server.web_app, Forwarder(address, token, client))
-    carrier = Carrier(folder, address, token, client)
-    server.firstread_carrier = PeriodicCallback(carrier.carry, EVERY_MS)
-    server.firstread_carrier.start()
-    # not all at the same moment
-    server.firstread_results = PeriodicCallback(carrier.bring, RESULTS_EVERY_MS, jitter=0.2)
+    uploader = EventUploader(folder, address, token, client)
+    server.firstread_upload = PeriodicCallback(uploader.upload, UPLOAD_INTERVAL_MS)
+    server.firstread_upload.start()
+    # jitter spreads the servers of a class over time
+    server.firstread_results = PeriodicCallback(uploader.download_results, RESULTS_INTERVAL_MS, jitter=0.2)
     server.firstread_results.start()
-    # what its start needed, and each notebook that it wrote, goes back to the system; a hundred others share it
-    server.firstread_release = PeriodicCallback(release_memory, RELEASE_EVERY_MS, jitter=0.5)
-    server.firstread_release.start()
+    # memory of the server's start and of each saved notebook goes back to the system, which a hundred others share
+    server.firstread_memory_release = PeriodicCallback(release_memory, MEMORY_RELEASE_INTERVAL_MS, jitter=0.5)
+    server.firstread_memory_release.start()
 
 
-class Carrier:
-    """Carries what waits, oldest first; one errand at a time."""
+class EventUploader:
+    """Uploads spooled events, oldest first, one batch at a time.
 
-    def __init__(self, folder: Any, address: str, token: str, client: Any) -> None:
+    Args:
+        folder: the spool.
+        address: of the classroom service, as this server reaches it.
+        token: of this participant in the hub.
+        client: tornado's `AsyncHTTPClient`, or an object with the same `fetch`.
+    """
+
+    def __init__(self, folder: Path, address: str, token: str, client: Any) -> None:
         self.folder, self.address, self.client = folder, address, client
         self.headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
-        self._busy, self._known = False, ""
+        self._is_uploading, self._results_etag = False, ""
 
-    async def carry(self) -> int:
-        """One errand; how many pieces of news arrived."""
-        if self._busy:
+    async def upload(self) -> int:
+        """Upload one batch; returns the number of events that the service confirmed."""
+        if self._is_uploading:
             return 0
-        self._busy = True
+        self._is_uploading = True
         try:
-            return await self._carry()
-        except Exception:  # the service is away: the news waits
+            return await self._upload_batch()
+        except Exception:  # the service does not answer: the events stay in the spool
             return 0
         finally:
-            self._busy = False
+            self._is_uploading = False
 
-    async def _carry(self) -> int:
-        batch = list(waiting(self.folder, most=AT_ONCE))
+    async def _upload_batch(self) -> int:
+        batch = list(pending_events(self.folder, limit=BATCH_SIZE))
         if not batch:
             return 0
+        body = json.dumps([event for _, event in batch])
         await self.client.fetch(
-            f"{self.address}api/events", method="POST", headers=self.headers, request_timeout=20,
-            body=json.dumps([told for _, told in batch]),
-        )  # fmt: skip
+            f"{self.address}api/events", method="POST", headers=self.headers, request_timeout=20, body=body
+        )
         for file, _ in batch:
             file.unlink(missing_ok=True)
         return len(batch)
 
-    async def bring(self) -> bool:
-        """Put the class's results beside the spool, where the notebook finds them; True if they are new."""
-        file = results_file(self.folder)
-        known = {"If-None-Match": self._known} if self._known and file.exists() else {}
+    async def download_results(self) -> bool:
+        """Write the class's results beside the spool, where the notebook reads them; True if they are new."""
+        file = class_runs_file(self.folder)
+        condition = {"If-None-Match": self._results_etag} if self._results_etag and file.exists() else {}
         try:
-            answer = await self.client.fetch(
-                f"{self.address}api/results", headers=self.headers | known, request_timeout=20, raise_error=False
+            response = await self.client.fetch(
+                f"{self.address}api/results", headers=self.headers | condition, request_timeout=20, raise_error=False
             )
-            if answer.code != 200:  # nothing new (304), or the service is away: what is there stays
+            if response.code != 200:  # not modified (304), or the service does not answer: the file stays
                 return False
-            write_bytes(file, answer.body)
-        except Exception:  # the service is away, or the disk is full
+            write_bytes(file, response.body)
+        except Exception:  # the service does not answer, or the disk is full
             return False
-        self._known = answer.headers.get("ETag", "")
+        self._results_etag = response.headers.get("ETag", "")
         return True

@@ -1,6 +1,7 @@
-"""In a participant's server: what the bar above the notebook asks of the class.
+"""Request handlers of a participant's Jupyter server that forward the class bar's requests to the classroom service.
 
-The browser knows no token. It asks its own server, which knows who it is, and the server asks the classroom service in the participant's name.
+The browser has no token for the service. It asks its own server, which knows the participant, and the server asks the
+classroom service with the participant's hub token.
 """
 
 from typing import Any
@@ -11,39 +12,40 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.httpclient import HTTPClientError
 
-#: a call for help with a copy of a notebook, written as JSON within JSON
-MOST_BODY_BYTES = 6 * 2**20
-#: of one participant's windows together; a service that is slow must not be asked more and more
-MOST_AT_ONCE = 4
-SECONDS = 8.0
+#: a help request with a copy of a notebook, written as JSON within JSON
+MAX_BODY_BYTES = 6 * 2**20
+#: of all windows of one participant; a slow service must not get more and more requests
+MAX_CONCURRENT_REQUESTS = 4
+TIMEOUT_SECONDS = 8.0
 
 
 class Forwarder:
-    """Asks the classroom service.
+    """Forwards requests to the classroom service with the participant's token.
 
     Args:
         address: of the service, as this server reaches it.
         token: of this participant in the hub.
-        client: tornado's AsyncHTTPClient, or what can do the same.
+        client: tornado's `AsyncHTTPClient`, or an object with the same `fetch`.
     """
 
     def __init__(self, address: str, token: str, client: Any) -> None:
         self.address, self.client = address, client
         self.headers = {"Authorization": f"token {token}"}
-        self._on_the_way = 0
+        self._in_flight = 0
 
-    async def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        """Status and body of the service's answer; 503 where it is away or has more than enough to do."""
-        if self._on_the_way >= MOST_AT_ONCE:
+    async def forward(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Status and body of the service's response; 503 if it does not answer or too many requests are in flight."""
+        if self._in_flight >= MAX_CONCURRENT_REQUESTS:
             return 503, b""
         headers = self.headers | ({"Content-Type": "application/json"} if body is not None else {})
-        self._on_the_way += 1
+        timeouts = {"request_timeout": TIMEOUT_SECONDS, "connect_timeout": TIMEOUT_SECONDS / 2}
+        url = f"{self.address}api/{path}"
+        self._in_flight += 1
         try:
-            answer = await self.client.fetch(
-                f"{self.address}api/{path}", method=method, headers=headers, body=body, request_timeout=SECONDS, connect_timeout=SECONDS / 2,
-                follow_redirects=False,
-            )  # fmt: skip
-            return answer.code, answer.body
+            response = await self.client.fetch(
+                url, method=method, headers=headers, body=body, follow_redirects=False, **timeouts
+            )
+            return response.code, response.body
         except HTTPClientError as error:
             if error.response is None or error.code >= 500:
                 return 503, b""
@@ -51,11 +53,11 @@ class Forwarder:
         except OSError:
             return 503, b""
         finally:
-            self._on_the_way -= 1
+            self._in_flight -= 1
 
 
-class _Beside(APIHandler):
-    """What both have in common. A bar that asks by itself is no sign that somebody works."""
+class _ForwardingHandler(APIHandler):
+    """Base of the forwarding handlers. Polling by the bar does not count as activity of the participant."""
 
     auth_resource = "contents"
     _track_activity = False
@@ -64,84 +66,81 @@ class _Beside(APIHandler):
         self.forwarder = forwarder
 
     def _log(self) -> None:
-        """A line for each question of each bar would bury what matters; trouble is written."""
+        """Log failures only; a line for each poll of each bar would hide them."""
         if self.get_status() >= 400:
             super()._log()
 
-    async def pass_on(self, method: str, path: str, body: bytes | None = None) -> None:
-        status, answer = await self.forwarder.ask(method, path, body)
-        if status in (
-            401,
-            403,
-        ):  # of this server's token, not of the person in front of it, who must not be sent to log in
+    async def forward(self, method: str, path: str, body: bytes | None = None) -> None:
+        status, answer = await self.forwarder.forward(method, path, body)
+        if status in (401, 403):  # about this server's token, not the person in front of it: they need not log in
             status = 503
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
         if status == 200:
             self.finish(answer)
         else:
-            self.finish({"message": _words(status, answer)})
+            self.finish({"message": _error_message(status, answer)})
 
 
-class NowHandler(_Beside):
+class ClassStatusHandler(_ForwardingHandler):
     """GET firstread/now?after=N."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """How the class stands for this participant."""
+        """Status of the class for this participant."""
         after = self.get_query_argument("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 12):
             raise web.HTTPError(400, "after is not a number")
-        await self.pass_on("GET", f"now?after={after}")
+        await self.forward("GET", f"now?after={after}")
 
 
-class HelpHandler(_Beside):
+class HelpRequestHandler(_ForwardingHandler):
     """POST and DELETE firstread/help."""
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
         """Ask for help."""
-        if len(self.request.body) > MOST_BODY_BYTES:
+        if len(self.request.body) > MAX_BODY_BYTES:
             raise web.HTTPError(413, "the copy of the notebook is too large")
-        await self.pass_on("POST", "help", self.request.body)
+        await self.forward("POST", "help", self.request.body)
 
     @web.authenticated
     @authorized
     async def delete(self) -> None:
-        """No longer need it."""
-        await self.pass_on("DELETE", "help")
+        """Withdraw the help request."""
+        await self.forward("DELETE", "help")
 
 
-class InHandler(JupyterHandler):
-    """GET firstread/in: a page for a frame that nobody sees. Who is not known goes by way of the hub and comes back known."""
+class LoginFrameHandler(JupyterHandler):
+    """GET firstread/in: page of a hidden frame that renews an expired login through the hub."""
 
     auth_resource = "contents"
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """An empty page, and with it the cookie against forged requests."""
+        """An empty page that sets the XSRF cookie."""
         self.set_header("Cache-Control", "no-store")
         _ = self.xsrf_token
         self.finish("<!doctype html><title>In</title>")
 
 
 def add_handlers(app: Any, forwarder: Forwarder) -> None:
-    """Answer under `firstread/` of this server."""
-    base, given = app.settings["base_url"], {"forwarder": forwarder}
+    """Add the handlers under `firstread/` of this server."""
+    base, options = app.settings["base_url"], {"forwarder": forwarder}
     app.add_handlers(
         ".*$",
         [
-            (url_path_join(base, "firstread", "now"), NowHandler, given),
-            (url_path_join(base, "firstread", "help"), HelpHandler, given),
-            (url_path_join(base, "firstread", "in"), InHandler),
+            (url_path_join(base, "firstread", "now"), ClassStatusHandler, options),
+            (url_path_join(base, "firstread", "help"), HelpRequestHandler, options),
+            (url_path_join(base, "firstread", "in"), LoginFrameHandler),
         ],
     )
 
 
-def _words(status: int, answer: bytes) -> str:
+def _error_message(status: int, answer: bytes) -> str:
     if status == 503:
         return "The class cannot be reached at the moment."
     if status == 413:

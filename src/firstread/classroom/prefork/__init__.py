@@ -1,1 +1,1 @@
-"""Servers and kernels that start at once: forked from processes that have imported everything already (on Linux, where they can be kept apart)."""
+"""Prefork (zygote) processes: servers and kernels are forked from processes with all modules imported (Linux)."""

@@ -1,4 +1,4 @@
-"""What is imported before the fork, and what the forked process does to become a participant's server or kernel."""
+"""Modules preloaded by a zygote before the fork, and the setup of the forked child process (server or kernel)."""
 
 import fcntl
 import importlib
@@ -13,118 +13,151 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import Any, ClassVar, cast
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.home_directory import prepare_home
-from firstread.classroom.sandbox.disk_quota import LITTLE_BYTES, over_share
-from firstread.classroom.sandbox.sandbox import LARGEST_FILE_BYTES, Fence, python_folders
+from firstread.classroom.sandbox.disk_quota import OVER_QUOTA_FILE_BYTES, is_over_quota
+from firstread.classroom.sandbox.sandbox import MAX_FILE_BYTES, Sandbox, python_folders
 
-# modules, not their use: nothing here may open a socket, start a thread or an event loop
-_OF_SERVER = (
-    "jupyter_server.serverapp", "jupyter_server.services.contents.manager", "jupyter_server.services.contents.largefilemanager",
-    "jupyter_server.services.kernels.kernelmanager", "jupyter_server.services.sessions.sessionmanager", "jupyterlab.labapp", "jupyterlab_server",
-    "jupyter_client.asynchronous", "jupyter_client.provisioning", "nbformat", "nbconvert.exporters", "tornado.httpserver", "tornado.curl_httpclient",
-    "jinja2", "psutil", "jupyterhub.services.auth", "jupyterhub.utils", "jupyterhub.log", "jupyterlab.serverextension", "notebook_shim",
-    "jupyter_server.extension.serverextension", "jupyter_server.services.events.handlers", "IPython.core.interactiveshell", "firstread.classroom.participant.event_uploader", "firstread.classroom.prefork.kernel_provisioner",
-)  # fmt: skip
-_OF_KERNEL = (
-    "ipykernel.kernelapp", "ipykernel.inprocess", "IPython.core.completer", "jedi", "matplotlib.pyplot", "matplotlib_inline.backend_inline",
-    "matplotlib.backends.backend_agg", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.linear_model", "sklearn.metrics", "sklearn.neighbors",
-    "PIL.Image", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "pydicom", "tqdm.auto", "ipywidgets", "torch", "torch._dynamo", "torchvision", "timm",
-    "monai", "monai.visualize", "accelerate", "safetensors.torch",
-)  # fmt: skip
-#: less for data than this participant's kernel would need for lesson 1 with the largest network
-KERNEL_BYTES, SERVER_BYTES = 6 * 2**30, 2 * 2**30
+# imported, not used: nothing before the fork may open a socket, start a thread or an event loop
+_SERVER_MODULES = (
+    *("jupyter_server.serverapp", "jupyter_server.services.contents.manager"),
+    *("jupyter_server.services.contents.largefilemanager", "jupyter_server.services.kernels.kernelmanager"),
+    *("jupyter_server.services.sessions.sessionmanager", "jupyterlab.labapp", "jupyterlab_server"),
+    *("jupyter_client.asynchronous", "jupyter_client.provisioning", "nbformat", "nbconvert.exporters"),
+    *("tornado.httpserver", "tornado.curl_httpclient", "jinja2", "psutil", "jupyterhub.services.auth"),
+    *("jupyterhub.utils", "jupyterhub.log", "jupyterlab.serverextension", "notebook_shim"),
+    *("jupyter_server.extension.serverextension", "jupyter_server.services.events.handlers"),
+    *("IPython.core.interactiveshell", "firstread.classroom.participant.event_uploader"),
+    "firstread.classroom.prefork.kernel_provisioner",
+)
+_KERNEL_MODULES = (
+    *("ipykernel.kernelapp", "ipykernel.inprocess", "IPython.core.completer", "jedi", "matplotlib.pyplot"),
+    *("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg", "pandas", "pyarrow.parquet"),
+    *("scipy.stats", "sklearn.linear_model", "sklearn.metrics", "sklearn.neighbors", "PIL.Image"),
+    *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "pydicom", "tqdm.auto", "ipywidgets", "torch", "torch._dynamo"),
+    *("torchvision", "timm", "monai", "monai.visualize", "accelerate", "safetensors.torch"),
+)
+#: limits of the data segment; lesson 1 with the largest network fits into a kernel's
+KERNEL_MEMORY_BYTES, SERVER_MEMORY_BYTES = 6 * 2**30, 2 * 2**30
 _F_SETSIG = 10
 
 
-def prepare(kind: str, folder: ClassFolder, *, with_lesson: bool) -> None:
-    """Import what every process of this kind will need; for kernels, go through the lesson once if there is time."""
-    for name in _OF_SERVER if kind == "server" else (*_OF_KERNEL, *_own_modules()):
-        with suppress(ImportError):  # a part that is not installed is imported by whoever needs it, and missed then
+def preload(kind: str, folder: ClassFolder, *, with_lesson: bool) -> None:
+    """Import the modules that processes of this kind need; for kernels, optionally run the lesson once."""
+    for name in _SERVER_MODULES if kind == "server" else (*_KERNEL_MODULES, *_lesson_modules()):
+        with suppress(ImportError):  # a missing module raises where it is used
             importlib.import_module(name)
     if kind == "kernel":
-        sys.modules["debugpy"] = None  # type: ignore[assignment] - classes have no debugger, and it is large
-        importlib.import_module("ipykernel.debugger")
-        import matplotlib as mpl
-        from tqdm import tqdm
-
-        from firstread.lessons.warmup import warm_up
-
-        mpl.use("agg")
-        tqdm.monitor_interval = 0  # it would be a thread
-        os.environ["FIRSTREAD_HOME"] = str(folder.path)
-        try:
-            if with_lesson:
-                warm_up(folder.lesson, data=folder.settings.data)
-        except Exception as error:  # its message could hold what stands in somebody's data
-            sys.stderr.write(f"The lesson could not be gone through beforehand: {type(error).__name__}\n")
+        _preload_kernel(folder, with_lesson=with_lesson)
 
 
-def become(folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline: int | None, keeper: int) -> None:
-    """Shut in, and be a server or a kernel until the end."""
+def _preload_kernel(folder: ClassFolder, *, with_lesson: bool) -> None:
+    sys.modules["debugpy"] = cast("ModuleType", None)  # not imported: classes have no debugger, and it is large
+    importlib.import_module("ipykernel.debugger")
+    import matplotlib as mpl
+    from tqdm import tqdm
+
+    from firstread.lessons.warmup import warm_up
+
+    mpl.use("agg")
+    tqdm.monitor_interval = 0  # the monitor would be a thread
+    os.environ["FIRSTREAD_HOME"] = str(folder.path)
+    try:
+        if with_lesson:
+            warm_up(folder.lesson, data=folder.settings.data)
+    except Exception as error:  # the message is not logged: it could contain values of someone's data
+        sys.stderr.write(f"The lesson could not be gone through beforehand: {type(error).__name__}\n")
+
+
+def run_child(
+    folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline_fd: int | None, supervisor_pidfd: int
+) -> None:
+    """Enter the sandbox and run the server or kernel in this forked process until it ends."""
     username = request["username"]
     home = folder.home_of(username)
     os.setsid()
     log = home / ".firstread" / f"{kind}.log"
-    fence(folder, kind, username, port=request["port"]).enter()
+    build_sandbox(folder, kind, username, port=request["port"]).enter()
     prepare_home(folder, username)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(home)
-    _no_terminal(log)
-    _reseed()
-    if lifeline is not None:
-        _end_with(lifeline)
+    _redirect_stdio(log)
+    _reseed_generators()
+    if lifeline_fd is not None:
+        _kill_when_lifeline_closes(lifeline_fd)
     if kind == "server":
-        threading.Thread(target=_end_with_process, args=(keeper,), daemon=True).start()
+        threading.Thread(target=_exit_with_process, args=(supervisor_pidfd,), daemon=True).start()
     signal.set_wakeup_fd(-1)
     if kind == "server":
-        from jupyterhub.singleuser import main
-        from jupyterlab.commands import get_user_settings_dir, get_workspaces_dir
-
-        # JupyterLab has chosen them when it was imported, in the home of whoever started the class
-        own = [
-            f"--LabApp.workspaces_dir={get_workspaces_dir()}",
-            f"--LabApp.user_settings_dir={get_user_settings_dir()}",
-        ]
-        sys.argv = ["jupyterhub-singleuser", *request["arguments"], *own]
-        main()
+        _run_server(request["arguments"])
     else:
-        import ipykernel.ipkernel
-        from ipykernel.kernelapp import IPKernelApp
-
-        # both ask each of thousands of modules for its file, one for a debugger that classes do not have, the other for the module of a frame that an
-        # error went through; that would copy tens of megabytes
-        ipykernel.ipkernel.sys = _WithoutModules()
-        inspect.getmodule = _module_of
-        sys.path.insert(0, "")
-        sys.argv = ["ipykernel_launcher", *request["arguments"]]
-        IPKernelApp.launch_instance(request["arguments"])
+        _run_kernel(request["arguments"])
 
 
-def fence(folder: ClassFolder, kind: str, username: str, *, port: int = 0) -> Fence:
-    """What a participant's server or kernel may do."""
+def _run_server(arguments: list[str]) -> None:
+    from jupyterhub.singleuser import main
+    from jupyterlab.commands import get_user_settings_dir, get_workspaces_dir
+
+    # JupyterLab set its defaults when the zygote imported it, in the home of the user who started the class
+    folders = [
+        f"--LabApp.workspaces_dir={get_workspaces_dir()}",
+        f"--LabApp.user_settings_dir={get_user_settings_dir()}",
+    ]
+    sys.argv = ["jupyterhub-singleuser", *arguments, *folders]
+    main()
+
+
+def _run_kernel(arguments: list[str]) -> None:
+    import ipykernel.ipkernel
+    from ipykernel.kernelapp import IPKernelApp
+
+    # both read `__file__` of each of thousands of modules, which would copy tens of megabytes of shared pages:
+    # ipykernel for a debugger that classes do not have, inspect to find the module of a frame in a traceback
+    patched_ipkernel: Any = ipykernel.ipkernel
+    patched_ipkernel.sys = _SysWithoutModules()
+    patched_inspect: Any = inspect
+    patched_inspect.getmodule = _getmodule
+    sys.path.insert(0, "")
+    sys.argv = ["ipykernel_launcher", *arguments]
+    IPKernelApp.launch_instance(arguments)
+
+
+def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 0) -> Sandbox:
+    """The sandbox of a participant's server or kernel."""
     shared = [folder.path / name for name in ("data", "template.ipynb", "jupyter")]
     shared += [folder.lesson.folder.parent, *python_folders()]
     if Path(folder.settings.data).is_absolute():
         shared.append(Path(folder.settings.data))
-    own = (folder.home_of(username), folder.sockets_of(username))
-    user = folder.user_of(username)
+    own = (folder.home_of(username), folder.sockets_folder_of(username))
+    uid = folder.uid_of(username)
     if kind == "server":
-        return Fence(
-            read=(*shared, folder.sockets / "warm"), write=own, bind=(port,), connect=tuple(folder.ports.values()), user=user,
-            memory_bytes=SERVER_BYTES, sacrifice=300,
-        )  # fmt: skip
-    return Fence(
-        read=tuple(shared), write=(*own, folder.path / "queue"), network=False, user=user, memory_bytes=KERNEL_BYTES,
-        file_bytes=LITTLE_BYTES if over_share(folder, username) else LARGEST_FILE_BYTES, keen=15, sacrifice=700,
-    )  # fmt: skip
+        return Sandbox(
+            read_paths=(*shared, folder.sockets_folder / "warm"),
+            write_paths=own,
+            bind_ports=(port,),
+            connect_ports=tuple(folder.ports.values()),
+            uid=uid,
+            memory_bytes=SERVER_MEMORY_BYTES,
+            oom_score_adj=300,
+        )
+    return Sandbox(
+        read_paths=tuple(shared),
+        write_paths=(*own, folder.path / "queue"),
+        network=False,
+        uid=uid,
+        memory_bytes=KERNEL_MEMORY_BYTES,
+        file_bytes=OVER_QUOTA_FILE_BYTES if is_over_quota(folder, username) else MAX_FILE_BYTES,
+        nice=15,
+        oom_score_adj=700,
+    )
 
 
-def _own_modules() -> list[str]:
-    """All of firstread that a lesson may use."""
+def _lesson_modules() -> list[str]:
+    """Names of all firstread modules that a lesson may import."""
     import firstread
 
     found = pkgutil.walk_packages(firstread.__path__, "firstread.", onerror=lambda _: None)
@@ -135,8 +168,8 @@ def _own_modules() -> list[str]:
     ]
 
 
-class _WithoutModules:
-    """Python's `sys`, as far as it goes, without what was imported."""
+class _SysWithoutModules:
+    """Python's `sys` module with an empty `modules`."""
 
     modules: ClassVar[dict[str, Any]] = {}
 
@@ -144,31 +177,29 @@ class _WithoutModules:
         return getattr(sys, name)
 
 
-_any_module_of = inspect.getmodule
+_original_getmodule = inspect.getmodule
 
 
-def _module_of(thing: Any, _filename: str | None = None) -> Any:
-    """As `inspect.getmodule`; a frame says itself which module it belongs to."""
+def _getmodule(thing: object, _filename: str | None = None) -> ModuleType | None:
+    """`inspect.getmodule`, with the module of a frame from its globals."""
     if inspect.isframe(thing):
         return sys.modules.get(thing.f_globals.get("__name__", ""))
-    return _any_module_of(thing, _filename)
+    return _original_getmodule(thing, _filename)
 
 
-def _no_terminal(log: Path) -> None:
-    """Nothing to read; what is printed before a notebook listens goes into the participant's own log."""
+def _redirect_stdio(log: Path) -> None:
+    """Connect stdin to /dev/null, and stdout and stderr to the participant's log file."""
     log.unlink(missing_ok=True)
-    nothing, written = (
-        os.open(os.devnull, os.O_RDONLY),
-        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600),
-    )
-    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+    devnull_fd = os.open(os.devnull, os.O_RDONLY)
+    log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+    for source, target in ((devnull_fd, 0), (log_fd, 1), (log_fd, 2)):
         os.dup2(source, target)
-    os.close(nothing)
-    os.close(written)
+    os.close(devnull_fd)
+    os.close(log_fd)
 
 
-def _reseed() -> None:
-    """Siblings must not draw the same numbers."""
+def _reseed_generators() -> None:
+    """Seed the global random generators anew: forked processes must not draw the same numbers."""
     random.seed()
     with suppress(ImportError, AttributeError):
         sys.modules["numpy"].random.seed()
@@ -176,19 +207,20 @@ def _reseed() -> None:
         sys.modules["torch"].default_generator.seed()
 
 
-def _end_with(lifeline: int) -> None:
-    """The system itself ends this process, and all that it starts, as soon as the other end of the lifeline is closed."""
-    fcntl.fcntl(lifeline, _F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    with suppress(OSError), socket.socket(fileno=os.dup(lifeline)) as end:
-        end.setblocking(False)
-        if end.recv(1, socket.MSG_PEEK) == b"":  # closed before we listened
+def _kill_when_lifeline_closes(lifeline_fd: int) -> None:
+    """Have the kernel send SIGKILL to this process group when the other end of the lifeline is closed."""
+    fcntl.fcntl(lifeline_fd, _F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETFL, fcntl.fcntl(lifeline_fd, fcntl.F_GETFL) | os.O_ASYNC)
+    with suppress(OSError), socket.socket(fileno=os.dup(lifeline_fd)) as lifeline:
+        lifeline.setblocking(False)
+        if lifeline.recv(1, socket.MSG_PEEK) == b"":  # closed before the signal was set
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _end_with_process(handle: int) -> None:
-    waiting = select.poll()
-    waiting.register(handle, select.POLLIN)
-    waiting.poll()
+def _exit_with_process(pidfd: int) -> None:
+    """Exit as soon as the process of this pidfd has ended."""
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    poller.poll()
     os._exit(1)

@@ -1,83 +1,87 @@
-"""How a participant's server starts their kernels: forked from the warm one where there is one, and always without the server's secrets."""
+"""Jupyter kernel provisioner of a class: kernels are forked from a zygote, without the server's secrets."""
 
 import os
 import select
 import signal
 import socket
 from pathlib import Path
-from typing import Any
+from subprocess import Popen
+from typing import Any, cast
 
 from jupyter_client.provisioning import LocalProvisioner
 
-from firstread.classroom.prefork.zygote_client import WarmError, ask_patiently
+from firstread.classroom.prefork.zygote_client import ZygoteError, request_process_with_retry
 
-#: of a server's environment, what a kernel does not get
-SECRETS = ("JUPYTERHUB_", "JPY_API_TOKEN", "FIRSTREAD_TICKET", "CONFIGPROXY_")
+#: environment variables of a server that its kernels do not inherit
+SECRET_PREFIXES = ("JUPYTERHUB_", "JPY_API_TOKEN", "FIRSTREAD_TICKET", "CONFIGPROXY_")
 
 
-class WarmKernel:
-    """A kernel that another process forked for us: what `subprocess.Popen` would be."""
+class ForkedKernel:
+    """A kernel process forked by the zygote, with the interface of `subprocess.Popen`."""
 
     stdin = stdout = stderr = None
 
-    def __init__(self, pid: int, handle: int, lifeline: socket.socket) -> None:
+    def __init__(self, pid: int, pidfd: int, lifeline: socket.socket) -> None:
         self.pid, self.lifeline = pid, lifeline
-        self.handle: int | None = handle
+        self.pidfd: int | None = pidfd
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """None while it lives."""
+        """Return code of the process; None while it runs."""
         return self.wait(0)
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Until it has ended, or so many seconds are over; then None."""
-        if self.handle is not None:
-            ready = select.poll()
-            ready.register(self.handle, select.POLLIN)
-            if ready.poll(None if timeout is None else timeout * 1000):
-                self.returncode = -1  # how it ended is known to its parent only
-                os.close(self.handle)
-                self.handle = None
+        """Wait until the process has ended, at most `timeout` seconds; None if it still runs."""
+        if self.pidfd is not None:
+            poller = select.poll()
+            poller.register(self.pidfd, select.POLLIN)
+            if poller.poll(None if timeout is None else timeout * 1000):
+                self.returncode = -1  # only its parent can read the exit status
+                os.close(self.pidfd)
+                self.pidfd = None
                 self.lifeline.close()
         return self.returncode
 
     def send_signal(self, signum: int) -> None:
-        """End it: it is in a fence of its own, which no other signal passes (interrupts go as messages)."""
+        """Kill the process on SIGTERM and SIGKILL; no other signal enters its sandbox (interrupts are messages)."""
         if signum in (signal.SIGTERM, signal.SIGKILL):
             self.lifeline.close()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self.lifeline.close()
 
     terminate = kill
 
 
 class ClassProvisioner(LocalProvisioner):
-    """The kernels of a class (named `firstread-class` in the kernel's kernel.json)."""
+    """Provisioner of a class's kernels, named `firstread-class` in their kernel.json."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """A kernel without the server's secrets."""
+        """Start a kernel without the server's secrets in its environment."""
         environment = kwargs.get("env") or dict(os.environ)
-        kept = {name: value for name, value in environment.items() if not name.startswith(SECRETS)}
-        point = environment.get("FIRSTREAD_WARM_KERNELS")
-        if not point:
+        kept = {name: value for name, value in environment.items() if not name.startswith(SECRET_PREFIXES)}
+        socket_file = environment.get("FIRSTREAD_WARM_KERNELS")
+        if not socket_file:
             return await super().launch_kernel(cmd, **{**kwargs, "env": kept})
-        self.process = await self._ask(Path(point), cmd, kept)
-        self.pid = self.process.pid
+        kernel = await self._request_kernel(Path(socket_file), cmd, kept)
+        self.process = cast("Popen[bytes]", kernel)
+        self.pid = kernel.pid
         self.pgid = None
         return self.connection_info
 
-    async def _ask(self, point: Path, cmd: list[str], environment: dict[str, str]) -> WarmKernel:
+    async def _request_kernel(self, socket_file: Path, cmd: list[str], environment: dict[str, str]) -> ForkedKernel:
         request = {
-            "username": os.environ["JUPYTERHUB_USER"], "ticket": os.environ["FIRSTREAD_TICKET"], "environment": environment,
+            "username": os.environ["JUPYTERHUB_USER"],
+            "ticket": os.environ["FIRSTREAD_TICKET"],
+            "environment": environment,
             "arguments": cmd[cmd.index("-f") :],
-        }  # fmt: skip
-        ours, theirs = socket.socketpair()
-        with theirs:
+        }
+        own_end, kernel_end = socket.socketpair()
+        with kernel_end:
             try:
-                pid, handle = await ask_patiently(point, request, lifeline=theirs)
-            except WarmError:
-                ours.close()
+                pid, pidfd = await request_process_with_retry(socket_file, request, lifeline=kernel_end)
+            except ZygoteError:
+                own_end.close()
                 raise
-        return WarmKernel(pid, handle, ours)
+        return ForkedKernel(pid, pidfd, own_end)

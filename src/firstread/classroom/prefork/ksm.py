@@ -1,10 +1,12 @@
-"""What many kernels hold in the same way, held once: the system looks for equal pages when memory runs short.
+"""Kernel samepage merging (KSM) of participants' kernels when memory is short (Linux, root only).
 
-Kernels of one lesson come to hold the same things: the same images, the same functions, the same counts of references. Linux can find such pages and keep one of
-them until somebody writes to it (kernel samepage merging). It takes a share of a processor, so it begins only when memory is short, and needs root.
+Kernels of one lesson hold much in common: the same images, functions and reference counts. Linux can find equal pages
+and keep one copy until a process writes to it. The scan uses a share of a processor, so it runs only when memory is
+short.
 
-Of two processes whose pages are merged, one can find out by the time that a write takes that the other holds an equal page: it must have guessed all its 4,096 bytes.
-Servers, which hold what their participant may do in the class, are never part of it; kernels hold no such thing.
+Of two processes whose pages are merged, one can find out by the duration of a write that the other holds an equal page,
+for which it must have guessed all its 4,096 bytes. Servers, which hold their participant's permissions in the class,
+are never merged; kernels hold no such secret.
 """
 
 from collections.abc import Callable
@@ -12,66 +14,75 @@ from contextlib import suppress
 from pathlib import Path
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.progress.capacity import Headroom
-from firstread.classroom.sandbox.syscalls import call
+from firstread.classroom.progress.capacity import CapacityMonitor
+from firstread.classroom.sandbox.syscalls import libc_call
 from firstread.core.files import read_json, write_json
 
-#: said to a warm process: equal pages of what it forks may be merged
-MERGING = "--merging"
+#: option of a zygote: equal pages of its children may be merged
+MERGING_OPTION = "--merging"
 _PR_SET_MEMORY_MERGE = 67
-#: of the machine's memory, what is left when it begins
-_SHORT = 0.5
-#: pages every so many milliseconds: when it begins, and at the most, which takes about a third of one processor
-_PAGES, _MOST_PAGES, _PAUSE_MS = 1000, 2500, 20
-_RUN, _SCAN, _SLEEP = "run", "pages_to_scan", "sleep_millisecs"
+#: merging starts when a smaller share of the machine's memory is available
+_START_BELOW_SHARE = 0.5
+#: pages scanned in each interval, at the start and at most; the latter takes about a third of one processor
+_MIN_PAGES_TO_SCAN, _MAX_PAGES_TO_SCAN, _SLEEP_MILLISECONDS = 1000, 2500, 20
+_RUN_FILE, _PAGES_FILE, _SLEEP_FILE = "run", "pages_to_scan", "sleep_millisecs"
 
 
-def take_part() -> None:
-    """Let this process's pages be merged, and those of all that it forks, where the system can and we may."""
+def enable_merging() -> None:
+    """Let KSM merge the pages of this process and of all its children, where the system supports and allows it."""
     with suppress(OSError):
-        call("prctl", _PR_SET_MEMORY_MERGE, 1, 0, 0, 0)
+        libc_call("prctl", _PR_SET_MEMORY_MERGE, 1, 0, 0, 0)
 
 
-class Merging:
-    """Begins when memory is short; at the end the system is as it was.
+class KsmController:
+    """Starts KSM when memory is short, and restores the system's settings at the end.
 
     Args:
-        folder: keeps how the system was, should the class be killed.
-        switches: where the system is told.
-        left: share of the memory that is left; by default as the class's headroom has it.
+        folder: of the class; the system's settings are saved in it, in case the class is killed.
+        sysfs_folder: files that control KSM.
+        memory_available_share: returns the share of memory that is available; default: of the class's capacity monitor.
     """
 
     def __init__(
         self,
         folder: ClassFolder,
         *,
-        switches: Path = Path("/sys/kernel/mm/ksm"),
-        left: Callable[[], float] | None = None,
+        sysfs_folder: Path = Path("/sys/kernel/mm/ksm"),
+        memory_available_share: Callable[[], float] | None = None,
     ) -> None:
-        self._switches, self._left = switches, left or Headroom(folder.path).share_left
-        self._before = folder.path / "hub" / "merging.json"
-        self.end()
+        self._sysfs_folder = sysfs_folder
+        self._memory_available_share = memory_available_share or CapacityMonitor(folder.path).memory_available_share
+        self._saved_file = folder.path / "hub" / "merging.json"
+        self.restore()
 
-    def look(self) -> None:
-        """Begin, if it is time, and go the faster the less memory is left; where somebody else has it run already, it goes on as they want it."""
-        left, runs = self._left(), self._before.exists()
+    def update(self) -> None:
+        """Start KSM if memory is short, and adapt its speed; unless the administrator had started it before."""
+        available, is_ours = self._memory_available_share(), self._saved_file.exists()
         with suppress(OSError):
-            if not runs and left < _SHORT:
-                before = {name: (self._switches / name).read_text().strip() for name in (_RUN, _SCAN, _SLEEP)}
-                runs = before[_RUN] == "0"
-                if runs:
-                    write_json(self._before, before)
-                    self._set({_SLEEP: str(_PAUSE_MS), _RUN: "1"})
-            if runs:
-                self._set({_SCAN: str(min(_MOST_PAGES, round(_PAGES * (_SHORT / max(left, 0.01)) ** 2)))})
+            if not is_ours and available < _START_BELOW_SHARE:
+                is_ours = self._start()
+            if is_ours:
+                pages = round(_MIN_PAGES_TO_SCAN * (_START_BELOW_SHARE / max(available, 0.01)) ** 2)
+                self._write({_PAGES_FILE: str(min(_MAX_PAGES_TO_SCAN, pages))})
 
-    def end(self) -> None:
-        """As it was before."""
-        if self._before.exists():
+    def restore(self) -> None:
+        """Write the system's saved settings back."""
+        if self._saved_file.exists():
             with suppress(OSError):
-                self._set(read_json(self._before))
-            self._before.unlink()
+                self._write(read_json(self._saved_file))
+            self._saved_file.unlink()
 
-    def _set(self, values: dict[str, str]) -> None:
+    def _start(self) -> bool:
+        """Save the system's settings and start KSM; False if it ran already."""
+        settings = {
+            name: (self._sysfs_folder / name).read_text().strip() for name in (_RUN_FILE, _PAGES_FILE, _SLEEP_FILE)
+        }
+        if settings[_RUN_FILE] != "0":
+            return False
+        write_json(self._saved_file, settings)
+        self._write({_SLEEP_FILE: str(_SLEEP_MILLISECONDS), _RUN_FILE: "1"})
+        return True
+
+    def _write(self, values: dict[str, str]) -> None:
         for name, value in values.items():
-            (self._switches / name).write_text(value)
+            (self._sysfs_folder / name).write_text(value)

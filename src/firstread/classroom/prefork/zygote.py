@@ -1,7 +1,8 @@
-"""A process that has imported everything a participant's server or kernel needs, and becomes one by forking, as often as it is asked.
+"""Zygote: a process with all modules of a Jupyter server or kernel imported, which forks one for each request.
 
-`python -m firstread.classroom.prefork.zygote kernel`, with the class's folder in FIRSTREAD_CLASS. There is one thread in it, so that a fork is whole. It
-never runs anybody's code: what is forked shuts itself in (`separation/fence.py`) before it begins.
+`python -m firstread.classroom.prefork.zygote kernel`, with the class's folder in FIRSTREAD_CLASS. It has a single
+thread, so that forks are safe. It never runs participants' code: a forked process enters its sandbox
+(`sandbox/sandbox.py`) first.
 """
 
 import gc
@@ -19,129 +20,140 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.prefork.child_process import become, prepare
-from firstread.classroom.prefork.heap_padding import fill_holes
-from firstread.classroom.prefork.ksm import MERGING, take_part
-from firstread.classroom.prefork.zygote_client import KINDS, Kind, meeting_point, receive, ticket
-from firstread.classroom.sandbox.sandbox import countable, python_folders
+from firstread.classroom.prefork.child_process import preload, run_child
+from firstread.classroom.prefork.heap_padding import pad_heap
+from firstread.classroom.prefork.ksm import MERGING_OPTION, enable_merging
+from firstread.classroom.prefork.zygote_client import (
+    PROCESS_KINDS,
+    ProcessKind,
+    make_request_token,
+    receive_packet,
+    socket_path,
+)
+from firstread.classroom.sandbox.sandbox import can_create_user_namespace, python_folders
 from firstread.core.errors import FirstreadError
 
-#: nothing was imported; or it was there before and ended, and people wait: the lesson is not gone through
-_COLD, _AGAIN = "--cold", "--again"
-#: processes of one participant at once; callers that have not said what they want yet
-_MOST_EACH, _MOST_CALLERS, _CALLER_SECONDS = {"server": 2, "kernel": 6}, 256, 5.0
+#: nothing is imported before the fork; or the zygote was restarted, and does not run the lesson, because people wait
+_COLD_OPTION, _RESTARTED_OPTION = "--cold", "--again"
+#: processes of one participant at once
+_MAX_CHILDREN_EACH = {"server": 2, "kernel": 6}
+#: connections without a request
+_MAX_CLIENTS, _CLIENT_TIMEOUT_SECONDS = 256, 5.0
 
 
 class Zygote:
-    """Listens, checks, forks, and buries its dead."""
+    """Accepts requests on a Unix socket, checks them, forks, and reaps its children.
 
-    def __init__(self, folder: ClassFolder, kind: Kind) -> None:
+    A request is a JSON object: `username`, `ticket` (see `make_request_token`), `environment`, `arguments` of the
+    program and, for a server, `port`. The answer is `pid`, with a pidfd, or `refused`, with the reason.
+    """
+
+    def __init__(self, folder: ClassFolder, kind: ProcessKind) -> None:
         self.folder, self.kind = folder, kind
         self.children: dict[int, str] = {}
-        self.callers: dict[socket.socket, float] = {}
-        self.waiting = selectors.DefaultSelector()
-        self.parent = os.getppid()
-        self.keeper = os.pidfd_open(self.parent)
+        self.clients: dict[socket.socket, float] = {}
+        self.selector = selectors.DefaultSelector()
+        self.parent_pid = os.getppid()
+        self.supervisor_pidfd = os.pidfd_open(self.parent_pid)
 
     def serve(self) -> None:
-        """Until it is told to end, or the class's keeper has ended."""
-        point = meeting_point(self.folder, self.kind)
-        point.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-        point.parent.chmod(0o711)
-        new = point.with_name(f".{point.name}")
-        new.unlink(missing_ok=True)
-        self.door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.door.bind(str(new))
-        new.chmod(0o666)  # who asks needs a ticket
-        self.door.listen(256)
-        self.door.setblocking(False)
-        self.waiting.register(self.door, selectors.EVENT_READ)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the wait below
-        new.replace(point)  # from here on it is found, and answers
-        while os.getppid() == self.parent:
-            for ready, _ in self.waiting.select(timeout=1.0):
-                if ready.fileobj is self.door:
-                    self._open()
-                else:
-                    self._hear(ready.fileobj)
-            self._bury()
-            self._forget()
+        """Handle requests until this process is terminated, or the class's supervisor has ended."""
+        self._listen()
+        while os.getppid() == self.parent_pid:
+            for ready, _ in self.selector.select(timeout=1.0):
+                if ready.fileobj is self.listener:
+                    self._accept()
+                elif isinstance(ready.fileobj, socket.socket):
+                    self._handle_request(ready.fileobj)
+            self._reap_children()
+            self._drop_idle_clients()
 
-    def _open(self) -> None:
+    def _listen(self) -> None:
+        path = socket_path(self.folder, self.kind)
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        path.parent.chmod(0o711)
+        temporary = path.with_name(f".{path.name}")
+        temporary.unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(str(temporary))
+        temporary.chmod(0o666)  # a request needs a token
+        self.listener.listen(256)
+        self.listener.setblocking(False)
+        self.selector.register(self.listener, selectors.EVENT_READ)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # interrupts the selector
+        temporary.replace(path)  # clients find the socket only when it listens
+
+    def _accept(self) -> None:
         with suppress(BlockingIOError):
-            caller, _ = self.door.accept()
-            caller.setblocking(False)
-            self.callers[caller] = time.monotonic()
-            self.waiting.register(caller, selectors.EVENT_READ)
+            client, _ = self.listener.accept()
+            client.setblocking(False)
+            self.clients[client] = time.monotonic()
+            self.selector.register(client, selectors.EVENT_READ)
 
-    def _hear(self, caller: socket.socket) -> None:
-        handles: list[int] = []
+    def _handle_request(self, client: socket.socket) -> None:
+        fds: list[int] = []
         try:
-            packet, handles = receive(caller)
-            request = self._checked(packet, handles)
-            pid, handle = self._fork(request, handles)
+            packet, fds = receive_packet(client)
+            request = self._validate_request(packet, fds)
+            pid, pidfd = self._fork(request, fds)
             self.children[pid] = request["username"]
-            socket.send_fds(caller, [json.dumps({"pid": pid}).encode()], [handle])
-            os.close(handle)
+            socket.send_fds(client, [json.dumps({"pid": pid}).encode()], [pidfd])
+            os.close(pidfd)
         except FirstreadError as error:
             with suppress(OSError):
-                caller.send(json.dumps({"refused": str(error)}).encode())
+                client.send(json.dumps({"refused": str(error)}).encode())
         except OSError:
             pass
         finally:
-            for handle in handles:
-                os.close(handle)
-            self._drop(caller)
+            for fd in fds:
+                os.close(fd)
+            self._close_client(client)
 
-    def _checked(self, packet: bytes, handles: list[int]) -> dict[str, Any]:
-        """A request that may be granted.
+    def _validate_request(self, packet: bytes, fds: list[int]) -> dict[str, Any]:
+        """Parse a request and check its token and the participant's number of processes.
 
         Raises:
-            FirstreadError: it may not.
+            FirstreadError: the request is refused.
         """
         refused = FirstreadError("This is no request of this class")
         try:
             request = json.loads(packet)
             username = str(request["username"])
-            right = hmac.compare_digest(
-                str(request["ticket"]).encode(), ticket(self.folder, self.kind, username).encode()
-            )
+            token = make_request_token(self.folder, self.kind, username)
+            authorized = hmac.compare_digest(str(request["ticket"]).encode(), token.encode())
             environment = {str(name): str(value) for name, value in request["environment"].items()}
-            arguments = [str(one) for one in request["arguments"]]
+            arguments = [str(argument) for argument in request["arguments"]]
         except (ValueError, KeyError, TypeError, AttributeError):
             raise refused from None
-        if not right or len(handles) > 1:
+        if not authorized or len(fds) > 1:
             raise refused
-        if sum(owner == username for owner in self.children.values()) >= _MOST_EACH[self.kind]:
+        if sum(owner == username for owner in self.children.values()) >= _MAX_CHILDREN_EACH[self.kind]:
             raise FirstreadError(
                 "You have too many notebooks open", do="shut one down: Running Terminals and Kernels, at the left"
             )
-        return {
-            "username": username,
-            "environment": environment,
-            "arguments": arguments,
-            "port": int(request.get("port", 0)),
-        }
+        port = int(request.get("port", 0))
+        return {"username": username, "environment": environment, "arguments": arguments, "port": port}
 
-    def _fork(self, request: dict[str, Any], handles: list[int]) -> tuple[int, int]:
+    def _fork(self, request: dict[str, Any], fds: list[int]) -> tuple[int, int]:
         pid = os.fork()
         if pid == 0:
-            self._become(request, handles)
+            self._run_child(request, fds)
         return pid, os.pidfd_open(pid)
 
-    def _become(self, request: dict[str, Any], handles: list[int]) -> NoReturn:
-        """In the new process: never comes back."""
+    def _run_child(self, request: dict[str, Any], fds: list[int]) -> NoReturn:
+        """Run the forked process to its end; never returns."""
         status = 1
         try:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self.waiting.close()
-            self.door.close()
-            for caller in self.callers:
-                caller.close()
-            become(self.folder, self.kind, request, lifeline=handles[0] if handles else None, keeper=self.keeper)
+            self.selector.close()
+            self.listener.close()
+            for client in self.clients:
+                client.close()
+            lifeline_fd = fds[0] if fds else None
+            run_child(self.folder, self.kind, request, lifeline_fd=lifeline_fd, supervisor_pidfd=self.supervisor_pidfd)
             status = 0
-        except SystemExit as asked:
-            status = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else int(error.code is not None)
         except BaseException:
             import traceback
 
@@ -152,48 +164,50 @@ class Zygote:
                 sys.stderr.flush()
             os._exit(status)
 
-    def _bury(self) -> None:
+    def _reap_children(self) -> None:
         with suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
                 self.children.pop(pid, None)
 
-    def _forget(self) -> None:
-        """Callers who say nothing do not keep others waiting."""
-        late = time.monotonic() - _CALLER_SECONDS
-        silent = [caller for caller, since in self.callers.items() if since < late]
-        for caller in silent + list(self.callers)[: max(0, len(self.callers) - _MOST_CALLERS)]:
-            self._drop(caller)
+    def _drop_idle_clients(self) -> None:
+        """Close connections that send no request for too long, and the oldest if there are too many."""
+        oldest = time.monotonic() - _CLIENT_TIMEOUT_SECONDS
+        idle = [client for client, connected in self.clients.items() if connected < oldest]
+        for client in idle + list(self.clients)[: max(0, len(self.clients) - _MAX_CLIENTS)]:
+            self._close_client(client)
 
-    def _drop(self, caller: socket.socket) -> None:
-        if self.callers.pop(caller, None) is not None:
-            self.waiting.unregister(caller)
-            caller.close()
+    def _close_client(self, client: socket.socket) -> None:
+        if self.clients.pop(client, None) is not None:
+            self.selector.unregister(client)
+            client.close()
 
 
-def threads() -> int:
-    """Of this process, those of libraries counted."""
+def count_threads() -> int:
+    """Number of threads of this process, including those of C libraries."""
     return max(len(os.listdir("/proc/self/task")), threading.active_count())
 
 
 def main() -> None:
-    """Serve the class whose folder FIRSTREAD_CLASS names."""
+    """Serve the class whose folder is in FIRSTREAD_CLASS."""
     kind = sys.argv[1]
-    if kind not in KINDS:
-        raise SystemExit(f"which kind? {' or '.join(KINDS)}")
+    if kind not in PROCESS_KINDS:
+        raise SystemExit(f"which kind? {' or '.join(PROCESS_KINDS)}")
     folder = ClassFolder(Path(os.environ["FIRSTREAD_CLASS"]))
-    if MERGING in sys.argv:
-        take_part()
-    if _COLD not in sys.argv:
-        prepare(kind, folder, with_lesson=_AGAIN not in sys.argv)
-        if threads() != 1:  # a fork would not be whole: begin anew, and let each import what it needs after the fork
+    if MERGING_OPTION in sys.argv:
+        enable_merging()
+    if _COLD_OPTION not in sys.argv:
+        preload(kind, folder, with_lesson=_RESTARTED_OPTION not in sys.argv)
+        if count_threads() != 1:  # forking would not be safe: start again, each child imports what it needs
             sys.stderr.write(
-                "What was imported has started a thread, so nothing is imported beforehand; servers and kernels start slowly.\n"
+                "What was imported has started a thread, so nothing is imported beforehand; "
+                "servers and kernels start slowly.\n"
             )
-            os.execv(sys.executable, [sys.executable, "-m", "firstread.classroom.prefork.zygote", *sys.argv[1:], _COLD])  # noqa: S606 - ourselves
-    python_folders()  # known before the fork, both are looked up once
-    countable()
+            command = [sys.executable, "-m", "firstread.classroom.prefork.zygote", *sys.argv[1:], _COLD_OPTION]
+            os.execv(sys.executable, command)  # noqa: S606 - ourselves
+    python_folders()  # both are cached before the fork
+    can_create_user_namespace()
     gc.collect()
-    fill_holes()
+    pad_heap()
     gc.freeze()
     Zygote(folder, kind).serve()
 

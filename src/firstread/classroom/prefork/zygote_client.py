@@ -1,4 +1,4 @@
-"""Asking a zygote for a process: one packet there, one back, on a socket of this machine."""
+"""Client of a zygote: request a forked server or kernel process over a Unix socket, one packet each way."""
 
 import array
 import asyncio
@@ -15,99 +15,108 @@ from typing import Any, Literal
 from firstread.classroom.class_folder import ClassFolder
 from firstread.core.errors import FirstreadError
 
-Kind = Literal["server", "kernel"]
-KINDS: tuple[Kind, ...] = ("server", "kernel")
-MOST_BYTES = 128 * 1024
-_PATIENCE_SECONDS, _AGAIN_SECONDS = 20, 60
+ProcessKind = Literal["server", "kernel"]
+PROCESS_KINDS: tuple[ProcessKind, ...] = ("server", "kernel")
+MAX_PACKET_BYTES = 128 * 1024
+_TIMEOUT_SECONDS, _RETRY_SECONDS = 20, 60
 
 
-class WarmError(FirstreadError):
-    """A zygote gave no process."""
+class ZygoteError(FirstreadError):
+    """A zygote did not fork a process."""
 
 
-class NobodyThereError(WarmError):
-    """No zygote answers at this moment."""
+class ZygoteUnavailableError(ZygoteError):
+    """No zygote is listening at this moment."""
 
 
-def meeting_point(folder: ClassFolder, kind: Kind) -> Path:
-    """The socket at which a class's zygote is asked."""
-    return folder.sockets / "warm" / kind
+def socket_path(folder: ClassFolder, kind: ProcessKind) -> Path:
+    """The Unix socket of a class's zygote."""
+    return folder.sockets_folder / "warm" / kind
 
 
-def ticket(folder: ClassFolder, kind: Kind, username: str) -> str:
-    """What a request must carry: it can be made with the class's key only, and is good for one participant's processes."""
+def make_request_token(folder: ClassFolder, kind: ProcessKind, username: str) -> str:
+    """HMAC that authorizes requests for one participant's processes; made with the class key."""
     return hmac.new(bytes.fromhex(folder.settings.class_key), f"{kind}:{username}".encode(), hashlib.sha256).hexdigest()
 
 
-def ask(point: Path, request: dict[str, Any], *, lifeline: socket.socket | None = None) -> tuple[int, int]:
-    """A new process.
+def request_process(
+    socket_file: Path, request: dict[str, Any], *, lifeline: socket.socket | None = None
+) -> tuple[int, int]:
+    """Let a zygote fork a process.
 
     Args:
-        point: where the zygote is asked.
-        request: see `zygote.Request`.
-        lifeline: given to the process; when the other end is closed, it ends.
+        socket_file: of the zygote.
+        request: see `zygote.Zygote`.
+        lifeline: one end of a socket pair, passed to the process, which ends when the other end is closed.
 
     Returns:
-        Its number, and a handle on it (a pidfd), which the caller closes.
+        The process's id, and a file descriptor of it (pidfd), which the caller closes.
 
     Raises:
-        WarmError: nobody is there, or the request was refused.
+        ZygoteError: no zygote is listening, or it refused the request.
     """
     packet = json.dumps(request).encode()
-    if len(packet) > MOST_BYTES:
-        raise WarmError("The environment is too large", expected=f"less than {MOST_BYTES} bytes")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
-        asked.settimeout(_PATIENCE_SECONDS)
-        try:
-            asked.connect(str(point))
-            socket.send_fds(asked, [packet], [lifeline.fileno()] if lifeline else [])
-            answer, handles = receive(asked)
-        except OSError as error:
-            raise NobodyThereError("No warm process answers", do="it is started again by itself; try again") from error
-    if not answer:
-        raise NobodyThereError(
+    if len(packet) > MAX_PACKET_BYTES:
+        raise ZygoteError("The environment is too large", expected=f"less than {MAX_PACKET_BYTES} bytes")
+    reply, fds = _exchange_packets(socket_file, packet, [lifeline.fileno()] if lifeline else [])
+    if not reply:
+        raise ZygoteUnavailableError(
             "The warm process ended while it was asked", do="it is started again by itself; try again"
         )
-    told = json.loads(answer)
-    if "pid" not in told or len(handles) != 1:
-        for handle in handles:
-            os.close(handle)
-        raise WarmError(told.get("refused", "The warm process gave no process"))
-    return told["pid"], handles[0]
+    answer = json.loads(reply)
+    if "pid" not in answer or len(fds) != 1:
+        for fd in fds:
+            os.close(fd)
+        raise ZygoteError(answer.get("refused", "The warm process gave no process"))
+    return answer["pid"], fds[0]
 
 
-async def ask_patiently(
-    point: Path, request: dict[str, Any], *, lifeline: socket.socket | None = None
+async def request_process_with_retry(
+    socket_file: Path, request: dict[str, Any], *, lifeline: socket.socket | None = None
 ) -> tuple[int, int]:
-    """The same, and if nobody is there, again until the zygote has been started anew.
+    """`request_process`, repeated for up to a minute while the zygote is being restarted.
 
     Raises:
-        WarmError: the request was refused, or nobody came for a minute.
+        ZygoteError: the zygote refused the request, or was not restarted in time.
     """
-    end = time.monotonic() + _AGAIN_SECONDS
+    deadline = time.monotonic() + _RETRY_SECONDS
     while True:
         try:
-            return await asyncio.to_thread(ask, point, request, lifeline=lifeline)
-        except NobodyThereError:
-            if time.monotonic() > end:
+            return await asyncio.to_thread(request_process, socket_file, request, lifeline=lifeline)
+        except ZygoteUnavailableError:
+            if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(0.3)
 
 
-def receive(asked: socket.socket) -> tuple[bytes, list[int]]:
-    """One packet, and the files that came with it (closed for programs that are started later)."""
-    handles = array.array("i")
-    packet, further, _, _ = asked.recvmsg(MOST_BYTES, socket.CMSG_SPACE(4 * handles.itemsize), socket.MSG_CMSG_CLOEXEC)
-    for level, kind, data in further:
+def receive_packet(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """Receive one packet and the file descriptors passed with it (closed on exec)."""
+    fds = array.array("i")
+    ancillary_bytes = socket.CMSG_SPACE(4 * fds.itemsize)
+    packet, ancillary, _, _ = connection.recvmsg(MAX_PACKET_BYTES, ancillary_bytes, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            handles.frombytes(data[: len(data) - len(data) % handles.itemsize])
-    return packet, list(handles)
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return packet, list(fds)
 
 
-def warm(folder: ClassFolder, kind: Kind) -> bool:
-    """True if a zygote can be asked now."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as tried:
-        tried.settimeout(1)
-        tried.connect(str(meeting_point(folder, kind)))
+def is_zygote_ready(folder: ClassFolder, kind: ProcessKind) -> bool:
+    """True if a zygote accepts connections."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.settimeout(1)
+        connection.connect(str(socket_path(folder, kind)))
         return True
     return False
+
+
+def _exchange_packets(socket_file: Path, packet: bytes, fds: list[int]) -> tuple[bytes, list[int]]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.settimeout(_TIMEOUT_SECONDS)
+        try:
+            connection.connect(str(socket_file))
+            socket.send_fds(connection, [packet], fds)
+            return receive_packet(connection)
+        except OSError as error:
+            raise ZygoteUnavailableError(
+                "No warm process answers", do="it is started again by itself; try again"
+            ) from error

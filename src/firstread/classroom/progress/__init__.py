@@ -1,1 +1,1 @@
-"""Where everybody stands, what stops them, and what is left of the machine."""
+"""Progress of the participants, the instructor's dashboard, and the capacity of the machine."""

@@ -1,4 +1,4 @@
-"""The lesson's cells, so that "cell-009" can be called what the instructor knows it by."""
+"""Cells of a class's lesson by cell id, to name "cell-009" as the instructor knows it: number, step and first line."""
 
 from dataclasses import asdict, dataclass
 from types import SimpleNamespace
@@ -6,9 +6,9 @@ from typing import Any
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.core.files import read_json
-from firstread.lessons.lesson_info import step_of
+from firstread.lessons.lesson_info import get_step_id
 
-MOST_CHARACTERS = 90
+MAX_LINE_CHARACTERS = 90
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Cell:
     """A cell of the lesson.
 
     Attributes:
-        number: in the notebook, from 1; 0 for a cell that the lesson does not have.
-        step: that it belongs to; empty before the first.
-        line: the first line of its source that says something.
+        number: position in the notebook, from 1; 0 for a cell that the lesson does not have.
+        step: id of the step that it belongs to; empty before the first step.
+        line: first line of its source that is neither empty nor a comment.
     """
 
     number: int
@@ -26,9 +26,8 @@ class Cell:
     line: str
 
     def __str__(self) -> str:
-        return ("a cell of their own" if not self.number else f"cell {self.number}") + (
-            f", {self.step}" if self.step else ""
-        )
+        name = f"cell {self.number}" if self.number else "a cell of their own"
+        return name + (f", {self.step}" if self.step else "")
 
 
 class Cells:
@@ -37,35 +36,34 @@ class Cells:
     def __init__(self, folder: ClassFolder) -> None:
         self._file = folder.path / "template.ipynb"
         self._cells: dict[str, Cell] = {}
-        self._read_at: int | None = None
+        self._mtime_ns: int | None = None
 
-    def find(self, identity: str) -> Cell:
-        """The cell of this id; one that a participant made is called so."""
-        self._read()
-        return self._cells.get(identity) or Cell(0, "", "")
+    def find(self, cell_id: str) -> Cell:
+        """Find a cell by id; an unknown id gives a cell with number 0, which a participant has added."""
+        self._load()
+        return self._cells.get(cell_id) or Cell(0, "", "")
 
-    def plain(self, identity: str) -> dict[str, Any]:
-        """The same as plain values, with its name."""
-        return {**asdict(self.find(identity)), "name": str(self.find(identity))}
+    def to_dict(self, cell_id: str) -> dict[str, Any]:
+        """The cell of this id as a dictionary, with its name."""
+        return {**asdict(self.find(cell_id)), "name": str(self.find(cell_id))}
 
-    def _read(self) -> None:
-        """Once, and again should the lesson be prepared anew."""
+    def _load(self) -> None:
+        """Read the notebook, if it has changed since the last time."""
         try:
-            changed = self._file.stat().st_mtime_ns
+            mtime_ns = self._file.stat().st_mtime_ns
         except FileNotFoundError:
             return
-        if changed == self._read_at:
+        if mtime_ns == self._mtime_ns:
             return
         cells, step = {}, ""
-        for number, cell in enumerate(
-            read_json(self._file)["cells"], start=1
-        ):  # our own file: no need to check it, which is slow
-            step = step_of(SimpleNamespace(metadata=cell.get("metadata", {}))) or step
+        # plain JSON, since nbformat would validate the notebook, which is slow; the file is our own
+        for number, cell in enumerate(read_json(self._file)["cells"], start=1):
+            step = get_step_id(SimpleNamespace(metadata=cell.get("metadata", {}))) or step
             cells[cell["id"]] = Cell(number, step, _first_line("".join(cell["source"])))
-        self._cells, self._read_at = cells, changed
+        self._cells, self._mtime_ns = cells, mtime_ns
 
 
 def _first_line(source: str) -> str:
     lines = [line.strip() for line in source.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith("#")] or lines or [""]
-    return telling[0][:MOST_CHARACTERS]
+    code_lines = [line for line in lines if not line.startswith("#")] or lines or [""]
+    return code_lines[0][:MAX_LINE_CHARACTERS]

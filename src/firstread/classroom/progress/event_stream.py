@@ -1,90 +1,103 @@
-"""Server-sent events: one look at the class serves all who watch, and each is sent only what has changed."""
+"""Server-sent events of the dashboard: one snapshot serves all viewers, and each is sent only what has changed."""
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 View = Literal["instructor", "projector"]
 
-LOOK_SECONDS = 0.5
-#: a sign of life, so that a page knows that it is not cut off
-ALIVE_SECONDS = 5.0
+POLL_SECONDS = 0.5
+#: interval of keep-alive events, from which a page knows that it is connected
+KEEPALIVE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Look:
-    """The class at one moment.
+class DashboardSnapshot:
+    """The dashboard at one moment.
 
     Attributes:
-        values: what is so.
-        parts: of the two pages: view -> id of an element -> the element as HTML.
-        seen: number of the newest event that is in it.
+        values: plain values that the parts are rendered from.
+        parts: view -> id of an element -> the element as HTML.
+        last_event_id: id of the newest event of the class database that is in it.
     """
 
     values: dict[str, Any]
     parts: dict[View, dict[str, str]]
-    seen: int = 0
+    last_event_id: int = 0
 
 
-class Stream:
-    """Looks while somebody watches.
+class EventStream:
+    """Polls snapshots as long as there is a viewer, and streams the changes.
 
     Args:
-        look: what is shown now; called in a thread.
+        take_snapshot: returns the current snapshot; called in a thread.
+
+    Attributes:
+        snapshot_count: number of snapshots taken.
     """
 
-    def __init__(self, look: Callable[[], Look]) -> None:
-        self.looks = 0
-        self._look = look
-        self._viewers, self._well = 0, True
-        self._latest: Look | None = None
-        self._news = asyncio.Event()
-        self._watching: asyncio.Task[None] | None = None
+    def __init__(self, take_snapshot: Callable[[], DashboardSnapshot]) -> None:
+        self.snapshot_count = 0
+        self._take_snapshot = take_snapshot
+        self._viewer_count, self._is_healthy = 0, True
+        self._latest: DashboardSnapshot | None = None
+        self._changed = asyncio.Event()
+        self._polling: asyncio.Task[None] | None = None
 
-    async def changes(self, view: View) -> AsyncIterator[str]:
-        """The parts of a view as events: first all of them, then those that have changed and those that are gone."""
+    async def events(self, view: View) -> AsyncIterator[str]:
+        """Stream a view as server-sent events: first all parts, then those that have changed or are gone."""
         shown: dict[str, str] = {}
-        seen = -1
-        first, self._viewers = True, self._viewers + 1
+        shown_id = -1
+        first, self._viewer_count = True, self._viewer_count + 1
         try:
-            if self._watching is None or self._watching.done():
-                self._latest, self._watching = None, asyncio.create_task(self._watch())
+            if self._polling is None or self._polling.done():
+                self._latest, self._polling = None, asyncio.create_task(self._poll())
             while True:
-                news = self._news  # taken before the look, so that nothing between the two is missed
+                changed = self._changed  # read before the snapshot, so that a change in between is not missed
                 if self._latest is not None:
                     parts = self._latest.parts[view]
-                    changed = {name: html for name, html in parts.items() if shown.get(name) != html}
-                    gone = [name for name in shown if name not in parts]
-                    number = f"id: {self._latest.seen}\n" if self._latest.seen != seen else ""
-                    if first or changed or gone:
-                        yield f"data: {json.dumps({'whole': first, 'parts': changed, 'gone': gone})}\n{number}\n"
-                    elif number:  # nothing to show, but a rehearsal wants to know how soon it was known
-                        yield f"{number}\n"
-                    shown, seen, first = parts, self._latest.seen, False
+                    data = _changes(shown, parts, first=first)
+                    id_line = f"id: {self._latest.last_event_id}\n" if self._latest.last_event_id != shown_id else ""
+                    if data:
+                        yield f"data: {json.dumps(data)}\n{id_line}\n"
+                    elif id_line:  # nothing to show, but the load test measures the delay by the id
+                        yield f"{id_line}\n"
+                    shown, shown_id, first = parts, self._latest.last_event_id, False
                 try:
-                    await asyncio.wait_for(news.wait(), ALIVE_SECONDS)
+                    await asyncio.wait_for(changed.wait(), KEEPALIVE_SECONDS)
                 except TimeoutError:
-                    if self._well:
+                    if self._is_healthy:
                         yield "event: alive\ndata:\n\n"
         finally:
-            self._viewers -= 1
-            if not self._viewers and self._watching is not None:
-                self._watching.cancel()
-                self._watching = None
+            self._viewer_count -= 1
+            if not self._viewer_count and self._polling is not None:
+                self._polling.cancel()
+                self._polling = None
 
-    async def _watch(self) -> None:
+    async def _poll(self) -> None:
         while True:
             try:
-                latest = await asyncio.to_thread(self._look)
-                self.looks, self._well = self.looks + 1, True
-                if self._latest is None or (latest.parts, latest.seen) != (self._latest.parts, self._latest.seen):
-                    self._latest, told, self._news = latest, self._news, asyncio.Event()
-                    told.set()
-            except Exception as error:  # the class's memory is away for a moment; its message could hold names
-                self._well = False
+                latest = await asyncio.to_thread(self._take_snapshot)
+                self.snapshot_count, self._is_healthy = self.snapshot_count + 1, True
+                if self._latest is None or _shown(latest) != _shown(self._latest):
+                    self._latest, changed, self._changed = latest, self._changed, asyncio.Event()
+                    changed.set()
+            except Exception as error:  # the database is not available; the message is not logged: it could hold names
+                self._is_healthy = False
                 _log.warning("The class could not be looked at: %s", type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _changes(shown: Mapping[str, str], parts: Mapping[str, str], *, first: bool) -> dict[str, Any] | None:
+    """Parts that differ from those shown, and ids of those that are gone; None if nothing has changed."""
+    changed = {name: html for name, html in parts.items() if shown.get(name) != html}
+    gone = [name for name in shown if name not in parts]
+    return {"whole": first, "parts": changed, "gone": gone} if first or changed or gone else None
+
+
+def _shown(snapshot: DashboardSnapshot) -> tuple[Any, ...]:
+    return snapshot.parts, snapshot.last_event_id

@@ -1,6 +1,6 @@
-"""The class as participants see it: the plan, the step that the instructor called, what was said to all, and their own call for help.
+"""State of the class for one participant: plan, called step, broadcasts, and the participant's own help request.
 
-A hundred bars ask for it every few seconds; they are answered from one reading of the class's memory.
+A hundred notebooks poll it every few seconds; all are answered from one cached read of the class database.
 """
 
 import asyncio
@@ -10,115 +10,124 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from firstread.classroom.database.schema import Broadcast, ClassState, Help, Participant
-from firstread.classroom.database.store import DoorError, Store, aware, minutes_gone
-from firstread.classroom.progress.progress_tracker import AWAY_SECONDS, step_of_plan
+from firstread.classroom.database.help_requests import list_help_requests
+from firstread.classroom.database.schema import Broadcast, ClassState, HelpRequest, Participant
+from firstread.classroom.database.store import AccessError, Store, as_utc, elapsed_minutes
+from firstread.classroom.progress.progress_tracker import AWAY_SECONDS, planned_step
 
-FRESH_SECONDS = 0.7
-#: an open browser is noted so often, and not at each of its questions
-NOTED_SECONDS = 15.0
-#: a bar asks so often; in a large class less often, so that all together ask no more than so many times a second
-ASK_SECONDS, LONGEST_SECONDS, MOST_A_SECOND = 5.0, 15.0, 12.0
+#: how long one read of the class database is used
+CACHE_SECONDS = 0.7
+#: a participant's last-seen time is written at most this often, and not at each poll
+LAST_SEEN_SECONDS = 15.0
+#: interval between two polls of a notebook; longer in a large class, so that all together send this many a second
+POLL_SECONDS, MAX_POLL_SECONDS, MAX_POLLS_PER_SECOND = 5.0, 15.0, 12.0
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _ClassSnapshot:
     state: ClassState
-    said: list[Broadcast]
-    asked: list[Help]
-    people: dict[str, Participant]
-    again_seconds: float
+    broadcasts: list[Broadcast]
+    help_requests: list[HelpRequest]
+    participants: dict[str, Participant]
+    poll_seconds: float
 
 
-class Now:
-    """Answers participants.
+class ParticipantView:
+    """Reads the state of the class for participants.
 
     Args:
-        store: the class's memory.
+        store: the class database.
         steps: of the lesson: `id`, `title` and planned `minutes`.
     """
 
     def __init__(self, store: Store, steps: Sequence[Mapping[str, Any]]) -> None:
         self.store, self.steps = store, steps
-        self._reading: _Reading | None = None
-        self._until = 0.0
-        self._one_at_a_time = asyncio.Lock()
+        self._snapshot: _ClassSnapshot | None = None
+        self._valid_until = 0.0
+        self._lock = asyncio.Lock()
 
-    def look_again(self) -> None:
-        """Something has changed: the next answer comes from a new reading."""
-        self._until = 0.0
+    def invalidate(self) -> None:
+        """Drop the cached read, because something has changed."""
+        self._valid_until = 0.0
 
-    async def of(self, username: str, *, after: int = 0) -> dict[str, Any]:
-        """How the class stands for one participant.
+    async def for_participant(self, username: str, *, after: int = 0) -> dict[str, Any]:
+        """State of the class for one participant.
 
         Args:
-            after: of broadcasts only those after the one with this number.
+            after: id of the last broadcast that the notebook has; only later ones are returned.
 
         Raises:
-            DoorError: there is no such participant.
+            AccessError: there is no such participant.
         """
-        reading = await self._read()
-        person = reading.people.get(username)
+        snapshot = await self._current_snapshot()
+        person = snapshot.participants.get(username)
         if person is None:
-            raise DoorError("There is no such participant", do="join the class again")
-        if (datetime.now(UTC) - aware(person.seen)).total_seconds() > NOTED_SECONDS:
-            await asyncio.to_thread(self.store.notice, username)
-        mine = [one for one in reading.asked if one.participant_id == person.id]
+            raise AccessError("There is no such participant", do="join the class again")
+        if (datetime.now(UTC) - as_utc(person.seen)).total_seconds() > LAST_SEEN_SECONDS:
+            await asyncio.to_thread(self.store.mark_seen, username)
+        own_requests = [one for one in snapshot.help_requests if one.participant_id == person.id]
         return {
             "steps": [{name: step[name] for name in ("id", "title", "minutes")} for step in self.steps],
-            "called": reading.state.step,
-            "again_seconds": reading.again_seconds,
-            "plan": self._plan(reading.state),
+            "called": snapshot.state.step,
+            "again_seconds": snapshot.poll_seconds,
+            "plan": self._plan_state(snapshot.state),
             "broadcasts": [
-                {"id": one.id, "text": one.text, "sent": _written(one.sent)}
-                for one in reading.said
-                if one.id > after and aware(one.sent) >= aware(person.joined)
+                {"id": one.id, "text": one.text, "sent": _isoformat(one.sent)}
+                for one in snapshot.broadcasts
+                if one.id > after and as_utc(one.sent) >= as_utc(person.joined)
             ],
-            "help": _open_one(mine, reading.asked),
+            "help": _open_request(own_requests, snapshot.help_requests),
             "answers": [
-                {"id": one.id, "note": one.note, "text": one.answer, "sent": _written(one.changed)}
-                for one in mine
+                {"id": one.id, "note": one.note, "text": one.answer, "sent": _isoformat(one.changed)}
+                for one in own_requests
                 if one.answer
             ],
         }
 
-    async def _read(self) -> _Reading:
-        async with self._one_at_a_time:
-            if self._reading is None or time.monotonic() > self._until:
-                self._until = (
-                    time.monotonic() + FRESH_SECONDS
-                )  # before reading: who changes something meanwhile sets it back
-                self._reading = await asyncio.to_thread(self._look)
-            return self._reading
+    async def _current_snapshot(self) -> _ClassSnapshot:
+        async with self._lock:
+            if self._snapshot is None or time.monotonic() > self._valid_until:
+                # set before the read, so that `invalidate` during the read is not overwritten
+                self._valid_until = time.monotonic() + CACHE_SECONDS
+                self._snapshot = await asyncio.to_thread(self._read_class)
+            return self._snapshot
 
-    def _look(self) -> _Reading:
-        store = self.store
-        people = {person.username: person for person in store.people()}
-        now = datetime.now(UTC)
-        there = sum((now - aware(person.seen)).total_seconds() < AWAY_SECONDS for person in people.values())
-        again = min(LONGEST_SECONDS, max(ASK_SECONDS, there / MOST_A_SECOND))
-        return _Reading(store.state(), store.broadcasts(), store.help_lines(), people, round(again, 1))
+    def _read_class(self) -> _ClassSnapshot:
+        store, now = self.store, datetime.now(UTC)
+        participants = {person.username: person for person in store.participants()}
+        present = sum((now - as_utc(one.seen)).total_seconds() < AWAY_SECONDS for one in participants.values())
+        poll_seconds = min(MAX_POLL_SECONDS, max(POLL_SECONDS, present / MAX_POLLS_PER_SECOND))
+        return _ClassSnapshot(
+            state=store.state(),
+            broadcasts=store.broadcasts(),
+            help_requests=list_help_requests(store),
+            participants=participants,
+            poll_seconds=round(poll_seconds, 1),
+        )
 
-    def _plan(self, state: ClassState) -> dict[str, Any]:
-        gone = minutes_gone(state, datetime.now(UTC))
-        if gone is None:
+    def _plan_state(self, state: ClassState) -> dict[str, Any]:
+        elapsed = elapsed_minutes(state, datetime.now(UTC))
+        if elapsed is None:
             return {"state": "before", "minutes_left": None, "step": None}
-        left = sum(step["minutes"] for step in self.steps) - gone
+        left = sum(step["minutes"] for step in self.steps) - elapsed
         name = "over" if left <= 0 else "paused" if state.paused else "running"
-        return {"state": name, "minutes_left": max(0.0, round(left, 2)), "step": step_of_plan(self.steps, gone)[0]}
+        return {"state": name, "minutes_left": max(0.0, round(left, 2)), "step": planned_step(self.steps, elapsed)[0]}
 
 
-def _open_one(mine: Sequence[Help], everyones: Sequence[Help]) -> dict[str, Any] | None:
-    """Their call for help that is not resolved, with its place among those who wait."""
-    found = next((one for one in mine if one.state != "resolved"), None)
-    if found is None:
+def _open_request(own_requests: Sequence[HelpRequest], all_requests: Sequence[HelpRequest]) -> dict[str, Any] | None:
+    """The participant's help request that is not resolved, with its place in the queue."""
+    request = next((one for one in own_requests if one.state != "resolved"), None)
+    if request is None:
         return None
-    waiting = [one.id for one in everyones if one.state == "waiting"]
-    place = waiting.index(found.id) + 1 if found.id in waiting else None
+    queue = [one.id for one in all_requests if one.state == "waiting"]
     return {
-        "id": found.id, "state": found.state, "note": found.note, "place": place, "asked": _written(found.asked),
-    }  # fmt: skip
+        "id": request.id,
+        "state": request.state,
+        "note": request.note,
+        "place": queue.index(request.id) + 1 if request.id in queue else None,
+        "asked": _isoformat(request.asked),
+    }
 
 
-def _written(moment: datetime) -> str:
-    return aware(moment).isoformat()
+def _isoformat(moment: datetime) -> str:
+    return as_utc(moment).isoformat()

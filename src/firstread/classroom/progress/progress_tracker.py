@@ -1,4 +1,4 @@
-"""Where everyone stands in the lesson, and who is stuck."""
+"""Progress of each participant through the lesson, and detection of those who are stuck."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,41 +8,41 @@ from statistics import median
 from typing import Any, Literal
 
 from firstread.classroom.database.schema import Event, Participant
-from firstread.classroom.database.store import aware
+from firstread.classroom.database.store import as_utc
 
-#: nobody is called slow before a step has taken so long
-PATIENCE_SECONDS = 90.0
-#: much longer than the others: so many times their median, or, before enough of them are through, the planned minutes
-TIMES_THE_OTHERS, TIMES_THE_PLAN, ENOUGH = 2.5, 1.5, 3
-#: a browser that has said nothing for so long is away
+#: a participant counts as slow after this time at a step at the earliest
+MIN_SLOW_SECONDS = 90.0
+#: slow: beyond this multiple of the others' median, or, with fewer than `MIN_DURATIONS` of them, of the planned time
+SLOW_BY_MEDIAN, SLOW_BY_PLAN, MIN_DURATIONS = 2.5, 1.5, 3
+#: a participant counts as away after this time without a request
 AWAY_SECONDS = 45.0
-#: and after so long they have left; nobody can help them
+#: a participant who has been silent for this long has left, and is not listed as stuck
 LEFT_SECONDS = 600.0
-#: what is read of events
-KINDS = ("step", "cell", "finish")
+#: kinds of events that progress is computed from
+EVENT_KINDS = ("step", "cell", "finish")
 
 Trouble = Literal["error", "slow", ""]
 Pause = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One participant now.
+class ParticipantProgress:
+    """Progress of one participant at one moment.
 
     Attributes:
-        step: the furthest step of the lesson that they reached; None before the first.
-        seconds: since they reached it, without the pauses of the class.
-        done: the steps that they have left behind.
-        trouble: "error" (their last cell failed), "slow" (much longer than the others), or "".
-        error: name of the error and its cell, such as "NameError", "guess".
-        finished: they ran the last cell.
-        away: nothing was heard of their browser or notebook for a while.
+        step: the furthest step of the lesson that was reached; None before the first.
+        seconds_at_step: time since it was reached, without the pauses of the class.
+        completed_steps: the other steps that were reached.
+        trouble: "error" (the last cell failed), "slow" (much longer than the others), or "".
+        error: name of the error and id of its cell, such as "NameError", "guess".
+        finished: True if the last cell was run.
+        away: True if nothing was received from browser or notebook for `AWAY_SECONDS`.
     """
 
     participant: Participant
     step: str | None
-    seconds: float
-    done: tuple[str, ...]
+    seconds_at_step: float
+    completed_steps: tuple[str, ...]
     trouble: Trouble
     error: tuple[str, str] | None
     finished: bool
@@ -50,8 +50,8 @@ class Standing:
 
 
 @dataclass
-class _Track:
-    """What is known of one participant: when they first came to each step, their last cell's error, whether they are through."""
+class _ParticipantHistory:
+    """Events of one participant so far: time at which each step was first reached, last cell's error, end."""
 
     reached: dict[str | None, datetime] = field(default_factory=dict)
     step: str | None = None
@@ -59,11 +59,11 @@ class _Track:
     finished: bool = False
 
 
-class Following:
-    """Follows a class event by event, so that a look at it costs as much as there is news.
+class ProgressTracker:
+    """Tracks the progress of a class incrementally, so that the cost grows with the number of new events only.
 
-    A step counts when somebody comes to it for the first time: who restarts and catches up runs all steps again in a moment, and
-    that is neither where they stand nor how long a step takes.
+    A step counts when a participant reaches it for the first time: after a restart, all steps are run again within
+    moments, which says nothing of the participant's progress or of how long a step takes.
 
     Args:
         steps: of the lesson: `id` and planned `minutes`.
@@ -71,119 +71,123 @@ class Following:
 
     def __init__(self, steps: Sequence[Mapping[str, Any]]) -> None:
         self.steps = steps
-        self._place: dict[str | None, int] = {None: -1} | {step["id"]: number for number, step in enumerate(steps)}
-        self._tracks: dict[int, _Track] = defaultdict(_Track)
-        self._took: dict[str | None, list[tuple[datetime, datetime]]] = defaultdict(list)
+        self._step_index: dict[str | None, int] = {None: -1} | {step["id"]: number for number, step in enumerate(steps)}
+        self._histories: dict[int, _ParticipantHistory] = defaultdict(_ParticipantHistory)
+        self._step_intervals: dict[str | None, list[tuple[datetime, datetime]]] = defaultdict(list)
 
-    def take(self, events: Iterable[Event]) -> None:
-        """What happened since, in the order in which it was received."""
+    def add_events(self, events: Iterable[Event]) -> None:
+        """Add new events, in the order in which they were received."""
         for event in events:
-            track = self._tracks[event.participant_id]
+            history = self._histories[event.participant_id]
             if event.kind == "cell":
-                track.error = _error_of(event)
-            elif event.kind == "step" and event.step in self._place and event.step not in track.reached:
-                self._reach(track, event)
-            elif event.kind == "finish" and not track.finished:
-                track.finished = True
-                self._leave(track, aware(event.received))
+                history.error = _failed_cell(event)
+            elif event.kind == "step" and event.step in self._step_index and event.step not in history.reached:
+                self._enter_step(history, event)
+            elif event.kind == "finish" and not history.finished:
+                history.finished = True
+                self._leave_step(history, as_utc(event.received))
 
-    def standings(self, people: Sequence[Participant], now: datetime, pauses: Sequence[Pause] = ()) -> list[Standing]:
-        """Everyone's standing, in the order of joining; who is not among these people is forgotten.
+    def progress_of(
+        self, participants: Sequence[Participant], now: datetime, pauses: Sequence[Pause] = ()
+    ) -> list[ParticipantProgress]:
+        """Progress of these participants, in their order; the history of all others is deleted.
 
         Args:
-            pauses: of the class; nobody is slower for them.
+            pauses: of the class; they do not count as time at a step.
         """
-        present = {person.id for person in people}
-        for gone in [number for number in self._tracks if number not in present]:
-            del self._tracks[gone]
-        limits = self._limits(people, pauses)
-        return [self._stand(person, limits, now, pauses) for person in people]
+        present = {person.id for person in participants}
+        for removed in [id_ for id_ in self._histories if id_ not in present]:
+            del self._histories[removed]
+        limits = self._slow_limits(participants, pauses)
+        return [self._participant_progress(person, limits, now, pauses) for person in participants]
 
-    def _reach(self, track: _Track, event: Event) -> None:
-        now = aware(event.received)
-        track.reached[event.step] = now
-        if self._place[event.step] > self._place[track.step]:
-            self._leave(track, now)
-            track.step = event.step
+    def _enter_step(self, history: _ParticipantHistory, event: Event) -> None:
+        now = as_utc(event.received)
+        history.reached[event.step] = now
+        if self._step_index[event.step] > self._step_index[history.step]:
+            self._leave_step(history, now)
+            history.step = event.step
 
-    def _leave(self, track: _Track, now: datetime) -> None:
-        if track.step is not None:
-            self._took[track.step].append((track.reached[track.step], now))
+    def _leave_step(self, history: _ParticipantHistory, now: datetime) -> None:
+        if history.step is not None:
+            self._step_intervals[history.step].append((history.reached[history.step], now))
 
-    def _limits(self, people: Sequence[Participant], pauses: Sequence[Pause]) -> dict[str | None, float]:
-        """Step (None: before the first) -> after so many seconds somebody is slow."""
-        started = [self._tracks[one.id].reached.values() for one in people if self._tracks[one.id].reached]
-        joined = [aware(one.joined) for one in people if self._tracks[one.id].reached]
-        first = [_seconds(begin, min(moments), pauses) for begin, moments in zip(joined, started, strict=True)]
-        limits: dict[str | None, float] = {None: _limit(first, float("inf"))}
+    def _slow_limits(self, participants: Sequence[Participant], pauses: Sequence[Pause]) -> dict[str | None, float]:
+        """Step (None: before the first) -> seconds after which a participant at it is slow."""
+        begun = [one for one in participants if self._histories[one.id].reached]
+        durations = [
+            _seconds_without_pauses(as_utc(one.joined), min(self._histories[one.id].reached.values()), pauses)
+            for one in begun
+        ]
+        limits: dict[str | None, float] = {None: _slow_limit_seconds(durations, float("inf"))}
         for step in self.steps:
-            took = [_seconds(begin, end, pauses) for begin, end in self._took[step["id"]]]
-            limits[step["id"]] = _limit(took, step["minutes"])
+            durations = [_seconds_without_pauses(begin, end, pauses) for begin, end in self._step_intervals[step["id"]]]
+            limits[step["id"]] = _slow_limit_seconds(durations, step["minutes"])
         return limits
 
-    def _stand(
+    def _participant_progress(
         self, person: Participant, limits: Mapping[str | None, float], now: datetime, pauses: Sequence[Pause]
-    ) -> Standing:
-        track = self._tracks[person.id]
-        seconds = _seconds(track.reached.get(track.step, aware(person.joined)), now, pauses)
-        silent = (now - aware(person.seen)).total_seconds()
-        slow = not track.finished and silent <= LEFT_SECONDS and seconds > limits[track.step]
-        failed = track.error is not None and silent <= LEFT_SECONDS
-        return Standing(
+    ) -> ParticipantProgress:
+        history = self._histories[person.id]
+        seconds = _seconds_without_pauses(history.reached.get(history.step, as_utc(person.joined)), now, pauses)
+        silent_seconds = (now - as_utc(person.seen)).total_seconds()
+        slow = not history.finished and silent_seconds <= LEFT_SECONDS and seconds > limits[history.step]
+        failed = history.error is not None and silent_seconds <= LEFT_SECONDS
+        return ParticipantProgress(
             participant=person,
-            step=track.step,
-            seconds=seconds,
-            done=tuple(step for step in track.reached if step and step != track.step),
+            step=history.step,
+            seconds_at_step=seconds,
+            completed_steps=tuple(step for step in history.reached if step and step != history.step),
             trouble="error" if failed else "slow" if slow else "",
-            error=track.error if failed else None,
-            finished=track.finished,
-            away=silent > AWAY_SECONDS,
+            error=history.error if failed else None,
+            finished=history.finished,
+            away=silent_seconds > AWAY_SECONDS,
         )
 
 
-def stand(
-    people: Sequence[Participant], events: Iterable[Event], steps: Sequence[Mapping[str, Any]], now: datetime
-) -> list[Standing]:
-    """Everyone's standing, in the order of joining, from all that happened.
+def class_progress(
+    participants: Sequence[Participant], events: Iterable[Event], steps: Sequence[Mapping[str, Any]], now: datetime
+) -> list[ParticipantProgress]:
+    """Progress of these participants, in their order, from all events of the class.
 
     Args:
         events: of the whole class, in the order in which they were received.
         steps: of the lesson: `id` and planned `minutes`.
     """
-    following = Following(steps)
-    following.take(events)
-    return following.standings(people, now)
+    tracker = ProgressTracker(steps)
+    tracker.add_events(events)
+    return tracker.progress_of(participants, now)
 
 
-def seconds_of_steps(everyones: Iterable[Sequence[Event]]) -> dict[str, list[float]]:
-    """Step -> how long each participant took who has left it; a step that is run again later does not count again.
+def seconds_per_step(participants_events: Iterable[Sequence[Event]]) -> dict[str, list[float]]:
+    """Step -> seconds of each participant who has left it; a step that is run again later is not counted again.
 
     Args:
-        everyones: of each participant the events, in the order in which they were received.
+        participants_events: each participant's events, in the order in which they were received.
     """
-    took: dict[str, list[float]] = defaultdict(list)
-    for events in everyones:
+    durations: dict[str, list[float]] = defaultdict(list)
+    for events in participants_events:
         reached: dict[str, datetime] = {}
         last = ""
         for event in events:
             new = event.kind == "step" and event.step and event.step not in reached
             if last and (new or event.kind == "finish"):
-                took[last].append((aware(event.received) - reached[last]).total_seconds())
+                durations[last].append((as_utc(event.received) - reached[last]).total_seconds())
                 last = ""
             if new:
                 last = str(event.step)
-                reached[last] = aware(event.received)
-    return took
+                reached[last] = as_utc(event.received)
+    return durations
 
 
-def errors_by_kind(standings: Iterable[Standing]) -> list[tuple[str, str, int]]:
-    """Errors that people stand before now: name, cell, how many; the most frequent first."""
-    counts = Counter(one.error for one in standings if one.error)
+def count_errors(progress: Iterable[ParticipantProgress]) -> list[tuple[str, str, int]]:
+    """Errors that participants have now: name, cell id and number of participants; the most frequent first."""
+    counts = Counter(one.error for one in progress if one.error)
     return [(name, cell, count) for (name, cell), count in counts.most_common()]
 
 
-def step_of_plan(steps: Sequence[Mapping[str, Any]], minutes: float | None) -> tuple[str | None, float]:
-    """The step that the plan is at after so many minutes, and the minutes left for it; None before the plan and after it."""
+def planned_step(steps: Sequence[Mapping[str, Any]], minutes: float | None) -> tuple[str | None, float]:
+    """The plan's step at this minute, and the minutes left for it; None before the plan begins and after it ends."""
     if minutes is None:
         return None, 0.0
     until = 0.0
@@ -194,41 +198,47 @@ def step_of_plan(steps: Sequence[Mapping[str, Any]], minutes: float | None) -> t
     return None, 0.0
 
 
-def middle_step(standings: Sequence[Standing], steps: Sequence[Mapping[str, Any]]) -> int | None:
-    """Where the middle one of the class stands: number of the step from 0; as many as there are steps when they have finished.
+def median_step(progress: Sequence[ParticipantProgress], steps: Sequence[Mapping[str, Any]]) -> int | None:
+    """Index of the step that the median participant is at; the number of steps if that participant has finished.
 
-    Who is away does not count, unless all are. None before anybody has begun.
+    Participants who are away do not count, unless all are away. None before the median participant has begun.
     """
-    place = {None: -1} | {step["id"]: number for number, step in enumerate(steps)}
-    counted = [one for one in standings if not one.away] or standings
-    places = sorted(len(steps) if one.finished else place[one.step] for one in counted)
-    middle = places[len(places) // 2] if places else -1
-    return middle if middle >= 0 else None
+    index_of: dict[str | None, int] = {None: -1} | {step["id"]: index for index, step in enumerate(steps)}
+    counted = [one for one in progress if not one.away] or progress
+    indices = sorted(len(steps) if one.finished else index_of[one.step] for one in counted)
+    median_index = indices[len(indices) // 2] if indices else -1
+    return median_index if median_index >= 0 else None
 
 
-def behind(middle: int | None, steps: Sequence[Mapping[str, Any]], minutes: float | None) -> float | None:
-    """Minutes by which the class is behind the plan; negative if it is ahead, 0 within the step's time; None if there is nothing to compare."""
-    if middle is None or minutes is None:
+def minutes_behind_plan(
+    step_index: int | None, steps: Sequence[Mapping[str, Any]], minutes: float | None
+) -> float | None:
+    """Minutes by which the class, at this step, is behind the plan.
+
+    Returns:
+        Negative if the class is ahead, 0 within the step's time, None without a step or before the plan begins.
+    """
+    if step_index is None or minutes is None:
         return None
-    begins = sum(step["minutes"] for step in steps[:middle])
-    ends = begins + steps[middle]["minutes"] if middle < len(steps) else float("inf")
+    begins = sum(step["minutes"] for step in steps[:step_index])
+    ends = begins + steps[step_index]["minutes"] if step_index < len(steps) else float("inf")
     return minutes - ends if minutes > ends else min(0.0, minutes - begins)
 
 
-def _error_of(event: Event) -> tuple[str, str] | None:
-    """Name of the error and cell, in so many characters as a board has room for; it comes from a participant."""
+def _failed_cell(event: Event) -> tuple[str, str] | None:
+    """Error name and cell id of a failed cell, None of others; truncated, because a participant can send any length."""
     if event.values.get("ok", True):
         return None
     return str(event.values.get("error") or "Error")[:60], str(event.values.get("cell", ""))[:64]
 
 
-def _seconds(begin: datetime, end: datetime, pauses: Sequence[Pause]) -> float:
-    """From one moment to another, without what of the pauses lies between."""
+def _seconds_without_pauses(begin: datetime, end: datetime, pauses: Sequence[Pause]) -> float:
+    """Seconds between two times, without the pauses in between."""
     paused = sum(max(0.0, (min(end, until) - max(begin, since)).total_seconds()) for since, until in pauses)
     return max(0.0, (end - begin).total_seconds() - paused)
 
 
-def _limit(took: Sequence[float], planned_minutes: float) -> float:
-    if len(took) >= ENOUGH:
-        return max(PATIENCE_SECONDS, TIMES_THE_OTHERS * median(took))
-    return max(PATIENCE_SECONDS, TIMES_THE_PLAN * planned_minutes * 60)
+def _slow_limit_seconds(durations: Sequence[float], planned_minutes: float) -> float:
+    if len(durations) >= MIN_DURATIONS:
+        return max(MIN_SLOW_SECONDS, SLOW_BY_MEDIAN * median(durations))
+    return max(MIN_SLOW_SECONDS, SLOW_BY_PLAN * planned_minutes * 60)

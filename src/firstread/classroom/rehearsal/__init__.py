@@ -1,1 +1,1 @@
-"""A class of programs, before the day."""
+"""Load test of a class with scripted participants, before the day of the class."""

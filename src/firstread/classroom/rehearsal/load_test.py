@@ -1,7 +1,7 @@
-"""A class of scripted participants, before the day: will this machine hold?
+"""Load test of a class: scripted participants run the whole lesson on this machine.
 
-Everything is real but the people: join page, servers, kernels, every cell of the lesson, an instructor's board. It is harder than a class, because nobody
-reads or thinks between two cells.
+Everything is real but the people: join page, servers, kernels, every cell of the lesson, an instructor's dashboard.
+The load is higher than that of a class, because scripted participants do not read or think between two cells.
 """
 
 import asyncio
@@ -13,31 +13,34 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar
 
-from firstread.classroom.class_folder import PREFIX, ClassFolder, free_ports
-from firstread.classroom.database.store import Store, aware
-from firstread.classroom.lifecycle import running, stop_class
-from firstread.classroom.progress.participant_view import ASK_SECONDS
+from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder, find_free_ports
+from firstread.classroom.database.schema import Event
+from firstread.classroom.database.store import Store, as_utc
+from firstread.classroom.lifecycle import find_supervisor, stop_class
+from firstread.classroom.progress.participant_view import POLL_SECONDS
 from firstread.classroom.rehearsal.scripted_participant import RehearsalError, ScriptedParticipant
-from firstread.classroom.rehearsal.verdict import Rehearsal, spread
-from firstread.lessons.runner import edited
+from firstread.classroom.rehearsal.verdict import LoadTestResult, percentiles
+from firstread.lessons.runner import apply_edits
 
-_START_SECONDS = 300
-_LOOK_SECONDS, _SAVE_SECONDS = 10.0, 60.0
+_START_TIMEOUT_SECONDS = 300
+#: how often JupyterLab's page lists kernels and sessions, and how often it saves the notebook
+_LIST_SECONDS, _SAVE_SECONDS = 10.0, 60.0
 
 
-class Rehearser:
-    """One rehearsal, to be made before the class is started: what memory is taken from here on is the class's.
+class LoadTest:
+    """One load test; create it before the class is started, because memory used from then on counts as the class's.
 
     Args:
-        participants: how many.
-        over_seconds: they come in spread over so long.
-        tell: is told, now and then, how far it is.
+        participants: number of scripted participants.
+        ramp_up_seconds: time over which the participants arrive.
+        report: called with a line of progress every 15 seconds.
     """
 
     def __init__(
@@ -45,12 +48,12 @@ class Rehearser:
         folder: ClassFolder,
         participants: int,
         *,
-        over_seconds: float = 30.0,
-        tell: Callable[[str], None] = lambda _: None,
+        ramp_up_seconds: float = 30.0,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.folder, self.participants, self.over_seconds, self.tell = folder, participants, over_seconds, tell
-        self.lesson = folder.lesson
-        self.found = Rehearsal(
+        self.folder, self.lesson = folder, folder.lesson
+        self.participants, self.ramp_up_seconds, self.report = participants, ramp_up_seconds, report
+        self.result = LoadTestResult(
             participants,
             self.lesson.name,
             self.lesson.values["minutes"],
@@ -58,182 +61,189 @@ class Rehearser:
             psutil.virtual_memory().total // 2**20,
         )
         self.people: list[ScriptedParticipant] = []
-        self.joins: list[float] = []
-        self.first_cells: list[float] = []
-        self.ran: Counter[str] = Counter()
-        self.reached: dict[str, list[float]] = {}
+        self.join_seconds: list[float] = []
+        self.first_cell_seconds: list[float] = []
+        self.cells_by_participant: Counter[str] = Counter()
+        self.step_seconds: dict[str, list[float]] = {}
         self.failures: Counter[str] = Counter()
-        self.shown: list[tuple[int, float]] = []
-        self.available = psutil.virtual_memory().available
+        self.shown_events: list[tuple[int, float]] = []
+        self.available_bytes = psutil.virtual_memory().available
 
-    async def go(self) -> Rehearsal:
-        """From the first at the door to the last at the end."""
-        lowest = [self.available]
+    async def run(self) -> LoadTestResult:
+        """Run the test, from the first participant's arrival until all have finished or failed."""
+        lowest_bytes = [self.available_bytes]
         self.began = time.monotonic()
-        aside = [asyncio.create_task(one) for one in (self._watch_memory(lowest), self._instruct(), self._count())]
-        await asyncio.gather(*(self._take_part(number) for number in range(self.participants)))
-        self.found.minutes_of_lesson = round((time.monotonic() - self.began) / 60, 2)
-        await asyncio.sleep(5)  # the last news
-        for one in aside:
-            one.cancel()
-        await asyncio.gather(*aside, return_exceptions=True)
-        self.found.memory_mb = (self.available - lowest[0]) // 2**20
-        await asyncio.to_thread(self._account, self.folder.store())
-        return self.found
+        monitors = (self._sample_memory(lowest_bytes), self._watch_dashboard(), self._report_progress())
+        background = [asyncio.create_task(monitor) for monitor in monitors]
+        await asyncio.gather(*(self._run_participant(number) for number in range(self.participants)))
+        self.result.minutes_of_lesson = round((time.monotonic() - self.began) / 60, 2)
+        await asyncio.sleep(5)  # the last events reach the dashboard
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        self.result.memory_mb = (self.available_bytes - lowest_bytes[0]) // 2**20
+        await asyncio.to_thread(self._compare_with_database, self.folder.store())
+        return self.result
 
-    async def _take_part(self, number: int) -> None:
-        await asyncio.sleep(self.over_seconds * number / self.participants)
-        async with ScriptedParticipant(self.folder.address, self.folder.settings.join_code) as person:
+    async def _run_participant(self, number: int) -> None:
+        await asyncio.sleep(self.ramp_up_seconds * number / self.participants)
+        async with ScriptedParticipant(self.folder.public_url, self.folder.settings.join_code) as person:
             self.people.append(person)
-            stay: asyncio.Task | None = None
+            browser: asyncio.Task[None] | None = None
             try:
                 begin = time.monotonic()
                 await person.join(f"Rehearsal {number + 1}")
-                await person.open(patience_seconds=300)
-                self.joins.append(time.monotonic() - begin)
+                await person.open_server(timeout_seconds=300)
+                self.join_seconds.append(time.monotonic() - begin)
                 notebook = f"{self.lesson.name}.ipynb"
-                await person.notebook(notebook)
-                stay = asyncio.create_task(self._stay(person, notebook))
+                await person.read_code_cells(notebook)
+                browser = asyncio.create_task(self._keep_browser_open(person, notebook))
                 begin = time.monotonic()
                 await person.start_kernel(notebook)
-                await self._work(person, begin)
-                self.found.finished += 1
+                await self._run_cells(person, begin)
+                self.result.finished += 1
             except (RehearsalError, OSError, TimeoutError, ClientError) as error:
                 self.failures[str(error).split(". Where")[0] or type(error).__name__] += 1
             finally:
-                if stay is not None:
-                    stay.cancel()
+                if browser is not None:
+                    browser.cancel()
 
-    async def _work(self, person: ScriptedParticipant, begin: float) -> None:
-        """All cells, as the lesson's own script fills them in."""
-        known = await asyncio.to_thread(self.folder.store().person, person.username)
-        notebook = edited(
-            self.lesson, await person.document(f"{self.lesson.name}.ipynb"), arms=known.arms if known else {}
+    async def _run_cells(self, person: ScriptedParticipant, begin: float) -> None:
+        """Run all code cells, with the edits that the lesson's script makes."""
+        known = await asyncio.to_thread(self.folder.store().find_participant, person.username)
+        notebook = apply_edits(
+            self.lesson, await person.read_notebook(f"{self.lesson.name}.ipynb"), arms=known.arms if known else {}
         )
         for number, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
-            answer = await person.run(cell.source, cell=cell.id, patience_seconds=3600)
-            self.ran[person.username] += 1
+            reply = await person.run_cell(cell.source, cell=cell.id, timeout_seconds=3600)
+            self.cells_by_participant[person.username] += 1
             if number == 0:
-                self.first_cells.append(time.monotonic() - begin)
+                self.first_cell_seconds.append(time.monotonic() - begin)
             for tag in cell.metadata.get("tags", []):
                 if tag.startswith("step-"):
-                    self.reached.setdefault(tag.removeprefix("step-"), []).append(time.monotonic() - self.began)
-            if answer["status"] != "ok":
-                raise RehearsalError(f"{answer.get('ename')} in {cell.id}")
+                    self.step_seconds.setdefault(tag.removeprefix("step-"), []).append(time.monotonic() - self.began)
+            if reply["status"] != "ok":
+                raise RehearsalError(f"{reply.get('ename')} in {cell.id}")
 
-    async def _stay(self, person: ScriptedParticipant, notebook: str) -> None:
-        """What an open browser does besides: the bar asks how the class stands, the page looks what runs, and saves."""
-        looked = saved = time.monotonic()
-        again_seconds = ASK_SECONDS
+    async def _keep_browser_open(self, person: ScriptedParticipant, notebook: str) -> None:
+        """Send what an open browser sends: poll the class's state, list kernels and sessions, save the notebook."""
+        listed = saved = time.monotonic()
+        poll_seconds = POLL_SECONDS
         while True:
-            await asyncio.sleep(again_seconds * random.uniform(0.8, 1.2))
+            await asyncio.sleep(poll_seconds * random.uniform(0.8, 1.2))
             with suppress(RehearsalError, OSError, TimeoutError, ClientError):
-                again_seconds = (await person.now())["again_seconds"]
-                if time.monotonic() - looked > _LOOK_SECONDS:
-                    looked = time.monotonic()
-                    await person.api("GET", "kernels")
-                    await person.api("GET", "sessions")
+                poll_seconds = (await person.read_class_state())["again_seconds"]
+                if time.monotonic() - listed > _LIST_SECONDS:
+                    listed = time.monotonic()
+                    await person.api_request("GET", "kernels")
+                    await person.api_request("GET", "sessions")
                 if time.monotonic() - saved > _SAVE_SECONDS:
                     saved = time.monotonic()
-                    await person.save(notebook)
+                    await person.save_notebook(notebook)
 
-    async def _watch_memory(self, lowest: list[int]) -> None:
+    async def _sample_memory(self, lowest_bytes: list[int]) -> None:
         while True:
-            lowest[0] = min(lowest[0], psutil.virtual_memory().available)
+            lowest_bytes[0] = min(lowest_bytes[0], psutil.virtual_memory().available)
             await asyncio.sleep(0.5)
 
-    async def _instruct(self) -> None:
-        """An instructor who looks at the board all the time; notes when it had shown which events."""
+    async def _watch_dashboard(self) -> None:
+        """Follow the dashboard's event stream as an instructor's browser does; record when it had shown which event."""
         async with ClientSession(cookie_jar=CookieJar(unsafe=True), timeout=ClientTimeout(total=None)) as session:
-            address = f"{self.folder.address.rstrip('/')}{PREFIX}"
+            address = f"{self.folder.public_url.rstrip('/')}{SERVICE_PREFIX}"
             await session.post(f"{address}/login", data={"key": self.folder.settings.instructor_key})
             while True:
                 with suppress(OSError, TimeoutError, asyncio.TimeoutError, ValueError):
                     async with session.get(f"{address}/stream") as stream:
                         async for line in stream.content:
                             if line.startswith(b"id: "):
-                                self.shown.append((int(line[4:]), time.time()))
+                                self.shown_events.append((int(line[4:]), time.time()))
                 await asyncio.sleep(1)
 
-    async def _count(self) -> None:
+    async def _report_progress(self) -> None:
         while True:
             await asyncio.sleep(15)
             minutes = (time.monotonic() - self.began) / 60
-            self.tell(
-                f"{minutes:5.1f} min: {len(self.joins)} in the lesson, {self.found.finished} at its end, {sum(self.ran.values())} cells run"
-            )
+            joined, cells = len(self.join_seconds), sum(self.cells_by_participant.values())
+            finished = self.result.finished
+            self.report(f"{minutes:5.1f} min: {joined} in the lesson, {finished} at its end, {cells} cells run")
 
-    def _account(self, store: Store) -> None:
-        """Compare what was done with what the class knows."""
-        found = self.found
-        found.joined, found.failures = len(self.joins), dict(self.failures)
-        found.seconds_to_join, found.seconds_to_first_cell = spread(self.joins), spread(self.first_cells)
-        found.by_step = {step: round(statistics.median(at) / 60, 2) for step, at in self.reached.items()}
-        names = {person.id: person.username for person in store.people()}
-        events = store.events()
-        kept = Counter(names[event.participant_id] for event in events if event.kind == "cell")
-        found.told = sum(self.ran.values())
-        found.lost = sum(max(0, count - kept[name]) for name, count in self.ran.items())
-        found.doubled = sum(max(0, kept[name] - count) for name, count in self.ran.items())
-        late, place = [], 0
+    def _compare_with_database(self, store: Store) -> None:
+        """Complete the result: compare the cells that were run with the events in the class database."""
+        result, events = self.result, store.events()
+        result.joined, result.failures = len(self.join_seconds), dict(self.failures)
+        result.seconds_to_join = percentiles(self.join_seconds)
+        result.seconds_to_first_cell = percentiles(self.first_cell_seconds)
+        result.minutes_by_step = {
+            step: round(statistics.median(seconds) / 60, 2) for step, seconds in self.step_seconds.items()
+        }
+        names = {person.id: person.username for person in store.participants()}
+        recorded = Counter(names[event.participant_id] for event in events if event.kind == "cell")
+        result.cells_run = sum(self.cells_by_participant.values())
+        result.events_lost = sum(max(0, count - recorded[name]) for name, count in self.cells_by_participant.items())
+        result.events_duplicated = sum(
+            max(0, recorded[name] - count) for name, count in self.cells_by_participant.items()
+        )
+        result.dashboard_seconds = percentiles(self._dashboard_delays(events))
+
+    def _dashboard_delays(self, events: Sequence[Event]) -> list[float]:
+        """Seconds from each event until the dashboard had shown it; events that were never shown are left out."""
+        delays, index = [], 0
         for event in events:
-            while place < len(self.shown) and self.shown[place][0] < event.id:
-                place += 1
-            if place < len(self.shown):
-                late.append(self.shown[place][1] - aware(event.happened).timestamp())
-        found.board_seconds = spread(late)
+            while index < len(self.shown_events) and self.shown_events[index][0] < event.id:
+                index += 1
+            if index < len(self.shown_events):
+                delays.append(self.shown_events[index][1] - as_utc(event.happened).timestamp())
+        return delays
 
 
-def rehearse(
+def run_load_test(
     *,
     participants: int,
     lesson: str,
     data: str | None = None,
-    over_seconds: float = 30.0,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Rehearsal:
-    """Rehearse a class on this machine, and take everything away afterwards but what was found.
+    ramp_up_seconds: float = 30.0,
+    report: Callable[[str], None] = lambda _: None,
+) -> LoadTestResult:
+    """Start a class on this machine, run the load test on it, then stop the class and delete its folder.
 
     Raises:
         RehearsalError: the class could not be started.
     """
     import shutil
 
-    folder = ClassFolder.make(f"rehearsal-{os.getpid()}", lesson=lesson, data=data, port=free_ports(1)[0])
-    words = [
-        sys.executable,
-        "-m",
-        "firstread",
-        "class",
-        "start",
-        "--name",
-        folder.settings.name,
-        "--lesson",
-        lesson,
-        "--port",
-        str(folder.settings.port),
-    ]
-    words += ["--data", data] if data else []
-    rehearser = Rehearser(folder, participants, over_seconds=over_seconds, tell=tell)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends it, nothing is left running
+    folder = ClassFolder.create(f"rehearsal-{os.getpid()}", lesson=lesson, data=data, port=find_free_ports(1)[0])
+    load_test = LoadTest(folder, participants, ramp_up_seconds=ramp_up_seconds, report=report)
+    previous_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM stops the class too
     try:
-        with open(folder.path / "log" / "start.log", "wb") as log:
-            started = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command, no shell
-        end = time.monotonic() + _START_SECONDS
-        while b"Ctrl-C" not in (folder.path / "log" / "start.log").read_bytes():
-            if started.poll() is not None or time.monotonic() > end:
-                raise RehearsalError("The class did not start", where=folder.path / "log", do="look at the files there")
-            time.sleep(0.2)
-        found = asyncio.run(rehearser.go())
+        process = _start_class(folder, lesson, data)
+        _wait_until_started(process, folder.path / "log")
+        result = asyncio.run(load_test.run())
     finally:
-        signal.signal(signal.SIGTERM, before)
-        _end(folder)
+        signal.signal(signal.SIGTERM, previous_handler)
+        _stop_and_wait(folder)
     shutil.rmtree(folder.path, ignore_errors=True)
-    return found
+    return result
 
 
-def _end(folder: ClassFolder) -> None:
+def _start_class(folder: ClassFolder, lesson: str, data: str | None) -> subprocess.Popen[bytes]:
+    settings = folder.settings
+    command = [sys.executable, "-m", "firstread", "class", "start", "--name", settings.name]
+    command += ["--lesson", lesson, "--port", str(settings.port), *(["--data", data] if data else [])]
+    with open(folder.path / "log" / "start.log", "wb") as log:
+        # our own command, no shell
+        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
+
+
+def _wait_until_started(process: subprocess.Popen[bytes], log_folder: Path) -> None:
+    end = time.monotonic() + _START_TIMEOUT_SECONDS
+    while b"Ctrl-C" not in (log_folder / "start.log").read_bytes():
+        if process.poll() is not None or time.monotonic() > end:
+            raise RehearsalError("The class did not start", where=log_folder, do="look at the files there")
+        time.sleep(0.2)
+
+
+def _stop_and_wait(folder: ClassFolder) -> None:
     stop_class(folder)
     end = time.monotonic() + 10
-    while running(folder) and time.monotonic() < end:
+    while find_supervisor(folder) and time.monotonic() < end:
         time.sleep(0.2)

@@ -1,1 +1,1 @@
-"""Keeping participants' code apart on one Linux machine: from one another, from the hub, and from everything else on it."""
+"""Isolation of participants' processes on one Linux machine: namespaces, Landlock, seccomp, rlimits and disk quotas."""

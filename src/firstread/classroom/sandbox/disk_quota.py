@@ -1,6 +1,7 @@
-"""Nobody fills the disk for all: who takes far more than their share is stopped, before the others notice.
+"""Disk quota of participants' homes, enforced by the class: kernels of participants over their quota are killed.
 
-There are no quotas without the file system's help. So the class looks at what is free, which costs nothing, and at the homes only when it has shrunk.
+File system quotas need support that a machine may not have. So the class watches the free disk space, which costs
+nothing, and measures the homes only when it has shrunk.
 """
 
 import os
@@ -13,74 +14,76 @@ import psutil
 
 from firstread.classroom.class_folder import ClassFolder
 
-#: of one participant; lesson 1 leaves about 60 MB
-SHARE_BYTES = 2 * 2**30
-#: the homes are looked at when so much has gone since the last time
-_STEP_BYTES = 2**29
-#: what somebody over their share may still write, in one file: enough to tidy up and to save a notebook
-LITTLE_BYTES = 2**20
+#: disk quota of one participant; lesson 1 leaves about 60 MB
+QUOTA_BYTES = 2 * 2**30
+#: the homes are measured once the free disk space has shrunk by this much
+_CHECK_STEP_BYTES = 2**29
+#: largest file of a participant over their quota: enough to tidy up and to save a notebook
+OVER_QUOTA_FILE_BYTES = 2**20
 
 
-class Space:
-    """Watches a class's homes."""
+class DiskQuota:
+    """Watches a class's homes and kills the kernels of participants over their quota."""
 
-    def __init__(self, folder: ClassFolder, *, share_bytes: int = SHARE_BYTES) -> None:
-        self.folder, self.share_bytes = folder, share_bytes
-        self._free = shutil.disk_usage(folder.path).free
+    def __init__(self, folder: ClassFolder, *, quota_bytes: int = QUOTA_BYTES) -> None:
+        self.folder, self.quota_bytes = folder, quota_bytes
+        self._free_bytes = shutil.disk_usage(folder.path).free
 
-    def look(self) -> list[str]:
-        """Stop the kernels of those who take too much; who that was."""
-        free = shutil.disk_usage(self.folder.path).free
-        marked = list(_marks(self.folder).glob("*"))
-        if free > self._free - _STEP_BYTES and not marked:
-            self._free = max(self._free, free)
+    def enforce(self) -> list[str]:
+        """Kill the kernels of participants who are newly over their quota; returns their usernames."""
+        free_bytes = shutil.disk_usage(self.folder.path).free
+        over_quota = list(_over_quota_folder(self.folder).glob("*"))
+        if free_bytes > self._free_bytes - _CHECK_STEP_BYTES and not over_quota:
+            self._free_bytes = max(self._free_bytes, free_bytes)
             return []
-        self._free = free
+        self._free_bytes = free_bytes
         stopped = []
         for home in (self.folder.path / "homes").iterdir():
-            mark, too_much = _marks(self.folder) / home.name, size_of(home) > self.share_bytes
-            if too_much and not mark.exists():
-                mark.parent.mkdir(mode=0o700, exist_ok=True)
-                mark.touch()
-                end_kernels(self.folder, home.name)
+            marker = _over_quota_folder(self.folder) / home.name
+            exceeded = folder_size_bytes(home) > self.quota_bytes
+            if exceeded and not marker.exists():
+                marker.parent.mkdir(mode=0o700, exist_ok=True)
+                marker.touch()
+                kill_kernels(self.folder, home.name)
                 stopped.append(home.name)
-            elif not too_much:
-                mark.unlink(missing_ok=True)
+            elif not exceeded:
+                marker.unlink(missing_ok=True)
         return stopped
 
 
-def over_share(folder: ClassFolder, username: str) -> bool:
-    """True for somebody who was stopped, until they have tidied up."""
-    return (_marks(folder) / username).exists()
+def is_over_quota(folder: ClassFolder, username: str) -> bool:
+    """True from when a participant was stopped until their home is below the quota again."""
+    return (_over_quota_folder(folder) / username).exists()
 
 
-def size_of(folder: Path) -> int:
-    """Bytes on disk of everything in a folder; no link is followed."""
+def folder_size_bytes(folder: Path) -> int:
+    """Disk usage of everything in a folder, in bytes; links are not followed."""
     total = 0
     with suppress(OSError):
         for entry in os.scandir(folder):
             with suppress(OSError):
                 total += entry.stat(follow_symlinks=False).st_blocks * 512
                 if entry.is_dir(follow_symlinks=False):
-                    total += size_of(Path(entry.path))
+                    total += folder_size_bytes(Path(entry.path))
     return total
 
 
-def end_kernels(folder: ClassFolder, username: str) -> None:
-    """End everything that runs for a participant but their server."""
-    for process in _processes_of(folder, username):
+def kill_kernels(folder: ClassFolder, username: str) -> None:
+    """Kill all processes of a participant except their server."""
+    for process in _find_processes(folder, username):
         with suppress(psutil.Error):
             process.kill()
 
 
-def _processes_of(folder: ClassFolder, username: str) -> Iterator[psutil.Process]:
-    user, home = folder.user_of(username), str(folder.home_of(username))
+def _find_processes(folder: ClassFolder, username: str) -> Iterator[psutil.Process]:
+    """A participant's processes without their server: by user id, or by working directory where all share one."""
+    uid, home = folder.uid_of(username), str(folder.home_of(username))
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            theirs = process.uids().real == user if user is not None else process.cwd().startswith(home)
-            if theirs and not {"server", "jupyterhub.singleuser"} & set(process.cmdline()):
+            owned = process.uids().real == uid if uid is not None else process.cwd().startswith(home)
+            if owned and not {"server", "jupyterhub.singleuser"} & set(process.cmdline()):
                 yield process
 
 
-def _marks(folder: ClassFolder) -> Path:
+def _over_quota_folder(folder: ClassFolder) -> Path:
     return folder.path / "over share"

@@ -1,37 +1,37 @@
-"""Calls of the Linux kernel that Python has no name for."""
+"""C library functions and Linux system calls that Python does not wrap, called through ctypes."""
 
 import ctypes
 import os
 from typing import Any
 
 
-def call(name: str, /, *arguments: Any) -> int:
-    """A function of the C library that gives -1 and an error number when it fails.
+def libc_call(name: str, /, *arguments: Any) -> int:
+    """Call a C library function that returns -1 and sets errno on failure.
 
     Raises:
-        OSError: it failed.
+        OSError: the call failed.
     """
-    return _checked(getattr(_library(), name), arguments)
+    return _raise_on_error(getattr(_libc(), name), arguments)
 
 
-def number(which: int, /, *arguments: Any) -> int:
-    """A system call by its number.
+def syscall(number: int, /, *arguments: Any) -> int:
+    """Make a system call by its number.
 
     Raises:
-        OSError: it failed.
+        OSError: the call failed.
     """
-    whole = (ctypes.c_long(which), *(ctypes.c_long(one) if isinstance(one, int) else one for one in arguments))
-    return _checked(_library().syscall, whole)
+    as_long = (ctypes.c_long(one) if isinstance(one, int) else one for one in arguments)
+    return _raise_on_error(_libc().syscall, (ctypes.c_long(number), *as_long))
 
 
-def _checked(function: Any, arguments: tuple[Any, ...]) -> int:
+def _raise_on_error(function: Any, arguments: tuple[Any, ...]) -> int:
     ctypes.set_errno(0)
-    answer = function(*arguments)
-    if answer == -1:
+    result = function(*arguments)
+    if result == -1:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
-    return int(answer)
+    return int(result)
 
 
-def _library() -> ctypes.CDLL:
+def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)

@@ -1,7 +1,8 @@
-"""The classroom service: notebooks tell it what happens, the instructor sees it and acts.
+"""Application of the classroom service: notebooks send events to it, the instructor watches the class and acts.
 
-A service of the hub (`python -m firstread.classroom.service.app`), reached under /services/classroom/. Participants' servers come with the token that the hub gave
-them (`participant_routes.py`); the instructor comes with the class's key (`instructor_routes.py`).
+A service of the hub (`python -m firstread.classroom.service.app`), served under /services/classroom/. Participants'
+servers authenticate with the token that the hub gave them (`participant_routes.py`), the instructor with the class's
+key (`instructor_routes.py`), and participants' browsers with a personal link (`personal_routes.py`).
 """
 
 import asyncio
@@ -20,20 +21,31 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firstread.classroom.class_folder import PREFIX, ClassFolder
-from firstread.classroom.database.store import DoorError, Store
+from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
+from firstread.classroom.database.store import AccessError, Store
 from firstread.classroom.outcomes.results import Results
-from firstread.classroom.progress.dashboard import Board
-from firstread.classroom.progress.participant_view import Now
-from firstread.classroom.rate_limits import Guesses
-from firstread.classroom.service import instructor_routes, participant_routes, personal_routes, results_routes
-from firstread.classroom.service.personal_links import DueLinks
-from firstread.classroom.service.state import SESSION_SECONDS, Room
+from firstread.classroom.progress.dashboard import Dashboard
+from firstread.classroom.progress.participant_view import ParticipantView
+from firstread.classroom.rate_limits import RateLimiter
+from firstread.classroom.service import (
+    instructor_routes,
+    participant_routes,
+    personal_routes,
+    questionnaire_routes,
+    results_routes,
+)
+from firstread.classroom.service.personal_links import DueLinksCache
+from firstread.classroom.service.personal_session import NotAuthenticatedError, forbidden_page
+from firstread.classroom.service.state import SESSION_SECONDS, ServiceState
 from firstread.core.errors import SettingError
 
-MOST_BODY_BYTES = 8 * 2**20
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+MAX_BODY_BYTES = 8 * 2**20
+_ROUTES = (participant_routes, instructor_routes, personal_routes, questionnaire_routes, results_routes)
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; "
+        "base-uri 'none'; form-action 'self'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -42,45 +54,61 @@ _SECURITY = {
 
 
 def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None) -> FastAPI:
-    """The service of one class.
+    """Create the application of one class.
 
     Args:
-        store: the class's memory; by default the folder's.
-        hub: says whose a token is, as `HubAuth` does.
+        store: the class database; by default the folder's.
+        hub: resolves a token to its user, as `HubAuth` does.
     """
     store = store or folder.store()
-    guesses, now = Guesses(most=10), Now(store, folder.lesson.steps)
-    hub, due = hub or HubAuth(cache_max_age=300), DueLinks(folder, store)
-    room = Room(folder, store, Board(folder, store), hub, guesses, now, due)
-    secret = hmac.new(bytes.fromhex(folder.settings.class_key), b"instructor's session", hashlib.sha256).hexdigest()
+    service = ServiceState(
+        folder=folder,
+        store=store,
+        dashboard=Dashboard(folder, store),
+        hub=hub or HubAuth(cache_max_age=300),
+        login_limiter=RateLimiter(max_failures=10),
+        participant_view=ParticipantView(store, folder.lesson.steps),
+        due_links=DueLinksCache(folder, store),
+    )
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(store.create)
         yield
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
-    app.state.room = room
-    app.state.results, app.state.link_guesses = Results(folder, store), Guesses(most=10)
-    app.state.packing = set()  # who is downloading their work
-    app.add_middleware(
-        SessionMiddleware, secret_key=secret, session_cookie="firstread-instructor", path=PREFIX, same_site="strict",
-        https_only=folder.scheme == "https", max_age=SESSION_SECONDS,
-    )  # fmt: skip
-    app.add_middleware(_Guard)
-    app.exception_handler(401)(_to_login)
-    for error in (SettingError, DoorError):
-        app.exception_handler(error)(_in_words)
-    app.exception_handler(personal_routes.StrangerError)(personal_routes.who_are_you)
-    for router in (participant_routes.router, instructor_routes.router, personal_routes.router, results_routes.router):
-        app.include_router(router, prefix=PREFIX)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.service = service
+    app.state.results, app.state.link_limiter = Results(folder, store), RateLimiter(max_failures=10)
+    app.state.active_downloads = set()  # usernames
+    _add_middleware(app, folder)
+    app.exception_handler(401)(_redirect_to_login)
+    for error in (SettingError, AccessError):
+        app.exception_handler(error)(_bad_request)
+    app.exception_handler(NotAuthenticatedError)(forbidden_page)
+    for module in _ROUTES:
+        app.include_router(module.router, prefix=SERVICE_PREFIX)
     return app
 
 
-class _Guard:
-    """Nothing too large, nothing that another site sends in the instructor's name, and strict headers on everything.
+def _add_middleware(app: FastAPI, folder: ClassFolder) -> None:
+    key = bytes.fromhex(folder.settings.class_key)
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=hmac.new(key, b"instructor's session", hashlib.sha256).hexdigest(),
+        session_cookie="firstread-instructor",
+        path=SERVICE_PREFIX,
+        same_site="strict",
+        https_only=folder.scheme == "https",
+        max_age=SESSION_SECONDS,
+    )
+    app.add_middleware(_SecurityMiddleware)
 
-    Plain ASGI: a hundred notebooks ask all the time, and Starlette's own way of writing this costs a task and two streams each time.
+
+class _SecurityMiddleware:
+    """Limit the body size, refuse cross-site requests (CSRF), and add security headers to each response.
+
+    Plain ASGI: a hundred notebooks poll all the time, and Starlette's `BaseHTTPMiddleware` costs a task and two streams
+    for each request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -94,43 +122,48 @@ class _Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _SECURITY.items():
+                for name, value in _SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        answer = self._refusal(Headers(scope=scope), scope["method"]) or self.app
-        await answer(scope, receive, send_with_headers)
+        app = self._rejection(Headers(scope=scope), scope["method"]) or self.app
+        await app(scope, receive, send_with_headers)
 
     @staticmethod
-    def _refusal(headers: Headers, method: str) -> Response | None:
+    def _rejection(headers: Headers, method: str) -> Response | None:
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MOST_BODY_BYTES or "transfer-encoding" in headers:
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES or "transfer-encoding" in headers:
             return PlainTextResponse("Too large", 413)
-        foreign = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-        if foreign and method not in ("GET", "HEAD"):
+        is_cross_site = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+        if is_cross_site and method not in ("GET", "HEAD"):
             return PlainTextResponse("Sent by another site", 403)
         return None
 
 
-async def _to_login(request: Request, error: HTTPException) -> Response:
+async def _redirect_to_login(request: Request, error: HTTPException) -> Response:
     if "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse(f"{PREFIX}/login", 303)
+        return RedirectResponse(f"{SERVICE_PREFIX}/login", 303)
     return PlainTextResponse(str(error.detail), 401)
 
 
-async def _in_words(_: Request, error: Exception) -> Response:
+async def _bad_request(_: Request, error: Exception) -> Response:
     return PlainTextResponse(str(error), 400)
 
 
 def main() -> None:
-    """Serve the class whose folder FIRSTREAD_CLASS names."""
+    """Serve the class in the folder that FIRSTREAD_CLASS names."""
     import uvicorn
 
     folder = ClassFolder(Path(os.environ["FIRSTREAD_CLASS"]))
     uvicorn.run(
-        make_app(folder), host="127.0.0.1", port=folder.ports["service"], log_level="warning", access_log=False,
-        server_header=False, timeout_graceful_shutdown=2,
-    )  # fmt: skip
+        make_app(folder),
+        host="127.0.0.1",
+        port=folder.ports["service"],
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
 
 
 if __name__ == "__main__":

@@ -1,37 +1,42 @@
-"""A reminder for a participant's own calendar: the day of the last quiz, with their link (iCalendar, RFC 5545)."""
+"""Calendar entry (iCalendar, RFC 5545) that reminds a participant of the last quiz, with their personal link."""
 
 from datetime import UTC, datetime, timedelta
 
-_LINE_BYTES = 75
+_MAX_LINE_BYTES = 75
 
 
-def calendar_entry(*, title: str, text: str, link: str, day: datetime, mark: str) -> bytes:
-    """One entry of a whole day, as a file that calendars open.
+def all_day_event(*, title: str, description: str, url: str, day: datetime, uid: str) -> bytes:
+    """One all-day event with an alarm at nine, as the content of an .ics file.
 
     Args:
-        mark: says which entry this is, so that a second import changes the first.
+        uid: identifies the event, so that a second import updates the first.
     """
     lines = [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//firstread//classroom//EN", "BEGIN:VEVENT", f"UID:{mark}@firstread",
-        f"DTSTAMP:{datetime.now(UTC):%Y%m%dT%H%M%SZ}", f"DTSTART;VALUE=DATE:{day:%Y%m%d}", f"DTEND;VALUE=DATE:{day + timedelta(days=1):%Y%m%d}",
-        f"SUMMARY:{_escaped(title)}", f"DESCRIPTION:{_escaped(f'{text} {link}')}", f"URL:{link}",
-        "BEGIN:VALARM", "ACTION:DISPLAY", f"DESCRIPTION:{_escaped(title)}", "TRIGGER:PT9H", "END:VALARM",
-        "END:VEVENT", "END:VCALENDAR",
-    ]  # fmt: skip
-    return b"".join(_folded(line.encode()) for line in lines)
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//firstread//classroom//EN", "BEGIN:VEVENT"),
+        f"UID:{uid}@firstread",
+        f"DTSTAMP:{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
+        f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
+        f"DTEND;VALUE=DATE:{day + timedelta(days=1):%Y%m%d}",
+        f"SUMMARY:{_escape_text(title)}",
+        f"DESCRIPTION:{_escape_text(f'{description} {url}')}",
+        f"URL:{url}",
+        *("BEGIN:VALARM", "ACTION:DISPLAY", f"DESCRIPTION:{_escape_text(title)}", "TRIGGER:PT9H", "END:VALARM"),
+        *("END:VEVENT", "END:VCALENDAR"),
+    ]
+    return b"".join(_fold_line(line.encode()) for line in lines)
 
 
-def _escaped(text: str) -> str:
-    for letter in "\\;,":
-        text = text.replace(letter, f"\\{letter}")
+def _escape_text(text: str) -> str:
+    for character in "\\;,":
+        text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
 
 
-def _folded(line: bytes) -> bytes:
-    """Lines longer than 75 bytes go on in the next, after a space; no letter is cut in two."""
+def _fold_line(line: bytes) -> bytes:
+    """Fold a content line longer than 75 bytes; a UTF-8 character is never split."""
     pieces = []
-    while len(line) > _LINE_BYTES:
-        cut = _LINE_BYTES
+    while len(line) > _MAX_LINE_BYTES:
+        cut = _MAX_LINE_BYTES
         while line[cut] & 0xC0 == 0x80:
             cut -= 1
         pieces.append(line[:cut])

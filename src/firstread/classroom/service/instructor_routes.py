@@ -1,4 +1,4 @@
-"""What the instructor sees and does, with the class's key."""
+"""Routes for the instructor: login with the class's key, the dashboard, the projector view, and actions."""
 
 import asyncio
 import base64
@@ -11,235 +11,250 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from firstread.classroom.class_folder import PREFIX
-from firstread.classroom.database.instructor_store import call_for_help, end_plan, events_of, new_word, participant
-from firstread.classroom.database.store import aware
+from firstread.classroom.class_folder import SERVICE_PREFIX
+from firstread.classroom.database.help_requests import get_help_request, update_help_request
+from firstread.classroom.database.instructor_store import (
+    end_plan,
+    participant_by_number,
+    recent_events,
+    renew_resume_word,
+)
+from firstread.classroom.database.schema import Event
+from firstread.classroom.database.store import as_utc
+from firstread.classroom.home_directory import RESUME_WORD_FILE
+from firstread.classroom.progress.dashboard import DashboardSnapshot
 from firstread.classroom.progress.event_stream import View
-from firstread.classroom.rate_limits import sender
-from firstread.classroom.service.invitation import invitation
-from firstread.classroom.service.notebook_sanitizer import read_copy
-from firstread.classroom.service.removing import remove
-from firstread.classroom.service.state import SESSION_SECONDS, Room, room_of
+from firstread.classroom.rate_limits import client_address
+from firstread.classroom.service.deletion import remove_participant
+from firstread.classroom.service.invitation import build_invitation
+from firstread.classroom.service.notebook_sanitizer import SanitizedCell, sanitize_notebook
+from firstread.classroom.service.state import SESSION_SECONDS, ServiceState, State
 from firstread.core.errors import DataError, SettingError
 
-MOST_SAID, MOST_SHOWN = 500, 40
+MAX_MESSAGE_CHARACTERS, MAX_EVENTS_SHOWN = 500, 40
 router = APIRouter()
-TheRoom = Annotated[Room, Depends(room_of)]
 
 
-def instructor(request: Request) -> None:
-    """Only who typed the key, and not too long ago."""
+def require_instructor(request: Request) -> None:
+    """Refuse a request without a valid instructor session."""
     if request.session.get("until", 0) < time.time():
         raise HTTPException(401, "log in")
 
 
-only_instructor = [Depends(instructor)]
+instructor_only = [Depends(require_instructor)]
 
 
 @router.get("/login")
-async def login_page(room: TheRoom, wrong: bool = False) -> HTMLResponse:
-    """Where the instructor types the key."""
-    return HTMLResponse(room.board.render("instructor_login.html", wrong=wrong))
+async def login_page(service: State, wrong: bool = False) -> HTMLResponse:
+    """Login form for the instructor key."""
+    return HTMLResponse(service.dashboard.render("instructor_login.html", wrong=wrong))
 
 
 @router.post("/login")
 async def login(
     request: Request,
-    room: TheRoom,
+    service: State,
     key: Annotated[str, Form(max_length=100)] = "",
     view: Annotated[View, Form()] = "instructor",
 ) -> RedirectResponse:
-    """Check the key."""
-    address = sender(request.headers.get("x-forwarded-for", ""), proxies=room.folder.proxies)
-    right = hmac.compare_digest(key.strip().encode(), room.folder.settings.instructor_key.encode())
-    if not room.guesses.allowed(address) or not right:
-        room.guesses.wrong(address)
-        return RedirectResponse(f"{PREFIX}/login?wrong=1", 303)
+    """Check the instructor key and start a session."""
+    address = client_address(request.headers.get("x-forwarded-for", ""), proxy_count=service.folder.proxy_count)
+    is_correct = hmac.compare_digest(key.strip().encode(), service.folder.settings.instructor_key.encode())
+    if not service.login_limiter.is_allowed(address) or not is_correct:
+        service.login_limiter.record_failure(address)
+        return RedirectResponse(f"{SERVICE_PREFIX}/login?wrong=1", 303)
     request.session["until"] = time.time() + SESSION_SECONDS
-    return RedirectResponse(f"{PREFIX}/" + ("projector" if view == "projector" else ""), 303)
+    return RedirectResponse(f"{SERVICE_PREFIX}/" + ("projector" if view == "projector" else ""), 303)
 
 
 @router.post("/logout")
 async def logout(request: Request) -> RedirectResponse:
-    """Forget the instructor in this browser."""
+    """End the instructor's session in this browser."""
     request.session.clear()
-    return RedirectResponse(f"{PREFIX}/login", 303)
+    return RedirectResponse(f"{SERVICE_PREFIX}/login", 303)
 
 
 # ---- the two views
 
 
-@router.get("/", dependencies=only_instructor)
-async def dashboard(
+@router.get("/", dependencies=instructor_only)
+async def dashboard_page(
     request: Request,
-    room: TheRoom,
+    service: State,
     order: Literal["stuck", "joined"] = "stuck",
     show: Literal["auto", "all", "needs"] = "auto",
 ) -> HTMLResponse:
-    """Everything, for the instructor; the page renews itself.
+    """The instructor's dashboard; its script keeps it up to date.
 
     Args:
         order: of the participants.
-        show: all of them, or who needs somebody; "auto" decides by the width of the screen.
+        show: all participants, or those who need help; "auto" decides by the width of the screen.
     """
-    look = await asyncio.to_thread(room.board.look)
-    rows = sorted(look.values["rows"], key=lambda row: (row["rank"] if order == "stuck" else 0, row["number"]))
-    return _page(room, request, "dashboard.html", look, view="instructor", order=order, show=show, rows=rows)
+    snapshot = await asyncio.to_thread(service.dashboard.snapshot)
+    rows = sorted(snapshot.values["rows"], key=lambda row: (row["rank"] if order == "stuck" else 0, row["number"]))
+    shown = {"order": order, "show": show, "rows": rows}
+    return _render_view(service, request, "dashboard.html", snapshot, view="instructor", **shown)
 
 
-@router.get("/projector", dependencies=only_instructor)
-async def projector(request: Request, room: TheRoom) -> HTMLResponse:
-    """For the room: how to join, the plan, and how far the class is, as counts."""
-    return _page(room, request, "projector.html", await asyncio.to_thread(room.board.look), view="projector")
+@router.get("/projector", dependencies=instructor_only)
+async def projector_page(request: Request, service: State) -> HTMLResponse:
+    """The projector view for the whole room: join code, plan, and progress as counts without names."""
+    snapshot = await asyncio.to_thread(service.dashboard.snapshot)
+    return _render_view(service, request, "projector.html", snapshot, view="projector")
 
 
 @router.get("/app.js")
-async def script(room: TheRoom) -> Response:
-    """The script of both views."""
-    return Response(room.board.source("app.js"), media_type="text/javascript")
+async def dashboard_script(service: State) -> Response:
+    """JavaScript of both views."""
+    return Response(service.dashboard.read_source("app.js"), media_type="text/javascript")
 
 
-@router.get("/stream", dependencies=only_instructor)
-async def stream(room: TheRoom, view: View = "instructor") -> StreamingResponse:
-    """What has changed in a view, whenever something has (server-sent events)."""
-    events = room.board.stream.changes(view)
+@router.get("/stream", dependencies=instructor_only)
+async def dashboard_stream(service: State, view: View = "instructor") -> StreamingResponse:
+    """Updates of a view (server-sent events)."""
+    events = service.dashboard.event_stream.events(view)
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-@router.get("/here", dependencies=only_instructor, status_code=204)
-async def here() -> None:
-    """Says that the service answers and that the instructor is logged in."""
+@router.get("/here", dependencies=instructor_only, status_code=204)
+async def session_check() -> None:
+    """Check that the service answers and that the session is valid."""
 
 
-@router.get("/api/standings", dependencies=only_instructor)
-async def standings(room: TheRoom) -> dict[str, Any]:
-    """The same as data."""
-    return await asyncio.to_thread(room.board.plain)
+@router.get("/api/standings", dependencies=instructor_only)
+async def class_progress(service: State) -> dict[str, Any]:
+    """Values of the dashboard as JSON."""
+    return await asyncio.to_thread(service.dashboard.values)
 
 
-# ---- acts
+# ---- actions
 
 
-@router.post("/do/{what}", dependencies=only_instructor)
-async def do(
-    what: str,
+@router.post("/do/{action}", dependencies=instructor_only)
+async def instructor_action(
+    action: str,
     request: Request,
-    room: TheRoom,
+    service: State,
     value: Annotated[str, Form(max_length=2000)] = "",
     number: Annotated[int, Form()] = 0,
 ) -> Response:
-    """What the instructor does: door, plan, step, help, a word to all."""
-    store, value = room.store, value.strip()
-    deeds = {
+    """Perform an action of the instructor on the door, the plan, the called step, a help request or a broadcast."""
+    store, value = service.store, value.strip()
+    actions = {
         "door": lambda: store.set_door(value),
-        "begin": store.begin,
-        "pause": store.pause,
+        "begin": store.start_plan,
+        "pause": store.pause_plan,
         "end": lambda: end_plan(store),
-        "step": lambda: store.call_step(room.board.known_step(value)),
-        "say": lambda: store.broadcast(_words(value)),
-        "take": lambda: store.change_help(number, state="taken"),
-        "release": lambda: store.change_help(number, state="waiting"),
-        "answer": lambda: store.change_help(number, state="taken", answer=_words(value)),
-        "resolve": lambda: store.change_help(number, state="resolved", answer=value or None),
+        "step": lambda: store.set_called_step(service.dashboard.check_step(value)),
+        "say": lambda: store.add_broadcast(_validate_message(value)),
+        "take": lambda: update_help_request(store, number, state="taken"),
+        "release": lambda: update_help_request(store, number, state="waiting"),
+        "answer": lambda: update_help_request(store, number, state="taken", answer=_validate_message(value)),
+        "resolve": lambda: update_help_request(store, number, state="resolved", answer=value or None),
     }
-    if what not in deeds:
+    if action not in actions:
         raise HTTPException(404)
-    await asyncio.to_thread(deeds[what])
-    if request.headers.get("x-requested-with") == "fetch":  # the page renews itself
+    await asyncio.to_thread(actions[action])
+    if request.headers.get("x-requested-with") == "fetch":  # the script of the page updates it
         return Response(status_code=204)
-    return RedirectResponse(f"{PREFIX}/", 303)
+    return RedirectResponse(f"{SERVICE_PREFIX}/", 303)
 
 
 # ---- one participant
 
 
-@router.get("/person/{number}", dependencies=only_instructor)
-async def person(number: int, room: TheRoom) -> HTMLResponse:
-    """One participant: where they are, what happened last, and what can be done."""
-    return await asyncio.to_thread(_person_page, room, number)
+@router.get("/person/{number}", dependencies=instructor_only)
+async def participant_page(number: int, service: State) -> HTMLResponse:
+    """Page of one participant: step, recent events and actions."""
+    return await asyncio.to_thread(_render_participant, service, number)
 
 
-@router.post("/person/{number}/word", dependencies=only_instructor)
-async def make_word(number: int, room: TheRoom) -> HTMLResponse:
-    """A new resume word, shown once; the file with the old one is taken out of their folder, since it would mislead."""
-    who, word = await asyncio.to_thread(new_word, room.store, number)
-    await asyncio.to_thread((room.folder.home_of(who.username) / "my resume word.txt").unlink, missing_ok=True)
-    return await asyncio.to_thread(_person_page, room, number, word)
+@router.post("/person/{number}/word", dependencies=instructor_only)
+async def replace_resume_word(number: int, service: State) -> HTMLResponse:
+    """Replace a resume word and show the new one once; the file with the old one is deleted, since it would mislead."""
+    participant, word = await asyncio.to_thread(renew_resume_word, service.store, number)
+    old_file = service.folder.home_of(participant.username) / RESUME_WORD_FILE
+    await asyncio.to_thread(old_file.unlink, missing_ok=True)
+    return await asyncio.to_thread(_render_participant, service, number, word)
 
 
-@router.post("/person/{number}/remove", dependencies=only_instructor)
-async def remove_person(number: int, room: TheRoom, sure: Annotated[str, Form(max_length=10)] = "") -> HTMLResponse:
-    """Take somebody out of the class, if the instructor is sure."""
+@router.post("/person/{number}/remove", dependencies=instructor_only)
+async def remove_from_class(
+    number: int, service: State, sure: Annotated[str, Form(max_length=10)] = ""
+) -> HTMLResponse:
+    """Remove a participant from the class after confirmation."""
     if sure != "yes":
         raise SettingError("Nobody was removed", do="tick the box beside the name first")
-    who = await asyncio.to_thread(participant, room.store, number)
-    words = await remove(room.store, room.hub, who.username)
-    return HTMLResponse(room.board.render("removed.html", name=who.name, words=words, back=f"{PREFIX}/"))
+    participant = await asyncio.to_thread(participant_by_number, service.store, number)
+    server_note = await remove_participant(service.store, service.hub, participant.username)
+    values = {"name": participant.name, "server_note": server_note, "back": f"{SERVICE_PREFIX}/"}
+    return HTMLResponse(service.dashboard.render("participant_removed.html", **values))
 
 
-@router.get("/copy/{number}", dependencies=only_instructor)
-async def copy(number: int, room: TheRoom) -> HTMLResponse:
-    """The copy of a notebook that came with a call for help: as text, under a policy that lets nothing run or load."""
-    return await asyncio.to_thread(_copy_page, room, number)
+@router.get("/copy/{number}", dependencies=instructor_only)
+async def notebook_copy_page(number: int, service: State) -> HTMLResponse:
+    """Notebook copy of a help request as text, under a policy that lets nothing run or load."""
+    return await asyncio.to_thread(_render_notebook_copy, service, number)
 
 
-def _page(room: Room, request: Request, page: str, look: Any, *, view: View, **values: Any) -> HTMLResponse:
-    join = invitation(room.folder, request.headers)
-    return HTMLResponse(
-        room.board.render(page, join=join, view=view, values=look.values, parts=look.parts[view], **values)
-    )
+def _render_view(
+    service: ServiceState, request: Request, page: str, snapshot: DashboardSnapshot, *, view: View, **values: Any
+) -> HTMLResponse:
+    join = build_invitation(service.folder, request.headers)
+    shown = {"join": join, "view": view, "values": snapshot.values, "parts": snapshot.parts[view]}
+    return HTMLResponse(service.dashboard.render(page, **shown, **values))
 
 
-def _person_page(room: Room, number: int, word: str | None = None) -> HTMLResponse:
-    who, values, now = participant(room.store, number), room.board.plain(), datetime.now(UTC)
+def _render_participant(service: ServiceState, number: int, word: str | None = None) -> HTMLResponse:
+    participant, values = participant_by_number(service.store, number), service.dashboard.values()
     row = next(row for row in values["rows"] if row["number"] == number)
     titles = {step["id"]: f"{step['number']}. {step['title']}" for step in values["steps"]}
     events = [
-        {
-            "kind": event.kind, "minutes": int((now - aware(event.received)).total_seconds() // 60),
-            "error": None if event.values.get("ok", True) else str(event.values.get("error") or "Error")[:60],
-            "where": titles.get(event.step, "") if event.kind != "cell" else str(room.board.cells.find(str(event.values.get("cell")))),
-        }
-        for event in reversed(events_of(room.store, who))
+        _event_values(service, event, titles)
+        for event in reversed(recent_events(service.store, participant))
         if event.kind != "cell" or not event.values.get("ok", True)
-    ]  # fmt: skip
+    ]
+    shown = {"row": row, "steps": values["steps"], "events": events[:MAX_EVENTS_SHOWN], "word": word}
     return HTMLResponse(
-        room.board.render(
-            "person.html",
-            row=row,
-            steps=values["steps"],
-            events=events[:MOST_SHOWN],
-            word=word,
-            door=values["door"],
-            at=PREFIX,
-        )
+        service.dashboard.render("participant.html", **shown, door=values["door"], service_prefix=SERVICE_PREFIX)
     )
 
 
-def _copy_page(room: Room, number: int) -> HTMLResponse:
-    asked, trouble, cells = call_for_help(room.store, number), "", []
-    names = room.store.shown_names()
+def _event_values(service: ServiceState, event: Event, titles: dict[str, str]) -> dict[str, Any]:
+    if event.kind == "cell":
+        where = str(service.dashboard.cells.find(str(event.values.get("cell"))))
+    else:
+        where = titles.get(event.step or "", "")
+    error = None if event.values.get("ok", True) else str(event.values.get("error") or "Error")[:60]
+    minutes = int((datetime.now(UTC) - as_utc(event.received)).total_seconds() // 60)
+    return {"kind": event.kind, "minutes": minutes, "error": error, "where": where}
+
+
+def _render_notebook_copy(service: ServiceState, number: int) -> HTMLResponse:
+    help_request, unreadable = get_help_request(service.store, number), ""
+    cells: list[SanitizedCell] = []
+    names = service.store.display_names()
     try:
-        cells = read_copy(asked.notebook or "")
+        cells = sanitize_notebook(help_request.notebook or "")
     except DataError as error:
-        trouble = str(error)
-    style = room.board.source("base.css") + room.board.source("copy.css")
-    failed = next((cell.number for cell in cells if cell.failed), None)
-    html = room.board.render(
-        "copy.html", asked=asked, name=names.get(asked.participant_id, "somebody"), cells=cells, trouble=trouble,
-        failed=failed, style=style,
-    )  # fmt: skip
-    mark = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        unreadable = str(error)
+    style = service.dashboard.read_source("base.css") + service.dashboard.read_source("notebook_copy.css")
+    failed_cell = next((cell.number for cell in cells if cell.has_error), None)
+    values = {"note": help_request.note, "name": names.get(help_request.participant_id, "somebody")}
+    html = service.dashboard.render(
+        "notebook_copy.html", **values, cells=cells, unreadable=unreadable, failed_cell=failed_cell, style=style
+    )
+    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{mark}'; base-uri 'none'; form-action 'none'; "
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
     return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
 
-def _words(text: str) -> str:
+def _validate_message(text: str) -> str:
     if not text:
         raise SettingError("Nothing was said", do="type what you want to say")
-    if len(text) > MOST_SAID:
-        raise SettingError(f"That is longer than {MOST_SAID} characters", do="shorten it")
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        raise SettingError(f"That is longer than {MAX_MESSAGE_CHARACTERS} characters", do="shorten it")
     return text

@@ -1,4 +1,4 @@
-"""Where participants go: the address as they can reach it, and the same as a picture to scan."""
+"""Join address of a class as participants can reach it, and its QR code."""
 
 import ipaddress
 import socket
@@ -8,53 +8,53 @@ from contextlib import suppress
 from firstread.classroom.class_folder import ClassFolder, ClassSettings
 
 
-def invitation(folder: ClassFolder, headers: Mapping[str, str]) -> dict[str, str]:
-    """`address`, `picture` (SVG) and, where the address helps nobody else, a `warning`.
+def build_invitation(folder: ClassFolder, headers: Mapping[str, str]) -> dict[str, str]:
+    """`address`, `qr_svg`, and a `warning` where nobody else can reach the address.
 
     Args:
-        headers: of the instructor's request: as their own browser reached this machine, so can others, unless it sits on this machine.
+        headers: of the instructor's request: the host that their browser reached is the one that participants reach,
+            unless the browser runs on this machine.
     """
     import segno
 
     settings = folder.settings
     host, warning = headers.get("x-forwarded-host") or headers.get("host", ""), ""
-    if _only_here(_name_of(host)):
-        served = _served_at(settings)
-        if served is None:
+    if _is_loopback(_strip_port(host)):
+        reachable = _reachable_address(settings)
+        if reachable is None:
             warning = "This class is served to this computer only. Start it with --host to let others in."
         else:
-            host = served
+            host = reachable
     address = f"{folder.scheme}://{host}/"
     code = segno.make(f"{address}hub/login?code={settings.join_code}", error="m", micro=False)
-    picture = code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff")
-    return {"address": address, "picture": picture, "warning": warning}
+    qr_svg = code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff")
+    return {"address": address, "qr_svg": qr_svg, "warning": warning}
 
 
-def _name_of(host: str) -> str:
-    """A host without its port."""
+def _strip_port(host: str) -> str:
     return host[1 : host.find("]")] if host.startswith("[") else host.rsplit(":", 1)[0]
 
 
-def _only_here(name: str) -> bool:
+def _is_loopback(host: str) -> bool:
     with suppress(ValueError):
-        return ipaddress.ip_address(name).is_loopback
-    return name == "localhost"
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
-def _served_at(settings: ClassSettings) -> str | None:
-    """An address of this machine that the class listens at and others can reach."""
+def _reachable_address(settings: ClassSettings) -> str | None:
+    """Host and port where the class listens and other machines can reach it; None if it listens on loopback only."""
     host = settings.host
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not listened at
-        found = _outward()
-        return f"{found}:{settings.port}" if found else None
-    if _only_here(host):
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not bound to
+        outbound = _outbound_address()
+        return f"{outbound}:{settings.port}" if outbound else None
+    if _is_loopback(host):
         return None
     return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
 
 
-def _outward() -> str | None:
-    """This machine's address towards others; nothing is sent to find it."""
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        asked.connect(("192.0.2.1", 9))  # RFC 5737: nobody's address
-        return asked.getsockname()[0]
+def _outbound_address() -> str | None:
+    """Source address of this machine on its default route; no packet is sent to find it."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # RFC 5737: reserved for documentation
+        return probe.getsockname()[0]
     return None

@@ -1,7 +1,7 @@
-"""The copy of a notebook that somebody allowed the instructor to see, made safe to look at.
+"""Sanitizer for the copy of a notebook that a participant sent to the instructor.
 
-It comes from a stranger. So all of it is text that will be escaped; HTML, scripts, SVG and widgets in outputs are named and not shown; of images
-only PNG of limited size.
+The copy is untrusted input. Everything in it is kept as text that the page escapes; HTML, scripts, SVG and widgets in
+outputs are named and not shown; of images only PNG of limited size is kept.
 """
 
 import base64
@@ -14,41 +14,41 @@ from typing import Any
 
 from firstread.core.errors import DataError
 
-MOST_CELLS, MOST_OUTPUTS, MOST_CHARACTERS = 400, 20, 6000
-MOST_IMAGES, MOST_IMAGE_BYTES, MOST_PIXELS = 40, 2 * 2**20, 4096
-_PNG = b"\x89PNG\r\n\x1a\n"
-# what terminals colour with: ECMA-48, section 5.4
-_COLOURS = re.compile(r"\x1b\[[0-9;:]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+MAX_CELLS, MAX_OUTPUTS, MAX_TEXT_CHARACTERS = 400, 20, 6000
+MAX_IMAGES, MAX_IMAGE_BYTES, MAX_IMAGE_SIDE_PIXELS = 40, 2 * 2**20, 4096
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# terminal control sequences: ECMA-48, section 5.4
+_ANSI_ESCAPES = re.compile(r"\x1b\[[0-9;:]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 
 @dataclass(frozen=True)
-class Output:
-    """What a cell said: "text", "error", "image" (base64 of a PNG) or "left out"."""
+class SanitizedOutput:
+    """An output of a cell; `kind` is "text", "error", "image" (base64 of a PNG) or "left out"."""
 
     kind: str
     text: str
 
 
 @dataclass(frozen=True)
-class CopiedCell:
-    """A cell of the copy."""
+class SanitizedCell:
+    """A cell of the copy; `kind` is "code" or "markdown"."""
 
     number: int
     kind: str
     source: str
-    outputs: tuple[Output, ...]
+    outputs: tuple[SanitizedOutput, ...]
 
     @property
-    def failed(self) -> bool:
-        """True if it shows an error."""
+    def has_error(self) -> bool:
+        """True if the cell shows an error."""
         return any(output.kind == "error" for output in self.outputs)
 
 
-def read_copy(text: str) -> list[CopiedCell]:
-    """The cells of a copied notebook.
+def sanitize_notebook(text: str) -> list[SanitizedCell]:
+    """Parse a notebook and return its cells as plain text and checked images.
 
     Raises:
-        DataError: it is no notebook.
+        DataError: it is not a notebook.
     """
     try:
         cells = json.loads(text)["cells"]
@@ -56,77 +56,77 @@ def read_copy(text: str) -> list[CopiedCell]:
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError("The copy of the notebook cannot be read", expected="a notebook as JSON") from error
-    images = _Images()
-    found = [
-        _cell(number, cell, images) for number, cell in enumerate(cells[:MOST_CELLS], start=1) if isinstance(cell, dict)
+    images = _ImageSanitizer()
+    sanitized = [
+        _sanitize_cell(number, cell, images)
+        for number, cell in enumerate(cells[:MAX_CELLS], start=1)
+        if isinstance(cell, dict)
     ]
-    if len(cells) > MOST_CELLS:
-        found.append(CopiedCell(MOST_CELLS + 1, "markdown", f"... and {len(cells) - MOST_CELLS} more cells", ()))
-    return found
+    if len(cells) > MAX_CELLS:
+        sanitized.append(SanitizedCell(MAX_CELLS + 1, "markdown", f"... and {len(cells) - MAX_CELLS} more cells", ()))
+    return sanitized
 
 
-class _Images:
-    """Lets so many images through."""
+class _ImageSanitizer:
+    """Check images, up to a maximum number for one notebook."""
 
     def __init__(self) -> None:
-        self.left = MOST_IMAGES
+        self.remaining = MAX_IMAGES
 
-    def check(self, data: str) -> Output:
-        """The image, if it is a PNG that a browser can show without harm."""
+    def sanitize(self, data: str) -> SanitizedOutput:
+        """Return the image if it is a PNG of limited size."""
         encoded = "".join(data.split())
-        if len(encoded) > MOST_IMAGE_BYTES * 4 // 3 + 4 or self.left <= 0:
-            return Output("left out", "an image that is too large, or one too many")
+        if len(encoded) > MAX_IMAGE_BYTES * 4 // 3 + 4 or self.remaining <= 0:
+            return SanitizedOutput("left out", "an image that is too large, or one too many")
         try:
             raw = base64.b64decode(encoded, validate=True)
             width, height = struct.unpack(">II", raw[16:24])
         except (binascii.Error, ValueError, struct.error):
-            return Output("left out", "an image that cannot be read")
+            return SanitizedOutput("left out", "an image that cannot be read")
         if (
-            not raw.startswith(_PNG)
+            not raw.startswith(_PNG_SIGNATURE)
             or raw[12:16] != b"IHDR"
-            or not 0 < width <= MOST_PIXELS
-            or not 0 < height <= MOST_PIXELS
+            or not 0 < width <= MAX_IMAGE_SIDE_PIXELS
+            or not 0 < height <= MAX_IMAGE_SIDE_PIXELS
         ):
-            return Output("left out", "an image that is no PNG of ordinary size")
-        self.left -= 1
-        return Output("image", base64.b64encode(raw).decode("ascii"))
+            return SanitizedOutput("left out", "an image that is no PNG of ordinary size")
+        self.remaining -= 1
+        return SanitizedOutput("image", base64.b64encode(raw).decode("ascii"))
 
 
-def _cell(number: int, cell: dict[str, Any], images: _Images) -> CopiedCell:
+def _sanitize_cell(number: int, cell: dict[str, Any], images: _ImageSanitizer) -> SanitizedCell:
     outputs = cell.get("outputs")
-    kept = [one for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
-    shown = [_output(one, images) for one in kept[:MOST_OUTPUTS]]
-    if len(kept) > MOST_OUTPUTS:
-        shown.append(Output("left out", f"{len(kept) - MOST_OUTPUTS} more outputs"))
+    valid = [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
+    shown = [_sanitize_output(output, images) for output in valid[:MAX_OUTPUTS]]
+    if len(valid) > MAX_OUTPUTS:
+        shown.append(SanitizedOutput("left out", f"{len(valid) - MAX_OUTPUTS} more outputs"))
     kind = "code" if cell.get("cell_type") == "code" else "markdown"
-    return CopiedCell(number, kind, _text(cell.get("source")), tuple(shown))
+    return SanitizedCell(number, kind, _sanitize_text(cell.get("source")), tuple(shown))
 
 
-def _output(output: dict[str, Any], images: _Images) -> Output:
+def _sanitize_output(output: dict[str, Any], images: _ImageSanitizer) -> SanitizedOutput:
     kind, data = output.get("output_type"), output.get("data")
     if kind == "stream":
-        return Output("text", _text(output.get("text")))
+        return SanitizedOutput("text", _sanitize_text(output.get("text")))
     if kind == "error":
-        said = _text(output.get("traceback")) or f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
-        return Output("error", said)
+        message = f"{_sanitize_text(output.get('ename'))}: {_sanitize_text(output.get('evalue'))}"
+        return SanitizedOutput("error", _sanitize_text(output.get("traceback")) or message)
     if isinstance(data, dict) and "image/png" in data:
-        return images.check(_whole(data["image/png"]))
+        return images.sanitize(_join_lines(data["image/png"]))
     if isinstance(data, dict) and "text/plain" in data:
-        return Output("text", _text(data["text/plain"]))
-    return Output("left out", "something that is not shown here")
+        return SanitizedOutput("text", _sanitize_text(data["text/plain"]))
+    return SanitizedOutput("left out", "something that is not shown here")
 
 
-def _text(value: object) -> str:
-    """Text of a notebook, which may be a list of lines, as one, without colours and not too long."""
-    text = _COLOURS.sub("", _whole(value))
-    return (
-        text
-        if len(text) <= MOST_CHARACTERS
-        else f"{text[:MOST_CHARACTERS]}\n... ({len(text) - MOST_CHARACTERS} more characters)"
-    )
+def _sanitize_text(value: object) -> str:
+    """Join the lines of a text, remove terminal colors and limit its length."""
+    text = _ANSI_ESCAPES.sub("", _join_lines(value))
+    if len(text) <= MAX_TEXT_CHARACTERS:
+        return text
+    return f"{text[:MAX_TEXT_CHARACTERS]}\n... ({len(text) - MAX_TEXT_CHARACTERS} more characters)"
 
 
-def _whole(value: object) -> str:
+def _join_lines(value: object) -> str:
     if isinstance(value, list):
         lines = [line for line in value if isinstance(line, str)]
         return ("" if any(line.endswith("\n") for line in lines) or len(lines) < 2 else "\n").join(lines)

@@ -1,72 +1,74 @@
-"""A participant's personal link: who has it is let in, as with a key. It works for as long as the class's folder exists."""
+"""Personal links: unguessable URLs that authenticate a participant for as long as the class folder exists."""
 
 import base64
 import hashlib
 import hmac
 import time
-from typing import Any
 
-from firstread.classroom.class_folder import PREFIX, ClassFolder
+from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
 from firstread.classroom.database.schema import Participant
 from firstread.classroom.database.store import Store
-from firstread.classroom.outcomes.quiz_schedule import NAMES, due
+from firstread.classroom.outcomes.quiz_schedule import QUIZ_TITLES, participant_schedule
 
-ME = f"{PREFIX}/me"
-_FRESH_SECONDS = 15.0
+PERSONAL_PREFIX = f"{SERVICE_PREFIX}/me"
+_CACHE_SECONDS = 15.0
 
 
-def token_of(folder: ClassFolder, username: str) -> str:
-    """The unguessable part of a participant's link: 256 bits, made with the class's key."""
+def personal_token(folder: ClassFolder, username: str) -> str:
+    """Token of a participant's link: an HMAC of 256 bits with the class's key."""
     key = bytes.fromhex(folder.settings.class_key)
-    mark = hmac.new(key, b"personal page\0" + username.encode(), hashlib.sha256).digest()
-    return base64.urlsafe_b64encode(mark).decode().rstrip("=")
+    digest = hmac.new(key, b"personal page\0" + username.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def is_token_of(folder: ClassFolder, username: str, token: str) -> bool:
-    """True if this is their token; takes as long for a near miss as for a far one."""
-    return hmac.compare_digest(token_of(folder, username).encode(), token.encode())
+def is_valid_token(folder: ClassFolder, username: str, token: str) -> bool:
+    """Compare a token with the participant's in constant time."""
+    return hmac.compare_digest(personal_token(folder, username).encode(), token.encode())
 
 
-def address_of(folder: ClassFolder, username: str, page: str = "") -> str:
-    """The link's address on this class's host, to one of the pages if one is named."""
-    return f"{ME}/link/{username}/{token_of(folder, username)}" + (f"?to={page}" if page else "")
+def personal_path(folder: ClassFolder, username: str, page: str = "") -> str:
+    """URL path of a participant's link, optionally to one of the personal pages."""
+    return f"{PERSONAL_PREFIX}/link/{username}/{personal_token(folder, username)}" + (f"?to={page}" if page else "")
 
 
-def links(folder: ClassFolder, store: Store, person: Participant) -> list[dict[str, str]]:
-    """What a participant is asked for now, as title and address; the personal page comes last."""
-    now = due(folder, store, person)
-    found: list[dict[str, Any]] = [
-        {"title": NAMES[occasion], "address": address_of(folder, person.username, f"quiz/{occasion}")}
-        for occasion, state in now.quizzes.items()
+def due_links(folder: ClassFolder, store: Store, participant: Participant) -> list[dict[str, str]]:
+    """Links to the quizzes and the survey that are due for a participant, then to their page: `title` and `address`."""
+    schedule = participant_schedule(folder, store, participant)
+    links = [
+        {"title": QUIZ_TITLES[occasion], "address": personal_path(folder, participant.username, f"quiz/{occasion}")}
+        for occasion, state in schedule.quizzes.items()
         if state == "due"
     ]
-    if now.survey == "due":
-        found.append({"title": "Short survey", "address": address_of(folder, person.username, "survey")})
-    return [*found, {"title": "My page", "address": address_of(folder, person.username)}]
+    if schedule.survey == "due":
+        links.append({"title": "Short survey", "address": personal_path(folder, participant.username, "survey")})
+    return [*links, {"title": "My page", "address": personal_path(folder, participant.username)}]
 
 
-class DueLinks:
-    """The links of each participant, looked up anew every few seconds: their notebooks ask all the time."""
+class DueLinksCache:
+    """Cache of `due_links` by participant, since their notebooks poll all the time."""
 
     def __init__(self, folder: ClassFolder, store: Store) -> None:
         self.folder, self.store = folder, store
-        self._kept: dict[str, tuple[float, list[dict[str, str]]]] = {}
+        self._entries: dict[str, tuple[float, list[dict[str, str]]]] = {}
 
-    def of(self, username: str) -> list[dict[str, str]]:
-        """What this participant is asked for; nothing for a stranger."""
-        until, found = self._kept.get(username, (0.0, []))
-        if time.monotonic() > until:
-            person = self.store.person(username)
-            found = links(self.folder, self.store, person) if person else []
-            self._kept[username] = (time.monotonic() + _FRESH_SECONDS, found)
-        return found
+    def get(self, username: str) -> list[dict[str, str]]:
+        """Due links of a participant; empty for an unknown username."""
+        expires, links = self._entries.get(username, (0.0, []))
+        if time.monotonic() > expires:
+            participant = self.store.find_participant(username)
+            links = due_links(self.folder, self.store, participant) if participant else []
+            self._entries[username] = (time.monotonic() + _CACHE_SECONDS, links)
+        return links
 
-    def look_again(self, username: str) -> None:
-        """They have just done what they were asked for."""
-        self._kept.pop(username, None)
+    def invalidate(self, username: str) -> None:
+        """Forget the cached links of a participant who has just answered."""
+        self._entries.pop(username, None)
 
 
-def everyones_links(folder: ClassFolder, store: Store) -> list[tuple[str, str]]:
-    """Display name and whole link of each participant, in the order of joining."""
-    shown = store.shown_names()
-    return [(shown[one.id], folder.address.rstrip("/") + address_of(folder, one.username)) for one in store.people()]
+def all_personal_links(folder: ClassFolder, store: Store) -> list[tuple[str, str]]:
+    """Display name and absolute link of each participant, in the order of joining."""
+    names, root = store.display_names(), folder.public_url.rstrip("/")
+    return [
+        (names[participant.id], root + personal_path(folder, participant.username))
+        for participant in store.participants()
+    ]

@@ -1,4 +1,4 @@
-"""Routes of the class's results: the instructor's page, and the others' runs for a participant's notebook."""
+"""Routes of the class's results: the instructor's page, and the other participants' runs for a notebook."""
 
 import asyncio
 import hashlib
@@ -12,70 +12,68 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from firstread.classroom.outcomes import chart_axes
 from firstread.classroom.outcomes import results as class_results
 from firstread.classroom.outcomes.results import Results
-from firstread.classroom.service.instructor_routes import only_instructor
-from firstread.classroom.service.participant_routes import participant
-from firstread.classroom.service.state import Room, room_of
+from firstread.classroom.service.instructor_routes import instructor_only
+from firstread.classroom.service.participant_routes import Username
+from firstread.classroom.service.state import ServiceState, State
 
+_KEEPALIVE_POLLS = 5
 router = APIRouter()
-TheRoom = Annotated[Room, Depends(room_of)]
 
 
-def results_of(request: Request) -> Results:
-    """The results of the class that a request is about."""
+def get_results(request: Request) -> Results:
+    """Results of the class that a request belongs to."""
     return request.app.state.results
 
 
-TheResults = Annotated[Results, Depends(results_of)]
+ClassResults = Annotated[Results, Depends(get_results)]
 
 
-@router.get("/results", dependencies=only_instructor)
-async def page(room: TheRoom, results: TheResults) -> HTMLResponse:
-    """The class's experiment, quiz and survey, as they fill."""
-    return HTMLResponse(await asyncio.to_thread(_render, room, "results.html", await results.summary()))
+@router.get("/results", dependencies=instructor_only)
+async def results_page(service: State, results: ClassResults) -> HTMLResponse:
+    """Results page of the experiment, the quiz and the survey."""
+    return HTMLResponse(await asyncio.to_thread(_render, service, "results.html", await results.summary()))
 
 
 @router.get("/results.js")
-async def script(room: TheRoom) -> Response:
-    """The page's few lines of script."""
-    return Response(room.board.source("results.js"), media_type="text/javascript")
+async def results_script(service: State) -> Response:
+    """JavaScript of the results page."""
+    return Response(service.dashboard.read_source("results.js"), media_type="text/javascript")
 
 
-@router.get("/results/stream", dependencies=only_instructor)
-async def stream(room: TheRoom, results: TheResults) -> StreamingResponse:
-    """The page's moving part, whenever it changes (server-sent events)."""
+@router.get("/results/stream", dependencies=instructor_only)
+async def results_stream(service: State, results: ClassResults) -> StreamingResponse:
+    """Updates of the results page (server-sent events)."""
     return StreamingResponse(
-        _changes(room, results), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        _result_events(service, results), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
     )
 
 
 @router.get("/api/results")
-async def for_notebook(
-    request: Request, username: Annotated[str, Depends(participant)], room: TheRoom, results: TheResults
-) -> Response:
-    """The others' runs for a participant's notebook, without names; 304 if it has them already."""
-    person = await asyncio.to_thread(room.store.person, username)
-    body = json.dumps(await results.others(person.id if person else None))
-    mark = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    if request.headers.get("if-none-match") == mark:
-        return Response(status_code=304, headers={"ETag": mark})
-    return Response(body, media_type="application/json", headers={"ETag": mark})
+async def other_runs(request: Request, username: Username, service: State, results: ClassResults) -> Response:
+    """Runs of the other participants without names, for a notebook; 304 if its ETag is current."""
+    participant = await asyncio.to_thread(service.store.find_participant, username)
+    body = json.dumps(await results.others_runs(participant.id if participant else None))
+    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    return Response(body, media_type="application/json", headers={"ETag": etag})
 
 
-async def _changes(room: Room, results: Results) -> AsyncIterator[str]:
-    shown: dict[str, Any] = {}
-    quiet = 0
+async def _result_events(service: ServiceState, results: Results) -> AsyncIterator[str]:
+    sent: dict[str, Any] = {}
+    unchanged_polls = 0
     while True:
-        now = await results.summary()
-        if now is not shown:
-            html = await asyncio.to_thread(_render, room, "outcomes.html", now)
+        summary = await results.summary()
+        if summary is not sent:
+            html = await asyncio.to_thread(_render, service, "outcomes.html", summary)
             yield f"data: {json.dumps(html)}\n\n"
-            shown, quiet = now, 0
+            sent, unchanged_polls = summary, 0
         else:
-            quiet += 1
-            if quiet % 5 == 0:
+            unchanged_polls += 1
+            if unchanged_polls % _KEEPALIVE_POLLS == 0:
                 yield ": still here\n\n"
-        await asyncio.sleep(class_results.LOOK_SECONDS)
+        await asyncio.sleep(class_results.REFRESH_SECONDS)
 
 
-def _render(room: Room, page: str, summary: dict[str, Any]) -> str:
-    return room.board.render(page, **summary, draw=chart_axes)
+def _render(service: ServiceState, page: str, summary: dict[str, Any]) -> str:
+    return service.dashboard.render(page, **summary, charts=chart_axes)

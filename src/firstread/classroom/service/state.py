@@ -1,40 +1,43 @@
-"""What the parts of the service share."""
+"""State of the classroom service that its routes share, as a FastAPI dependency."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.store import Store
-from firstread.classroom.progress.dashboard import Board
-from firstread.classroom.progress.participant_view import Now
-from firstread.classroom.rate_limits import Guesses
-from firstread.classroom.service.personal_links import DueLinks
+from firstread.classroom.progress.dashboard import Dashboard
+from firstread.classroom.progress.participant_view import ParticipantView
+from firstread.classroom.rate_limits import RateLimiter
+from firstread.classroom.service.personal_links import DueLinksCache
 
 SESSION_SECONDS = 12 * 3600
 
 
 @dataclass(frozen=True)
-class Room:
-    """One class, as the service holds it.
+class ServiceState:
+    """Shared state of the service of one class.
 
     Attributes:
-        hub: says whose a token is.
-        guesses: wrong instructor's keys, by address.
-        now: the class as participants see it.
-        due_links: what each of them is asked for.
+        hub: resolves a token to its user, as `HubAuth` does.
+        login_limiter: counts wrong instructor keys by address.
+        participant_view: status of the class for participants.
+        due_links: links to the quizzes and the survey that are due, by participant.
     """
 
     folder: ClassFolder
     store: Store
-    board: Board
+    dashboard: Dashboard
     hub: Any
-    guesses: Guesses
-    now: Now
-    due_links: DueLinks
+    login_limiter: RateLimiter
+    participant_view: ParticipantView
+    due_links: DueLinksCache
 
 
-def room_of(request: Request) -> Room:
-    """The class that a request is about."""
-    return request.app.state.room
+def service_state(request: Request) -> ServiceState:
+    """State of the application that handles a request."""
+    return request.app.state.service
+
+
+State = Annotated[ServiceState, Depends(service_state)]

@@ -1,6 +1,7 @@
-"""What a participant takes home: their notebook, results, report and network, in one ZIP with a page on how to run it there.
+"""ZIP archive of a participant's work: notebook, results, report, network, and a README on how to run it at home.
 
-Their folder is theirs: anything may lie in it. Only plain files of that folder are read, found without following a link at any point of the way.
+A participant may put anything into their folder. Only regular files of that folder are read, and no symbolic link is
+followed in any component of a path.
 """
 
 import os
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from firstread.classroom.home_directory import WORD_FILE
+from firstread.classroom.home_directory import RESUME_WORD_FILE
 
-MOST_BYTES = 200 * 2**20
-MOST_FILES = 2000
-_AT_ONCE = 2**18
-#: pictures that the lesson makes and can make again, and the optimiser's memory
-_LEFT_OUT_FOLDERS = ("marked", "marker-on-", "__pycache__")
-_LEFT_OUT_FILES = ("last.safetensors", WORD_FILE)
+MAX_BYTES = 200 * 2**20
+MAX_FILES = 2000
+_CHUNK_BYTES = 2**18
+#: images that the lesson can make again, the optimizer's state, and the resume word
+_EXCLUDED_FOLDERS = ("marked", "marker-on-", "__pycache__")
+_EXCLUDED_FILES = ("last.safetensors", RESUME_WORD_FILE)
 
 README = """What you did in the class "{title}".
 
@@ -42,131 +43,138 @@ For teaching and research. Not a medical device; not for decisions about patient
 
 
 @dataclass(frozen=True)
-class Found:
-    """A plain file in a participant's folder.
+class ArchiveFile:
+    """A regular file in a participant's folder.
 
     Attributes:
-        parts: of its path within the folder.
+        parts: components of its path within the folder.
     """
 
     parts: tuple[str, ...]
-    bytes: int
+    size_bytes: int
 
     @property
     def name(self) -> str:
-        """Its path within the ZIP."""
+        """Path within the ZIP."""
         return "/".join(self.parts)
 
 
-def zip_of_work(home: Path, *, lesson: str, title: str, most_bytes: int = MOST_BYTES) -> Iterator[bytes]:
-    """The ZIP, piece by piece, so that it never lies in memory or on disk as a whole.
+def stream_work_zip(home: Path, *, lesson: str, title: str, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
+    """Stream the ZIP in chunks, so that it is never in memory or on disk as a whole.
 
     Args:
         home: the participant's folder.
-        most_bytes: of all files together; notebook, report, results and network go first, and what is left out is named in the ZIP.
+        max_bytes: of all files together; notebook, report, results and network go first, and the README of the ZIP
+            lists what was left out.
     """
-    taken, left = _choose(_files(home), most_bytes)
-    sink = _Sink()
+    included, omitted = _select_files(_list_files(home), max_bytes)
+    buffer = _ChunkBuffer()
     root = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        with zipfile.ZipFile(sink, "w") as archive:  # type: ignore[call-overload]
-            for found in taken:
-                file = _open_within(root, found.parts)
-                if file is None:  # gone, or no plain file any more
+        with zipfile.ZipFile(buffer, "w") as archive:  # type: ignore[call-overload]
+            for entry in included:
+                source = _open_beneath(root, entry.parts)
+                if source is None:  # deleted, or no longer a regular file
                     continue
-                with file, archive.open(_entry(lesson, found), "w") as into:
-                    for piece in _pieces(file, found.bytes):
-                        into.write(piece)
-                        yield sink.take()
-            archive.writestr(f"{lesson}/README.txt", _readme(lesson, title, left))
-        yield sink.take()
+                with source, archive.open(_zip_info(lesson, entry), "w") as target:
+                    for chunk in _read_chunks(source, entry.size_bytes):
+                        target.write(chunk)
+                        yield buffer.drain()
+            archive.writestr(f"{lesson}/README.txt", _readme(lesson, title, omitted))
+        yield buffer.drain()
     finally:
         os.close(root)
 
 
-def _entry(lesson: str, found: Found) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(f"{lesson}/{found.name}", time.localtime()[:6])
-    small_already = found.name.endswith((".safetensors", ".png", ".jpg", ".zip"))
-    info.compress_type = zipfile.ZIP_STORED if small_already else zipfile.ZIP_DEFLATED
+def _zip_info(lesson: str, entry: ArchiveFile) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(f"{lesson}/{entry.name}", time.localtime()[:6])
+    is_compressed = entry.name.endswith((".safetensors", ".png", ".jpg", ".zip"))
+    info.compress_type = zipfile.ZIP_STORED if is_compressed else zipfile.ZIP_DEFLATED
     info.external_attr = 0o600 << 16
     return info
 
 
-def _pieces(file: IO[bytes], most: int) -> Iterator[bytes]:
-    """A file in pieces; one that grows meanwhile is cut off."""
-    while most and (piece := file.read(min(_AT_ONCE, most))):
-        most -= len(piece)
-        yield piece
+def _read_chunks(file: IO[bytes], max_bytes: int) -> Iterator[bytes]:
+    """Read a file in chunks, at most as many bytes as were announced, since it may grow meanwhile."""
+    while max_bytes and (chunk := file.read(min(_CHUNK_BYTES, max_bytes))):
+        max_bytes -= len(chunk)
+        yield chunk
 
 
-def _files(home: Path) -> list[Found]:
-    """Plain files, none that is hidden or linked; what the lesson can make again is left out."""
-    found = []
-    for path, folders, files, handle in os.fwalk(home, follow_symlinks=False):
-        folders[:] = sorted(one for one in folders if not one.startswith((".", *_LEFT_OUT_FOLDERS)))
-        above = Path(path).relative_to(home).parts
+def _list_files(home: Path) -> list[ArchiveFile]:
+    """Regular files that are neither hidden nor links; files that the lesson can make again are excluded."""
+    entries: list[ArchiveFile] = []
+    for path, folders, files, descriptor in os.fwalk(home, follow_symlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", *_EXCLUDED_FOLDERS)))
+        parents = Path(path).relative_to(home).parts
         for name in sorted(files):
-            if name.startswith(".") or name in _LEFT_OUT_FILES or len(found) >= MOST_FILES:
+            if name.startswith(".") or name in _EXCLUDED_FILES or len(entries) >= MAX_FILES:
                 continue
-            known = os.stat(name, dir_fd=handle, follow_symlinks=False)
-            if stat.S_ISREG(known.st_mode) and known.st_nlink == 1:
-                found.append(Found((*above, name), known.st_size))
-    return found
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if _is_single_regular_file(status):
+                entries.append(ArchiveFile((*parents, name), status.st_size))
+    return entries
 
 
-def _choose(files: list[Found], most_bytes: int) -> tuple[list[Found], list[Found]]:
-    """What fits, the lesson's own first, and what does not."""
-    taken, left, room = [], [], most_bytes
-    for found in sorted(files, key=_rank):
-        fits = found.bytes <= room
-        (taken if fits else left).append(found)
-        room -= found.bytes if fits else 0
-    return taken, left
+def _is_single_regular_file(status: os.stat_result) -> bool:
+    """A regular file with one hard link, which cannot be somebody else's file under another name."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
-def _rank(found: Found) -> tuple[int, str]:
-    order = (".ipynb", ".html", ".json", ".safetensors")
-    place = next((number for number, ending in enumerate(order) if found.name.endswith(ending)), len(order))
-    return place, found.name
+def _select_files(entries: list[ArchiveFile], max_bytes: int) -> tuple[list[ArchiveFile], list[ArchiveFile]]:
+    """Split files into those that fit, the lesson's own first, and those that do not."""
+    included: list[ArchiveFile] = []
+    omitted: list[ArchiveFile] = []
+    free_bytes = max_bytes
+    for entry in sorted(entries, key=_sort_key):
+        fits = entry.size_bytes <= free_bytes
+        (included if fits else omitted).append(entry)
+        free_bytes -= entry.size_bytes if fits else 0
+    return included, omitted
 
 
-def _open_within(root: int, parts: tuple[str, ...]) -> IO[bytes] | None:
-    """Open a plain file by its path below `root`, where no part of the path may be a link; None if it is none."""
+def _sort_key(entry: ArchiveFile) -> tuple[int, str]:
+    suffixes = (".ipynb", ".html", ".json", ".safetensors")
+    priority = next((index for index, suffix in enumerate(suffixes) if entry.name.endswith(suffix)), len(suffixes))
+    return priority, entry.name
+
+
+def _open_beneath(root: int, parts: tuple[str, ...]) -> IO[bytes] | None:
+    """Open a regular file by its path below `root` without following a symbolic link; None if that is not possible."""
     folder = os.dup(root)
     try:
         for part in parts[:-1]:
             inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
-        handle = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        descriptor = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError:
         return None
     finally:
         os.close(folder)
-    known = os.fstat(handle)
-    if stat.S_ISREG(known.st_mode) and known.st_nlink == 1:
-        return os.fdopen(handle, "rb")
-    os.close(handle)
+    if _is_single_regular_file(os.fstat(descriptor)):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     return None
 
 
-def _readme(lesson: str, title: str, left: list[Found]) -> str:
+def _readme(lesson: str, title: str, omitted: list[ArchiveFile]) -> str:
     missing = ""
-    if left:
-        names = "\n".join(f"  {found.name}" for found in left[:50])
+    if omitted:
+        names = "\n".join(f"  {entry.name}" for entry in omitted[:50])
         missing = f"\nLeft out, because the ZIP would have become too large\n{names}\n"
     return README.format(title=title, lesson=lesson, missing=missing)
 
 
-class _Sink:
-    """A file that can only be written, and gives what was written piece by piece."""
+class _ChunkBuffer:
+    """Write-only, unseekable file for `zipfile`, whose content is drained chunk by chunk."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
         self._length = 0
 
     def write(self, data: bytes) -> int:
-        self._pieces.append(bytes(data))
+        self._chunks.append(bytes(data))
         self._length += len(data)
         return len(data)
 
@@ -174,9 +182,9 @@ class _Sink:
         return self._length
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Nothing is buffered elsewhere."""
 
-    def take(self) -> bytes:
-        """What was written since."""
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+    def drain(self) -> bytes:
+        """Return and clear what was written since the last call."""
+        chunks, self._chunks = self._chunks, []
+        return b"".join(chunks)

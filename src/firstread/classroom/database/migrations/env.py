@@ -1,4 +1,4 @@
-"""What Alembic runs: the steps, on the connection and in the transaction that `migrating.upgrade` has begun."""
+"""Alembic environment: runs the migrations on the connection and in the transaction of `schema_upgrade.upgrade`."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The bar above a participant's notebook: a JupyterLab extension that needs no build, and its way into a class's folder."""
+"""JupyterLab extension with the class bar above a participant's notebook: plain ES modules without a build."""
 
 import hashlib
 import shutil
@@ -6,28 +6,28 @@ from pathlib import Path
 
 from firstread.core.files import read_json, write_bytes, write_json
 
-NAME = "firstread-bar"
+EXTENSION_NAME = "firstread-bar"
 _HERE = Path(__file__).resolve().parent
 
 
-def put_bar(jupyter: Path) -> Path:
-    """Put the extension where servers find it that have this folder on JUPYTER_PATH; what is there and the same stays.
+def install_labextension(jupyter_path: Path) -> Path:
+    """Install the extension into a folder of JUPYTER_PATH; unchanged files are not written again.
 
-    Its files lie in a folder that is named after what they hold, so no browser takes yesterday's for today's.
+    The modules go into a folder named after their hash, so that no browser uses a cached older version.
     """
     sources = sorted(file for file in (_HERE / "static").iterdir() if file.is_file())
-    sums = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sources]
-    mark = hashlib.sha256("\n".join(sums).encode()).hexdigest()[:16]
-    folder = jupyter / "labextensions" / NAME
+    hashes = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in sources]
+    version_hash = hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
+    folder = jupyter_path / "labextensions" / EXTENSION_NAME
     for file in sources:
-        there = folder / mark / file.name
-        if not there.exists() or there.read_bytes() != file.read_bytes():
-            write_bytes(there, file.read_bytes())
-    described = read_json(_HERE / "package.json")
-    described["jupyterlab"]["_build"]["load"] = f"{mark}/remoteEntry.js"
-    described["version"] = f"{described['version']}+{mark}"
-    write_json(folder / "package.json", described)
+        target = folder / version_hash / file.name
+        if not target.exists() or target.read_bytes() != file.read_bytes():
+            write_bytes(target, file.read_bytes())
+    package = read_json(_HERE / "package.json")
+    package["jupyterlab"]["_build"]["load"] = f"{version_hash}/remoteEntry.js"
+    package["version"] = f"{package['version']}+{version_hash}"
+    write_json(folder / "package.json", package)
     for old in folder.iterdir():
-        if old.is_dir() and old.name != mark:
+        if old.is_dir() and old.name != version_hash:
             shutil.rmtree(old, ignore_errors=True)
     return folder

@@ -1,4 +1,4 @@
-"""The tables of the first classes."""
+"""Migration 0001: the first schema."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,7 @@ revision, down_revision = "0001", None
 
 
 def upgrade() -> None:
-    """The class, who joined, what happened, who asked for help, what was said to all."""
+    """Create the tables of the class, participants, events, help requests and broadcasts."""
     op.create_table(
         "class",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,4 +1,4 @@
-"""Quiz and survey."""
+"""Migration 0002: answers of quizzes and surveys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,7 @@ revision, down_revision = "0002", "0001"
 
 
 def upgrade() -> None:
-    """What participants answered."""
+    """Create the tables of quiz answers and survey answers."""
     op.create_table(
         "quiz_answer",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,52 +1,54 @@
-// The bar above one notebook.
-import { CatchingUp } from "./catching_up.js";
-import { button, clock, el, newId, refill } from "./dom.js";
-import { calledOf, helpOf, placeOf, timeOf, troubleOf } from "./line.js";
-import { HelpForm, linksList, messagesPanel, morePanel } from "./panels.js";
-import { messagesOf, Seen } from "./seen.js";
-import { goTo, show } from "./steps.js";
-import { resumeWord } from "./word.js";
+// The class bar above one notebook.
+import { button, el, newId, renderIfChanged } from "./dom.js";
+import { HelpForm } from "./help_request.js";
+import { ClosedMessages, listMessages } from "./messages.js";
+import { linksList, messagesPanel, morePanel } from "./panels.js";
+import { RestartAndRun } from "./restart_and_run.js";
+import { readResumeWord } from "./resume_word.js";
+import { calledStep, connectionProblem, helpStatus, stepStatus, timeLeft } from "./status_line.js";
+import { goToStep } from "./steps.js";
+import { draftStrip, messageStrip, problemStrip, progressStrip } from "./strips.js";
 
-const LOOK_MS = 10000;
-// so many words of the instructor stand below the line at once; all stand in the messages
-const MOST_NEWS = 2;
+const RENDER_INTERVAL_MS = 10000;
+// the latest messages that are not closed; all are in the list of messages
+const MAX_MESSAGE_STRIPS = 2;
 
 export class Bar {
-  constructor(panel, { asking, contents, actions, keeping, Widget }) {
-    Object.assign(this, { panel, asking, contents, keeping });
+  constructor(panel, { connection, contents, actions, autosave, Widget }) {
+    Object.assign(this, { panel, connection, contents, autosave });
     this.notebook = panel.content;
-    this.seen = new Seen(asking.settings.baseUrl);
-    this.open = null;
+    this.closedMessages = new ClosedMessages(connection.settings.baseUrl);
+    this.openPanel = null;
     this.progress = null;
-    this._told = {};
+    this._announced = {};
     this._build(Widget);
-    this.help = new HelpForm({
-      asking,
+    this.helpForm = new HelpForm({
+      connection,
       notebook: this.notebook,
-      close: () => this._toggle(null),
-      say: (words) => this._tell(words),
+      onClose: () => this._toggle(null),
+      announce: (text) => this._announceText(text),
     });
-    this.catching = new CatchingUp(panel, actions, (progress) => this._onProgress(progress));
-    this._later = 0;
-    const soon = () => {
-      clearTimeout(this._later);
-      this._later = setTimeout(() => this.render(), 250);
+    this.restart = new RestartAndRun(panel, actions, (progress) => this._onProgress(progress));
+    this._renderTimer = 0;
+    const renderSoon = () => {
+      clearTimeout(this._renderTimer);
+      this._renderTimer = setTimeout(() => this.render(), 250);
     };
-    this.notebook.activeCellChanged.connect(soon);
-    this.notebook.model.contentChanged.connect(soon);
-    this._forget = asking.changed(({ back }) => {
-      if (back && asking.fresh) this._startedAgain();
+    this.notebook.activeCellChanged.connect(renderSoon);
+    this.notebook.model.contentChanged.connect(renderSoon);
+    this._unsubscribe = connection.subscribe(({ reconnected }) => {
+      if (reconnected && connection.restarted) this._onServerRestarted();
       this.render();
     });
-    this._clock = setInterval(() => this.render(), LOOK_MS);
+    this._renderInterval = setInterval(() => this.render(), RENDER_INTERVAL_MS);
     this.render();
   }
 
-  leave() {
-    this._forget();
-    clearInterval(this._clock);
-    clearTimeout(this._later);
-    this._size.disconnect();
+  dispose() {
+    this._unsubscribe();
+    clearInterval(this._renderInterval);
+    clearTimeout(this._renderTimer);
+    this._resizeObserver.disconnect();
   }
 
   _build(Widget) {
@@ -59,13 +61,13 @@ export class Bar {
       links: el("span", { class: "urgent" }),
       messages: button("Messages", () => this._toggle("messages"), opens),
       help: button("I need help", () => this._toggle("help"), { ...opens, class: "button firstread-main" }),
-      catchUp: button("Restart and catch up", () => this._catchUp(), opens),
+      restart: button("Restart and catch up", () => this._onRestartClicked(), opens),
       more: button("More", () => this._toggle("more"), opens),
-      news: el("div", { class: "news" }),
+      strips: el("div", { class: "news" }),
       panel: el("div", { class: "panel", id: panelId, hidden: true }),
       live: el("div", { class: "live", role: "status", "aria-live": "polite" }),
     };
-    const { place, time, called, links, messages, help, catchUp, more, news, panel, live } = this.parts;
+    const { place, time, called, links, messages, help, restart, more, strips, panel, live } = this.parts;
     const inner = el(
       "div",
       { class: "inner", on: { keydown: (event) => this._onKey(event) } },
@@ -73,233 +75,216 @@ export class Bar {
         "div",
         { class: "line" },
         el("span", { class: "where" }, place, time, called, links),
-        el("span", { class: "tools" }, messages, help, catchUp, more),
+        el("span", { class: "tools" }, messages, help, restart, more),
       ),
       panel,
-      news,
+      strips,
       live,
     );
     const outer = el("section", { class: "bar", "aria-label": "The class" }, inner);
     this.widget = new Widget({ node: outer });
-    // the layout of JupyterLab asks for a height; ours follows from the width
-    this._size = new ResizeObserver(() => {
+    // JupyterLab's layout needs a height, and the bar's height follows from its width
+    this._resizeObserver = new ResizeObserver(() => {
       const height = `${Math.ceil(inner.getBoundingClientRect().height)}px`;
       if (outer.style.minHeight === height) return;
       outer.style.minHeight = height;
       if (this.widget.parent) this.widget.parent.fit();
     });
-    this._size.observe(inner);
+    this._resizeObserver.observe(inner);
   }
 
   render() {
     if (this.panel.isDisposed || !this.notebook.model) return;
-    const { now } = this.asking;
+    const { status } = this.connection;
     const { parts } = this;
-    const place = placeOf(this.notebook, now);
-    refill(parts.place, place, () => (place ? [el("b", {}, place.place), el("span", { class: "title", title: place.title }, place.title)] : []));
-    const time = timeOf(now);
-    refill(parts.time, time, () => [time]);
-    this._renderCalled(calledOf(this.notebook, now));
-    const urgent = this._links.filter((one) => one.now === true);
-    refill(parts.links, urgent, () => [linksList(urgent)]);
-    const messages = messagesOf(this.asking);
+    const step = stepStatus(this.notebook, status);
+    renderIfChanged(parts.place, step, () =>
+      step ? [el("b", {}, step.place), el("span", { class: "title", title: step.title }, step.title)] : [],
+    );
+    const time = timeLeft(status);
+    renderIfChanged(parts.time, time, () => [time]);
+    this._renderCalledStep(calledStep(this.notebook, status));
+    const urgent = this._links.filter((link) => link.now === true);
+    renderIfChanged(parts.links, urgent, () => [linksList(urgent)]);
+    const messages = listMessages(this.connection);
     parts.messages.hidden = !messages.length;
     parts.messages.textContent = `Messages (${messages.length})`;
-    const waiting = helpOf(now);
-    parts.help.textContent = waiting || "I need help";
-    parts.help.classList.toggle("firstread-waiting", Boolean(waiting));
+    const help = helpStatus(status);
+    parts.help.textContent = help || "I need help";
+    parts.help.classList.toggle("firstread-waiting", Boolean(help));
     parts.more.textContent = this._links.length ? "More" : "My resume word";
-    parts.catchUp.disabled = this.catching.running;
-    this._renderNews(messages);
+    parts.restart.disabled = this.restart.isRunning;
+    this._renderStrips(messages);
     this._renderPanel(messages);
-    this._announce("help", waiting, (words, before) => words || (before ? "You are no longer in the line for help." : ""));
-    const trouble = troubleOf(this.asking);
-    this._announce("trouble", trouble ? trouble.words : "", (words, before) => words || (before ? "Connected again." : ""));
+    this._announceChange("help", help, (text, before) =>
+      text || (before ? "You are no longer in the line for help." : ""),
+    );
+    const problem = connectionProblem(this.connection);
+    this._announceChange("problem", problem ? problem.text : "", (text, before) =>
+      text || (before ? "Connected again." : ""),
+    );
   }
 
-  _renderCalled(called) {
-    refill(this.parts.called, called, () => {
+  _renderCalledStep(called) {
+    renderIfChanged(this.parts.called, called, () => {
       if (!called) return [];
-      const go = button("Go there", () => goTo(this.notebook, called.id), { title: called.title });
-      return [el("b", {}, called.here ? called.words : `${called.words}.`), called.here ? "" : go];
+      const go = button("Go there", () => goToStep(this.notebook, called.id), { title: called.title });
+      return [el("b", {}, called.isHere ? called.text : `${called.text}.`), called.isHere ? "" : go];
     });
-    this._announce("called", called ? `${called.words}, ${called.title}` : "", (words) => words);
+    this._announceChange("called", called ? `${called.text}, ${called.title}` : "", (text) => text);
   }
 
-  _renderNews(messages) {
-    const trouble = troubleOf(this.asking);
-    const unseen = messages.filter((one) => !this.seen.has(one.mark)).slice(-MOST_NEWS);
-    if (this.open === "messages") unseen.splice(0).forEach((one) => this.seen.add(one.mark));
-    const draft = this.keeping.draft;
-    const shown = [trouble, draft && draft.at, this.progress, unseen];
-    refill(this.parts.news, shown, () => [
-      trouble ? this._troubleStrip(trouble) : "",
+  _renderStrips(messages) {
+    const problem = connectionProblem(this.connection);
+    const unread = messages.filter((one) => !this.closedMessages.has(one.key)).slice(-MAX_MESSAGE_STRIPS);
+    if (this.openPanel === "messages") unread.splice(0).forEach((one) => this.closedMessages.add(one.key));
+    const draft = this.autosave.draft;
+    const values = [problem, draft && draft.at, this.progress, unread];
+    renderIfChanged(this.parts.strips, values, () => [
+      problem ? problemStrip(problem, () => this._onProblemAction()) : "",
       draft ? this._draftStrip(draft) : "",
       this.progress ? this._progressStrip(this.progress) : "",
-      ...unseen.map((one) => this._messageStrip(one)),
+      ...unread.map((message) => messageStrip(message, () => this._closeMessage(message))),
     ]);
-    const last = unseen[unseen.length - 1];
-    this._announce("message", last ? `${last.title}: ${last.text}` : "", (words) => words);
-  }
-
-  _troubleStrip({ words, action }) {
-    const does = () => (this.asking.server === "stopped" ? this._startAgain() : window.location.reload());
-    return strip("bad", words, action ? [button(action, does)] : []);
+    const last = unread[unread.length - 1];
+    this._announceChange("message", last ? `${last.title}: ${last.text}` : "", (text) => text);
   }
 
   _draftStrip(draft) {
-    const words = `Something that you typed at ${clock(draft.at)} was not saved before this page was closed.`;
-    const close = (does) => () => {
-      does();
+    const andRender = (action) => () => {
+      action();
       this.render();
     };
-    return strip("bad", words, [
-      button("Put it back", close(() => this.keeping.putBack())),
-      button("Forget it", close(() => this.keeping.forgetDraft())),
-    ]);
-  }
-
-  _messageStrip(message) {
-    const close = () => {
-      this.seen.add(message.mark);
-      this.render();
-      this.parts.messages.focus();
-    };
-    const title = el("b", {}, `${message.title}, ${clock(message.sent)}: `);
-    return strip("word-of", [title, message.text], [button("Close", close, { "aria-label": "Close this message" })]);
+    return draftStrip(draft, {
+      onRestore: andRender(() => this.autosave.restoreDraft()),
+      onDiscard: andRender(() => this.autosave.discardDraft()),
+    });
   }
 
   _progressStrip(progress) {
-    const close = () => {
+    const onClose = () => {
       this.progress = null;
       this.render();
     };
-    const ok = button("Close", close);
-    if (progress.state === "restarting") return strip("busy", "Restarting the kernel …", [this._stopButton()]);
-    if (progress.state === "running") {
-      const bar = el("progress", { max: progress.of, value: progress.number - 1, "aria-hidden": "true" });
-      return strip("busy", [`Running cell ${progress.number} of ${progress.of} `, bar], [this._stopButton()]);
-    }
-    if (progress.state === "failed") {
-      const look = button("Show the cell", () => show(this.notebook, progress.index));
-      const words = [el("b", {}, "Stopped at an error. "), progress.error];
-      return strip("bad", words, progress.index >= 0 ? [look, ok] : [ok]);
-    }
-    if (progress.state === "fresh") {
-      const words = "Your notebook was started again. Your text is kept, what it had computed is not: “Restart and catch up” computes it again.";
-      return strip("bad", words, [ok]);
-    }
-    if (progress.state === "stopped") return strip("good", "Stopped, as you asked.", [ok]);
-    return strip("good", progress.of ? `Caught up: ${progress.of} cells were run.` : "Restarted; there was no cell to run.", [ok]);
+    return progressStrip(progress, this.notebook, { onStop: () => this.restart.stop(), onClose });
   }
 
-  async _startedAgain() {
-    setTimeout(() => (this.asking.fresh = false));
-    this.progress = { state: "fresh" };
-    this._tell("Your notebook was started again.");
-    await this.catching.freshKernel().catch(() => {});
+  _closeMessage(message) {
+    this.closedMessages.add(message.key);
+    this.render();
+    this.parts.messages.focus();
   }
 
-  _stopButton() {
-    return button("Stop", () => this.catching.stop());
+  _onProblemAction() {
+    if (this.connection.server !== "stopped") {
+      window.location.reload();
+      return;
+    }
+    const next = encodeURIComponent(window.location.pathname + window.location.search);
+    window.location.assign(`${this.connection.hub || "/hub/"}spawn?next=${next}`);
+  }
+
+  async _onServerRestarted() {
+    setTimeout(() => (this.connection.restarted = false));
+    this.progress = { state: "server-restarted" };
+    this._announceText("Your notebook was started again.");
+    await this.restart.replaceKernel().catch(() => {});
   }
 
   _onProgress(progress) {
     this.progress = progress;
-    const words = { restarting: "Restarting the kernel", stopped: "Stopped", done: "Caught up", failed: `Stopped at an error. ${progress.error}` };
-    if (words[progress.state]) this._tell(words[progress.state]);
+    const texts = {
+      restarting: "Restarting the kernel",
+      stopped: "Stopped",
+      done: "Caught up",
+      failed: `Stopped at an error. ${progress.error}`,
+    };
+    if (texts[progress.state]) this._announceText(texts[progress.state]);
     this.render();
     // the button is enabled again once everything has ended
     if (!["restarting", "running"].includes(progress.state)) setTimeout(() => this.render(), 50);
   }
 
-  _catchUp() {
-    const lost = this.catching.loss();
-    if (lost) this._toggle("catchUp");
-    else this._beginCatchUp();
+  _onRestartClicked() {
+    if (this.restart.lossWarning()) this._toggle("restart");
+    else this._startRestart();
   }
 
-  _beginCatchUp() {
+  _startRestart() {
     this._toggle(null);
-    this.catching.begin();
+    this.restart.run();
   }
 
-  _startAgain() {
-    const next = encodeURIComponent(window.location.pathname + window.location.search);
-    window.location.assign(`${this.asking.hub || "/hub/"}spawn?next=${next}`);
-  }
-
+  // Open a panel by name, or close the one that is open.
   _toggle(name) {
-    const before = this.open;
-    this.open = name === before ? null : name;
-    if (this.open === "help") this.help.refresh();
+    const before = this.openPanel;
+    this.openPanel = name === before ? null : name;
+    if (this.openPanel === "help") this.helpForm.refresh();
     this.parts.panel.dataset.shown = "";
     this.render();
-    if (this.open === "help") this.help.focus();
-    else if (this.open === "catchUp") this.parts.panel.querySelector("button:last-child")?.focus();
-    else if (this.open) this.parts.panel.querySelector("button, a")?.focus();
+    if (this.openPanel === "help") this.helpForm.focus();
+    else if (this.openPanel === "restart") this.parts.panel.querySelector("button:last-child")?.focus();
+    else if (this.openPanel) this.parts.panel.querySelector("button, a")?.focus();
     else if (before && this.parts[before]) this.parts[before].focus();
   }
 
   _renderPanel(messages) {
     const { panel } = this.parts;
-    for (const name of ["messages", "help", "catchUp", "more"]) {
-      this.parts[name].setAttribute("aria-expanded", String(this.open === name));
+    for (const name of ["messages", "help", "restart", "more"]) {
+      this.parts[name].setAttribute("aria-expanded", String(this.openPanel === name));
     }
-    panel.hidden = !this.open;
-    if (this.open === "help") {
-      this.help._refreshWaiting();
-      if (panel.firstChild !== this.help.node) panel.replaceChildren(this.help.node);
+    panel.hidden = !this.openPanel;
+    if (this.openPanel === "help") {
+      this.helpForm.refreshWaiting();
+      if (panel.firstChild !== this.helpForm.node) panel.replaceChildren(this.helpForm.node);
       return;
     }
     const links = this._links;
-    refill(panel, [this.open, this.open === "messages" && messages, this.open === "more" && links], () => {
-      if (this.open === "messages") return messagesPanel(messages);
-      if (this.open === "more") return morePanel({ links, word: () => resumeWord(this.contents, this.panel.context.path) });
-      if (this.open === "catchUp") return this._question();
+    const values = [this.openPanel, this.openPanel === "messages" && messages, this.openPanel === "more" && links];
+    renderIfChanged(panel, values, () => {
+      if (this.openPanel === "messages") return messagesPanel(messages);
+      if (this.openPanel === "more") {
+        return morePanel({ links, readWord: () => readResumeWord(this.contents, this.panel.context.path) });
+      }
+      if (this.openPanel === "restart") return this._restartQuestion();
       return [];
     });
   }
 
   get _links() {
-    const links = this.asking.now && this.asking.now.links;
+    const links = this.connection.status && this.connection.status.links;
     return Array.isArray(links) ? links : [];
   }
 
-  _question() {
+  _restartQuestion() {
     return [
-      el("p", {}, this.catching.loss() || "Nothing is lost."),
+      el("p", {}, this.restart.lossWarning() || "Nothing is lost."),
       el(
         "p",
         { class: "buttons" },
-        button("Restart and catch up", () => this._beginCatchUp(), { class: "button firstread-main" }),
+        button("Restart and catch up", () => this._startRestart(), { class: "button firstread-main" }),
         button("Leave it", () => this._toggle(null)),
       ),
     ];
   }
 
-  // Read out what has changed, once; what stands there when the page opens is not news.
-  _announce(name, words, makes) {
-    const before = this._told[name];
-    if (before === words) return;
-    this._told[name] = words;
-    const said = before === undefined && !words ? "" : makes(words, before);
-    if (said) this._tell(said);
+  // Announce a changed text to screen readers, once; what is shown when the page opens is not announced.
+  _announceChange(name, text, makeText) {
+    const before = this._announced[name];
+    if (before === text) return;
+    this._announced[name] = text;
+    const announcement = before === undefined && !text ? "" : makeText(text, before);
+    if (announcement) this._announceText(announcement);
   }
 
-  _tell(words) {
-    this.parts.live.textContent = words;
+  _announceText(text) {
+    this.parts.live.textContent = text;
   }
 
   _onKey(event) {
-    if (event.key === "Escape" && this.open) {
+    if (event.key === "Escape" && this.openPanel) {
       event.stopPropagation();
       this._toggle(null);
     }
   }
-}
-
-function strip(tone, words, buttons) {
-  const text = el("p", {}, ...(Array.isArray(words) ? words : [words]));
-  return el("div", { class: `strip firstread-${tone}` }, text, el("span", { class: "buttons" }, ...buttons));
 }

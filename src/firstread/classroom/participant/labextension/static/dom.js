@@ -1,21 +1,23 @@
-// Elements without markup: whatever somebody typed is set as text, never read as HTML.
+// DOM elements without markup: text that somebody typed is set as text, never parsed as HTML.
 
 let count = 0;
 
-export function el(tag, given = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(given)) {
+// Create an element; `attributes` may hold `class` (without its prefix) and `on` (event listeners).
+export function el(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === "class") made.className = `firstread-${value}`;
-    else if (name === "on") Object.entries(value).forEach(([event, does]) => made.addEventListener(event, does));
-    else made.setAttribute(name, value === true ? "" : String(value));
+    if (name === "class") element.className = `firstread-${value}`;
+    else if (name === "on") {
+      Object.entries(value).forEach(([event, listener]) => element.addEventListener(event, listener));
+    } else element.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
-  return made;
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
 }
 
-export function button(words, does, given = {}) {
-  return el("button", { type: "button", class: "button", ...given, on: { click: does } }, words);
+export function button(label, onClick, attributes = {}) {
+  return el("button", { type: "button", class: "button", ...attributes, on: { click: onClick } }, label);
 }
 
 export function newId(name) {
@@ -23,22 +25,22 @@ export function newId(name) {
   return `firstread-${name}-${count}`;
 }
 
-// Fill a place anew only if what it shows has changed, so that nobody loses the button that they are about to press.
-export function refill(place, shown, make) {
-  const mark = JSON.stringify(shown);
-  if (place.dataset.shown === mark) return false;
-  place.dataset.shown = mark;
-  place.replaceChildren(...make());
+// Replace the children of an element only if `values` changed, so that a button about to be pressed stays.
+export function renderIfChanged(element, values, makeChildren) {
+  const key = JSON.stringify(values);
+  if (element.dataset.shown === key) return false;
+  element.dataset.shown = key;
+  element.replaceChildren(...makeChildren());
   return true;
 }
 
-export function clock(moment) {
+export function formatTime(moment) {
   const time = new Date(moment);
   return Number.isNaN(time.getTime()) ? "" : time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
-// An address that a link may lead to: of this site or of the web, and nothing that would run.
-export function safeAddress(address) {
+// URL for a link if its scheme is http or https, else null: no scheme that would run a script.
+export function safeUrl(address) {
   try {
     const url = new URL(String(address), window.location.origin);
     return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;

@@ -1,84 +1,86 @@
-// The plugins: the bar on every notebook, and a quiet word in place of a dialog when the connection is lost.
-import { Asking } from "./asking.js";
+// JupyterLab plugins: the class bar on each notebook, and no dialog when the connection is lost.
+import { Autosave } from "./autosave.js";
 import { Bar } from "./bar.js";
-import { Keeping } from "./keeping.js";
+import { ClassConnection } from "./class_connection.js";
 
-const NARROW_PIXELS = 1000;
+const NARROW_WINDOW_PIXELS = 1000;
 
-// One of the modules that the application shares, in its highest version.
-async function shared(scope, name) {
+// Load a module that the application shares, in its highest version.
+async function loadShared(scope, name) {
   const versions = Object.entries((scope && scope[name]) || {});
   if (!versions.length) throw new Error(`firstread-bar needs ${name}, which this application does not share`);
   versions.sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
   return (await versions[versions.length - 1][1].get())();
 }
 
-function addStyle() {
+function addStylesheet() {
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = new URL("style.css", import.meta.url).href;
   document.head.append(link);
 }
 
-export async function make(scope) {
+// JupyterLab's autosave shows a dialog at each failure, so it is off while the server is unreachable.
+function pauseDocumentAutosave(documents, connection) {
+  const wanted = documents.autosave;
+  let isPaused = false;
+  connection.subscribe(() => {
+    if (isPaused === (connection.server !== "reachable")) return;
+    isPaused = !isPaused;
+    documents.autosave = isPaused ? false : wanted;
+  });
+}
+
+export async function createExtension(scope) {
   const names = ["application", "notebook", "services", "docmanager", "coreutils"];
   const [application, notebook, services, docmanager, coreutils] = await Promise.all(
-    names.map((name) => shared(scope, `@jupyterlab/${name}`)),
+    names.map((name) => loadShared(scope, `@jupyterlab/${name}`)),
   );
-  const { Widget } = await shared(scope, "@lumino/widgets");
-  addStyle();
+  const { Widget } = await loadShared(scope, "@lumino/widgets");
+  addStylesheet();
 
-  const connection = {
+  const connectionLostPlugin = {
     id: "firstread-bar:connection",
     autoStart: true,
     provides: application.IConnectionLost,
-    // The bar says it, and goes on by itself; a dialog in front of the notebook would not let anybody type.
+    // The bar shows it and reconnects; a dialog in front of the notebook would block typing.
     activate: () => async () => {},
   };
 
-  const bar = {
+  const barPlugin = {
     id: "firstread-bar:bar",
     autoStart: true,
     requires: [notebook.INotebookTracker],
     optional: [docmanager.IDocumentManager, application.ILabShell],
     activate: (app, tracker, documents, shell) => {
-      const asking = new Asking({
+      const connection = new ClassConnection({
         settings: app.serviceManager.serverSettings,
         request: services.ServerConnection.makeRequest,
         hub: coreutils.PageConfig.getOption("hubPrefix"),
       });
-      const parts = { asking, contents: app.serviceManager.contents, actions: notebook.NotebookActions, Widget };
-      const dress = (panel) => {
+      const parts = { connection, contents: app.serviceManager.contents, actions: notebook.NotebookActions, Widget };
+      const addBar = (panel) => {
         panel.context.ready.then(() => {
           if (panel.isDisposed) return;
-          const keeping = new Keeping(panel, asking);
-          const made = new Bar(panel, { ...parts, keeping });
-          panel.contentHeader.addWidget(made.widget);
+          const autosave = new Autosave(panel, connection);
+          const bar = new Bar(panel, { ...parts, autosave });
+          panel.contentHeader.addWidget(bar.widget);
           panel.disposed.connect(() => {
-            made.leave();
-            keeping.leave();
+            bar.dispose();
+            autosave.dispose();
           });
         });
       };
-      tracker.forEach(dress);
-      tracker.widgetAdded.connect((_, panel) => dress(panel));
-      if (documents) {
-        // JupyterLab's own saving shows a dialog each time that it fails
-        const wanted = documents.autosave;
-        let away = false;
-        asking.changed(() => {
-          if (away === (asking.server !== "here")) return;
-          away = !away;
-          documents.autosave = away ? false : wanted;
-        });
-      }
+      tracker.forEach(addBar);
+      tracker.widgetAdded.connect((_, panel) => addBar(panel));
+      if (documents) pauseDocumentAutosave(documents, connection);
       if (shell) {
         app.restored.then(() => {
-          if (window.innerWidth < NARROW_PIXELS) shell.collapseLeft();
+          if (window.innerWidth < NARROW_WINDOW_PIXELS) shell.collapseLeft();
         });
       }
-      asking.begin();
+      connection.start();
     },
   };
-  return { __esModule: true, default: [connection, bar] };
+  return { __esModule: true, default: [connectionLostPlugin, barPlugin] };
 }

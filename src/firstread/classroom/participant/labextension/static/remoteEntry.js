@@ -1,19 +1,19 @@
-// How JupyterLab and Notebook 7 find the bar: a container of module federation, written by hand.
-// They call init() with the modules that they share, then get() for what package.json names.
+// Entry point for JupyterLab and Notebook 7: a module federation container, written by hand.
+// They call init() with the modules that they share, then get() for the module that package.json names.
 (function () {
   "use strict";
   const here = new URL(".", document.currentScript.src).href;
   let scope = null;
   window._JUPYTERLAB = window._JUPYTERLAB || {};
   window._JUPYTERLAB["firstread-bar"] = {
-    init(shared) {
-      scope = shared;
+    init(sharedScope) {
+      scope = sharedScope;
     },
     async get(name) {
       if (name !== "./extension") throw new Error(`firstread-bar has no module ${name}`);
-      const { make } = await import(`${here}plugin.js`);
-      const made = await make(scope);
-      return () => made;
+      const { createExtension } = await import(`${here}plugin.js`);
+      const extension = await createExtension(scope);
+      return () => extension;
     },
   };
 })();

@@ -1,25 +1,25 @@
-// Steps of a lesson in a notebook: the cell that begins one carries the tag step-NAME.
+// Steps of a lesson in a notebook: the first cell of a step carries the tag step-NAME.
 
-const TAG = "step-";
+const TAG_PREFIX = "step-";
 
-function stepOf(cell) {
-  const tag = (cell.getMetadata("tags") || []).find((one) => String(one).startsWith(TAG));
-  return tag ? tag.slice(TAG.length) : null;
+function stepId(cell) {
+  const tag = (cell.getMetadata("tags") || []).find((one) => String(one).startsWith(TAG_PREFIX));
+  return tag ? tag.slice(TAG_PREFIX.length) : null;
 }
 
-// The steps in the order of the notebook: id, the cell that carries the tag, and the cell where its text begins.
-export function stepsOf(notebook) {
+// Steps in the order of the notebook: `id`, index of the tagged `cell`, and index of the cell `begin` with its heading.
+export function listSteps(notebook) {
   const cells = notebook.model ? Array.from(notebook.model.cells) : [];
-  const found = [];
+  const steps = [];
   cells.forEach((cell, index) => {
-    const id = stepOf(cell);
-    if (id) found.push({ id, cell: index, begin: beginning(cells, index) });
+    const id = stepId(cell);
+    if (id) steps.push({ id, cell: index, begin: headingIndex(cells, index) });
   });
-  return found;
+  return steps;
 }
 
-// Its heading stands in the text above the tagged cell.
-function beginning(cells, index) {
+// The heading of a step is in the text above the tagged cell.
+function headingIndex(cells, index) {
   let begin = index;
   while (begin > 0 && cells[begin - 1].type === "markdown") {
     begin -= 1;
@@ -28,22 +28,22 @@ function beginning(cells, index) {
   return begin;
 }
 
-// The step that the selected cell belongs to; null above the first.
-export function stepAt(notebook) {
-  const before = stepsOf(notebook).filter((step) => step.begin <= notebook.activeCellIndex);
+// Step of the selected cell; null above the first.
+export function currentStep(notebook) {
+  const before = listSteps(notebook).filter((step) => step.begin <= notebook.activeCellIndex);
   return before.length ? before[before.length - 1] : null;
 }
 
-// Select a step's cell, with its heading in sight. False if the notebook has no such step.
-export async function goTo(notebook, id) {
-  const step = stepsOf(notebook).find((one) => one.id === id);
+// Select the first cell of a step and show its heading. False if the notebook has no such step.
+export async function goToStep(notebook, id) {
+  const step = listSteps(notebook).find((one) => one.id === id);
   if (!step) return false;
-  await show(notebook, step.cell, step.begin);
+  await showCell(notebook, step.cell, step.begin);
   return true;
 }
 
-// Select a cell and bring it, or the text above it, to the top.
-export async function show(notebook, index, top = index) {
+// Select a cell and scroll it, or the cell `top` above it, to the top.
+export async function showCell(notebook, index, top = index) {
   notebook.deselectAll();
   notebook.mode = "command";
   notebook.activeCellIndex = index;
@@ -51,8 +51,8 @@ export async function show(notebook, index, top = index) {
   notebook.activate();
 }
 
-// Name of the error that came last, such as "NameError"; null if no cell shows one.
-export function lastError(notebook) {
+// Name of the latest error, such as "NameError"; null if no cell shows one.
+export function lastErrorName(notebook) {
   let last = { count: -1, name: null };
   for (const cell of notebook.model ? notebook.model.cells : []) {
     if (cell.type !== "code") continue;

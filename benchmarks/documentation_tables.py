@@ -1,0 +1,257 @@
+"""Write the newest benchmark results into the documentation: its tables, and the learning curve of lesson 1.
+
+A table is placed between the comments `<!-- table: NAME -->` and `<!-- end of table -->`.
+Usage: python benchmarks/documentation_tables.py, after `make bench`
+"""
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from firstread.core.figures import plot_learning_curve, png_bytes
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("docs/explanation/measured.md", "docs/explanation/bundled-weights.md")
+TABLE_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+#: training method: name in the benchmark -> label in the figure, in the order of the legend
+METHODS = {
+    "phantom, frozen, linear head": "phantom weights, frozen",
+    "phantom, all weights trained": "phantom weights, all trained",
+    "imagenet, frozen, linear head": "ImageNet weights, frozen",
+    "imagenet, all weights trained": "ImageNet weights, all trained",
+    "random, all weights trained": "random weights, all trained",
+    "random, frozen, linear head": "random weights, frozen",
+    "rule: 8x8 thumbnail": "rule: thumbnail of 8 x 8 pixels",
+}
+METHODS_IN_FIGURE = [method for method in METHODS if method != "random, frozen, linear head"]
+
+
+def load_newest(benchmark: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Load the newest full result of a benchmark, and the description of its machine."""
+    for file in sorted((ROOT / "benchmarks" / "results").glob("*.json"), reverse=True):
+        results = json.loads(file.read_text(encoding="utf-8"))
+        if benchmark in results and "skipped" not in results[benchmark] and not results.get("quick"):
+            return results[benchmark], results["machine"]
+    raise SystemExit(f'No result of "{benchmark}" yet: run  make bench ARGS="--only {benchmark}"')
+
+
+def speed_table(benchmark: str) -> str:
+    """Table of training speed compared with the peers."""
+    result, machine = load_newest(benchmark)
+    peaks = ", ".join(f"{v} in {k}" for k, v in machine["matrix_peak_gflop_per_second"].items())
+    rows = [
+        [
+            name if name.startswith("firstread") else f"{name} ({row['framework']})",
+            f"{row['seconds_training']:.1f}",
+            f"{row['images_per_second']:.0f}",
+            ", ".join(f"{p:.0%}" for p in row["share_of_peak_by_phase"].values()),
+            f"{row['peak_memory_mb']:.0f}",
+            f"{row['times_as_long_as_firstread']:.2f}",
+        ]
+        for name, row in sorted(result.items(), key=lambda item: item[1]["seconds_training"])
+    ]
+    header = [
+        "",
+        "seconds",
+        "images a second",
+        "share of the matrix peak, two phases",
+        "peak memory, MB",
+        "times as long",
+    ]
+    table = _format_table(header, rows)
+    return f"{table}\n{machine['cpu']}, {machine['cores']} cores; a 4096 matrix product: {peaks} GFLOP/s.\n"
+
+
+def profile_table() -> str:
+    """Table of an epoch's seconds by kind of operation, in each phase."""
+    result, _ = load_newest("profile")
+    phases = list(result.values())
+    rows = [
+        [kind, *(f"{phase['seconds'][kind]:.2f} ({phase['seconds'][kind] / phase['whole']:.0%})" for phase in phases)]
+        for kind in phases[0]["seconds"]
+    ]
+    rows.append(["*whole epoch*", *(f"{phase['whole']:.2f}" for phase in phases)])
+    for name in phases[0]["gflop_per_second"]:
+        rows.append([f"{name}, GFLOP/s", *(phase["gflop_per_second"][name] or "" for phase in phases)])
+    return _format_table(["seconds", *result], rows)
+
+
+def few_shot_table(dataset: str) -> str:
+    """Table of accuracy after few training images: mean over seeds with its interval."""
+    result, _ = load_newest("few")
+    columns = {name: value for name, value in result.items() if name.startswith(dataset)}
+    rows = [
+        [label, *(_format_mean(value[method]) for value in columns.values())]
+        for method, label in METHODS.items()
+        if method in next(iter(columns.values()))
+    ]
+    for name in ("frozen phantom minus trained from random", "trained phantom minus trained from random"):
+        rows.append([f"*{name}*", *(_format_mean(value[name], sign=True) for value in columns.values())])
+    return _format_table([dataset, *(name.split(", ")[1] for name in columns)], rows)
+
+
+def accuracy_table() -> str:
+    """Table of accuracy on published images, with the best trivial rule."""
+    rows = []
+    for benchmark in ("openi", "rsna", "rsna-bundled", "transfer", "transfer-six"):
+        rows += [_accuracy_row(name, value) for name, value in load_newest(benchmark)[0].items()]
+    return _format_table(["", "accuracy", "AUC", "best trivial rule, its accuracy", "by seed"], rows)
+
+
+def _accuracy_row(name: str, value: dict[str, Any]) -> list[str]:
+    network = value["comparison"][0]
+    rule = max(value["comparison"][1:], key=lambda row: row["accuracy"])
+    auc = f"{network['AUC']:.4f} [{network['AUC low']:.4f}, {network['AUC high']:.4f}]" if network["AUC"] else ""
+    accuracy = f"{network['accuracy']:.3f} [{network['low']:.3f}, {network['high']:.3f}]"
+    rule_accuracy = f"{rule['accuracy']:.3f} [{rule['low']:.3f}, {rule['high']:.3f}]"
+    best_rule = f"{rule['name'].removeprefix('rule: ')} {rule_accuracy}"
+    return [name, accuracy, auc, best_rule, ", ".join(f"{seed:.3f}" for seed in value["accuracy_by_seed"])]
+
+
+def outcome_table() -> str:
+    """Table of training seconds and cross-validated accuracy."""
+    result, _ = load_newest("outcome")
+    rows = [
+        [
+            row["framework"],
+            f"{row['seconds_training']:.1f}",
+            f"{row['cross_validated_accuracy']:.3f} of {row['cases']}",
+            row["peak_memory_mb"],
+        ]
+        for row in result.values()
+        if isinstance(row, dict)
+    ]
+    header = ["", "seconds of training, median of folds", "cross-validated accuracy", "peak memory, MB"]
+    return _format_table(header, rows)
+
+
+def values_table(benchmark: str) -> str:
+    """Table of names and values as they are in the result."""
+    result, _ = load_newest(benchmark)
+    if all(isinstance(row, dict) for row in result.values()):
+        columns = list(next(iter(result.values())))
+        header = ["", *(column.replace("_", " ") for column in columns)]
+        return _format_table(header, [[name, *(row[column] for column in columns)] for name, row in result.items()])
+    return _format_table(["", ""], [[name.replace("_", " "), row] for name, row in result.items()])
+
+
+def classroom_table() -> str:
+    """Table of a class on one machine: measurements and requirements."""
+    result, machine = load_newest("classroom")
+    rehearsal = result["rehearsal"]
+    first_cell = rehearsal["seconds_to_first_cell"]
+    requirements = {
+        "in the lesson": (f"{rehearsal['joined']} of {rehearsal['participants']}", "all"),
+        "the last stood in the lesson after": (f"{rehearsal['seconds_to_join']['longest']:.0f} s", "90 s"),
+        "first cell answered, median and longest": (f"{first_cell['median']:.1f} s, {first_cell['longest']:.1f} s", ""),
+        "at the end of lesson 1": (f"{rehearsal['finished']} of {rehearsal['participants']}", "all"),
+        "all at the end after": (
+            f"{rehearsal['minutes_of_lesson']:.0f} min",
+            f"{rehearsal['minutes_planned']:.0f} min",
+        ),
+        "memory, most": (f"{rehearsal['memory_mb'] * 2**20 / 1e9:.1f} GB", "18 GB"),
+        "from a cell to the instructor's board, 95th percentile": (
+            f"{rehearsal['dashboard_seconds']['95th percentile']:.2f} s",
+            "2 s",
+        ),
+        "cells run; lost; doubled": (
+            f"{rehearsal['cells_run']}; {rehearsal['events_lost']}; {rehearsal['events_duplicated']}",
+            "0 lost, 0 doubled",
+        ),
+    }
+    table = _format_table(["", "measured", "asked"], [[name, *values] for name, values in requirements.items()])
+    return f"{table}\n{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB.\n"
+
+
+def arrival_table() -> str:
+    """Table of simultaneous logins at a firstread class and at a plain JupyterHub."""
+    result, _ = load_newest("arrival")
+    name, hubs = next(iter(result.items()))
+    rows = [
+        [
+            hub,
+            *(
+                f"{row[part]['median']:.1f}, {row[part]['longest']:.1f}"
+                for part in ("seconds until the server", "seconds until the first cell")
+            ),
+            f"{row['memory_mb_each']}",
+        ]
+        for hub, row in hubs.items()
+    ]
+    header = [
+        name,
+        "seconds until the server, median and longest",
+        "then until the first cell with torch",
+        "memory, MB each",
+    ]
+    return _format_table(header, rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "hello-world": partial(speed_table, "hello-world"),
+    "mednist": partial(speed_table, "mednist"),
+    "profile": profile_table,
+    "outcome": outcome_table,
+    "queue": partial(values_table, "queue"),
+    "lesson": partial(values_table, "lesson"),
+    "start": partial(values_table, "start"),
+    "phantoms": partial(values_table, "phantoms"),
+    "accuracy": accuracy_table,
+    "classroom": classroom_table,
+    "arrival": arrival_table,
+    "few-rsna": partial(few_shot_table, "mednist/rsna"),
+    "few-openi": partial(few_shot_table, "hello-world/openi"),
+}
+
+
+def main() -> None:
+    """Write the tables, docs/images/learning-curve.png and lessons/01-hello-world/learning-curve.csv."""
+    curve = pd.DataFrame(_curve_rows())
+    curve.to_csv(ROOT / "lessons" / "01-hello-world" / "learning-curve.csv", index=False)
+    title = "Five kinds of published images, read after few of them"
+    (ROOT / "docs" / "images" / "learning-curve.png").write_bytes(png_bytes(plot_learning_curve(curve, title=title)))
+    for page in PAGES:
+        file = ROOT / page
+        text = file.read_text(encoding="utf-8")
+        file.write_text(TABLE_BLOCK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", text), encoding="utf-8")
+
+
+def _curve_rows() -> list[dict[str, Any]]:
+    rows = []
+    for name, summary in load_newest("few")[0].items():
+        if not name.startswith("mednist/rsna"):
+            continue
+        for method in METHODS_IN_FIGURE:
+            if method not in summary:
+                continue
+            low, high = _clip_interval(summary[method])
+            mean = summary[method]["mean"]
+            rows.append(
+                {"way": METHODS[method], "images": int(name.split()[1]), "mean": mean, "low": low, "high": high}
+            )
+    return rows
+
+
+def _format_mean(value: dict[str, float], *, sign: bool = False) -> str:
+    form = "+.3f" if sign else ".3f"
+    low, high = (value["low"], value["high"]) if sign else _clip_interval(value)
+    return f"{value['mean']:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _clip_interval(value: dict[str, float]) -> tuple[float, float]:
+    """Clip an interval to [0, 1]: Student's interval of a share may exceed it."""
+    return max(value["low"], 0.0), min(value["high"], 1.0)
+
+
+def _format_table(header: list[str], rows: list[list[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n" + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Few-shot transfer of the bundled weights: accuracy on published images after few training images.
+
+mednist/rsna: training images are drawn from the first third of each class's file order and tested on the last third,
+or, with odd seeds, the other way round, because neighbouring slices are near-duplicates. Chest CT is left out: most of
+those images are not chest. hello-world/openi: drawn at random, tested on all others.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import firstread as fr
+from firstread.core.cohort import Cohort
+from firstread.core.errors import NetworkError
+from firstread.curation.baselines import trivial_baselines
+from firstread.learning.devices import make_accelerator
+from firstread.learning.feature_cache import FeatureCache
+from firstread.learning.models import Classifier, build_model
+from firstread.learning.prediction import predict_scores
+from firstread.learning.training import train
+from firstread.learning.weights import DEFAULT_BACKBONE, imagenet_file
+
+SEEDS = (0, 1, 2, 3, 4)
+#: training images per class -> epochs; chosen for the network with random weights
+EPOCHS = {5: 60, 10: 40, 20: 30, 50: 20}
+AUGMENTATION = fr.Augmentation(rotate_degrees=10, shift=0.05, zoom=0.1, flip=True)
+
+
+def measure_few_shot(*, quick: bool = False, backbone: str = DEFAULT_BACKBONE) -> dict[str, Any]:
+    """Measure every initialization and training method for every number of images, on both published datasets."""
+    seeds = SEEDS[:2] if quick else SEEDS
+    methods = _methods(backbone)
+    rsna = fr.open_dataset("mednist/rsna")
+    classes = tuple(name for name in rsna.classes if name != "chest CT")
+    table = rsna.table[rsna.table["label"].isin(classes)].reset_index(drop=True)
+    rsna = Cohort(table, classes, rsna.origin, rsna.steps)
+    openi = fr.open_dataset("hello-world/openi")
+    results: dict[str, Any] = {"backbone": backbone, "seeds": list(seeds)}
+    for per_class in (10,) if quick else tuple(EPOCHS):
+        rows = [_score(methods, split_by_file_order(rsna, per_class, seed), seed, accuracy) for seed in seeds]
+        results[f"mednist/rsna, {per_class} images a class, accuracy"] = _summarize(rows)
+    for count in (20,) if quick else (10, 20):
+        rows = [_score(methods, split_at_random(openi, count // 2, seed), seed, auc) for seed in seeds]
+        results[f"hello-world/openi, {count} images, AUC"] = _summarize(rows)
+    return results
+
+
+def split_by_file_order(cohort: Cohort, per_class: int, seed: int) -> Cohort:
+    """Train on `per_class` images from one end third of each class's file order, test on the third at the other end."""
+    rng, split = np.random.default_rng(seed), np.full(len(cohort), "", dtype=object)
+    for index in range(len(cohort.classes)):
+        own = np.flatnonzero(cohort.targets == index)
+        third = len(own) // 3
+        ends = own[:third], own[-third:]
+        training, test = ends if seed % 2 == 0 else ends[::-1]
+        split[rng.choice(training, per_class, replace=False)] = "train"
+        split[test] = "test"
+    return _with_split(cohort, split)
+
+
+def split_at_random(cohort: Cohort, per_class: int, seed: int) -> Cohort:
+    """Train on `per_class` random images of each class, test on all others."""
+    rng, split = np.random.default_rng(seed), np.full(len(cohort), "test", dtype=object)
+    for index in range(len(cohort.classes)):
+        split[rng.choice(np.flatnonzero(cohort.targets == index), per_class, replace=False)] = "train"
+    return _with_split(cohort, split)
+
+
+def _with_split(cohort: Cohort, split: np.ndarray) -> Cohort:
+    table = cohort.table.assign(split=split)
+    return Cohort(table[split != ""].reset_index(drop=True), cohort.classes, cohort.origin, cohort.steps)
+
+
+#: (classes, image size, seed) -> initialized model
+Initializer = Callable[[tuple[str, ...], int, int], Classifier]
+#: (cohort, seed) -> (N, K) scores of its test split, after training on its training split
+Method = Callable[[Cohort, int], np.ndarray]
+
+
+def _methods(backbone: str) -> dict[str, Method]:
+    """Training methods by name: each initialization of the weights, frozen and trained."""
+
+    def phantom(classes: tuple[str, ...], size: int, seed: int) -> Classifier:
+        return build_model(backbone, classes=classes, size=size, dropout=0.2, weights="phantom", seed=seed)
+
+    def random(classes: tuple[str, ...], size: int, seed: int) -> Classifier:
+        model = build_model(backbone, classes=classes, size=size, dropout=0.2, weights="none", seed=seed)
+        model.blueprint = replace(model.blueprint, per_image=True)  # the same architecture as with phantom weights
+        return model
+
+    def imagenet(classes: tuple[str, ...], size: int, seed: int) -> Classifier:
+        return build_model(backbone, classes=classes, size=size, dropout=0.2, weights="imagenet", seed=seed)
+
+    initializers: dict[str, Initializer] = {"phantom": phantom, "random": random}
+    try:
+        imagenet_file(backbone)
+        initializers["imagenet"] = imagenet
+    except NetworkError:
+        pass
+    methods: dict[str, Method] = {}
+    for name, initialize in initializers.items():
+        methods[f"{name}, frozen, linear head"] = partial(fit_linear_head, initialize)
+        methods[f"{name}, all weights trained"] = partial(train_all_weights, initialize)
+    return methods
+
+
+def fit_linear_head(initialize: Initializer, cohort: Cohort, seed: int) -> np.ndarray:
+    """Logistic regression on features of the frozen backbone."""
+    model = initialize(cohort.classes, _image_size(cohort), seed)
+    images = [part.images(model.size, channels=model.channels) for part in (cohort.train, cohort.test)]
+    if not model.fitted:
+        model.fit_normalization(images[0])
+    features = FeatureCache(model, make_accelerator(device="cpu"))
+    training, test = (features.extract(part, batch_size=64).numpy() for part in images)
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=5000))
+    return head.fit(training, cohort.train.targets).predict_proba(test)
+
+
+def train_all_weights(initialize: Initializer, cohort: Cohort, seed: int) -> np.ndarray:
+    """Train all weights with one cycle and augmentation."""
+    model = initialize(cohort.classes, _image_size(cohort), seed)
+    per_class = len(cohort.train) // len(cohort.classes)
+    train(
+        model,
+        cohort,
+        epochs=EPOCHS[per_class],
+        schedule="one-cycle",
+        learning_rate=2e-3 if model.blueprint.weights == "none" else 1e-3,
+        batch_size=16,
+        augmentation=AUGMENTATION,
+        seed=seed,
+        checkpoints=False,
+        quiet=True,
+    )
+    return predict_scores(model, cohort.test.images(model.size, channels=model.channels))
+
+
+def _image_size(cohort: Cohort) -> int:
+    return 96 if len(cohort.classes) == 2 else 64
+
+
+def accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Share of correct predictions."""
+    return float((scores.argmax(1) == truth).mean())
+
+
+def auc(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Area under the ROC curve of the second class."""
+    return float(roc_auc_score(truth, scores[:, 1]))
+
+
+def _score(
+    methods: dict[str, Method], cohort: Cohort, seed: int, metric: Callable[[np.ndarray, np.ndarray], float]
+) -> dict[str, float]:
+    """Evaluate every method and trivial rule on one split of a cohort."""
+    truth = cohort.test.targets
+    by_method = {name: metric(method(cohort, seed), truth) for name, method in methods.items()}
+    rules = trivial_baselines(cohort.train, cohort.test)
+    return by_method | {rule.model: metric(rule.scores, truth) for rule in rules}
+
+
+def _summarize(rows: list[dict[str, float]]) -> dict[str, Any]:
+    """Mean and 95% interval of each method over seeds (other images, other random weights), and of two differences."""
+    summary: dict[str, Any] = {name: _interval([row[name] for row in rows]) for name in rows[0]}
+    pairs = {
+        "frozen phantom minus trained from random": ("phantom, frozen, linear head", "random, all weights trained"),
+        "trained phantom minus trained from random": ("phantom, all weights trained", "random, all weights trained"),
+    }
+    for name, (one, other) in pairs.items():
+        summary[name] = _interval([row[one] - row[other] for row in rows])
+    return summary
+
+
+def _interval(values: list[float]) -> dict[str, Any]:
+    mean, half = float(np.mean(values)), 0.0
+    if len(values) > 1:
+        half = float(student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return {
+        "mean": round(mean, 4),
+        "low": round(mean - half, 4),
+        "high": round(mean + half, 4),
+        "by_seed": [round(v, 4) for v in values],
+    }

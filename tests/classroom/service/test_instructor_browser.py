@@ -1,0 +1,249 @@
+"""The dashboard in a real browser, as an instructor uses it, with a class in which some attack."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.database.help_requests import help_queue
+
+from ..browser import browser_marks
+from ..simulated_class import ATTACK, SimulatedClass
+
+pytestmark = browser_marks
+
+
+class Service:
+    """The class's service as a process of its own, which can be killed and started again."""
+
+    def __init__(self, folder):
+        self.folder, self.process = folder, None
+
+    def start(self):
+        """Start it and wait until it answers."""
+        environment = {
+            **os.environ,
+            "FIRSTREAD_CLASS": str(self.folder.path),
+            "JUPYTERHUB_API_TOKEN": "none",
+            "JUPYTERHUB_API_URL": "http://127.0.0.1:9/hub/api",
+            "JUPYTERHUB_SERVICE_PREFIX": "/services/classroom/",
+        }
+        self.process = subprocess.Popen([sys.executable, "-m", "firstread.classroom.service.app"], env=environment)
+        end = time.monotonic() + 40
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"{self.folder.service_url}login", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError("the service did not start")
+
+    def kill(self):
+        """As nobody wants it."""
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def simulated(monkeypatch, tmp_path):
+    """A class of 23, service_client."""
+    monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
+    folder = ClassFolder.create("class", lesson="hello-world")
+    import nbformat
+
+    notebook = folder.lesson.notebook()
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"] = f"cell-{number:03d}"
+    nbformat.write(notebook, folder.path / "template.ipynb")
+    store = folder.store()
+    store.create()
+    made = SimulatedClass(store, folder.lesson.steps, people=23)
+    made.folder, made.service = folder, Service(folder)
+    made.service.start()
+    yield made
+    made.service.kill()
+    store.engine.dispose()
+
+
+@pytest.fixture
+def open_page(browser, simulated):
+    """A page of the instructor's, logged in by keyboard; whatever the browser complains about is kept."""
+    contexts = []
+
+    def open_page(**how):
+        context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **how})
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints = []
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
+        page.goto(f"{simulated.folder.service_url}login")
+        page.wait_for_selector("#key:focus")
+        page.keyboard.type(simulated.folder.settings.instructor_key)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#figures")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def tab_to(page, wanted, *, most=150):
+    """Press Tab until the focus is on what the selector means; wherever it is on the way, it can be seen."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        seen = page.evaluate(
+            "() => { const s = getComputedStyle(document.activeElement);"
+            " return [s.outlineStyle, parseFloat(s.outlineWidth)] }"
+        )
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
+            assert seen[0] != "none"
+            assert seen[1] >= 1
+            return
+    raise AssertionError(f"{wanted} cannot be reached with the keyboard")
+
+
+def test_a_call_for_help_is_taken_answered_and_resolved_by_keyboard(simulated, open_page):
+    page = open_page()
+    asked = help_queue(simulated.store)[0]
+    assert page.locator("#rows tr").count() == 23
+    tab_to(page, f"[data-key='help-{asked.id}'] form[action='do/take'] button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"#answer-{asked.id}:focus")
+    page.keyboard.type("Run the cell above first, please.")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=You answered:")
+    assert help_queue(simulated.store)[0].answer == "Run the cell above first, please."
+    assert page.evaluate("(n) => document.getElementById('answer-' + n).value", asked.id) == ""
+    tab_to(page, f"[data-key='help-{asked.id}'] button[formaction='do/resolve']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"[data-key='help-{asked.id}']", state="detached")
+    assert page.evaluate("document.activeElement.id") == "help", "the focus is not lost with what was done"
+    assert asked.id not in [one.id for one in help_queue(simulated.store)]
+    assert page.complaints == []
+
+
+def test_no_script_of_a_participant_runs(simulated, open_page):
+    page = open_page()
+    simulated.record_failed_cell(0, error=ATTACK, cell=ATTACK)
+    page.wait_for_selector("#stuck:has-text('onerror')")
+    assert "stolen" not in page.title()
+    for path in ("copy/1", "person/5", "projector"):
+        page.goto(simulated.folder.service_url + path)
+        page.wait_for_timeout(300)
+        assert page.title() != "stolen", path
+        for what in ("img[src='x']", "body script:not([src])", "[onerror]", "iframe", "svg script"):
+            assert page.locator(what).count() == 0, (path, what)
+    page.goto(f"{simulated.folder.service_url}copy/1")
+    picture = page.locator("img")
+    assert picture.count() == 1
+    assert picture.evaluate("image => image.naturalWidth") == 240
+    assert page.complaints == []
+
+
+def test_an_error_is_seen_within_two_seconds_and_what_is_typed_stays(simulated, open_page):
+    page = open_page()
+    page.click("#say")
+    page.keyboard.type("In five min")
+    page.click(".error summary >> nth=0")
+    page.focus("#say")
+    slowest = 0.0
+    for number in (0, 1, 4, 6, 8):
+        begin = time.monotonic()
+        simulated.record_failed_cell(number, error=f"Unheard{number}Error")
+        page.wait_for_selector(f"#row-{number + 1} .state:has-text('Unheard')")
+        slowest = max(slowest, time.monotonic() - begin)
+    assert slowest < 2.0
+    page.keyboard.type("utes")
+    assert page.input_value("#say") == "In five minutes"
+    assert page.locator(".error details[open]").count() == 1, "what was opened stays open"
+    rows = page.eval_on_selector_all("#rows tr", "rows => rows.map(row => Number(row.dataset.rank))")
+    assert rows == sorted(rows), "stuck first"
+    page.click("text=Order of joining")
+    rows = page.eval_on_selector_all("#rows tr", "rows => rows.map(row => Number(row.id.slice(4)))")
+    assert rows == list(range(1, 24))
+
+
+def test_a_killed_service_is_noticed_and_found_again(simulated, open_page):
+    page = open_page()
+    page.click("#say")
+    page.keyboard.type("half a sent")
+    simulated.service.kill()
+    page.wait_for_selector("#cut-off:not([hidden])", timeout=20_000)
+    assert "Cut off" in page.text_content("#cut-off")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#told:has-text('Not sent')")
+    page.route("**/stream*", lambda route: route.fulfill(status=503, body="one moment"))  # as a proxy answers meanwhile
+    page.wait_for_timeout(4000)
+    simulated.record_failed_cell(2, error="MeanwhileError")
+    simulated.service.start()
+    page.unroute("**/stream*")
+    page.wait_for_selector("#row-3:has-text('MeanwhileError')", timeout=15_000)
+    page.wait_for_selector("#cut-off", state="hidden")
+    page.keyboard.type("ence")
+    assert page.input_value("#say") == "half a sentence"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#said:has-text('half a sentence')")
+    assert [one.text for one in simulated.store.broadcasts()] == ["half a sentence"]
+
+
+def test_one_key_between_the_two_views_and_nobody_is_named_in_public(simulated, open_page):
+    page = open_page()
+    page.keyboard.press("v")
+    page.wait_for_selector("#progress")
+    text = page.inner_text("body")
+    assert simulated.folder.settings.join_code in text
+    assert "Bea" not in text
+    assert "Error" not in text
+    simulated.store.set_called_step("own")
+    page.wait_for_selector("#now:has-text('13. Your own image')")
+    page.keyboard.press("v")
+    page.wait_for_selector("#rows")
+    page.click("#say")
+    page.keyboard.type("very")
+    assert page.input_value("#say") == "very", "a letter typed into a field is a letter"
+
+
+def test_without_script_it_is_a_page_with_forms(simulated, open_page):
+    page = open_page(java_script_enabled=False)
+    page.click("#door >> text=Locked")
+    assert "Nobody joins or comes back" in page.inner_text("#door")
+    assert simulated.store.state().door == "locked"
+    page.fill("#say", "Hello")
+    page.click("text=Say it")
+    assert simulated.store.broadcasts()[0].text == "Hello"
+    page.click("text=Order of joining")
+    assert page.locator("#rows tr").first.get_attribute("id") == "row-1"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_it_is_a_list_of_who_needs_somebody(simulated, open_page, scheme):
+    page = open_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    needs = page.locator("#rows tr.needs")
+    assert 0 < needs.count() < 23
+    assert page.locator("#rows tr:visible").count() == needs.count()
+    page.click("a[data-show=all]")
+    assert page.locator("#rows tr:visible").count() == 23
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.click("#other-view")
+    page.wait_for_selector("#progress")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_removing_somebody_takes_two_steps(simulated, open_page):
+    page = open_page()
+    page.click("#row-2 a")
+    page.click("text=Remove from the class")
+    page.click("button:has-text('Remove')")
+    assert len(simulated.store.participants()) == 23, "the box was not ticked"
+    page.check("input[name=sure]")
+    page.click("button:has-text('Remove')")
+    page.wait_for_selector("text=is no longer in the class")
+    assert len(simulated.store.participants()) == 22
