@@ -92,6 +92,6 @@ def test_a_checkpoint_brings_back_what_was_remembered(tmp_path):
 
 def test_a_checkpoint_of_an_older_version_is_refused_in_a_sentence(tmp_path):
     file = tmp_path / "last.safetensors"
-    save_file({"weight": torch.zeros(1)}, file, metadata={"optimiser": "channels last"})
+    save_file({"training/optimiser/0/exp_avg": torch.zeros(1)}, file, metadata={"optimiser": "channels last"})
     with pytest.raises(DataError, match=r"older version of firstread.*train again"):
         load_checkpoint(file)

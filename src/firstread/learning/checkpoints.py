@@ -64,7 +64,8 @@ def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
         raise DataError(
             "The checkpoint cannot be read", where=path, do="train again, or use best.safetensors beside it"
         ) from error
-    if metadata.get("optimizer") != _CHANNELS_LAST:
+    has_training_state = any(name.startswith(_PREFIX) for name in tensors)  # best.safetensors holds weights alone
+    if has_training_state and metadata.get("optimizer") != _CHANNELS_LAST:
         raise DataError(
             "The checkpoint was written by an older version of firstread and cannot be continued",
             where=path,

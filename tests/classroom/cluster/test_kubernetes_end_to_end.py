@@ -319,7 +319,7 @@ def test_from_the_code_to_a_cell_in_a_pod_and_back_with_the_word(folder, databas
             (name,) = cluster.pods
             end(cluster.processes[name])  # the node is gone; the volume is not
             cluster.publish("DELETED", cluster.pods.pop(name))
-            again = await join_class(address, settings["join_code"], folder, word=word)
+            again = await join_class(address, settings["join_code"], folder, resume_word=word)
             await again.open_server(timeout_seconds=120)
             assert again.username == ana.username
             assert (await again.api_request("GET", "contents/mine.txt?content=1"))["content"] == "my work"
