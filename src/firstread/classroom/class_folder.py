@@ -10,9 +10,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from firstread.classroom.certificates import public_host
 from firstread.classroom.database.store import Store
 from firstread.classroom.join_codes import generate_join_code
+from firstread.classroom.tls_certificates import public_host
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import read_json, write_json
 from firstread.core.paths import home_folder

@@ -9,13 +9,13 @@ from typing import Any
 
 import psutil
 
-from firstread.classroom.certificates import check_certificate
 from firstread.classroom.class_folder import ClassFolder, classes_folder
 from firstread.classroom.cluster.cluster_folder import ClusterFolder, find_cluster_class
 from firstread.classroom.database.help_requests import help_queue
 from firstread.classroom.sandbox.sandbox import missing_isolation
 from firstread.classroom.shared_folder import prepare_shared_files
 from firstread.classroom.supervisor import STOP_TIMEOUT_SECONDS, ClassError, Supervisor
+from firstread.classroom.tls_certificates import check_certificate
 from firstread.core.errors import DataError, SettingError
 
 _BIND_REMEDIES = {

@@ -15,13 +15,13 @@ from types import FrameType
 
 import psutil
 
-from firstread.classroom.certificates import WILDCARD_HOSTS
 from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
 from firstread.classroom.prefork.ksm import MERGING_OPTION, KsmController
 from firstread.classroom.prefork.zygote_client import PROCESS_KINDS, ProcessKind, is_zygote_ready
 from firstread.classroom.sandbox.disk_quota import DiskQuota
 from firstread.classroom.sandbox.sandbox import missing_isolation
 from firstread.classroom.sandbox.syscalls import libc_call
+from firstread.classroom.tls_certificates import WILDCARD_HOSTS
 from firstread.core.errors import FirstreadError
 
 #: how long processes may take to end before they are killed

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from firstread.classroom.certificates import check_certificate, public_host
 from firstread.classroom.hub.proxy import HubProxy
+from firstread.classroom.tls_certificates import check_certificate, public_host
 from firstread.core.errors import SettingError
 
 NOW = datetime.now(UTC)
