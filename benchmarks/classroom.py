@@ -18,8 +18,8 @@ import psutil
 from firstread.classroom.class_folder import find_free_ports
 from firstread.classroom.lifecycle import find_class
 from firstread.classroom.rehearsal.load_test import run_load_test
-from firstread.classroom.rehearsal.scripted_participant import _XSRF, RehearsalError, ScriptedParticipant
-from firstread.classroom.rehearsal.verdict import percentiles
+from firstread.classroom.rehearsal.load_test_result import percentiles
+from firstread.classroom.rehearsal.scripted_participant import _XSRF, LoadTestError, ScriptedParticipant
 
 #: imports of a lesson's first cell
 FIRST_CELL = (
@@ -55,7 +55,7 @@ class PlainParticipant(ScriptedParticipant):
             f"{self.address}/hub/login", data=form, headers={"Sec-Fetch-Mode": "navigate"}
         ) as page:
             if page.status >= 400:
-                raise RehearsalError(f"The hub answered {page.status}", where=self.address)
+                raise LoadTestError(f"The hub answered {page.status}", where=self.address)
 
 
 def rehearse_class(*, quick: bool) -> dict[str, Any]:
@@ -114,7 +114,7 @@ async def _join_all(
             await participant.start_kernel("n.ipynb")
             reply = await participant.run_cell(FIRST_CELL, timeout_seconds=600)
             if reply["status"] != "ok":
-                raise RehearsalError(reply.get("ename", "error"))
+                raise LoadTestError(reply.get("ename", "error"))
             seconds["seconds until the first cell"].append(time.monotonic() - begin)
             await all_finished.wait()
             await asyncio.sleep(3)

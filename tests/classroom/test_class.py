@@ -19,7 +19,7 @@ pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroo
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.join_codes import generate_join_code
 from firstread.classroom.lifecycle import find_supervisor
-from firstread.classroom.rehearsal.scripted_participant import RehearsalError
+from firstread.classroom.rehearsal.scripted_participant import LoadTestError
 from firstread.classroom.service.personal_links import personal_path
 
 from .live_class import participant, run_async, wait_until
@@ -32,7 +32,7 @@ def test_from_the_code_to_a_running_cell_and_back_again(folder):
     async def story():
         async with participant(folder) as ana:
             await ana.join("Ana <b>")
-            assert ana.resume_word.count("-") == 2
+            assert ana.resume_word.count("-") == 3
             await ana.open_server()
             cells = await ana.read_code_cells(NOTEBOOK)
             await ana.start_kernel(NOTEBOOK)
@@ -65,15 +65,15 @@ def test_strangers_stay_outside(folder):
     async def story():
         for wrong in (generate_join_code(), "x", "x" * 500):
             async with participant(folder, wrong) as stranger:
-                with pytest.raises(RehearsalError, match="not the class's code"):
+                with pytest.raises(LoadTestError, match="not the class's code"):
                     await stranger.join("Eve")
         async with participant(folder) as stranger:
-            with pytest.raises(RehearsalError, match="nobody's resume word"):
+            with pytest.raises(LoadTestError, match="nobody's resume word"):
                 await stranger.join(resume_word="otter-maple-000")
-            with pytest.raises(RehearsalError, match="name is missing"):
+            with pytest.raises(LoadTestError, match="name is missing"):
                 await stranger.join("  ")
         async with aiohttp.ClientSession() as nobody:
-            for path in ("services/classroom/", "services/classroom/stream", "services/classroom/api/standings"):
+            for path in ("services/classroom/", "services/classroom/stream", "services/classroom/api/progress"):
                 async with nobody.get(f"{folder.public_url}{path}", allow_redirects=False) as answer:
                     assert answer.status in (303, 401), path
             for headers in ({}, {"Authorization": "token made-up"}):
@@ -82,7 +82,7 @@ def test_strangers_stay_outside(folder):
                 ) as answer:
                     assert answer.status in (401, 403)
             async with nobody.post(
-                f"{folder.public_url}services/classroom/do/door", data={"value": "locked"}
+                f"{folder.public_url}services/classroom/actions/door", data={"value": "locked"}
             ) as answer:
                 assert answer.status == 401
         assert folder.store().state().door == "open"
@@ -125,11 +125,11 @@ def test_the_instructor_sees_who_is_stuck(folder):
             begin = time.monotonic()
 
             async def stuck():
-                async with instructor.get(f"{folder.public_url}services/classroom/api/standings") as answer:
+                async with instructor.get(f"{folder.public_url}services/classroom/api/progress") as answer:
                     return [
                         row
                         for row in (await answer.json())["rows"]
-                        if row["name"] == "Bea" and row["trouble"] == "error"
+                        if row["name"] == "Bea" and row["problem"] == "error"
                     ]
 
             while not (found := await stuck()):
@@ -143,11 +143,11 @@ def test_the_instructor_sees_who_is_stuck(folder):
             board = "".join(json.loads(line.decode().removeprefix("data: "))["parts"].values())
             assert "ZeroDivisionError" in board
             assert "Ana &lt;b&gt;" in board or "<b>Ana" not in board
-            await instructor.post(f"{folder.public_url}services/classroom/do/door", data={"value": "closed"})
+            await instructor.post(f"{folder.public_url}services/classroom/actions/door", data={"value": "closed"})
             async with participant(folder) as late:
-                with pytest.raises(RehearsalError, match="nobody new"):
+                with pytest.raises(LoadTestError, match="nobody new"):
                     await late.join("Late")
-            await instructor.post(f"{folder.public_url}services/classroom/do/door", data={"value": "open"})
+            await instructor.post(f"{folder.public_url}services/classroom/actions/door", data={"value": "open"})
 
     run_async(story())
 

@@ -44,7 +44,7 @@ def enter(page, folder):
     page.wait_for_selector("#key:focus")
     page.keyboard.type(folder.settings.instructor_key)
     page.keyboard.press("Enter")
-    page.wait_for_selector("#figures")
+    page.wait_for_selector("#counts")
 
 
 def test_a_lesson_from_both_sides(participant, instructor, browser, folder, look):
@@ -114,7 +114,7 @@ def somebody_is_removed(participant, instructor, row):
     instructor.get_by_label("Remove Ana <b>Bold</b>").check()
     instructor.get_by_role("button", name="Remove").click()
     instructor.get_by_role("link", name="Back to the class").click()
-    instructor.wait_for_selector("#figures")
+    instructor.wait_for_selector("#counts")
     row.wait_for(state="detached")
     participant.goto(participant.url)
     participant.get_by_label("Code on the screen").wait_for()

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.classroom.rate_limits import RateLimiter, client_address
+from firstread.classroom.rate_limits import (
+    NOT_THROUGH_PROXY,
+    PROXY_TOKEN_HEADER,
+    RateLimiter,
+    client_address,
+    trusted_client_address,
+)
 
 
 def test_ten_thousand_guesses_take_more_than_a_day():
@@ -56,3 +62,16 @@ def test_forgiveness_never_makes_it_worse(pauses):
 )
 def test_a_stranger_cannot_say_where_they_come_from(header, proxies, address):
     assert client_address(header, proxy_count=proxies) == address
+
+
+@pytest.mark.parametrize(
+    ("token", "address"), [("right", "10.1.1.1"), ("wrong", NOT_THROUGH_PROXY), ("", NOT_THROUGH_PROXY)]
+)
+def test_only_our_proxy_says_where_a_request_comes_from(token, address):
+    headers = {PROXY_TOKEN_HEADER: token, "x-forwarded-for": "10.1.1.1"}
+    assert trusted_client_address(headers, proxy_token="right", proxy_count=1) == address
+
+
+def test_in_a_cluster_the_ingress_says_it():
+    headers = {"x-forwarded-for": "made up, 10.1.1.1, 10.9.9.9"}
+    assert trusted_client_address(headers, proxy_token="", proxy_count=2) == "10.1.1.1"

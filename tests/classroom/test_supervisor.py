@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.lifecycle import find_supervisor
-from firstread.classroom.rehearsal.scripted_participant import RehearsalError
+from firstread.classroom.rehearsal.scripted_participant import LoadTestError
 from firstread.classroom.sandbox.sandbox import missing_isolation
 
 from .live_class import participant, run_async, wait_until
@@ -44,11 +44,11 @@ class Worker:
                 await self.person.run_cell(WORK, cell="cell-work", timeout_seconds=5)
                 self.last = begin
                 await asyncio.sleep(1)
-            except (RehearsalError, OSError, TimeoutError, aiohttp.ClientError):
+            except (LoadTestError, OSError, TimeoutError, aiohttp.ClientError):
                 await asyncio.sleep(0.5)
                 try:
                     await asyncio.wait_for(self.person.connect_kernel(), 5)
-                except (RehearsalError, OSError, TimeoutError, aiohttp.ClientError):
+                except (LoadTestError, OSError, TimeoutError, aiohttp.ClientError):
                     continue
 
     async def count(self):
@@ -128,6 +128,6 @@ async def unlucky_pid(worker):
     for _ in range(10):
         try:
             return await worker.person.run_cell("import os; print(os.getpid())", cell="cell-pid", timeout_seconds=5)
-        except (RehearsalError, RuntimeError, OSError, TimeoutError, aiohttp.ClientError):
+        except (LoadTestError, RuntimeError, OSError, TimeoutError, aiohttp.ClientError):
             await asyncio.sleep(0.5)
     raise AssertionError("the kernel did not answer")

@@ -1,6 +1,7 @@
 """Folder of a class on disk: settings, secrets, ports, homes and database, so that a class can be restarted."""
 
 import hashlib
+import hmac
 import os
 import secrets
 import sys
@@ -190,6 +191,17 @@ class ClassFolder:
         if sys.platform != "linux" or os.geteuid() != 0 or not number.isdigit():
             return None
         return _FIRST_UID + self.settings.seed % 100_000 * 10_000 + int(number) % 10_000
+
+    @property
+    def proxy_token(self) -> str:
+        """Token by which the hub and the service know that a request came through the class's own proxy."""
+        key = bytes.fromhex(self.settings.class_key)
+        return hmac.new(key, b"proxy", hashlib.sha256).hexdigest()
+
+    @property
+    def queue_folder(self) -> Path:
+        """Folder of the training queue, writable by every participant's kernels."""
+        return self.path / "queue"
 
     @property
     def pid_file(self) -> Path:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from firstread.classroom.database.schema import Participant
 
 RESUME_WORD_FILE = "my resume word.txt"
+#: measured by firstread.learning.hardware, once for all participants
+HARDWARE_FILE = "machine.json"
 
 
 def build_server_environment(
@@ -50,7 +52,7 @@ def create_home(home: Path, *, shared: Path, lesson: str) -> Path:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("", "tmp", "spool"):
         (home / ".firstread" / name).mkdir(mode=0o700, exist_ok=True)
-    hardware = shared / "machine.json"
+    hardware = shared / HARDWARE_FILE
     if hardware.exists():
         write_bytes(home / ".firstread" / hardware.name, hardware.read_bytes())
     data = home / ".firstread" / "data"

@@ -1,7 +1,6 @@
 """Start, stop and find classes; a class runs under its supervisor process."""
 
 import errno
-import ipaddress
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +11,8 @@ import psutil
 from firstread.classroom.class_folder import ClassFolder, classes_folder
 from firstread.classroom.cluster.cluster_folder import ClusterFolder, find_cluster_class
 from firstread.classroom.database.help_requests import help_queue
-from firstread.classroom.sandbox.sandbox import missing_isolation
+from firstread.classroom.network_address import is_loopback
+from firstread.classroom.sandbox.sandbox import missing_isolation, readable_parent
 from firstread.classroom.shared_folder import prepare_shared_files
 from firstread.classroom.supervisor import STOP_TIMEOUT_SECONDS, ClassError, Supervisor
 from firstread.classroom.tls_certificates import check_certificate
@@ -44,13 +44,15 @@ def start_class(
     if find_supervisor(folder):
         raise ClassError("The class runs already", where=folder.path, do="see `firstread class status`")
     problem = missing_isolation()
-    if problem and not _is_loopback(folder.settings.host) and not trust_everyone:
+    if problem and not is_loopback(folder.settings.host) and not trust_everyone:
         raise ClassError(
             f"Participants' code cannot be kept apart here: {problem}. So the class is served to this computer only",
             where=f"--host {folder.settings.host}",
             do="use --host 127.0.0.1, or say --trust-everyone if all participants may read one another's files",
         )
     settings = folder.settings
+    if not problem:
+        _check_secrets_are_hidden(folder)
     if settings.certificate:
         check_certificate(settings.certificate, settings.key, host=settings.host)
     _check_port_free(settings.host, settings.port)
@@ -58,6 +60,18 @@ def start_class(
     folder.store().create()
     prepare_shared_files(folder)
     Supervisor(folder, merge_memory=merge_memory).run(on_ready)
+
+
+def _check_secrets_are_hidden(folder: ClassFolder) -> None:
+    """Raise ClassError where the class's folder lies in a folder that participants' processes may read."""
+    from firstread.classroom.prefork.child_process import shared_read_paths
+
+    if exposed := readable_parent(folder.path / "hub", shared_read_paths(folder)):
+        raise ClassError(
+            f"The class's secrets would lie in {exposed}, which participants may read",
+            where=folder.path,
+            do="keep classes elsewhere: set FIRSTREAD_HOME to a folder of your own",
+        )
 
 
 def stop_class(folder: ClassFolder) -> bool:
@@ -102,15 +116,6 @@ def find_class(name: str | None) -> ClassFolder:
             "Which class?", expected=", ".join(folder.settings.name for folder in folders), do="say --name"
         )
     return candidates[0]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_port_free(host: str, port: int) -> None:

@@ -88,6 +88,8 @@ def _write_server_config(path: Path) -> None:
             # participants' servers run as the user who starts the class where they cannot be isolated
             "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         },
+        # another kernel specification would be started outside the sandbox, with the server's secrets
+        "KernelSpecManager": {"allowed_kernelspecs": ["python3"], "ensure_native_kernel": False},
         "KernelManager": {"transport": "ipc"},
         "ConnectionFileMixin": {"transport": "ipc"},
     }

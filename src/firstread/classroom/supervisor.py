@@ -16,12 +16,12 @@ from types import FrameType
 import psutil
 
 from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
+from firstread.classroom.network_address import WILDCARD_HOSTS
 from firstread.classroom.prefork.ksm import MERGING_OPTION, KsmController
-from firstread.classroom.prefork.zygote_client import PROCESS_KINDS, ProcessKind, is_zygote_ready
+from firstread.classroom.prefork.zygote_client import PROCESS_KINDS, RESTARTED_OPTION, ProcessKind, is_zygote_ready
 from firstread.classroom.sandbox.disk_quota import DiskQuota
 from firstread.classroom.sandbox.sandbox import missing_isolation
 from firstread.classroom.sandbox.syscalls import libc_call
-from firstread.classroom.tls_certificates import WILDCARD_HOSTS
 from firstread.core.errors import FirstreadError
 
 #: how long processes may take to end before they are killed
@@ -118,7 +118,7 @@ class Supervisor:
 
     def _start_zygote(self, kind: ProcessKind, *, restarted: bool) -> int:
         command = [sys.executable, "-m", "firstread.classroom.prefork.zygote", kind]
-        command += ["--again"] if restarted else []
+        command += [RESTARTED_OPTION] if restarted else []
         command += [MERGING_OPTION] if self.merge_memory and kind == "kernel" else []
         environment = _SINGLE_THREAD_ENVIRONMENT | (_MALLOC_TRIM_ENVIRONMENT if kind == "server" else {})
         return self._start_process(command, log=f"{kind}s.log", environment=environment)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from cryptography import x509
 
+from firstread.classroom.network_address import WILDCARD_HOSTS, outbound_address
 from firstread.core.errors import SettingError
 
-#: addresses that stand for all network interfaces of this machine
-WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened at
 _DAY = timedelta(days=1)
 
 
@@ -60,7 +59,7 @@ def public_host(host: str, certificate: str) -> str:
         names = [name for name in _subject_names(_load_certificate(certificate)) if not name.startswith("*")]
         if names:
             return names[0]
-    return _outbound_address(socket.AF_INET6 if host == "::" else socket.AF_INET) or socket.gethostname()
+    return outbound_address(socket.AF_INET6 if host == "::" else socket.AF_INET) or socket.gethostname()
 
 
 def _load_certificate(certificate: str) -> x509.Certificate:
@@ -100,13 +99,3 @@ def _hostname_matches(name: str, host: str) -> bool:
     """True if a certificate's name, which may have a wildcard, covers the host."""
     name, host = name.casefold().rstrip("."), host.casefold().rstrip(".")
     return name == host or (name.startswith("*.") and "." in host and name[1:] == host[host.index(".") :])
-
-
-def _outbound_address(family: socket.AddressFamily) -> str | None:
-    """This machine's address on its network, from a UDP socket's route; no packet is sent."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1", 9))
-        except OSError:
-            return None
-        return str(probe.getsockname()[0])

@@ -10,7 +10,7 @@ from firstread.cli.output import AsJson, print_json
 
 if TYPE_CHECKING:
     from firstread.classroom.class_folder import ClassFolder
-    from firstread.classroom.rehearsal.verdict import LoadTestResult
+    from firstread.classroom.rehearsal.load_test_result import LoadTestResult
 
 class_app = typer.Typer(help="A lesson for a room of people.", no_args_is_help=True, rich_markup_mode="markdown")
 

@@ -274,14 +274,14 @@ async def join_class(address, code, folder, **form):
     """Join as a participant; retries until hub and service answer."""
     from aiohttp import ClientError
 
-    from firstread.classroom.rehearsal.scripted_participant import RehearsalError
+    from firstread.classroom.rehearsal.scripted_participant import LoadTestError
 
     for _ in range(120):
         one = await ScriptedParticipant(address, code).__aenter__()
         try:
             await one.join(**form)
             return one
-        except (RehearsalError, ClientError):
+        except (LoadTestError, ClientError):
             await one.__aexit__(None, None, None)
             await asyncio.sleep(0.5)
     raise AssertionError("\n".join((folder / f"{name}.log").read_text()[-3000:] for name in ("hub", "service")))

@@ -59,7 +59,7 @@ def through(story):
 
     async def whole():
         address = f"http://127.0.0.1:{free_port()}"
-        proxy = HubProxy(public_url=address)
+        proxy = HubProxy(public_url=address, token="secret")
         hub, hub_url = await a_server("hub")
         user, user_url = await a_server("user")
         await proxy.start()
@@ -133,5 +133,17 @@ def test_where_nobody_answers_the_page_tries_again():
         async with session.get(address + "/user/ana/lab") as answer:
             assert (await answer.json())["server"] == "hub"
         assert set(await proxy.get_all_routes()) == {"/", "/user/gone/"}
+
+    through(story)
+
+
+def test_the_hub_knows_what_came_through_the_proxy_and_a_participants_server_does_not_learn_how():
+    async def story(proxy, session, address):
+        forged = {"X-Firstread-Proxy": "made up"}
+        async with session.get(address + "/hub/login", headers=forged) as answer:
+            headers = {name.lower(): value for name, value in (await answer.json())["headers"].items()}
+            assert headers["x-firstread-proxy"] == "secret"
+        async with session.get(address + "/user/ana/lab", headers=forged) as answer:
+            assert "x-firstread-proxy" not in {name.lower() for name in (await answer.json())["headers"]}
 
     through(story)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from firstread.classroom.outcomes.forms import NOT_KNOWN, questions_for, read_quiz, read_survey
+from firstread.classroom.outcomes.forms import NOT_KNOWN, parse_quiz_form, parse_survey_form, questions_for
 from firstread.lessons import find_lesson
 from firstread.lessons.questionnaires import load_quiz, load_survey
 
@@ -41,7 +41,7 @@ def test_what_was_chosen_is_found_again_whatever_the_order():
         for question in shown(who):
             right = question.item.options[question.item.correct_index]
             typed[question.name] = next(value for words, value in question.options if words == right)
-        chosen, missing = read_quiz(shown(who, typed=typed))
+        chosen, missing = parse_quiz_form(shown(who, typed=typed))
         assert chosen == {item.id: item.correct_index for item in QUIZ.items}
         assert missing == []
 
@@ -49,16 +49,16 @@ def test_what_was_chosen_is_found_again_whatever_the_order():
 @pytest.mark.parametrize("wrong", ["", "9", "-1", "x ", "0\n", "zero", "<script>"])
 def test_what_is_no_option_is_no_answer(wrong):
     typed = {f"q{number}": NOT_KNOWN for number in range(1, len(QUIZ.items) + 1)}
-    chosen, missing = read_quiz(shown("p1", typed=typed | {"q3": wrong}))
+    chosen, missing = parse_quiz_form(shown("p1", typed=typed | {"q3": wrong}))
     assert missing == ["q3"]
     assert set(chosen.values()) == {None}
 
 
 def test_a_survey_says_what_is_missing():
     full = {name: "5" for name in SURVEY.statements}
-    agreed, comment, missing = read_survey(SURVEY, full | {"comment": "a\r\nb"})
+    agreed, comment, missing = parse_survey_form(SURVEY, full | {"comment": "a\r\nb"})
     assert (set(agreed.values()), comment, missing) == ({5}, "a\nb", [])
     first = next(iter(full))
     for wrong in ("0", "6", "-1", "five", ""):
-        assert read_survey(SURVEY, full | {first: wrong})[2] == [first]
-    assert read_survey(SURVEY, full | {"comment": "x" * 501})[2] == ["comment"]
+        assert parse_survey_form(SURVEY, full | {first: wrong})[2] == [first]
+    assert parse_survey_form(SURVEY, full | {"comment": "x" * 501})[2] == ["comment"]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from firstread.classroom.outcomes.participant_runs import participant_runs
+from firstread.classroom.outcomes.participant_runs import runs_table
 
 ARMS = {"augmentation": ["on", "off"]}
 ANA = SimpleNamespace(id=1, number=1, arms={"augmentation": "on"})
@@ -20,7 +20,7 @@ def evaluated(value, metric="accuracy"):
 
 
 def runs(*events):
-    return participant_runs([ANA, BEA], events, ARMS).set_index("participant")
+    return runs_table([ANA, BEA], events, ARMS).set_index("participant")
 
 
 def test_the_first_evaluation_counts_with_the_groups_confirmed_before_it():

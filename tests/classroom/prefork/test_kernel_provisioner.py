@@ -14,7 +14,7 @@ pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroo
 from firstread.classroom.lifecycle import find_supervisor
 from firstread.classroom.prefork.zygote_client import ZygoteError, is_zygote_ready, make_request_token, socket_path
 from firstread.classroom.prefork.zygote_client import request_process as ask_zygote
-from firstread.classroom.rehearsal.scripted_participant import RehearsalError
+from firstread.classroom.rehearsal.scripted_participant import LoadTestError
 from firstread.classroom.sandbox.sandbox import missing_isolation
 
 from ..live_class import participant, run_async, wait_until
@@ -66,7 +66,7 @@ def test_a_kernel_can_be_interrupted_restarted_and_shut_down_and_comes_back_when
             second = int((await ana.run_cell("import os; print(os.getpid())"))["text"])
             assert second != first
             await wait_until(lambda: not alive(first), seconds=10)
-            with pytest.raises((RehearsalError, TimeoutError)):
+            with pytest.raises((LoadTestError, TimeoutError)):
                 await ana.run_cell("os._exit(3)", timeout_seconds=8)
             await wait_until(lambda: not alive(second), seconds=10)
             await asyncio.sleep(5)
@@ -231,8 +231,8 @@ def test_a_zygote_forks_for_nobody_without_a_ticket(folder):
         make_request_token(folder, "kernel", "p9999-00000000"),
     ):
         with pytest.raises(ZygoteError, match="no request of this class"):
-            ask_zygote(socket_path(folder, "kernel"), {**request, "ticket": forged})
-    for rubbish in ([], "text", {"username": 1}, {**request, "ticket": 5, "environment": []}):
+            ask_zygote(socket_path(folder, "kernel"), {**request, "token": forged})
+    for rubbish in ([], "text", {"username": 1}, {**request, "token": 5, "environment": []}):
         with pytest.raises(ZygoteError):
             ask_zygote(socket_path(folder, "kernel"), rubbish)
 

@@ -42,11 +42,11 @@ def test_the_figures_are_those_of_the_class(folder, fill, people):
     room = fill(people)
     values = Dashboard(folder, room.store).values()
     assert values["in_class"] == len(values["rows"]) == people
-    assert values["stuck"] == sum(row["trouble"] != "" for row in values["rows"])
-    assert sum(error["count"] for error in values["errors"]) == sum(row["trouble"] == "error" for row in values["rows"])
-    begun = sum(row["place"] >= 0 for row in values["rows"])
-    assert sum(step["here"] for step in values["steps"]) + values["finished"] == begun
-    assert values["steps"][-1]["through"] == values["finished"]
+    assert values["stuck"] == sum(row["problem"] != "" for row in values["rows"])
+    assert sum(error["count"] for error in values["errors"]) == sum(row["problem"] == "error" for row in values["rows"])
+    begun = sum(row["step_index"] >= 0 for row in values["rows"])
+    assert sum(step["at_step"] for step in values["steps"]) + values["finished"] == begun
+    assert values["steps"][-1]["past_step"] == values["finished"]
     assert json.dumps(values), "plain values only"
 
 
@@ -59,7 +59,7 @@ def test_an_error_is_told_with_its_cell_and_whose_it_is(folder, fill):
     errors = {error["kind"]: error for error in dashboard.values()["errors"]}
     cell = errors["ZeroDivisionError"]["cell"]
     assert (cell["number"], cell["step"], cell["line"]) == (4, "hello", 'print("Hello, World!")')
-    assert [one["name"] for one in errors["ZeroDivisionError"]["people"]] == ["Ana Mbeki", "Bea"]
+    assert [one["name"] for one in errors["ZeroDivisionError"]["participants"]] == ["Ana Mbeki", "Bea"]
     assert errors["ValueError"]["cell"]["name"] == "a cell of their own"
 
 
@@ -95,10 +95,10 @@ def test_what_participants_write_is_escaped_in_every_part(folder, fill):
 def test_who_needs_somebody_comes_first(folder, fill):
     room = fill(23)
     rows = sorted(Dashboard(folder, room.store).values()["rows"], key=lambda row: (row["rank"], row["number"]))
-    kinds = ["help" if row["asks_help"] else row["trouble"] or ("finished" if row["finished"] else "") for row in rows]
+    kinds = ["help" if row["asks_help"] else row["problem"] or ("finished" if row["finished"] else "") for row in rows]
     order = [kind for place, kind in enumerate(kinds) if place == 0 or kinds[place - 1] != kind]
     assert order[:4] == ["help", "error", "slow", ""]
-    slow = [row["minutes"] for row in rows if row["trouble"] == "slow" and not row["asks_help"]]
+    slow = [row["minutes"] for row in rows if row["problem"] == "slow" and not row["asks_help"]]
     assert slow == sorted(slow, reverse=True), "the longest first"
 
 
@@ -128,8 +128,8 @@ def test_a_pause_makes_nobody_slow(folder, fill):
     during = dashboard.values()["rows"]
     room.store.start_plan()
     after = dashboard.values()["rows"]
-    assert [row["trouble"] for row in during] == [row["trouble"] for row in after]
-    assert sum(row["trouble"] == "slow" for row in after) <= sum(row["trouble"] == "slow" for row in before)
+    assert [row["problem"] for row in during] == [row["problem"] for row in after]
+    assert sum(row["problem"] == "slow" for row in after) <= sum(row["problem"] == "slow" for row in before)
 
 
 def test_the_plan_says_how_far_the_class_is_behind_and_what_it_is_called_to(folder, fill):

@@ -45,10 +45,10 @@ def test_steps_are_followed(room):
     room.record(0, "step", 10, "hello")
     room.record(0, "step", 40, "look")
     ana = room.progress(70)[0]
-    assert (ana.step, ana.completed_steps, ana.seconds_at_step, ana.trouble) == ("look", ("hello",), 30, "")
+    assert (ana.step, ana.completed_steps, ana.seconds_at_step, ana.problem) == ("look", ("hello",), 30, "")
     room.record(0, "finish", 80)
     assert room.progress(9999)[0].finished
-    assert room.progress(9999)[0].trouble == ""
+    assert room.progress(9999)[0].problem == ""
 
 
 def test_an_error_is_seen_at_once_and_gone_when_mended(room):
@@ -57,10 +57,10 @@ def test_an_error_is_seen_at_once_and_gone_when_mended(room):
     room.record(2, "cell", 12, "guess", ok=False, error="NameError", cell="guess")
     room.record(3, "cell", 12, "guess", ok=False, error="SyntaxError", cell="choose")
     progress = room.progress(13)
-    assert [one.trouble for one in progress] == ["", "error", "error", "error", ""]
+    assert [one.problem for one in progress] == ["", "error", "error", "error", ""]
     assert count_errors(progress) == [("NameError", "guess", 2), ("SyntaxError", "choose", 1)]
     room.record(1, "cell", 20, "guess", ok=True, cell="guess")
-    assert room.progress(21)[1].trouble == ""
+    assert room.progress(21)[1].problem == ""
 
 
 def test_slow_is_slower_than_the_others(room):
@@ -69,14 +69,14 @@ def test_slow_is_slower_than_the_others(room):
     room.record(4, "step", 0, "look")
     for who in range(3):
         room.record(who, "step", 50 + who, "guess")
-    assert room.progress(100)[4].trouble == "", "two and a half times the others, and at least a minute and a half"
-    assert room.progress(130)[4].trouble == "slow"
+    assert room.progress(100)[4].problem == "", "two and a half times the others, and at least a minute and a half"
+    assert room.progress(130)[4].problem == "slow"
 
 
 def test_before_others_are_through_the_plan_decides(room):
     room.record(0, "step", 0, "look")
-    assert room.progress(350)[0].trouble == ""
-    assert room.progress(361)[0].trouble == "slow"
+    assert room.progress(350)[0].problem == ""
+    assert room.progress(361)[0].problem == "slow"
 
 
 def test_who_is_not_heard_of_is_away(room):
@@ -111,15 +111,15 @@ def test_running_all_steps_again_does_not_make_others_slow(room):
         for step in ("hello", "look"):
             room.record(who, "step", 101, step)
     room.record(4, "step", 0, "hello")
-    assert room.progress(200)[4].trouble == "", "the others took 100 seconds, not one"
+    assert room.progress(200)[4].problem == "", "the others took 100 seconds, not one"
 
 
 def test_who_never_begins_is_seen_once_the_others_have(room):
-    assert room.progress(500)[4].trouble == ""
+    assert room.progress(500)[4].problem == ""
     for who in range(3):
         room.record(who, "step", 20, "hello")
-    assert room.progress(80)[4].trouble == ""
-    assert room.progress(95)[4].trouble == "slow"
+    assert room.progress(80)[4].problem == ""
+    assert room.progress(95)[4].problem == "slow"
 
 
 def test_a_pause_of_the_class_counts_for_nobody(room):
@@ -127,15 +127,15 @@ def test_a_pause_of_the_class_counts_for_nobody(room):
     tracker = ProgressTracker(STEPS)
     tracker.add_events(room.events())
     now, pause = START + timedelta(seconds=400), (START + timedelta(seconds=100), START + timedelta(seconds=300))
-    assert tracker.progress_of(room.people[:1], now)[0].trouble == "slow"
+    assert tracker.progress_of(room.people[:1], now)[0].problem == "slow"
     ana = tracker.progress_of(room.people[:1], now, [pause])[0]
-    assert (ana.trouble, ana.seconds_at_step) == ("", 200)
+    assert (ana.problem, ana.seconds_at_step) == ("", 200)
 
 
 def test_who_has_left_is_not_stuck(room):
     room.record(0, "cell", 10, "hello", ok=False, error="NameError", cell="x")
-    assert room.progress(500)[0].trouble == "error"
-    assert (room.progress(700)[0].trouble, room.progress(700)[0].error, room.progress(700)[0].away) == ("", None, True)
+    assert room.progress(500)[0].problem == "error"
+    assert (room.progress(700)[0].problem, room.progress(700)[0].error, room.progress(700)[0].away) == ("", None, True)
 
 
 def test_steps_and_errors_that_the_lesson_does_not_know_do_no_harm(room):

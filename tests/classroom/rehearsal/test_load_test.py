@@ -9,7 +9,7 @@ pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroo
 
 from firstread.classroom.class_folder import classes_folder
 from firstread.classroom.rehearsal.load_test import run_load_test
-from firstread.classroom.rehearsal.verdict import LoadTestResult, percentiles
+from firstread.classroom.rehearsal.load_test_result import LoadTestResult, percentiles
 from firstread.classroom.sandbox.sandbox import missing_isolation
 from firstread.lessons.lesson_info import find_lesson
 

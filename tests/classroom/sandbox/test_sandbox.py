@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ if sys.platform != "linux":
     pytest.skip("participants are kept apart on Linux", allow_module_level=True)
 
 from firstread.classroom.sandbox import landlock
-from firstread.classroom.sandbox.sandbox import missing_isolation
+from firstread.classroom.sandbox.sandbox import missing_isolation, readable_parent
 
 pytestmark = pytest.mark.skipif(missing_isolation() != "", reason=f"not possible here: {missing_isolation()}")
 ROOT = os.geteuid() == 0
@@ -226,3 +227,27 @@ def test_there_is_no_way_back(homes):
     )
     assert told["again"][0] == "done"
     assert told["read"][0] == "PermissionError"
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_neither_the_working_folder_nor_the_search_path_of_python_can_be_read(homes, user):
+    told = inside(
+        homes,
+        user,
+        """
+        attempt("read", lambda: (neighbour / "secret.txt").read_text())
+        attempt("list", lambda: os.listdir(neighbour))
+        attempt("import", lambda: __import__("scipy.stats") and __import__("nbformat"))
+        """,
+        begin="os.chdir(neighbour); sys.path.insert(0, str(neighbour)); sys.path.insert(0, '')",
+    )
+    refused = ("PermissionError", "FileNotFoundError")  # as another user it is not even there
+    assert told["read"][0] in refused
+    assert told["list"][0] in refused
+    assert told["import"][0] == "done"
+
+
+def test_a_secret_in_a_folder_that_all_may_read_is_found(tmp_path):
+    assert readable_parent(tmp_path / "classes" / "hub", [tmp_path / "elsewhere"]) is None
+    assert readable_parent(tmp_path / "classes" / "hub", [tmp_path / "classes"]) == tmp_path / "classes"
+    assert readable_parent(Path("/opt/firstread/classes/class/hub"), []) == Path("/opt")

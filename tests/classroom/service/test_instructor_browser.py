@@ -86,7 +86,7 @@ def open_page(browser, simulated):
         page.wait_for_selector("#key:focus")
         page.keyboard.type(simulated.folder.settings.instructor_key)
         page.keyboard.press("Enter")
-        page.wait_for_selector("#figures")
+        page.wait_for_selector("#counts")
         return page
 
     yield open_page
@@ -134,7 +134,7 @@ def test_no_script_of_a_participant_runs(simulated, open_page):
     simulated.record_failed_cell(0, error=ATTACK, cell=ATTACK)
     page.wait_for_selector("#stuck:has-text('onerror')")
     assert "stolen" not in page.title()
-    for path in ("copy/1", "person/5", "projector"):
+    for path in ("copy/1", "participants/5", "projector"):
         page.goto(simulated.folder.service_url + path)
         page.wait_for_timeout(300)
         assert page.title() != "stolen", path
@@ -178,7 +178,7 @@ def test_a_killed_service_is_noticed_and_found_again(simulated, open_page):
     page.wait_for_selector("#cut-off:not([hidden])", timeout=20_000)
     assert "Cut off" in page.text_content("#cut-off")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#told:has-text('Not sent')")
+    page.wait_for_selector("#toast:has-text('Not sent')")
     page.route("**/stream*", lambda route: route.fulfill(status=503, body="one moment"))  # as a proxy answers meanwhile
     page.wait_for_timeout(4000)
     simulated.record_failed_cell(2, error="MeanwhileError")
@@ -189,7 +189,7 @@ def test_a_killed_service_is_noticed_and_found_again(simulated, open_page):
     page.keyboard.type("ence")
     assert page.input_value("#say") == "half a sentence"
     page.keyboard.press("Enter")
-    page.wait_for_selector("#said:has-text('half a sentence')")
+    page.wait_for_selector("#broadcasts:has-text('half a sentence')")
     assert [one.text for one in simulated.store.broadcasts()] == ["half a sentence"]
 
 

@@ -25,7 +25,7 @@ def invite(monkeypatch, tmp_path, seen, **settings):
     ],
 )
 def test_an_instructor_at_the_machine_itself_shows_where_others_go(monkeypatch, tmp_path, seen, host, address):
-    monkeypatch.setattr(invitation, "_outbound_address", lambda: "10.1.2.3")
+    monkeypatch.setattr(invitation, "outbound_address", lambda: "10.1.2.3")
     found = invite(monkeypatch, tmp_path, seen, host=host)
     assert (found["address"], found["warning"]) == (address, "")
     assert found["qr_svg"].startswith("<svg")

@@ -81,7 +81,7 @@ def test_links_cannot_be_guessed_for_long(service_client):
     codes = [service_client.get(f"{PERSONAL_PREFIX}/link/p9-x/{'A' * 43}").status_code for _ in range(14)]
     assert codes[:10] == [403] * 10
     assert codes[-1] == 429
-    assert service_client.enter(service_client.ana).status_code == 429, "even the right link waits now"
+    assert service_client.enter(service_client.ana).status_code == 200, "the right link is let in all the same"
 
 
 @pytest.mark.parametrize("page", ["", "quiz/pre", "survey", "results", "work.zip", "leave"])

@@ -36,6 +36,11 @@ class ClusterFolder(ClassFolder):
             )
 
     @property
+    def proxy_token(self) -> str:
+        """Empty: the proxies of a cluster are not ours, and a network policy keeps pods from the hub's port."""
+        return ""
+
+    @property
     def scheme(self) -> str:
         """Always "https": the ingress terminates TLS."""
         return "https"

@@ -88,7 +88,7 @@ def prepare(
     folder: Annotated[Path, typer.Option(help="Where it goes.")] = SHARED_FOLDER,
     with_data: Annotated[bool, typer.Option(help="The hub and the service have no use for the data.")] = True,
 ) -> None:
-    """Put the lesson's notebook, kernel and data into an image."""
+    """Write the lesson's notebook, kernel and data into a container image."""
     from firstread.classroom.shared_folder import ContainerImageFolder, ImageSettings, prepare_shared_files
 
     info = find_lesson(lesson)

@@ -54,7 +54,7 @@ class Store:
             return session.get_one(ClassState, 1)
 
     def set_door(self, door: str) -> None:
-        """Set the door: "open", "closed" (resume only) or "locked"."""
+        """Set who may join (the door): "open", "closed" (resume only) or "locked"."""
         if door not in DOOR_STATES:
             raise SettingError(f'A class is not "{door}"', expected=", ".join(DOOR_STATES))
         with self.session_factory.begin() as session:
@@ -136,7 +136,7 @@ class Store:
                 select(Participant).where(Participant.resume_mark == hash_word(word, key=self.key))
             )
             if participant is None:
-                raise AccessError("This is nobody's resume word", expected="such as otter-maple-417")
+                raise AccessError("This is nobody's resume word", expected="such as otter-maple-cloud-417")
             participant.seen = now or utc_now()
             return participant
 

@@ -16,7 +16,7 @@ from firstread.classroom.database.store import Store
 from firstread.classroom.home_directory import write_resume_word
 from firstread.classroom.join_codes import codes_equal
 from firstread.classroom.progress.dashboard import PAGES
-from firstread.classroom.rate_limits import RateLimiter
+from firstread.classroom.rate_limits import RateLimiter, trusted_client_address
 from firstread.core.errors import FirstreadError
 
 #: URL path in a participant's server: (hub/)user/NAME/REST
@@ -96,7 +96,8 @@ class JoinAuthenticator(Authenticator):
 
     def get_client_address(self, request: Any) -> str:
         """Client address of a request, for the rate limit."""
-        return request.remote_ip or ""
+        folder = self.folder
+        return trusted_client_address(request.headers, proxy_token=folder.proxy_token, proxy_count=folder.proxy_count)
 
     def save_resume_word(self, username: str, word: str) -> None:
         """Write a new participant's resume word into their home."""
@@ -107,25 +108,34 @@ class JoinAuthenticator(Authenticator):
         """Replace JupyterHub's login page, and add the script of its waiting page."""
         return [("/login", JoinHandler), ("/waiting.js", WaitingScriptHandler)]
 
+    def _wrong_code_error(self, request: Any, message: str) -> web.HTTPError:
+        """Count a wrong code or word; past the limit the answer no longer says which of them was wrong."""
+        address = self.get_client_address(request)
+        is_limited = not self.rate_limiter.is_allowed(address)
+        self.rate_limiter.record_failure(address)
+        if is_limited:
+            return web.HTTPError(
+                429, "Too many wrong codes came from here. Check the code and the word; right ones are let in."
+            )
+        return web.HTTPError(403, message)
+
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str:
         """Authenticate a participant; returns their username.
 
         Raises:
             web.HTTPError: the code or word is wrong, or too many were; the join page shows the message.
         """
-        address = self.get_client_address(handler.request)
-        if not self.rate_limiter.is_allowed(address):
-            raise web.HTTPError(429, "Too many wrong codes came from here. Wait a minute and try again.")
         if not codes_equal(data.get("code", ""), self.folder.settings.join_code):
-            self.rate_limiter.record_failure(address)
-            raise web.HTTPError(403, "This is not the class's code. It stands on the instructor's screen.")
+            raise self._wrong_code_error(
+                handler.request, "This is not the class's code. It stands on the instructor's screen."
+            )
         try:
             if data.get("word"):
                 return (await asyncio.to_thread(self.store.resume, data["word"])).username
             participant, word = await asyncio.to_thread(self.store.join, data.get("name", ""))
         except FirstreadError as error:
             if data.get("word"):
-                self.rate_limiter.record_failure(address)
+                raise self._wrong_code_error(handler.request, str(error)) from error
             raise web.HTTPError(403, str(error)) from error
         self.new_resume_words[participant.username] = word
         await asyncio.to_thread(self.save_resume_word, participant.username, word)

@@ -26,6 +26,7 @@ def configure_common(c: Any, folder: ClassFolder) -> None:
     c.JupyterHub.tornado_settings = {"headers": _HEADERS, "slow_spawn_timeout": 1, "cookie_options": cookies}
     c.JupyterHub.last_activity_interval = 60
     c.Authenticator.allow_all = True
+    c.Spawner.disable_user_config = True  # nothing in a participant's home configures or extends their server
     c.Spawner.default_url = f"/lab/tree/{folder.settings.lesson}.ipynb"
 
 
@@ -41,6 +42,7 @@ def configure_hub(c: Any, folder: ClassFolder) -> None:
     c.JupyterHub.cookie_secret_file = str(hub / "cookie_secret")
     c.JupyterHub.data_files_path = c.JupyterHub.data_files_path or str(Path(sys.prefix) / "share" / "jupyterhub")
     c.JupyterHub.proxy_class = HubProxy
+    c.HubProxy.token = folder.proxy_token
     c.JupyterHub.cleanup_servers = False  # servers go on while the hub restarts
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.authenticator_class = JoinAuthenticator

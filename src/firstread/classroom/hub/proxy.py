@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, WSMsgType, web
 from jupyterhub.proxy import Proxy
+from traitlets import Unicode
+
+from firstread.classroom.rate_limits import PROXY_TOKEN_HEADER
 
 # RFC 9110, section 7.6.1: not forwarded
 _HOP_BY_HOP_HEADERS = frozenset(
@@ -16,7 +19,10 @@ _HOP_BY_HOP_HEADERS = frozenset(
     )
 )
 _FORWARDED_HEADERS = frozenset(
-    ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-scheme", "forwarded")
+    (
+        *("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-scheme", "forwarded"),
+        PROXY_TOKEN_HEADER,
+    )
 )
 _CHUNK_BYTES = 64 * 1024
 #: largest body of a request; a notebook with its outputs is smaller
@@ -34,6 +40,8 @@ class HubProxy(Proxy):
     Attributes:
         redirect_port: port that redirects http to https; None without https at its default port.
     """
+
+    token = Unicode(help="Proves to the hub and the service that a request came through this proxy.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -105,20 +113,22 @@ class HubProxy(Proxy):
         """All routes: routespec -> routespec, target, data."""
         return dict(self.routes)
 
-    def find_target(self, path: str) -> str | None:
-        """Target of the longest route that is a prefix of the path; None if there is none."""
+    def find_route(self, path: str) -> dict[str, Any] | None:
+        """The longest route that is a prefix of the path; None if there is none."""
         segments = path.split("/")
         for count in range(len(segments), 0, -1):
             spec = "/".join(segments[:count]).rstrip("/") + "/"
             if spec in self.routes:
-                return self.routes[spec]["target"]
+                return self.routes[spec]
         return None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        target = self.find_target(request.rel_url.raw_path)
-        if target is None:
+        route = self.find_route(request.rel_url.raw_path)
+        if route is None:
             raise web.HTTPNotFound()
-        url, headers = target + request.raw_path, self._forwarded_headers(request)
+        url, headers = route["target"] + request.raw_path, self._forwarded_headers(request)
+        if self.token and "user" not in route["data"]:  # a participant's server must not learn it
+            headers.append((PROXY_TOKEN_HEADER, self.token))
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
                 return await self._proxy_websocket(request, url, headers)

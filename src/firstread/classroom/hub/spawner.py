@@ -51,12 +51,12 @@ class ClassSpawner(LocalProcessSpawner):
             participant, folder.settings, home=self.home, shared=folder.path, service_url=folder.service_url
         )
         if not missing_isolation():
-            environment["FIRSTREAD_WARM_KERNELS"] = str(socket_path(folder, "kernel"))
-            environment["FIRSTREAD_TICKET"] = make_request_token(folder, "kernel", name)
+            environment["FIRSTREAD_KERNEL_ZYGOTE"] = str(socket_path(folder, "kernel"))
+            environment["FIRSTREAD_KERNEL_TOKEN"] = make_request_token(folder, "kernel", name)
         return {
             **super().get_env(),
             **environment,
-            "FIRSTREAD_QUEUE": str(folder.path / "queue"),
+            "FIRSTREAD_QUEUE": str(folder.queue_folder),
             "JUPYTER_RUNTIME_DIR": str(folder.sockets_folder_of(name)),
         }
 
@@ -71,7 +71,7 @@ class ClassSpawner(LocalProcessSpawner):
         self.port = self.port or random_port()
         request = {
             "username": self.user.name,
-            "ticket": make_request_token(self.folder, "server", self.user.name),
+            "token": make_request_token(self.folder, "server", self.user.name),
             "port": self.port,
             "environment": self.get_env(),
             "arguments": self.get_args(),

@@ -12,8 +12,8 @@ from scipy import stats
 from firstread.classroom.database.answers import COMMENT_QUESTION
 from firstread.classroom.database.store import as_utc
 from firstread.classroom.outcomes.class_data import ClassData
-from firstread.classroom.outcomes.participant_runs import OUTCOMES, Outcome, participant_runs
-from firstread.classroom.outcomes.quiz_schedule import LESSON_OVER_HOURS
+from firstread.classroom.outcomes.participant_runs import OUTCOMES, Outcome, runs_table
+from firstread.classroom.outcomes.quiz_schedule import LESSON_ENDED_AFTER_HOURS
 from firstread.classroom.outcomes.statistics import (
     group_means,
     interpret_difference,
@@ -33,7 +33,7 @@ ANALYSES = {"assigned": "as assigned", "ran": "as run"}
 def summarize_class(data: ClassData, lesson: LessonInfo) -> dict[str, Any]:
     """Summarize a class for the results page and the report."""
     arms = lesson.values.get("arms", {})
-    runs, answers = runs_table(data, lesson), answers_table(data)
+    runs, answers = class_runs_table(data, lesson), answers_table(data)
     quiz, survey = load_quiz(lesson), load_survey(lesson)
     return {
         "joined": len(data.participants),
@@ -47,15 +47,15 @@ def summarize_class(data: ClassData, lesson: LessonInfo) -> dict[str, Any]:
     }
 
 
-def runs_table(data: ClassData, lesson: LessonInfo) -> pd.DataFrame:
-    """Runs, one row a participant; see `participant_runs`."""
+def class_runs_table(data: ClassData, lesson: LessonInfo) -> pd.DataFrame:
+    """Runs of a class, one row a participant; see `runs_table`."""
     records = [event for event in data.events if event.kind == "record"]
-    return participant_runs(data.participants, records, lesson.values.get("arms", {}))
+    return runs_table(data.participants, records, lesson.values.get("arms", {}))
 
 
 def answers_table(data: ClassData) -> pd.DataFrame:
     """Quiz answers, one row an answer: participant, occasion, question, right, chosen, answered."""
-    known = {person.id for person in data.participants}
+    known = {one.id for one in data.participants}
     rows = [
         (a.participant_id, a.occasion, a.item, a.right, a.chosen, as_utc(a.answered))
         for a in data.quiz_answers
@@ -216,8 +216,8 @@ def _summarize_survey(data: ClassData, survey: Survey) -> dict[str, Any]:
 
 def _summarize_engagement(data: ClassData, lesson: LessonInfo, answers: pd.DataFrame) -> list[dict[str, Any]]:
     """Engagement after the session, as shares of those who joined."""
-    joined = {person.id for person in data.participants}
-    first, over = data.first_received, timedelta(hours=LESSON_OVER_HOURS)
+    joined = {one.id for one in data.participants}
+    first, over = data.first_received, timedelta(hours=LESSON_ENDED_AFTER_HOURS)
     reopened = {participant for participant, last in data.last_received.items() if last - first[participant] > over}
     other_lesson = {
         e.participant_id for e in data.events if e.kind == "step" and e.values.get("lesson", lesson.name) != lesson.name
@@ -225,7 +225,7 @@ def _summarize_engagement(data: ClassData, lesson: LessonInfo, answers: pd.DataF
     downloaded = {event.participant_id for event in data.events if event.kind == "download"}
     later = set(answers.loc[answers["occasion"] == "retention", "participant"])
     activities: Mapping[str, set[int]] = {
-        f"opened their notebook again, more than {LESSON_OVER_HOURS} hours after they began": reopened,
+        f"opened their notebook again, more than {LESSON_ENDED_AFTER_HOURS} hours after they began": reopened,
         "took their work home (ZIP)": downloaded,
         "went on with another lesson": other_lesson,
         "answered the quiz some weeks later": later,

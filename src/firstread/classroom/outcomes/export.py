@@ -11,7 +11,7 @@ from firstread.classroom.database.answers import COMMENT_QUESTION, load_quiz_ans
 from firstread.classroom.database.help_requests import help_queue
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.outcomes.class_data import load_class_data
-from firstread.classroom.outcomes.participant_runs import participant_runs
+from firstread.classroom.outcomes.participant_runs import runs_table
 from firstread.classroom.outcomes.session_report import write_session_report
 from firstread.core.files import write_atomically
 from firstread.lessons.lesson_info import LessonInfo
@@ -24,20 +24,20 @@ def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> di
     Args:
         names: True gives display names and free text; by default participants are "Participant 7".
     """
-    people = store.participants()
-    labels = store.display_names() if names else {person.id: person.pseudonym for person in people}
-    participants = [
+    participants = store.participants()
+    labels = store.display_names() if names else {one.id: one.pseudonym for one in participants}
+    rows = [
         {"participant": labels[p.id], "number": p.number, "joined": p.joined, "seen": p.seen}
         | {f"assigned {name}": group for name, group in p.arms.items()}
-        for p in people
+        for p in participants
     ]
     return {
-        "participants": pd.DataFrame(participants, columns=list(participants[0]) if participants else ["participant"]),
+        "participants": pd.DataFrame(rows, columns=list(rows[0]) if rows else ["participant"]),
         "events": _events_table(store, labels),
         "help": _help_table(store, labels, with_text=names),
         "quiz": _quiz_table(store, labels, lesson),
         "survey": _survey_table(store, labels, with_text=names),
-        "runs": _runs_table(store, labels, lesson),
+        "runs": _labeled_runs_table(store, labels, lesson),
     }
 
 
@@ -91,11 +91,11 @@ def _survey_table(store: Store, labels: Mapping[int, str], *, with_text: bool) -
     return table.astype({"value": "Int64"}) if with_text else table.drop(columns="text").astype({"value": "Int64"})
 
 
-def _runs_table(store: Store, labels: Mapping[int, str], lesson: LessonInfo) -> pd.DataFrame:
+def _labeled_runs_table(store: Store, labels: Mapping[int, str], lesson: LessonInfo) -> pd.DataFrame:
     """Runs, one row a participant with a result: groups as assigned and as run, and the outcomes."""
     data = load_class_data(store)
     records = [event for event in data.events if event.kind == "record"]
-    runs = participant_runs(data.participants, records, lesson.values.get("arms", {})).drop(columns="number")
+    runs = runs_table(data.participants, records, lesson.values.get("arms", {})).drop(columns="number")
     return runs.assign(
         participant=runs["participant"].map(labels), received=[as_utc(moment) for moment in runs["received"]]
     )

@@ -47,8 +47,8 @@ def questions_for(quiz: Quiz, *, username: str, occasion: str, form: Mapping[str
     return questions
 
 
-def read_quiz(questions: list[Question]) -> tuple[dict[str, int | None], list[str]]:
-    """Read the answers of a quiz form.
+def parse_quiz_form(questions: list[Question]) -> tuple[dict[str, int | None], list[str]]:
+    """Parse the answers of a quiz form.
 
     Returns:
         Item id -> index of the chosen option (None for "I do not know"), and names of the fields without an answer.
@@ -66,8 +66,8 @@ def read_quiz(questions: list[Question]) -> tuple[dict[str, int | None], list[st
     return chosen, missing
 
 
-def read_survey(survey: Survey, form: Mapping[str, str]) -> tuple[dict[str, int], str, list[str]]:
-    """Read the answers of a survey form.
+def parse_survey_form(survey: Survey, form: Mapping[str, str]) -> tuple[dict[str, int], str, list[str]]:
+    """Parse the answers of a survey form.
 
     Returns:
         Statement -> rating, the comment, and names of fields to correct: statements without a rating, a comment that is

@@ -38,7 +38,7 @@ OUTCOMES = (
 )
 
 
-def participant_runs(
+def runs_table(
     participants: Sequence[Participant], events: Iterable[Any], arms: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
     """Table of the runs that count, one a participant.
@@ -54,23 +54,24 @@ def participant_runs(
         A row for each participant who has a result: participant, number, "assigned X" and "ran X" for each experiment
         X, the outcomes, runs, received.
     """
-    by_id = {person.id: person for person in participants}
+    by_id = {participant.id: participant for participant in participants}
     ran: dict[int, dict[str, str]] = {}
     rows: dict[int, dict[str, Any]] = {}
     for event in events:
-        person, name, value = by_id.get(event.participant_id), event.values.get("name"), event.values.get("value")
-        if person is None or not isinstance(value, dict):
+        participant = by_id.get(event.participant_id)
+        name, value = event.values.get("name"), event.values.get("value")
+        if participant is None or not isinstance(value, dict):
             continue
         if name == "arms":
-            ran[person.id] = _groups_run(value.get("ran"), arms)
+            ran[participant.id] = _groups_run(value.get("ran"), arms)
         elif name == "evaluation" and (results := _outcome_values(value)):
-            if person.id in rows:
-                rows[person.id]["runs"] += 1
+            if participant.id in rows:
+                rows[participant.id]["runs"] += 1
                 continue
-            rows[person.id] = (
-                {"participant": person.id, "number": person.number}
-                | {f"assigned {arm}": person.arms.get(arm) for arm in arms}
-                | {f"ran {arm}": ran.get(person.id, {}).get(arm) for arm in arms}
+            rows[participant.id] = (
+                {"participant": participant.id, "number": participant.number}
+                | {f"assigned {arm}": participant.arms.get(arm) for arm in arms}
+                | {f"ran {arm}": ran.get(participant.id, {}).get(arm) for arm in arms}
                 | results
                 | {"runs": 1, "received": event.received}
             )

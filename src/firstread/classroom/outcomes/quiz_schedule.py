@@ -14,7 +14,7 @@ from firstread.classroom.database.store import Store, as_utc
 from firstread.lessons.questionnaires import Quiz, load_quiz, load_survey
 
 #: hours after joining when the lesson counts as over, also for participants who did not reach its end
-LESSON_OVER_HOURS = 12
+LESSON_ENDED_AFTER_HOURS = 12
 QUIZ_TITLES = {"pre": "Quiz before the lesson", "post": "Quiz after the lesson", "retention": "Quiz some weeks later"}
 
 
@@ -34,7 +34,7 @@ class QuizSchedule:
 
 
 def participant_schedule(
-    folder: ClassFolder, store: Store, person: Participant, now: datetime | None = None
+    folder: ClassFolder, store: Store, participant: Participant, now: datetime | None = None
 ) -> QuizSchedule:
     """Schedule of one participant.
 
@@ -43,14 +43,14 @@ def participant_schedule(
     """
     now = now or datetime.now(UTC)
     quiz, survey = load_quiz(folder.lesson), load_survey(folder.lesson)
-    answers = load_quiz_answers(store, person.id)
+    answers = load_quiz_answers(store, participant.id)
     done = {answer.occasion: as_utc(answer.answered) for answer in answers}
-    reached, question_count, finished = _read_lesson_progress(store, person.id)
+    reached, question_count, finished = _read_lesson_progress(store, participant.id)
     steps = [step["id"] for step in folder.lesson.steps]
     closed = bool(question_count) or (quiz is not None and _is_past_step(steps, reached, quiz.closing_step))
     at_last_step = bool(steps) and steps[-1] in reached
-    joined = as_utc(person.joined)
-    over = finished is not None or at_last_step or now - joined > timedelta(hours=LESSON_OVER_HOURS)
+    joined = as_utc(participant.joined)
+    over = finished is not None or at_last_step or now - joined > timedelta(hours=LESSON_ENDED_AFTER_HOURS)
     retention_day = _retention_day(quiz, done.get("post") or finished, joined) if quiz and over else None
     states: dict[Occasion, str] = {
         "pre": "late" if closed or over else "due",
@@ -62,7 +62,7 @@ def participant_schedule(
         quizzes["post"] = "late"  # weeks later it would measure something else
     survey_state = None
     if survey is not None:
-        survey_state = "done" if load_survey_answers(store, person.id) else "due" if over else "early"
+        survey_state = "done" if load_survey_answers(store, participant.id) else "due" if over else "early"
     return QuizSchedule(quizzes, survey_state, retention_day)
 
 

@@ -11,7 +11,7 @@ from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.store import Store
 from firstread.classroom.outcomes import chart_axes
 from firstread.classroom.outcomes.class_data import ClassData, data_version, load_class_data
-from firstread.classroom.outcomes.class_summary import MIN_PARTICIPANTS, runs_table, summarize_class
+from firstread.classroom.outcomes.class_summary import MIN_PARTICIPANTS, class_runs_table, summarize_class
 from firstread.classroom.outcomes.participant_runs import OUTCOMES
 
 #: shortest time between two checks for new data, however many pages are open
@@ -38,8 +38,8 @@ class Results:
                 self._summary = await asyncio.to_thread(summarize_class, data, self.folder.lesson)
             return self._summary
 
-    async def runs(self) -> pd.DataFrame:
-        """Runs of the class (see `participant_runs`), at most `REFRESH_SECONDS` old; cheaper than the summary."""
+    async def runs_table(self) -> pd.DataFrame:
+        """Runs of the class, one row a participant, at most `REFRESH_SECONDS` old; cheaper than the summary."""
         async with self._lock:
             await self._refresh()
             return self._runs
@@ -49,16 +49,16 @@ class Results:
             version = await asyncio.to_thread(data_version, self.store)
             if self._data is None or version != self._version:
                 self._data = await asyncio.to_thread(load_class_data, self.store)
-                self._runs = await asyncio.to_thread(runs_table, self._data, self.folder.lesson)
+                self._runs = await asyncio.to_thread(class_runs_table, self._data, self.folder.lesson)
                 self._version, self._summary = version, None
             self._checked_at = time.monotonic()
         return self._data
 
-    async def others_runs(self, participant_id: int | None) -> dict[str, Any]:
+    async def other_runs(self, participant_id: int | None) -> dict[str, Any]:
         """Runs of the other participants by group, sorted, without names; none below `MIN_PARTICIPANTS` of them."""
-        return await asyncio.to_thread(self._others_runs, await self.runs(), participant_id)
+        return await asyncio.to_thread(self._other_runs, await self.runs_table(), participant_id)
 
-    def _others_runs(self, runs: pd.DataFrame, participant_id: int | None) -> dict[str, Any]:
+    def _other_runs(self, runs: pd.DataFrame, participant_id: int | None) -> dict[str, Any]:
         others = runs[runs["participant"] != participant_id]
         arms = list(self.folder.lesson.values.get("arms", {}))
         outcomes = [outcome.name for outcome in OUTCOMES]
@@ -74,9 +74,9 @@ class Results:
 
     async def for_participant(self, participant_id: int) -> dict[str, Any]:
         """One participant's own run and those of the others, for the participant's page."""
-        runs = await self.runs()
+        runs = await self.runs_table()
         own = runs[runs["participant"] == participant_id].to_dict("records")
-        mine, others = own[0] if own else None, (await self.others_runs(participant_id))["runs"]
+        mine, others = own[0] if own else None, (await self.other_runs(participant_id))["runs"]
         rows = []
         for outcome in OUTCOMES if mine or others else ():
             values = [run[outcome.name] for run in others if run[outcome.name] is not None]

@@ -34,7 +34,7 @@ def write_session_report(store: Store, lesson: LessonInfo, path: Path, *, commen
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
     data = load_class_data(store)
     values = summarize_class(data, lesson)
-    joined = sorted(as_utc(person.joined) for person in data.participants)
+    joined = sorted(as_utc(one.joined) for one in data.participants)
     html = pages.get_template("report.html").render(
         **values,
         lesson=lesson.title,

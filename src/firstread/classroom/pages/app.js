@@ -3,7 +3,7 @@
 "use strict";
 const view = document.body.dataset.view;
 const connectionBanner = document.getElementById("cut-off");
-const toast = document.getElementById("told");
+const toast = document.getElementById("toast");
 const matrix = document.getElementById("matrix");
 const SILENCE_MS = 15000;
 let stream, lastEventAt, isConnected = true;
@@ -28,7 +28,7 @@ async function onConnectionLost() {
   const before = isConnected;
   isConnected = false;
   let text = "Cut off from the class: what stands here is old. Trying again by itself; what you typed stays.";
-  const answer = await fetch("here").catch(() => null);
+  const answer = await fetch("session").catch(() => null);
   if (isConnected) return;
   if (answer && answer.status === 401) text = "Logged out here. Log in again in another tab; what you typed stays.";
   if (before || connectionBanner.textContent !== text) connectionBanner.textContent = text;
@@ -43,7 +43,7 @@ setInterval(() => {
 
 function applyUpdate(update) {
   const active = document.activeElement, card = active && active.closest("[data-key^='help-']");
-  const before = Number(document.getElementById("figures")?.dataset.help || 0);
+  const before = Number(document.getElementById("counts")?.dataset.help || 0);
   if (update.whole) update.gone = [...document.querySelectorAll("#rows > tr")].map((row) => row.id).filter((id) => !(id in update.parts));
   for (const [name, html] of Object.entries(update.parts)) {
     const fresh = parseElement(html), old = document.getElementById(name);
@@ -53,7 +53,7 @@ function applyUpdate(update) {
   for (const name of update.gone) document.getElementById(name)?.remove();
   if (matrix) sortRows();
   if (active && active !== document.body && document.activeElement !== active) restoreFocus(active, card);
-  const asking = Number(document.getElementById("figures")?.dataset.help || 0);
+  const asking = Number(document.getElementById("counts")?.dataset.help || 0);
   if (asking > before) showToast(`${asking} ${asking === 1 ? "asks" : "ask"} for help.`);
   document.title = document.title.replace(/^\(\d+\) /, "").replace(/^/, asking ? `(${asking}) ` : "");
 }
@@ -131,7 +131,7 @@ for (const what of matrix ? ["order", "show"] : []) {
 document.addEventListener("submit", async (event) => {
   const form = event.target, pressed = event.submitter;
   const address = pressed?.hasAttribute("formaction") ? pressed.formAction : form.action;
-  if (!address.includes("/do/")) return;
+  if (!address.includes("/actions/")) return;
   event.preventDefault();
   const body = new URLSearchParams(new FormData(form));
   if (pressed?.name) body.append(pressed.name, pressed.value);

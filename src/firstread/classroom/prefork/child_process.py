@@ -17,17 +17,18 @@ from types import ModuleType
 from typing import Any, ClassVar, cast
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.home_directory import prepare_home
+from firstread.classroom.home_directory import HARDWARE_FILE, prepare_home
 from firstread.classroom.sandbox.disk_quota import OVER_QUOTA_FILE_BYTES, is_over_quota
-from firstread.classroom.sandbox.sandbox import MAX_FILE_BYTES, Sandbox, python_folders
+from firstread.classroom.sandbox.sandbox import MAX_FILE_BYTES, Sandbox, python_folders, readable_parent
 
-# imported, not used: nothing before the fork may open a socket, start a thread or an event loop
+# imported, not used: nothing before the fork may open a socket, start a thread or an event loop, and no module that
+# reads one participant's environment variables when it is imported may be among them (see `neutral_environment`)
 _SERVER_MODULES = (
     *("jupyter_server.serverapp", "jupyter_server.services.contents.manager"),
     *("jupyter_server.services.contents.largefilemanager", "jupyter_server.services.kernels.kernelmanager"),
     *("jupyter_server.services.sessions.sessionmanager", "jupyterlab.labapp", "jupyterlab_server"),
     *("jupyter_client.asynchronous", "jupyter_client.provisioning", "nbformat", "nbconvert.exporters"),
-    *("tornado.httpserver", "tornado.curl_httpclient", "jinja2", "psutil", "jupyterhub.services.auth"),
+    *("tornado.httpserver", "tornado.curl_httpclient", "jinja2", "psutil"),
     *("jupyterhub.utils", "jupyterhub.log", "jupyterlab.serverextension", "notebook_shim"),
     *("jupyter_server.extension.serverextension", "jupyter_server.services.events.handlers"),
     *("IPython.core.interactiveshell", "firstread.classroom.participant.event_uploader"),
@@ -47,11 +48,24 @@ _F_SETSIG = 10
 
 def preload(kind: str, folder: ClassFolder, *, with_lesson: bool) -> None:
     """Import the modules that processes of this kind need; for kernels, optionally run the lesson once."""
+    if kind == "server":
+        os.environ.update(neutral_environment(folder))
     for name in _SERVER_MODULES if kind == "server" else (*_KERNEL_MODULES, *_lesson_modules()):
         with suppress(ImportError):  # a missing module raises where it is used
             importlib.import_module(name)
     if kind == "kernel":
         _preload_kernel(folder, with_lesson=with_lesson)
+
+
+def neutral_environment(folder: ClassFolder) -> dict[str, str]:
+    """Environment variables under which a server's modules are preloaded.
+
+    Some libraries read the environment when they are imported (JupyterLab its folders, jupyter_client the user name),
+    and keep what they read for all children: nothing of the instructor's, and nothing of one participant's. What a
+    participant's server must read itself (`jupyterhub.services.auth`: token, cookie path and URLs) is not preloaded.
+    """
+    jupyter = str(folder.path / "jupyter")
+    return {"HOME": jupyter, "USER": "participant", "JUPYTER_PATH": jupyter, "JUPYTER_CONFIG_PATH": jupyter}
 
 
 def _preload_kernel(folder: ClassFolder, *, with_lesson: bool) -> None:
@@ -70,6 +84,9 @@ def _preload_kernel(folder: ClassFolder, *, with_lesson: bool) -> None:
             warm_up(folder.lesson, data=folder.settings.data)
     except Exception as error:  # the message is not logged: it could contain values of someone's data
         sys.stderr.write(f"The lesson could not be gone through beforehand: {type(error).__name__}\n")
+    hardware = folder.path / HARDWARE_FILE
+    if hardware.exists():  # participants copy it, and may be other users of the system
+        hardware.chmod(0o644)
 
 
 def run_child(
@@ -127,16 +144,19 @@ def _run_kernel(arguments: list[str]) -> None:
 
 
 def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 0) -> Sandbox:
-    """The sandbox of a participant's server or kernel."""
-    shared = [folder.path / name for name in ("data", "template.ipynb", "jupyter")]
-    shared += [folder.lesson.folder.parent, *python_folders()]
-    if Path(folder.settings.data).is_absolute():
-        shared.append(Path(folder.settings.data))
+    """The sandbox of a participant's server or kernel.
+
+    Raises:
+        PermissionError: a folder that all may read holds the class's secrets.
+    """
+    shared = shared_read_paths(folder)
+    if exposed := readable_parent(folder.path / "hub", shared):
+        raise PermissionError(f"the class's secrets lie in {exposed}, which participants may read")
     own = (folder.home_of(username), folder.sockets_folder_of(username))
     uid = folder.uid_of(username)
     if kind == "server":
         return Sandbox(
-            read_paths=(*shared, folder.sockets_folder / "warm"),
+            read_paths=(*shared, folder.sockets_folder / "zygotes"),
             write_paths=own,
             bind_ports=(port,),
             connect_ports=tuple(folder.ports.values()),
@@ -145,8 +165,8 @@ def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 
             oom_score_adj=300,
         )
     return Sandbox(
-        read_paths=tuple(shared),
-        write_paths=(*own, folder.path / "queue"),
+        read_paths=shared,
+        write_paths=(*own, folder.queue_folder),
         network=False,
         uid=uid,
         memory_bytes=KERNEL_MEMORY_BYTES,
@@ -154,6 +174,15 @@ def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 
         nice=15,
         oom_score_adj=700,
     )
+
+
+def shared_read_paths(folder: ClassFolder) -> tuple[Path, ...]:
+    """Files and folders, besides the system's own, that every participant of a class may read."""
+    shared = [folder.path / name for name in ("data", "template.ipynb", "jupyter", HARDWARE_FILE)]
+    shared += [folder.lesson.folder.parent, *python_folders()]
+    if Path(folder.settings.data).is_absolute():
+        shared.append(Path(folder.settings.data))
+    return tuple(shared)
 
 
 def _lesson_modules() -> list[str]:

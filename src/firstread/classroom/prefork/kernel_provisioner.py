@@ -13,7 +13,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from firstread.classroom.prefork.zygote_client import ZygoteError, request_process_with_retry
 
 #: environment variables of a server that its kernels do not inherit
-SECRET_PREFIXES = ("JUPYTERHUB_", "JPY_API_TOKEN", "FIRSTREAD_TICKET", "CONFIGPROXY_")
+SECRET_PREFIXES = ("JUPYTERHUB_", "JPY_API_TOKEN", "FIRSTREAD_KERNEL_TOKEN", "CONFIGPROXY_")
 
 
 class ForkedKernel:
@@ -61,7 +61,7 @@ class ClassProvisioner(LocalProvisioner):
         """Start a kernel without the server's secrets in its environment."""
         environment = kwargs.get("env") or dict(os.environ)
         kept = {name: value for name, value in environment.items() if not name.startswith(SECRET_PREFIXES)}
-        socket_file = environment.get("FIRSTREAD_WARM_KERNELS")
+        socket_file = environment.get("FIRSTREAD_KERNEL_ZYGOTE")
         if not socket_file:
             return await super().launch_kernel(cmd, **{**kwargs, "env": kept})
         kernel = await self._request_kernel(Path(socket_file), cmd, kept)
@@ -73,7 +73,7 @@ class ClassProvisioner(LocalProvisioner):
     async def _request_kernel(self, socket_file: Path, cmd: list[str], environment: dict[str, str]) -> ForkedKernel:
         request = {
             "username": os.environ["JUPYTERHUB_USER"],
-            "ticket": os.environ["FIRSTREAD_TICKET"],
+            "token": os.environ["FIRSTREAD_KERNEL_TOKEN"],
             "environment": environment,
             "arguments": cmd[cmd.index("-f") :],
         }

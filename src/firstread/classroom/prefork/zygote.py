@@ -24,7 +24,9 @@ from firstread.classroom.prefork.child_process import preload, run_child
 from firstread.classroom.prefork.heap_padding import pad_heap
 from firstread.classroom.prefork.ksm import MERGING_OPTION, enable_merging
 from firstread.classroom.prefork.zygote_client import (
+    NO_PRELOAD_OPTION,
     PROCESS_KINDS,
+    RESTARTED_OPTION,
     ProcessKind,
     make_request_token,
     receive_packet,
@@ -33,8 +35,6 @@ from firstread.classroom.prefork.zygote_client import (
 from firstread.classroom.sandbox.sandbox import can_create_user_namespace, python_folders
 from firstread.core.errors import FirstreadError
 
-#: nothing is imported before the fork; or the zygote was restarted, and does not run the lesson, because people wait
-_COLD_OPTION, _RESTARTED_OPTION = "--cold", "--again"
 #: processes of one participant at once
 _MAX_CHILDREN_EACH = {"server": 2, "kernel": 6}
 #: connections without a request
@@ -44,7 +44,7 @@ _MAX_CLIENTS, _CLIENT_TIMEOUT_SECONDS = 256, 5.0
 class Zygote:
     """Accepts requests on a Unix socket, checks them, forks, and reaps its children.
 
-    A request is a JSON object: `username`, `ticket` (see `make_request_token`), `environment`, `arguments` of the
+    A request is a JSON object: `username`, `token` (see `make_request_token`), `environment`, `arguments` of the
     program and, for a server, `port`. The answer is `pid`, with a pidfd, or `refused`, with the reason.
     """
 
@@ -120,7 +120,7 @@ class Zygote:
             request = json.loads(packet)
             username = str(request["username"])
             token = make_request_token(self.folder, self.kind, username)
-            authorized = hmac.compare_digest(str(request["ticket"]).encode(), token.encode())
+            authorized = hmac.compare_digest(str(request["token"]).encode(), token.encode())
             environment = {str(name): str(value) for name, value in request["environment"].items()}
             arguments = [str(argument) for argument in request["arguments"]]
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -195,14 +195,14 @@ def main() -> None:
     folder = ClassFolder(Path(os.environ["FIRSTREAD_CLASS"]))
     if MERGING_OPTION in sys.argv:
         enable_merging()
-    if _COLD_OPTION not in sys.argv:
-        preload(kind, folder, with_lesson=_RESTARTED_OPTION not in sys.argv)
+    if NO_PRELOAD_OPTION not in sys.argv:
+        preload(kind, folder, with_lesson=RESTARTED_OPTION not in sys.argv)
         if count_threads() != 1:  # forking would not be safe: start again, each child imports what it needs
             sys.stderr.write(
                 "What was imported has started a thread, so nothing is imported beforehand; "
                 "servers and kernels start slowly.\n"
             )
-            command = [sys.executable, "-m", "firstread.classroom.prefork.zygote", *sys.argv[1:], _COLD_OPTION]
+            command = [sys.executable, "-m", "firstread.classroom.prefork.zygote", *sys.argv[1:], NO_PRELOAD_OPTION]
             os.execv(sys.executable, command)  # noqa: S606 - ourselves
     python_folders()  # both are cached before the fork
     can_create_user_namespace()

@@ -17,6 +17,8 @@ from firstread.core.errors import FirstreadError
 
 ProcessKind = Literal["server", "kernel"]
 PROCESS_KINDS: tuple[ProcessKind, ...] = ("server", "kernel")
+#: command-line options of a zygote: import nothing before the fork; restarted, so do not run the lesson (users wait)
+NO_PRELOAD_OPTION, RESTARTED_OPTION = "--no-preload", "--restarted"
 MAX_PACKET_BYTES = 128 * 1024
 _TIMEOUT_SECONDS, _RETRY_SECONDS = 20, 60
 
@@ -31,7 +33,7 @@ class ZygoteUnavailableError(ZygoteError):
 
 def socket_path(folder: ClassFolder, kind: ProcessKind) -> Path:
     """The Unix socket of a class's zygote."""
-    return folder.sockets_folder / "warm" / kind
+    return folder.sockets_folder / "zygotes" / kind
 
 
 def make_request_token(folder: ClassFolder, kind: ProcessKind, username: str) -> str:

@@ -40,7 +40,7 @@ MAX_BROADCASTS = 50
 
 #: page -> macros of dashboard_parts.html, each the id of the element that it renders
 _PARTS = {
-    "instructor": ("figures", "plan", "door", "help", "stuck", "said", "machine", "heads"),
+    "instructor": ("counts", "plan", "door", "help", "stuck", "broadcasts", "machine", "column_headers"),
     "projector": ("now", "progress", "gate"),
 }
 
@@ -105,7 +105,7 @@ class Dashboard:
         self._tracker.add_events(self._read_new_events(now))
         progress = self._tracker.progress_of(participants, now, self._pauses)
         names = display_names(participants)
-        labels = {person.id: {"number": person.number, "name": names[person.id]} for person in participants}
+        labels = {one.id: {"number": one.number, "name": names[one.id]} for one in participants}
         requests = [request for request in open_help_requests(self.store) if request.participant_id in labels]
         asking = {request.participant_id for request in requests}
         rows = [
@@ -119,14 +119,14 @@ class Dashboard:
             "rows": rows,
             "errors": error_values(progress, labels, self.cells),
             "queue": [help_request_values(one, labels[one.participant_id], steps, now) for one in requests],
-            "slow": [row for row in rows if row["trouble"] == "slow"],
+            "slow": [row for row in rows if row["problem"] == "slow"],
             "door": state.door,
             "called": state.step,
             "code": self.folder.settings.join_code,
-            "said": [broadcast_values(one, now) for one in self.store.broadcasts()[-MAX_BROADCASTS:]][::-1],
+            "broadcasts": [broadcast_values(one, now) for one in self.store.broadcasts()[-MAX_BROADCASTS:]][::-1],
             "machine": machine_values(self.capacity.current_usage()),
             "in_class": len(rows),
-            "stuck": sum(bool(row["trouble"]) for row in rows),
+            "stuck": sum(bool(row["problem"]) for row in rows),
             "finished": sum(row["finished"] for row in rows),
         } | plan_values(steps, state, progress, now)
 

@@ -25,7 +25,7 @@ _PROJECTOR_KEYS = (
     "finished",
 )
 # participants are sorted by rank: those who need somebody first
-_ASKS_HELP, _ERROR, _SLOW, _ON_THE_WAY, _AWAY, _FINISHED = range(6)
+_ASKS_HELP, _ERROR, _SLOW, _WORKING, _AWAY, _FINISHED = range(6)
 
 #: participant id -> number and display name
 Labels = Mapping[int, Mapping[str, Any]]
@@ -35,16 +35,16 @@ Steps = Sequence[Mapping[str, Any]]
 def row_values(
     progress: ParticipantProgress, label: Mapping[str, Any], *, steps: Steps, cells: Cells, asks_help: bool
 ) -> dict[str, Any]:
-    """One participant's row: step, minutes at it, trouble, and rank in the order "stuck first"."""
+    """One participant's row: step, minutes at it, problem, and rank in the order "stuck first"."""
     minutes = int(progress.seconds_at_step // 60)
     rank = _rank(progress, asks_help=asks_help)
     error = progress.error and (progress.error[0], str(cells.find(progress.error[1])))
     return {
         **label,
         "step": progress.step,
-        "place": next((index for index, step in enumerate(steps) if step["id"] == progress.step), -1),
+        "step_index": next((index for index, step in enumerate(steps) if step["id"] == progress.step), -1),
         "minutes": minutes,
-        "trouble": progress.trouble,
+        "problem": progress.problem,
         "asks_help": asks_help,
         "finished": progress.finished,
         "away": progress.away,
@@ -56,21 +56,21 @@ def row_values(
 def _rank(progress: ParticipantProgress, *, asks_help: bool) -> int:
     if asks_help:
         return _ASKS_HELP
-    if progress.trouble:
-        return _ERROR if progress.trouble == "error" else _SLOW
+    if progress.problem:
+        return _ERROR if progress.problem == "error" else _SLOW
     if progress.finished:
         return _FINISHED
-    return _AWAY if progress.away else _ON_THE_WAY
+    return _AWAY if progress.away else _WORKING
 
 
 def step_values(steps: Steps, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each step with the number of participants at it ("here") and past it ("through")."""
+    """Each step with the number of participants at it and past it."""
     return [
         {
             **step,
             "number": index + 1,
-            "here": sum(row["place"] == index and not row["finished"] for row in rows),
-            "through": sum(row["place"] > index or row["finished"] for row in rows),
+            "at_step": sum(row["step_index"] == index and not row["finished"] for row in rows),
+            "past_step": sum(row["step_index"] > index or row["finished"] for row in rows),
         }
         for index, step in enumerate(steps)
     ]
@@ -102,7 +102,7 @@ def error_values(progress: Sequence[ParticipantProgress], labels: Labels, cells:
             "cell": cells.to_dict(cell),
             "id": cell,
             "count": count,
-            "people": [labels[one.participant.id] for one in progress if one.error == (name, cell)],
+            "participants": [labels[one.participant.id] for one in progress if one.error == (name, cell)],
         }
         for name, cell, count in count_errors(progress)
     ]
@@ -148,10 +148,10 @@ def machine_values(usage: MachineUsage) -> dict[str, Any]:
 
 
 def projector_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values for the projector: counts, plan and last broadcast; no names, and nothing of who is in trouble."""
-    said = [broadcast for broadcast in values["said"][:1] if broadcast["seconds"] < BROADCAST_SECONDS]
+    """Values for the projector: counts, plan and last broadcast, without names and without problems of participants."""
+    broadcasts = [one for one in values["broadcasts"][:1] if one["seconds"] < BROADCAST_SECONDS]
     machine = {name: values["machine"][name] for name in ("training", "waiting")}
-    return {name: values[name] for name in _PROJECTOR_KEYS} | {"said": said, "machine": machine}
+    return {name: values[name] for name in _PROJECTOR_KEYS} | {"broadcasts": broadcasts, "machine": machine}
 
 
 def _minutes_since(moment: datetime, now: datetime) -> int:

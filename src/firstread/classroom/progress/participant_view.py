@@ -25,6 +25,8 @@ POLL_SECONDS, MAX_POLL_SECONDS, MAX_POLLS_PER_SECOND = 5.0, 15.0, 12.0
 
 @dataclass(frozen=True)
 class _ClassSnapshot:
+    """One read of the class database, cached for all participants."""
+
     state: ClassState
     broadcasts: list[Broadcast]
     help_requests: list[HelpRequest]
@@ -60,12 +62,12 @@ class ParticipantView:
             AccessError: there is no such participant.
         """
         snapshot = await self._current_snapshot()
-        person = snapshot.participants.get(username)
-        if person is None:
+        participant = snapshot.participants.get(username)
+        if participant is None:
             raise AccessError("There is no such participant", do="join the class again")
-        if (datetime.now(UTC) - as_utc(person.seen)).total_seconds() > LAST_SEEN_SECONDS:
+        if (datetime.now(UTC) - as_utc(participant.seen)).total_seconds() > LAST_SEEN_SECONDS:
             await asyncio.to_thread(self.store.mark_seen, username)
-        own_requests = [one for one in snapshot.help_requests if one.participant_id == person.id]
+        own_requests = [one for one in snapshot.help_requests if one.participant_id == participant.id]
         return {
             "steps": [{name: step[name] for name in ("id", "title", "minutes")} for step in self.steps],
             "called": snapshot.state.step,
@@ -74,7 +76,7 @@ class ParticipantView:
             "broadcasts": [
                 {"id": one.id, "text": one.text, "sent": _isoformat(one.sent)}
                 for one in snapshot.broadcasts
-                if one.id > after and as_utc(one.sent) >= as_utc(person.joined)
+                if one.id > after and as_utc(one.sent) >= as_utc(participant.joined)
             ],
             "help": _open_request(own_requests, snapshot.help_requests),
             "answers": [
@@ -94,7 +96,7 @@ class ParticipantView:
 
     def _read_class(self) -> _ClassSnapshot:
         store, now = self.store, datetime.now(UTC)
-        participants = {person.username: person for person in store.participants()}
+        participants = {one.username: one for one in store.participants()}
         present = sum((now - as_utc(one.seen)).total_seconds() < AWAY_SECONDS for one in participants.values())
         poll_seconds = min(MAX_POLL_SECONDS, max(POLL_SECONDS, present / MAX_POLLS_PER_SECOND))
         return _ClassSnapshot(

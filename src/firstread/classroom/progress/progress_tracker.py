@@ -16,12 +16,12 @@ MIN_SLOW_SECONDS = 90.0
 SLOW_BY_MEDIAN, SLOW_BY_PLAN, MIN_DURATIONS = 2.5, 1.5, 3
 #: a participant counts as away after this time without a request
 AWAY_SECONDS = 45.0
-#: a participant who has been silent for this long has left, and is not listed as stuck
-LEFT_SECONDS = 600.0
+#: a participant who has been silent for this long is disconnected, and is not listed as stuck
+DISCONNECTED_SECONDS = 600.0
 #: kinds of events that progress is computed from
 EVENT_KINDS = ("step", "cell", "finish")
 
-Trouble = Literal["error", "slow", ""]
+Problem = Literal["error", "slow", ""]
 Pause = tuple[datetime, datetime]
 
 
@@ -33,7 +33,7 @@ class ParticipantProgress:
         step: the furthest step of the lesson that was reached; None before the first.
         seconds_at_step: time since it was reached, without the pauses of the class.
         completed_steps: the other steps that were reached.
-        trouble: "error" (the last cell failed), "slow" (much longer than the others), or "".
+        problem: "error" (the last cell failed), "slow" (much longer than the others), or "".
         error: name of the error and id of its cell, such as "NameError", "guess".
         finished: True if the last cell was run.
         away: True if nothing was received from browser or notebook for `AWAY_SECONDS`.
@@ -43,7 +43,7 @@ class ParticipantProgress:
     step: str | None
     seconds_at_step: float
     completed_steps: tuple[str, ...]
-    trouble: Trouble
+    problem: Problem
     error: tuple[str, str] | None
     finished: bool
     away: bool
@@ -95,11 +95,11 @@ class ProgressTracker:
         Args:
             pauses: of the class; they do not count as time at a step.
         """
-        present = {person.id for person in participants}
+        present = {one.id for one in participants}
         for removed in [id_ for id_ in self._histories if id_ not in present]:
             del self._histories[removed]
         limits = self._slow_limits(participants, pauses)
-        return [self._participant_progress(person, limits, now, pauses) for person in participants]
+        return [self._participant_progress(one, limits, now, pauses) for one in participants]
 
     def _enter_step(self, history: _ParticipantHistory, event: Event) -> None:
         now = as_utc(event.received)
@@ -126,19 +126,19 @@ class ProgressTracker:
         return limits
 
     def _participant_progress(
-        self, person: Participant, limits: Mapping[str | None, float], now: datetime, pauses: Sequence[Pause]
+        self, participant: Participant, limits: Mapping[str | None, float], now: datetime, pauses: Sequence[Pause]
     ) -> ParticipantProgress:
-        history = self._histories[person.id]
-        seconds = _seconds_without_pauses(history.reached.get(history.step, as_utc(person.joined)), now, pauses)
-        silent_seconds = (now - as_utc(person.seen)).total_seconds()
-        slow = not history.finished and silent_seconds <= LEFT_SECONDS and seconds > limits[history.step]
-        failed = history.error is not None and silent_seconds <= LEFT_SECONDS
+        history = self._histories[participant.id]
+        seconds = _seconds_without_pauses(history.reached.get(history.step, as_utc(participant.joined)), now, pauses)
+        silent_seconds = (now - as_utc(participant.seen)).total_seconds()
+        slow = not history.finished and silent_seconds <= DISCONNECTED_SECONDS and seconds > limits[history.step]
+        failed = history.error is not None and silent_seconds <= DISCONNECTED_SECONDS
         return ParticipantProgress(
-            participant=person,
+            participant=participant,
             step=history.step,
             seconds_at_step=seconds,
             completed_steps=tuple(step for step in history.reached if step and step != history.step),
-            trouble="error" if failed else "slow" if slow else "",
+            problem="error" if failed else "slow" if slow else "",
             error=history.error if failed else None,
             finished=history.finished,
             away=silent_seconds > AWAY_SECONDS,

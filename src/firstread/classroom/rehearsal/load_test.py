@@ -25,8 +25,8 @@ from firstread.classroom.database.schema import Event
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.lifecycle import find_supervisor, stop_class
 from firstread.classroom.progress.participant_view import POLL_SECONDS
-from firstread.classroom.rehearsal.scripted_participant import RehearsalError, ScriptedParticipant
-from firstread.classroom.rehearsal.verdict import LoadTestResult, percentiles
+from firstread.classroom.rehearsal.load_test_result import LoadTestResult, percentiles
+from firstread.classroom.rehearsal.scripted_participant import LoadTestError, ScriptedParticipant
 from firstread.lessons.runner import apply_edits
 
 _START_TIMEOUT_SECONDS = 300
@@ -60,7 +60,7 @@ class LoadTest:
             os.cpu_count() or 1,
             psutil.virtual_memory().total // 2**20,
         )
-        self.people: list[ScriptedParticipant] = []
+        self.scripted_participants: list[ScriptedParticipant] = []
         self.join_seconds: list[float] = []
         self.first_cell_seconds: list[float] = []
         self.cells_by_participant: Counter[str] = Counter()
@@ -87,59 +87,59 @@ class LoadTest:
 
     async def _run_participant(self, number: int) -> None:
         await asyncio.sleep(self.ramp_up_seconds * number / self.participants)
-        async with ScriptedParticipant(self.folder.public_url, self.folder.settings.join_code) as person:
-            self.people.append(person)
+        async with ScriptedParticipant(self.folder.public_url, self.folder.settings.join_code) as participant:
+            self.scripted_participants.append(participant)
             browser: asyncio.Task[None] | None = None
             try:
                 begin = time.monotonic()
-                await person.join(f"Rehearsal {number + 1}")
-                await person.open_server(timeout_seconds=300)
+                await participant.join(f"Rehearsal {number + 1}")
+                await participant.open_server(timeout_seconds=300)
                 self.join_seconds.append(time.monotonic() - begin)
                 notebook = f"{self.lesson.name}.ipynb"
-                await person.read_code_cells(notebook)
-                browser = asyncio.create_task(self._keep_browser_open(person, notebook))
+                await participant.read_code_cells(notebook)
+                browser = asyncio.create_task(self._keep_browser_open(participant, notebook))
                 begin = time.monotonic()
-                await person.start_kernel(notebook)
-                await self._run_cells(person, begin)
+                await participant.start_kernel(notebook)
+                await self._run_cells(participant, begin)
                 self.result.finished += 1
-            except (RehearsalError, OSError, TimeoutError, ClientError) as error:
+            except (LoadTestError, OSError, TimeoutError, ClientError) as error:
                 self.failures[str(error).split(". Where")[0] or type(error).__name__] += 1
             finally:
                 if browser is not None:
                     browser.cancel()
 
-    async def _run_cells(self, person: ScriptedParticipant, begin: float) -> None:
+    async def _run_cells(self, participant: ScriptedParticipant, begin: float) -> None:
         """Run all code cells, with the edits that the lesson's script makes."""
-        known = await asyncio.to_thread(self.folder.store().find_participant, person.username)
+        known = await asyncio.to_thread(self.folder.store().find_participant, participant.username)
         notebook = apply_edits(
-            self.lesson, await person.read_notebook(f"{self.lesson.name}.ipynb"), arms=known.arms if known else {}
+            self.lesson, await participant.read_notebook(f"{self.lesson.name}.ipynb"), arms=known.arms if known else {}
         )
         for number, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
-            reply = await person.run_cell(cell.source, cell=cell.id, timeout_seconds=3600)
-            self.cells_by_participant[person.username] += 1
+            reply = await participant.run_cell(cell.source, cell=cell.id, timeout_seconds=3600)
+            self.cells_by_participant[participant.username] += 1
             if number == 0:
                 self.first_cell_seconds.append(time.monotonic() - begin)
             for tag in cell.metadata.get("tags", []):
                 if tag.startswith("step-"):
                     self.step_seconds.setdefault(tag.removeprefix("step-"), []).append(time.monotonic() - self.began)
             if reply["status"] != "ok":
-                raise RehearsalError(f"{reply.get('ename')} in {cell.id}")
+                raise LoadTestError(f"{reply.get('ename')} in {cell.id}")
 
-    async def _keep_browser_open(self, person: ScriptedParticipant, notebook: str) -> None:
+    async def _keep_browser_open(self, participant: ScriptedParticipant, notebook: str) -> None:
         """Send what an open browser sends: poll the class's state, list kernels and sessions, save the notebook."""
         listed = saved = time.monotonic()
         poll_seconds = POLL_SECONDS
         while True:
             await asyncio.sleep(poll_seconds * random.uniform(0.8, 1.2))
-            with suppress(RehearsalError, OSError, TimeoutError, ClientError):
-                poll_seconds = (await person.read_class_state())["again_seconds"]
+            with suppress(LoadTestError, OSError, TimeoutError, ClientError):
+                poll_seconds = (await participant.read_class_state())["again_seconds"]
                 if time.monotonic() - listed > _LIST_SECONDS:
                     listed = time.monotonic()
-                    await person.api_request("GET", "kernels")
-                    await person.api_request("GET", "sessions")
+                    await participant.api_request("GET", "kernels")
+                    await participant.api_request("GET", "sessions")
                 if time.monotonic() - saved > _SAVE_SECONDS:
                     saved = time.monotonic()
-                    await person.save_notebook(notebook)
+                    await participant.save_notebook(notebook)
 
     async def _sample_memory(self, lowest_bytes: list[int]) -> None:
         while True:
@@ -176,7 +176,7 @@ class LoadTest:
         result.minutes_by_step = {
             step: round(statistics.median(seconds) / 60, 2) for step, seconds in self.step_seconds.items()
         }
-        names = {person.id: person.username for person in store.participants()}
+        names = {one.id: one.username for one in store.participants()}
         recorded = Counter(names[event.participant_id] for event in events if event.kind == "cell")
         result.cells_run = sum(self.cells_by_participant.values())
         result.events_lost = sum(max(0, count - recorded[name]) for name, count in self.cells_by_participant.items())
@@ -207,7 +207,7 @@ def run_load_test(
     """Start a class on this machine, run the load test on it, then stop the class and delete its folder.
 
     Raises:
-        RehearsalError: the class could not be started.
+        LoadTestError: the class could not be started.
     """
     import shutil
 
@@ -238,7 +238,7 @@ def _wait_until_started(process: subprocess.Popen[bytes], log_folder: Path) -> N
     end = time.monotonic() + _START_TIMEOUT_SECONDS
     while b"Ctrl-C" not in (log_folder / "start.log").read_bytes():
         if process.poll() is not None or time.monotonic() > end:
-            raise RehearsalError("The class did not start", where=log_folder, do="look at the files there")
+            raise LoadTestError("The class did not start", where=log_folder, do="look at the files there")
         time.sleep(0.2)
 
 

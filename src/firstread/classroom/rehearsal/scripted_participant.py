@@ -24,7 +24,7 @@ _RESUME_WORD = re.compile(r'id="word">([^<]+)<')
 _ERROR = re.compile(r'class="error" role="alert">([^<]+)<')
 
 
-class RehearsalError(FirstreadError):
+class LoadTestError(FirstreadError):
     """A scripted participant could not do what a participant does."""
 
 
@@ -60,21 +60,21 @@ class ScriptedParticipant:
         """Join the class with a name, or return with a resume word.
 
         Raises:
-            RehearsalError: the join page refused, with the page's message.
+            LoadTestError: the join page refused, with the page's message.
         """
         begin = time.perf_counter()
         async with self.session.get(f"{self.address}/hub/login?code={self.code}") as page:
             token = _XSRF.search(await page.text())
         if token is None:
-            raise RehearsalError("There is no join page", where=self.address)
+            raise LoadTestError("There is no join page", where=self.address)
         form = {"_xsrf": token[1], "code": self.code, "name": name, "word": resume_word}
         headers = {"Sec-Fetch-Mode": "navigate"}  # as browsers send it
         async with self.session.post(f"{self.address}/hub/login", data=form, headers=headers) as page:
             text, status = await page.text(), page.status
         if message := _ERROR.search(text):
-            raise RehearsalError(unescape(message[1]))
+            raise LoadTestError(unescape(message[1]))
         if status >= 400:
-            raise RehearsalError(f"The join page answered {status}", where=self.address)
+            raise LoadTestError(f"The join page answered {status}", where=self.address)
         if found := _RESUME_WORD.search(text):
             self.resume_word = found[1]
         self.durations_seconds["join"] = time.perf_counter() - begin
@@ -91,7 +91,7 @@ class ScriptedParticipant:
                 self.durations_seconds["server"] = time.perf_counter() - begin
                 return
             await asyncio.sleep(0.25)
-        raise RehearsalError("The server did not start", where=url)
+        raise LoadTestError("The server did not start", where=url)
 
     async def _get(self, url: str) -> tuple[str, int]:
         async with self.session.get(url) as response:
@@ -111,7 +111,7 @@ class ScriptedParticipant:
             method, f"{self.server_url}/api/{path}", json=json_body or None, headers=headers
         ) as response:
             if response.status >= 400:
-                raise RehearsalError(f"The server answered {response.status}", where=path)
+                raise LoadTestError(f"The server answered {response.status}", where=path)
             return await response.json() if response.status != 204 else None
 
     async def read_code_cells(self, name: str) -> list[dict[str, Any]]:
@@ -127,7 +127,7 @@ class ScriptedParticipant:
         """Read the class's state, as the bar above the notebook does."""
         async with self.session.get(f"{self.server_url}/firstread/now?after=0") as response:
             if response.status != 200:
-                raise RehearsalError(f"The server answered {response.status}", where="firstread/now")
+                raise LoadTestError(f"The server answered {response.status}", where="firstread/now")
             return await response.json()
 
     async def save_notebook(self, name: str) -> None:
@@ -180,7 +180,7 @@ class ScriptedParticipant:
             while reply is None or not idle:
                 frame = await self._socket.receive()
                 if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    raise RehearsalError("The connection to the kernel was cut", where=message_type)
+                    raise LoadTestError("The connection to the kernel was cut", where=message_type)
                 if frame.type != WSMsgType.TEXT:
                     continue
                 message = json.loads(frame.data)

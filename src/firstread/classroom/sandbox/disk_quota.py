@@ -86,4 +86,4 @@ def _find_processes(folder: ClassFolder, username: str) -> Iterator[psutil.Proce
 
 
 def _over_quota_folder(folder: ClassFolder) -> Path:
-    return folder.path / "over share"
+    return folder.path / "over-quota"

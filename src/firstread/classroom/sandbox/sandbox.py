@@ -6,7 +6,10 @@ A process enters its sandbox itself, right after the fork and before it runs any
 import ctypes
 import os
 import resource
+import site
 import sys
+import sysconfig
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -154,13 +157,23 @@ def _enter_user_namespace() -> None:
 
 @cache
 def python_folders() -> tuple[Path, ...]:
-    """Folders of this Python installation, its packages and firstread."""
+    """Folders of this Python installation, its packages and firstread.
+
+    Never the working folder or the rest of `sys.path`: `python -m` puts the folder of the hub's secrets there.
+    """
     import firstread
 
-    found = {Path(path).resolve() for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    found |= {Path(path).resolve() for path in sys.path if path and Path(path).exists()}
+    prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+    libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    found = {Path(path).resolve() for path in (*prefixes, *libraries, *site.getsitepackages()) if Path(path).exists()}
     found.add(Path(firstread.__file__).resolve().parent)
     return tuple(sorted(found))
+
+
+def readable_parent(path: Path, allowed: Iterable[Path]) -> Path | None:
+    """The folder, of `allowed` or `SYSTEM_PATHS`, through which a sandboxed process could read `path`."""
+    real = path.resolve()
+    return next((folder for folder in (*SYSTEM_PATHS, *allowed) if real.is_relative_to(folder.resolve())), None)
 
 
 def _set_user(uid: int) -> None:

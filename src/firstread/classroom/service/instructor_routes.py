@@ -24,7 +24,6 @@ from firstread.classroom.database.store import as_utc
 from firstread.classroom.home_directory import RESUME_WORD_FILE
 from firstread.classroom.progress.dashboard import DashboardSnapshot
 from firstread.classroom.progress.event_stream import View
-from firstread.classroom.rate_limits import client_address
 from firstread.classroom.service.deletion import remove_participant
 from firstread.classroom.service.invitation import build_invitation
 from firstread.classroom.service.notebook_sanitizer import SanitizedCell, sanitize_notebook
@@ -45,7 +44,7 @@ instructor_only = [Depends(require_instructor)]
 
 
 @router.get("/login")
-async def login_page(service: State, wrong: bool = False) -> HTMLResponse:
+async def login_page(service: State, wrong: Literal["", "1", "often"] = "") -> HTMLResponse:
     """Login form for the instructor key."""
     return HTMLResponse(service.dashboard.render("instructor_login.html", wrong=wrong))
 
@@ -58,11 +57,12 @@ async def login(
     view: Annotated[View, Form()] = "instructor",
 ) -> RedirectResponse:
     """Check the instructor key and start a session."""
-    address = client_address(request.headers.get("x-forwarded-for", ""), proxy_count=service.folder.proxy_count)
-    is_correct = hmac.compare_digest(key.strip().encode(), service.folder.settings.instructor_key.encode())
-    if not service.login_limiter.is_allowed(address) or not is_correct:
+    # the right key is let in however many wrong ones came from the same address: it is too long to be guessed
+    if not hmac.compare_digest(key.strip().encode(), service.folder.settings.instructor_key.encode()):
+        address = service.client_address(request)
+        is_limited = not service.login_limiter.is_allowed(address)
         service.login_limiter.record_failure(address)
-        return RedirectResponse(f"{SERVICE_PREFIX}/login?wrong=1", 303)
+        return RedirectResponse(f"{SERVICE_PREFIX}/login?wrong={'often' if is_limited else '1'}", 303)
     request.session["until"] = time.time() + SESSION_SECONDS
     return RedirectResponse(f"{SERVICE_PREFIX}/" + ("projector" if view == "projector" else ""), 303)
 
@@ -116,13 +116,13 @@ async def dashboard_stream(service: State, view: View = "instructor") -> Streami
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-@router.get("/here", dependencies=instructor_only, status_code=204)
+@router.get("/session", dependencies=instructor_only, status_code=204)
 async def session_check() -> None:
     """Check that the service answers and that the session is valid."""
 
 
-@router.get("/api/standings", dependencies=instructor_only)
-async def class_progress(service: State) -> dict[str, Any]:
+@router.get("/api/progress", dependencies=instructor_only)
+async def progress_json(service: State) -> dict[str, Any]:
     """Values of the dashboard as JSON."""
     return await asyncio.to_thread(service.dashboard.values)
 
@@ -130,7 +130,7 @@ async def class_progress(service: State) -> dict[str, Any]:
 # ---- actions
 
 
-@router.post("/do/{action}", dependencies=instructor_only)
+@router.post("/actions/{action}", dependencies=instructor_only)
 async def instructor_action(
     action: str,
     request: Request,
@@ -163,13 +163,13 @@ async def instructor_action(
 # ---- one participant
 
 
-@router.get("/person/{number}", dependencies=instructor_only)
+@router.get("/participants/{number}", dependencies=instructor_only)
 async def participant_page(number: int, service: State) -> HTMLResponse:
     """Page of one participant: step, recent events and actions."""
     return await asyncio.to_thread(_render_participant, service, number)
 
 
-@router.post("/person/{number}/word", dependencies=instructor_only)
+@router.post("/participants/{number}/word", dependencies=instructor_only)
 async def replace_resume_word(number: int, service: State) -> HTMLResponse:
     """Replace a resume word and show the new one once; the file with the old one is deleted, since it would mislead."""
     participant, word = await asyncio.to_thread(renew_resume_word, service.store, number)
@@ -178,7 +178,7 @@ async def replace_resume_word(number: int, service: State) -> HTMLResponse:
     return await asyncio.to_thread(_render_participant, service, number, word)
 
 
-@router.post("/person/{number}/remove", dependencies=instructor_only)
+@router.post("/participants/{number}/remove", dependencies=instructor_only)
 async def remove_from_class(
     number: int, service: State, sure: Annotated[str, Form(max_length=10)] = ""
 ) -> HTMLResponse:

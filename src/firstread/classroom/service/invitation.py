@@ -1,15 +1,13 @@
 """Join address of a class as participants can reach it, and its QR code."""
 
-import ipaddress
-import socket
 from collections.abc import Mapping
-from contextlib import suppress
 
 from firstread.classroom.class_folder import ClassFolder, ClassSettings
+from firstread.classroom.network_address import is_loopback, outbound_address
 
 
 def build_invitation(folder: ClassFolder, headers: Mapping[str, str]) -> dict[str, str]:
-    """`address`, `qr_svg`, and a `warning` where nobody else can reach the address.
+    """Join URL, its QR code, and a warning if other machines cannot reach the URL: `address`, `qr_svg`, `warning`.
 
     Args:
         headers: of the instructor's request: the host that their browser reached is the one that participants reach,
@@ -19,7 +17,7 @@ def build_invitation(folder: ClassFolder, headers: Mapping[str, str]) -> dict[st
 
     settings = folder.settings
     host, warning = headers.get("x-forwarded-host") or headers.get("host", ""), ""
-    if _is_loopback(_strip_port(host)):
+    if is_loopback(_strip_port(host)):
         reachable = _reachable_address(settings)
         if reachable is None:
             warning = "This class is served to this computer only. Start it with --host to let others in."
@@ -35,26 +33,12 @@ def _strip_port(host: str) -> str:
     return host[1 : host.find("]")] if host.startswith("[") else host.rsplit(":", 1)[0]
 
 
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
-
-
 def _reachable_address(settings: ClassSettings) -> str | None:
     """Host and port where the class listens and other machines can reach it; None if it listens on loopback only."""
     host = settings.host
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not bound to
-        outbound = _outbound_address()
+        outbound = outbound_address()
         return f"{outbound}:{settings.port}" if outbound else None
-    if _is_loopback(host):
+    if is_loopback(host):
         return None
     return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
-
-
-def _outbound_address() -> str | None:
-    """Source address of this machine on its default route; no packet is sent to find it."""
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # RFC 5737: reserved for documentation
-        return probe.getsockname()[0]
-    return None

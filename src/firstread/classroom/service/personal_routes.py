@@ -13,7 +13,7 @@ from starlette.concurrency import iterate_in_threadpool
 from firstread.classroom.database.answers import OCCASIONS
 from firstread.classroom.database.schema import Participant
 from firstread.classroom.outcomes.quiz_schedule import QUIZ_TITLES
-from firstread.classroom.rate_limits import RateLimiter, client_address
+from firstread.classroom.rate_limits import RateLimiter
 from firstread.classroom.service.deletion import delete_hub_user, delete_participant
 from firstread.classroom.service.icalendar import all_day_event
 from firstread.classroom.service.personal_links import PERSONAL_PREFIX, is_valid_token, personal_path
@@ -35,12 +35,12 @@ router = APIRouter(prefix="/me")
 @router.get("/link/{username}/{token}")
 async def open_personal_link(username: str, token: str, request: Request, service: State, to: str = "") -> Response:
     """Personal link: set the session cookie, and redirect to an address without the token."""
-    limiter: RateLimiter = request.app.state.link_limiter
-    address = client_address(request.headers.get("x-forwarded-for", ""), proxy_count=service.folder.proxy_count)
-    if not limiter.is_allowed(address):
-        return PlainTextResponse("Too many wrong links came from here. Wait a minute and try again.", 429)
     is_valid = is_valid_token(service.folder, username, token)
     if not is_valid or await asyncio.to_thread(service.store.find_participant, username) is None:
+        limiter: RateLimiter = request.app.state.link_limiter
+        address = service.client_address(request)
+        if not limiter.is_allowed(address):
+            return PlainTextResponse("Too many wrong links came from here. Wait a minute and try again.", 429)
         limiter.record_failure(address)
         raise NotAuthenticatedError
     pages = {"survey", "results", *(f"quiz/{occasion}" for occasion in OCCASIONS)}
@@ -81,7 +81,7 @@ async def calendar_reminder(request: Request, participant: CurrentParticipant, s
 
 
 @router.get("/results")
-async def results_page(participant: CurrentParticipant, service: State, request: Request) -> HTMLResponse:
+async def own_results_page(participant: CurrentParticipant, service: State, request: Request) -> HTMLResponse:
     """A participant's run among those of the class, without names."""
     values = await request.app.state.results.for_participant(participant.id)
     return render_page(service, "personal_results.html", participant=participant, **values)

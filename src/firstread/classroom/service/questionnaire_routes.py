@@ -19,7 +19,7 @@ from firstread.classroom.database.answers import (
     save_survey_answers,
 )
 from firstread.classroom.database.schema import Participant
-from firstread.classroom.outcomes.forms import NOT_KNOWN, questions_for, read_quiz, read_survey
+from firstread.classroom.outcomes.forms import NOT_KNOWN, parse_quiz_form, parse_survey_form, questions_for
 from firstread.classroom.outcomes.quiz_schedule import QUIZ_TITLES, QuizSchedule
 from firstread.classroom.service.personal_links import PERSONAL_PREFIX
 from firstread.classroom.service.personal_session import CurrentParticipant, load_schedule, read_form, render_page
@@ -43,7 +43,7 @@ async def submit_quiz(occasion: str, request: Request, participant: CurrentParti
     if quiz is None or schedule.quizzes.get(which) != "due":
         return await _render_quiz(which, participant, service, {}, already_answered=True)
     questions = questions_for(quiz, username=participant.username, occasion=which, form=form)
-    chosen, missing = read_quiz(questions)
+    chosen, missing = parse_quiz_form(questions)
     if missing:
         return await _render_quiz(which, participant, service, form, missing=missing)
     try:
@@ -69,7 +69,7 @@ async def submit_survey(request: Request, participant: CurrentParticipant, servi
     survey, schedule = load_survey(service.folder.lesson), await load_schedule(service, participant)
     if survey is None or schedule.survey != "due":
         return await _render_survey(participant, service, {}, [])
-    ratings, comment, missing = read_survey(survey, form)
+    ratings, comment, missing = parse_survey_form(survey, form)
     if missing:
         return await _render_survey(participant, service, form, missing)
     save = partial(save_survey_answers, survey=survey, ratings=ratings, comment=comment)

@@ -29,7 +29,7 @@ ClassResults = Annotated[Results, Depends(get_results)]
 
 
 @router.get("/results", dependencies=instructor_only)
-async def results_page(service: State, results: ClassResults) -> HTMLResponse:
+async def class_results_page(service: State, results: ClassResults) -> HTMLResponse:
     """Results page of the experiment, the quiz and the survey."""
     return HTMLResponse(await asyncio.to_thread(_render, service, "results.html", await results.summary()))
 
@@ -49,10 +49,10 @@ async def results_stream(service: State, results: ClassResults) -> StreamingResp
 
 
 @router.get("/api/results")
-async def other_runs(request: Request, username: Username, service: State, results: ClassResults) -> Response:
+async def other_runs_json(request: Request, username: Username, service: State, results: ClassResults) -> Response:
     """Runs of the other participants without names, for a notebook; 304 if its ETag is current."""
     participant = await asyncio.to_thread(service.store.find_participant, username)
-    body = json.dumps(await results.others_runs(participant.id if participant else None))
+    body = json.dumps(await results.other_runs(participant.id if participant else None))
     etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})

@@ -9,7 +9,7 @@ from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.store import Store
 from firstread.classroom.progress.dashboard import Dashboard
 from firstread.classroom.progress.participant_view import ParticipantView
-from firstread.classroom.rate_limits import RateLimiter
+from firstread.classroom.rate_limits import RateLimiter, trusted_client_address
 from firstread.classroom.service.personal_links import DueLinksCache
 
 SESSION_SECONDS = 12 * 3600
@@ -33,6 +33,11 @@ class ServiceState:
     login_limiter: RateLimiter
     participant_view: ParticipantView
     due_links: DueLinksCache
+
+    def client_address(self, request: Request) -> str:
+        """Client address of a request, for the rate limits."""
+        folder = self.folder
+        return trusted_client_address(request.headers, proxy_token=folder.proxy_token, proxy_count=folder.proxy_count)
 
 
 def service_state(request: Request) -> ServiceState:

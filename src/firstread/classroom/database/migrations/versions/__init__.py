@@ -1,1 +1,1 @@
-"""Steps from one form of a class's tables to the next."""
+"""Alembic revisions of the class database."""

@@ -1,4 +1,4 @@
-"""Result of a load test, and the verdict whether the machine is large enough for the class."""
+"""Result of a load test, and whether the machine is large enough for the class."""
 
 import statistics
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ class LoadTestResult:
         seconds_to_join: from opening the join page until the notebook's server answered: percentiles.
         seconds_to_first_cell: from starting the kernel until the first cell's reply: percentiles.
         minutes_of_lesson: until the last participant had finished.
-        memory_mb: peak memory of the class, its warm processes included: of the whole machine, less the use before.
+        memory_mb: peak memory of the class, its zygotes included: of the whole machine, less the use before.
         dashboard_seconds: from an event in a notebook until the instructor's dashboard showed it: percentiles.
         cells_run, events_lost, events_duplicated: cells that were run; of these, those without an event in the class
             database, and those with a second one.
@@ -71,7 +71,7 @@ class LoadTestResult:
         return problems
 
     def to_dict(self) -> dict[str, Any]:
-        """The result with the verdict, ready for JSON."""
+        """The result and the problems as a dictionary, ready for JSON."""
         return asdict(self) | {"will_hold": not self.problems, "problems": self.problems}
 
 

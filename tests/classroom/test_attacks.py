@@ -1,0 +1,167 @@
+"""Attacks on a running class, from a participant's notebook and from their browser: all must be refused."""
+
+import asyncio
+import os
+from http.cookies import Morsel
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+
+from yarl import URL
+
+from firstread.classroom.rate_limits import MAX_FAILURES
+from firstread.classroom.sandbox.sandbox import missing_isolation
+
+from .live_class import participant, run_async
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(missing_isolation() != "", reason=f"not possible here: {missing_isolation()}"),
+]
+NOTEBOOK = "hello-world.ipynb"
+
+#: configuration of every kind that a Jupyter server may look for, each leaving a mark when it is loaded
+HOSTILE_CONFIGURATION = r"""
+import json, pathlib
+home = pathlib.Path.home()
+mark = "open({!r}, 'a').write('loaded ')".format(str(home / "mark.txt"))
+for folder in (".jupyter", ".", ".local/etc/jupyter", ".local/share/jupyter"):
+    (home / folder).mkdir(parents=True, exist_ok=True)
+    for name in ("jupyter_config.py", "jupyter_server_config.py", "jupyter_lab_config.py", "jupyter_notebook_config.py",
+                 "jupyterhub_singleuser_config.py", "sitecustomize.py", "usercustomize.py", "jupyter_server.py"):
+        (home / folder / name).write_text(mark)
+(home / "hostile_extension.py").write_text(mark + "\ndef _load_jupyter_server_extension(app): pass\n"
+    "def _jupyter_server_extension_points(): return [{'module': 'hostile_extension'}]\n")
+for folder in (".jupyter/jupyter_server_config.d", ".local/etc/jupyter/jupyter_server_config.d"):
+    (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / folder / "hostile.json").write_text(
+        json.dumps({"ServerApp": {"jpserver_extensions": {"hostile_extension": True}, "terminals_enabled": True}}))
+for folder in (".local/share/jupyter/kernels/evil", ".local/share/jupyter/kernels/python3", ".ipython/kernels/evil2"):
+    (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / folder / "kernel.json").write_text(json.dumps({"argv": ["python3", "-m", "ipykernel_launcher", "-f",
+        "{connection_file}"], "display_name": "evil", "language": "python", "env": {"EVIL": "1"}}))
+print("written")
+"""
+
+
+async def arrive(person, name):
+    await person.join(name)
+    await person.open_server()
+    await person.read_code_cells(NOTEBOOK)
+    await person.start_kernel(NOTEBOOK)
+
+
+async def restart_server(person):
+    """End the participant's server through the hub, as its control panel does, and start it again."""
+    url = f"{person.address}/hub/api/users/{person.username}/server"
+    await person._get(f"{person.address}/hub/home")
+    cookies = person.session.cookie_jar.filter_cookies(URL(f"{person.address}/hub/"))
+    headers = {"X-XSRFToken": cookies["_xsrf"].value, "Referer": f"{person.address}/hub/home"}
+    async with person.session.delete(url, headers=headers) as answer:
+        assert answer.status in (202, 204), await answer.text()
+    await person.open_server()
+
+
+def test_the_cookies_of_a_server_are_sent_to_no_other_server(folder):
+    async def story():
+        async with participant(folder) as ana, participant(folder) as bea:
+            for person, name in ((ana, "Ana"), (bea, "Bea")):
+                await person.join(name)
+                await person.open_server()
+                own: list[Morsel] = [cookie for cookie in person.session.cookie_jar if person.username in cookie.key]
+                assert own, "the server has set a cookie"
+                assert {cookie["path"] for cookie in own} == {f"/user/{person.username}/"}
+            neighbours = ana.session.cookie_jar.filter_cookies(URL(f"{bea.server_url}/"))
+            assert not [name for name in neighbours if name.startswith("jupyterhub-user-")]
+
+    run_async(story())
+
+
+def test_nothing_in_a_participants_home_configures_their_server(folder):
+    async def story():
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            assert (await ana.run_cell(HOSTILE_CONFIGURATION))["text"] == "written\n"
+            await restart_server(ana)
+            await ana.read_code_cells(NOTEBOOK)
+            await ana.start_kernel(NOTEBOOK)
+            mark = folder.home_of(ana.username) / "mark.txt"
+            kernels = (await ana.api_request("GET", "kernelspecs"))["kernelspecs"]
+            assert list(kernels) == ["python3"]
+            assert kernels["python3"]["spec"]["display_name"] == "Python 3"
+            with pytest.raises(Exception, match="The server answered"):
+                await ana.api_request("POST", "kernels", name="evil")
+            secret = "n.startswith(('JUPYTERHUB', 'JPY', 'EVIL')) or 'TOKEN' in n"
+            inside = await ana.run_cell(f"import os; print([n for n in os.environ if {secret}])")
+            assert inside["text"].strip() == "[]"
+            with pytest.raises(Exception, match="The server answered"):
+                await ana.api_request("POST", "terminals")
+            assert not mark.exists()
+        async with aiohttp.ClientSession() as stranger, stranger.get(f"{ana.server_url}/api/status") as answer:
+            assert answer.status in (401, 403) or "login" in str(answer.url)
+
+    run_async(story())
+
+
+def test_a_kernel_reads_none_of_the_classes_secrets(folder):
+    async def story():
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            paths = [
+                folder.path / "hub" / "cookie_secret",
+                folder.path / "hub" / "hub.sqlite",
+                folder.path / "class.json",
+            ]
+            paths += [folder.path / "class.sqlite", folder.path / "log" / "hub.log"]
+            code = f"for path in {[str(path) for path in paths]!r}:\n    try: print(len(open(path, 'rb').read()))\n"
+            told = await ana.run_cell(code + "    except OSError as error: print(type(error).__name__)")
+            assert set(told["text"].split()) <= {"PermissionError", "FileNotFoundError"}
+            assert len(told["text"].split()) == len(paths)
+
+    run_async(story())
+
+
+def test_guesses_from_inside_are_counted_whatever_address_they_claim(folder):
+    async def story():
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as inside:
+            hub = f"http://127.0.0.1:{folder.ports['hub']}/hub/login"  # as a participant's server reaches it
+            statuses = []
+            for number in range(MAX_FAILURES + 5):
+                async with inside.get(hub) as page:
+                    token = (await page.text()).split('name="_xsrf" value="')[1].split('"')[0]
+                form = {"_xsrf": token, "code": "WRONG1", "name": "Eve", "word": ""}
+                headers = {"X-Forwarded-For": f"10.1.{number}.1", "Sec-Fetch-Mode": "navigate"}
+                async with inside.post(hub, data=form, headers=headers) as answer:
+                    text = await answer.text()
+                    statuses.append("limited" if "Too many wrong codes" in text else "wrong")
+            assert (statuses[0], statuses[-1]) == ("wrong", "limited")
+        async with participant(folder) as ana:  # and nobody else is kept out by it
+            await ana.join("Ana")
+
+    run_async(story())
+
+
+def test_a_request_from_inside_reaches_no_instructor_page(folder):
+    async def story():
+        service = f"http://127.0.0.1:{folder.ports['service']}{urlsplit(folder.service_url).path}"
+        async with aiohttp.ClientSession() as inside:
+            for path in ("", "stream", "api/progress", "projector"):
+                async with inside.get(f"{service}{path}", allow_redirects=False) as answer:
+                    assert answer.status in (303, 401), path
+        await asyncio.sleep(0)
+
+    run_async(story())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="whoever starts the class reads its own files")
+def test_what_was_measured_of_the_machine_reaches_participants(folder):
+    async def story():
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            if (folder.path / "machine.json").exists():
+                assert (folder.home_of(ana.username) / ".firstread" / "machine.json").exists()
+
+    run_async(story())
