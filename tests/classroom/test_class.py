@@ -73,17 +73,13 @@ def test_strangers_stay_outside(folder):
             with pytest.raises(LoadTestError, match="name is missing"):
                 await stranger.join("  ")
         async with aiohttp.ClientSession() as nobody:
-            for path in ("services/classroom/", "services/classroom/stream", "services/classroom/api/progress"):
+            for path in ("", "stream", "api/progress"):
                 async with nobody.get(f"{folder.public_url}{path}", allow_redirects=False) as answer:
                     assert answer.status in (303, 401), path
             for headers in ({}, {"Authorization": "token made-up"}):
-                async with nobody.post(
-                    f"{folder.public_url}services/classroom/api/events", json=[], headers=headers
-                ) as answer:
+                async with nobody.post(f"{folder.dashboard_url}api/events", json=[], headers=headers) as answer:
                     assert answer.status in (401, 403)
-            async with nobody.post(
-                f"{folder.public_url}services/classroom/actions/door", data={"value": "locked"}
-            ) as answer:
+            async with nobody.post(f"{folder.dashboard_url}actions/door", data={"value": "locked"}) as answer:
                 assert answer.status == 401
         assert folder.store().state().door == "open"
 
@@ -104,9 +100,7 @@ def test_nobody_enters_a_neighbours_server(folder):
 
 
 async def log_in(session, folder, key=None):
-    return await session.post(
-        f"{folder.public_url}services/classroom/login", data={"key": key or folder.settings.instructor_key}
-    )
+    return await session.post(f"{folder.dashboard_url}login", data={"key": key or folder.settings.instructor_key})
 
 
 def test_the_instructor_sees_who_is_stuck(folder):
@@ -125,7 +119,7 @@ def test_the_instructor_sees_who_is_stuck(folder):
             begin = time.monotonic()
 
             async def stuck():
-                async with instructor.get(f"{folder.public_url}services/classroom/api/progress") as answer:
+                async with instructor.get(f"{folder.dashboard_url}api/progress") as answer:
                     return [
                         row
                         for row in (await answer.json())["rows"]
@@ -136,18 +130,18 @@ def test_the_instructor_sees_who_is_stuck(folder):
                 assert time.monotonic() - begin < 30
                 await asyncio.sleep(0.2)
             assert found[0]["error"][0] == "ZeroDivisionError"
-            async with instructor.get(f"{folder.public_url}services/classroom/stream") as stream:
+            async with instructor.get(f"{folder.dashboard_url}stream") as stream:
                 line = b""
                 while not line.startswith(b"data: {"):
                     line = await asyncio.wait_for(stream.content.readline(), 10)
             board = "".join(json.loads(line.decode().removeprefix("data: "))["parts"].values())
             assert "ZeroDivisionError" in board
             assert "Ana &lt;b&gt;" in board or "<b>Ana" not in board
-            await instructor.post(f"{folder.public_url}services/classroom/actions/door", data={"value": "closed"})
+            await instructor.post(f"{folder.dashboard_url}actions/door", data={"value": "closed"})
             async with participant(folder) as late:
                 with pytest.raises(LoadTestError, match="nobody new"):
                     await late.join("Late")
-            await instructor.post(f"{folder.public_url}services/classroom/actions/door", data={"value": "open"})
+            await instructor.post(f"{folder.dashboard_url}actions/door", data={"value": "open"})
 
     run_async(story())
 

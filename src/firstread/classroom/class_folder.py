@@ -25,6 +25,9 @@ _FIRST_UID = 1_000_000_000
 #: name of the classroom service in JupyterHub, and the URL path that it is served under
 SERVICE_NAME = "classroom"
 SERVICE_PREFIX = f"/services/{SERVICE_NAME}"
+#: participants' own pages of the service; everything else under SERVICE_PREFIX is the instructor's
+PERSONAL_PREFIX = f"{SERVICE_PREFIX}/me"
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class ClassSettings:
         name: of the class.
         lesson: name of its lesson.
         data: data set of the lesson.
-        host, port: where it listens.
+        host, port: where it listens for participants.
+        instructor_port: where it listens for the instructor: another origin, which no participant's server is part of.
         certificate, key: PEM files for https; empty for http.
         database: URL; empty for an SQLite file in the folder.
         join_code: that participants type to join.
@@ -49,6 +53,7 @@ class ClassSettings:
     data: str
     host: str
     port: int
+    instructor_port: int
     certificate: str
     key: str
     database: str
@@ -89,15 +94,25 @@ class ClassFolder:
         data: str | None = None,
         host: str = "127.0.0.1",
         port: int = 8000,
+        instructor_port: int = 0,
         **options: str,
     ) -> "ClassFolder":
         """Create a class, or open the one of this name, with the address as given now.
 
+        Args:
+            instructor_port: 0 for the next one above `port`; beside 443 and 80 it is 8443 and 8080.
+
         Raises:
-            SettingError: no such lesson, or an invalid name.
+            SettingError: no such lesson, an invalid name, or one port for both.
         """
         if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
             raise SettingError(f'A class cannot be called "{name}"', expected="letters, digits, - and _")
+        instructor_port = instructor_port or default_instructor_port(port)
+        if instructor_port == port:
+            raise SettingError(
+                f"Port {port} cannot be both the participants' and the instructor's",
+                do="give --instructor-port another",
+            )
         info = find_lesson(lesson)
         path = classes_folder() / name
         old_umask = os.umask(0o077)
@@ -108,7 +123,7 @@ class ClassFolder:
             existing: dict[str, Any] = read_json(file) if file.exists() else {}
             secret_values = generate_secrets()
             settings = {"name": name, "lesson": info.name, "data": data or info.values["data"]}
-            settings |= {"host": host, "port": port}
+            settings |= {"host": host, "port": port, "instructor_port": instructor_port}
             settings |= {option: options.get(option, "") for option in ("certificate", "key", "database")}
             if existing and existing.get("lesson") != info.name:
                 raise SettingError(
@@ -137,15 +152,18 @@ class ClassFolder:
     @property
     def public_url(self) -> str:
         """URL that participants open."""
-        port, host = self.settings.port, public_host(self.settings.host, self.settings.certificate)
-        host = f"[{host}]" if ":" in host else host
-        is_default_port = port == {"https": 443, "http": 80}[self.scheme]
-        return f"{self.scheme}://{host}/" if is_default_port else f"{self.scheme}://{host}:{port}/"
+        return self._url_of(self.settings.port)
 
     @property
     def dashboard_url(self) -> str:
         """URL of the instructor's dashboard."""
-        return f"{self.public_url.rstrip('/')}{SERVICE_PREFIX}/"
+        return f"{self._url_of(self.settings.instructor_port).rstrip('/')}{SERVICE_PREFIX}/"
+
+    def _url_of(self, port: int) -> str:
+        host = public_host(self.settings.host, self.settings.certificate)
+        host = f"[{host}]" if ":" in host else host
+        is_default_port = port == DEFAULT_PORTS[self.scheme]
+        return f"{self.scheme}://{host}/" if is_default_port else f"{self.scheme}://{host}:{port}/"
 
     @property
     def ports(self) -> dict[str, int]:
@@ -236,6 +254,12 @@ class ClassFolder:
         """The settings without secrets."""
         hidden = ("instructor_key", "class_key", "seed", "database")
         return {name: value for name, value in asdict(self.settings).items() if name not in hidden}
+
+
+def default_instructor_port(port: int) -> int:
+    """Port of the instructor's origin beside the participants' port."""
+    usual = {443: 8443, 80: 8080}
+    return usual.get(port, port + 1 if port < 65535 else port - 1)
 
 
 def generate_secrets() -> dict[str, Any]:

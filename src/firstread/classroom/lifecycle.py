@@ -55,7 +55,8 @@ def start_class(
         _check_secrets_are_hidden(folder)
     if settings.certificate:
         check_certificate(settings.certificate, settings.key, host=settings.host)
-    _check_port_free(settings.host, settings.port)
+    _check_port_free(settings.host, settings.port, option="--port")
+    _check_port_free(settings.host, settings.instructor_port, option="--instructor-port")
     os.umask(0o077)  # files of the class are readable by its own user only
     folder.store().create()
     prepare_shared_files(folder)
@@ -118,7 +119,7 @@ def find_class(name: str | None) -> ClassFolder:
     return candidates[0]
 
 
-def _check_port_free(host: str, port: int) -> None:
+def _check_port_free(host: str, port: int, *, option: str) -> None:
     """Raise `ClassError` unless this host and port can be bound."""
     import socket
 
@@ -136,7 +137,7 @@ def _check_port_free(host: str, port: int) -> None:
             try:
                 probe.bind(address)
             except OSError as error:
-                remedy = _BIND_REMEDIES.get(error.errno or 0, "choose another with --port")
+                remedy = _BIND_REMEDIES.get(error.errno or 0, f"choose another with {option}")
                 raise ClassError(f"Port {port} cannot be used ({error.strerror})", where=host, do=remedy) from error
 
 

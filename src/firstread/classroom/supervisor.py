@@ -187,8 +187,8 @@ class Supervisor:
         host = "127.0.0.1" if settings.host in WILDCARD_HOSTS else settings.host
         # our own server on this machine: its certificate was checked before the start
         context = ssl._create_unverified_context() if settings.certificate else None  # noqa: S323
-        for path in ("/hub/health", f"{SERVICE_PREFIX}/login"):
-            url = f"{self.folder.scheme}://{host}:{settings.port}{path}"
+        for port, path in ((settings.port, "/hub/health"), (settings.instructor_port, f"{SERVICE_PREFIX}/login")):
+            url = f"{self.folder.scheme}://{host}:{port}{path}"
             try:
                 with urllib.request.urlopen(url, timeout=2, context=context) as response:  # noqa: S310 - this machine
                     if response.status != 200:

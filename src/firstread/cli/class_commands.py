@@ -17,6 +17,7 @@ class_app = typer.Typer(help="A lesson for a room of people.", no_args_is_help=T
 ClassName = Annotated[str | None, typer.Option("--name", help="Of the class; not needed where there is only one.")]
 
 _HOST_HELP = "The address of this machine that participants reach; 0.0.0.0 for all."
+_INSTRUCTOR_PORT_HELP = "The dashboard's own port, which no participant's page shares; default: the next one."
 _TRUST_HELP = "Serve other computers although participants are not kept apart on this one."
 _MERGE_HELP = "When memory is short, hold equal pages of participants' kernels once (Linux, as root)."
 _NAMES_HELP = "With display names, notes and free answers; by default under pseudonyms."
@@ -29,6 +30,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument per command-line option
     data: Annotated[str | None, typer.Option(help="Other data than the lesson's own.")] = None,
     host: Annotated[str, typer.Option(help=_HOST_HELP)] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    instructor_port: Annotated[int, typer.Option(min=0, max=65535, help=_INSTRUCTOR_PORT_HELP)] = 0,
     certificate: Annotated[Path | None, typer.Option(help="For https: certificate chain, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="For https: private key, PEM.")] = None,
     database: Annotated[str, typer.Option(help="Such as postgresql+psycopg://host/name; default: a file.")] = "",
@@ -51,6 +53,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument per command-line option
         data=data,
         host=host,
         port=port,
+        instructor_port=instructor_port,
         database=database,
         certificate=str(certificate.resolve()) if certificate else "",
         key=str(key.resolve()) if key else "",

@@ -59,11 +59,12 @@ def through(story):
 
     async def whole():
         address = f"http://127.0.0.1:{free_port()}"
-        proxy = HubProxy(public_url=address, token="secret")
+        proxy = HubProxy(public_url=address, token="secret", instructor_port=free_port())
         hub, hub_url = await a_server("hub")
         user, user_url = await a_server("user")
         await proxy.start()
         await proxy.add_route("/", hub_url, {"hub": True})
+        await proxy.add_route("/services/classroom/", hub_url, {"service": "classroom"})
         await proxy.add_route("/user/ana/", user_url, {"user": "ana"})
         await proxy.add_route("/user/gone/", f"http://127.0.0.1:{free_port()}", {})
         try:
@@ -132,7 +133,7 @@ def test_where_nobody_answers_the_page_tries_again():
         await proxy.delete_route("/user/ana/")
         async with session.get(address + "/user/ana/lab") as answer:
             assert (await answer.json())["server"] == "hub"
-        assert set(await proxy.get_all_routes()) == {"/", "/user/gone/"}
+        assert set(await proxy.get_all_routes()) == {"/", "/services/classroom/", "/user/gone/"}
 
     through(story)
 
@@ -145,5 +146,52 @@ def test_the_hub_knows_what_came_through_the_proxy_and_a_participants_server_doe
             assert headers["x-firstread-proxy"] == "secret"
         async with session.get(address + "/user/ana/lab", headers=forged) as answer:
             assert "x-firstread-proxy" not in {name.lower() for name in (await answer.json())["headers"]}
+
+    through(story)
+
+
+INSTRUCTOR_PATHS = [
+    "/",
+    "/login",
+    "/stream",
+    "/actions/door",
+    "/me/../login",
+    "/me/%2e%2e/login",
+    "/me%2f..%2flogin",
+    "/melon",
+]
+
+
+@pytest.mark.parametrize("path", INSTRUCTOR_PATHS)
+def test_the_participants_origin_has_no_page_of_the_instructor(path):
+    async def story(proxy, session, address):
+        url = aiohttp.client.URL(f"{address}/services/classroom{path}", encoded=True)
+        async with session.get(url, allow_redirects=False) as answer:
+            assert answer.status == 302
+            assert answer.headers["Location"].startswith(f"http://127.0.0.1:{proxy.instructor_port}/")
+        async with session.post(url, allow_redirects=False) as answer:
+            assert answer.status == 404
+
+    through(story)
+
+
+@pytest.mark.parametrize(
+    "path", ["/user/ana/lab", "/hub/login", "/services/classroom/me/", "/services/classroom/../../user/ana/lab"]
+)
+def test_the_instructors_origin_has_nothing_of_a_participant(path):
+    async def story(proxy, session, address):
+        origin = f"http://127.0.0.1:{proxy.instructor_port}"
+        async with session.get(aiohttp.client.URL(origin + path, encoded=True), allow_redirects=False) as answer:
+            assert answer.status == 404
+        async with session.get(f"{origin}/services/classroom/login") as answer:
+            assert (await answer.json())["server"] == "hub"
+
+    through(story)
+
+
+def test_participants_reach_their_own_pages_at_their_own_origin():
+    async def story(proxy, session, address):
+        async with session.get(f"{address}/services/classroom/me/quiz/pre") as answer:
+            assert (await answer.json())["path"] == "/services/classroom/me/quiz/pre"
 
     through(story)

@@ -268,6 +268,22 @@ def test_a_request_that_did_not_come_through_the_proxy_cannot_choose_its_address
     assert answer.headers["location"].endswith("wrong=often")
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://testserver:8000"},  # another port of the same name
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://evil.example"},
+        {"Origin": "http://testserver:8000"},  # a browser that does not say where a request comes from
+        {"Origin": "null"},
+    ],
+)
+def test_another_origin_cannot_act_in_the_instructors_name(client, headers):
+    log_in(client)
+    answer = client.post(f"{AT}/actions/door", data={"value": "locked"}, headers=headers, follow_redirects=False)
+    assert answer.status_code == 403
+    assert client.store.state().door == "open"
+
+
 def test_a_name_is_shown_and_not_run(client):
     assert log_in(client).headers["location"] == f"{AT}/"
     page = client.get(f"{AT}/").text

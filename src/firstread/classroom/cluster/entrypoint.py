@@ -48,6 +48,7 @@ def make_secret(
     if database == hub_database:
         raise SettingError("The class and the hub need a database each", where="FIRSTREAD_HUB_DATABASE")
     settings = {"name": name, "lesson": lesson.name, "data": data, "host": host, "port": 443}
+    settings["instructor_port"] = 443  # one origin behind the ingress
     settings |= {"certificate": "", "key": "", "database": database, **generate_secrets()}
     return {
         "apiVersion": "v1",

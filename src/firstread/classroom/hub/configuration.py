@@ -42,7 +42,7 @@ def configure_hub(c: Any, folder: ClassFolder) -> None:
     c.JupyterHub.cookie_secret_file = str(hub / "cookie_secret")
     c.JupyterHub.data_files_path = c.JupyterHub.data_files_path or str(Path(sys.prefix) / "share" / "jupyterhub")
     c.JupyterHub.proxy_class = HubProxy
-    c.HubProxy.token = folder.proxy_token
+    c.HubProxy.token, c.HubProxy.instructor_port = folder.proxy_token, settings.instructor_port
     c.JupyterHub.cleanup_servers = False  # servers go on while the hub restarts
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.authenticator_class = JoinAuthenticator

@@ -1,14 +1,16 @@
 """JupyterHub proxy inside the hub's own process (aiohttp): no Node.js, and no further process that could stop."""
 
 import asyncio
+import posixpath
 import ssl
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, WSMsgType, web
 from jupyterhub.proxy import Proxy
-from traitlets import Unicode
+from traitlets import Integer, Unicode
 
+from firstread.classroom.class_folder import PERSONAL_PREFIX, SERVICE_PREFIX
 from firstread.classroom.rate_limits import PROXY_TOKEN_HEADER
 
 # RFC 9110, section 7.6.1: not forwarded
@@ -41,6 +43,7 @@ class HubProxy(Proxy):
         redirect_port: port that redirects http to https; None without https at its default port.
     """
 
+    instructor_port = Integer(0, help="Port of the instructor's origin; 0 for none.").tag(config=True)
     token = Unicode(help="Proves to the hub and the service that a request came through this proxy.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
@@ -48,6 +51,7 @@ class HubProxy(Proxy):
         self.routes: dict[str, dict[str, Any]] = {}
         self._runner: web.AppRunner | None = None
         self._redirect_runner: web.AppRunner | None = None
+        self._instructor_runner: web.AppRunner | None = None
         self.redirect_port = 80 if self.ssl_cert and (urlsplit(self.public_url).port or 443) == 443 else None
 
     async def start(self) -> None:
@@ -58,10 +62,6 @@ class HubProxy(Proxy):
             connector=TCPConnector(limit=0, ttl_dns_cache=300),
             timeout=ClientTimeout(total=None, sock_connect=10),
         )
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, auto_decompress=False)
-        await self._runner.setup()
         context = None
         if self.ssl_cert:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -69,7 +69,9 @@ class HubProxy(Proxy):
             context.load_cert_chain(self.ssl_cert, self.ssl_key or None)
         host = address.hostname if address.hostname not in (None, "", "*") else None
         port = address.port or (443 if context else 80)
-        await web.TCPSite(self._runner, host, port, ssl_context=context, backlog=1024, reuse_address=True).start()
+        self._runner = await _listen(self._handle_participant, host, port, context)
+        if self.instructor_port:
+            self._instructor_runner = await _listen(self._handle_instructor, host, self.instructor_port, context)
         if self.redirect_port is not None:
             await self._start_redirect(host, port)
 
@@ -95,6 +97,9 @@ class HubProxy(Proxy):
         if self._redirect_runner is not None:
             await self._redirect_runner.cleanup()
             self._redirect_runner = None
+        if self._instructor_runner is not None:
+            await self._instructor_runner.cleanup()
+            self._instructor_runner = None
         if self._runner is not None:
             await self._runner.cleanup()
             await self._session.close()
@@ -121,6 +126,26 @@ class HubProxy(Proxy):
             if spec in self.routes:
                 return self.routes[spec]
         return None
+
+    async def _handle_participant(self, request: web.Request) -> web.StreamResponse:
+        """Participants' origin: everything but the instructor's pages, to which a browser is redirected."""
+        if not self.instructor_port or not _is_instructor_path(request.rel_url.raw_path):
+            return await self._handle(request)
+        if request.method not in ("GET", "HEAD"):
+            raise web.HTTPNotFound()
+        name = urlsplit(f"//{request.host}").hostname or "localhost"
+        name = f"[{name}]" if ":" in name else name
+        scheme = "https" if self.ssl_cert else "http"
+        raise web.HTTPFound(f"{scheme}://{name}:{self.instructor_port}{request.raw_path}")
+
+    async def _handle_instructor(self, request: web.Request) -> web.StreamResponse:
+        """Instructor's origin: their pages and nothing else, above all nothing of a participant's server."""
+        path = request.rel_url.raw_path
+        if path in ("", "/", SERVICE_PREFIX):
+            raise web.HTTPFound(f"{SERVICE_PREFIX}/")
+        if not _is_instructor_path(path):
+            raise web.HTTPNotFound()
+        return await self._handle(request)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         route = self.find_route(request.rel_url.raw_path)
@@ -193,6 +218,23 @@ class HubProxy(Proxy):
             ("X-Forwarded-Proto", "https" if self.ssl_cert else "http"),
             ("X-Forwarded-Host", request.host),
         ]
+
+
+async def _listen(handler: Any, host: str | None, port: int, context: ssl.SSLContext | None) -> web.AppRunner:
+    """Start a server that passes every request to one handler."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, auto_decompress=False)
+    await runner.setup()
+    await web.TCPSite(runner, host, port, ssl_context=context, backlog=1024, reuse_address=True).start()
+    return runner
+
+
+def _is_instructor_path(path: str) -> bool:
+    """True for paths of the classroom service but participants' own pages, with dot segments and escapes resolved."""
+    decoded = posixpath.normpath(unquote(path))
+    is_service = decoded == SERVICE_PREFIX or decoded.startswith(f"{SERVICE_PREFIX}/")
+    return is_service and not (decoded == PERSONAL_PREFIX or decoded.startswith(f"{PERSONAL_PREFIX}/"))
 
 
 async def _relay_messages(source: Any, sink: Any) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar
 
-from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder, find_free_ports
+from firstread.classroom.class_folder import ClassFolder, find_free_ports
 from firstread.classroom.database.schema import Event
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.lifecycle import find_supervisor, stop_class
@@ -149,7 +149,7 @@ class LoadTest:
     async def _watch_dashboard(self) -> None:
         """Follow the dashboard's event stream as an instructor's browser does; record when it had shown which event."""
         async with ClientSession(cookie_jar=CookieJar(unsafe=True), timeout=ClientTimeout(total=None)) as session:
-            address = f"{self.folder.public_url.rstrip('/')}{SERVICE_PREFIX}"
+            address = self.folder.dashboard_url.rstrip("/")
             await session.post(f"{address}/login", data={"key": self.folder.settings.instructor_key})
             while True:
                 with suppress(OSError, TimeoutError, asyncio.TimeoutError, ValueError):

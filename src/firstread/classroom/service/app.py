@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
@@ -48,6 +49,7 @@ _SECURITY_HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -135,6 +137,8 @@ class _SecurityMiddleware:
         if not length.isdigit() or int(length) > MAX_BODY_BYTES or "transfer-encoding" in headers:
             return PlainTextResponse("Too large", 413)
         is_cross_site = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+        origin, host = headers.get("origin", ""), headers.get("x-forwarded-host") or headers.get("host", "")
+        is_cross_site |= bool(origin) and urlsplit(origin).netloc != host  # browsers without Sec-Fetch-Site
         if is_cross_site and method not in ("GET", "HEAD"):
             return PlainTextResponse("Sent by another site", 403)
         return None

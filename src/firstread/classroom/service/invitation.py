@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from firstread.classroom.class_folder import ClassFolder, ClassSettings
+from firstread.classroom.class_folder import DEFAULT_PORTS, ClassFolder, ClassSettings
 from firstread.classroom.network_address import is_loopback, outbound_address
 
 
@@ -11,7 +11,7 @@ def build_invitation(folder: ClassFolder, headers: Mapping[str, str]) -> dict[st
 
     Args:
         headers: of the instructor's request: the host that their browser reached is the one that participants reach,
-            unless the browser runs on this machine.
+            at their own port, unless the browser runs on this machine.
     """
     import segno
 
@@ -23,6 +23,9 @@ def build_invitation(folder: ClassFolder, headers: Mapping[str, str]) -> dict[st
             warning = "This class is served to this computer only. Start it with --host to let others in."
         else:
             host = reachable
+    elif host.endswith(f":{settings.instructor_port}"):
+        is_default_port = settings.port == DEFAULT_PORTS[folder.scheme]
+        host = host.removesuffix(f":{settings.instructor_port}") + ("" if is_default_port else f":{settings.port}")
     address = f"{folder.scheme}://{host}/"
     code = segno.make(f"{address}hub/login?code={settings.join_code}", error="m", micro=False)
     qr_svg = code.svg_inline(border=3, omitsize=True, dark="#000", light="#fff")

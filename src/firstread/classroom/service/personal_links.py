@@ -5,12 +5,11 @@ import hashlib
 import hmac
 import time
 
-from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
+from firstread.classroom.class_folder import PERSONAL_PREFIX, ClassFolder
 from firstread.classroom.database.schema import Participant
 from firstread.classroom.database.store import Store
 from firstread.classroom.outcomes.quiz_schedule import QUIZ_TITLES, participant_schedule
 
-PERSONAL_PREFIX = f"{SERVICE_PREFIX}/me"
 _CACHE_SECONDS = 15.0
 
 
