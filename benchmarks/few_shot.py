@@ -93,7 +93,8 @@ def _methods(backbone: str) -> dict[str, Method]:
 
     def random(classes: tuple[str, ...], size: int, seed: int) -> Classifier:
         model = build_model(backbone, classes=classes, size=size, dropout=0.2, weights="none", seed=seed)
-        model.blueprint = replace(model.blueprint, per_image=True)  # the same architecture as with phantom weights
+        # the same architecture as with phantom weights
+        model.blueprint = replace(model.blueprint, per_image_normalization=True)
         return model
 
     def imagenet(classes: tuple[str, ...], size: int, seed: int) -> Classifier:

@@ -100,7 +100,7 @@ class PretrainingModel(nn.Module):
 
 
 @dataclass(frozen=True)
-class TrainingState:
+class PretrainingState:
     """Model, optimizer and learning rate scheduler, saved together in a checkpoint."""
 
     model: PretrainingModel
@@ -108,16 +108,16 @@ class TrainingState:
     scheduler: torch.optim.lr_scheduler.LRScheduler
 
 
-def create_training_state(backbone: str, *, classes: int, total_steps: int) -> TrainingState:
+def create_training_state(backbone: str, *, classes: int, total_steps: int) -> PretrainingState:
     """Create the model with random weights, AdamW and a one-cycle schedule."""
     model = PretrainingModel(backbone, classes).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.05, fused=True)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=total_steps, pct_start=0.15)
-    return TrainingState(model, optimizer, scheduler)
+    return PretrainingState(model, optimizer, scheduler)
 
 
 def train_epoch(
-    state: TrainingState,
+    state: PretrainingState,
     pixels: torch.Tensor,
     targets: torch.Tensor,
     generator: torch.Generator,
@@ -168,13 +168,13 @@ def save_weights(backbone: nn.Module, file: Path, provenance: dict[str, Any]) ->
     write_atomically(file, lambda temporary: save_file(tensors, temporary, metadata=metadata))
 
 
-def _save_checkpoint(file: Path, state: TrainingState, history: History) -> None:
+def _save_checkpoint(file: Path, state: PretrainingState, history: History) -> None:
     parts = {name: part.state_dict() for name, part in vars(state).items()}
     checkpoint = {**parts, "history": history}
     write_atomically(file, lambda temporary: torch.save(checkpoint, temporary))
 
 
-def _load_checkpoint(file: Path, state: TrainingState) -> History:
+def _load_checkpoint(file: Path, state: PretrainingState) -> History:
     """Restore the state of an interrupted training; returns its history, empty without a checkpoint."""
     if not file.exists():
         return []

@@ -94,7 +94,7 @@ def test_nothing_in_a_participants_home_configures_their_server(folder):
             assert kernels["python3"]["spec"]["display_name"] == "Python 3"
             with pytest.raises(Exception, match="The server answered"):
                 await ana.api_request("POST", "kernels", name="evil")
-            secret = "n.startswith(('JUPYTERHUB', 'JPY', 'EVIL')) or 'TOKEN' in n"
+            secret = "n.startswith(('JUPYTERHUB', 'EVIL')) or 'TOKEN' in n"
             inside = await ana.run_cell(f"import os; print([n for n in os.environ if {secret}])")
             assert inside["text"].strip() == "[]"
             with pytest.raises(Exception, match="The server answered"):
@@ -126,18 +126,18 @@ def test_a_kernel_reads_none_of_the_classes_secrets(folder):
 
 def test_guesses_from_inside_are_counted_whatever_address_they_claim(folder):
     async def story():
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as inside:
-            hub = f"http://127.0.0.1:{folder.ports['hub']}/hub/login"  # as a participant's server reaches it
-            statuses = []
-            for number in range(MAX_FAILURES + 5):
+        hub = f"http://127.0.0.1:{folder.ports['hub']}/hub/login"  # as a participant's server reaches it
+        statuses = []
+        for number in range(MAX_FAILURES + 5):
+            headers = {"X-Forwarded-For": f"10.1.{number}.1", "Sec-Fetch-Mode": "navigate"}
+            jar = aiohttp.CookieJar(unsafe=True)
+            async with aiohttp.ClientSession(cookie_jar=jar, headers=headers) as inside:
                 async with inside.get(hub) as page:
                     token = (await page.text()).split('name="_xsrf" value="')[1].split('"')[0]
                 form = {"_xsrf": token, "code": "WRONG1", "name": "Eve", "word": ""}
-                headers = {"X-Forwarded-For": f"10.1.{number}.1", "Sec-Fetch-Mode": "navigate"}
-                async with inside.post(hub, data=form, headers=headers) as answer:
-                    text = await answer.text()
-                    statuses.append("limited" if "Too many wrong codes" in text else "wrong")
-            assert (statuses[0], statuses[-1]) == ("wrong", "limited")
+                async with inside.post(hub, data=form) as answer:
+                    statuses.append(answer.status)
+        assert (statuses[0], statuses[-1]) == (403, 429)
         async with participant(folder) as ana:  # and nobody else is kept out by it
             await ana.join("Ana")
 

@@ -74,7 +74,7 @@ def test_strangers_stay_outside(folder):
                 await stranger.join("  ")
         async with aiohttp.ClientSession() as nobody:
             for path in ("", "stream", "api/progress"):
-                async with nobody.get(f"{folder.public_url}{path}", allow_redirects=False) as answer:
+                async with nobody.get(f"{folder.dashboard_url}{path}", allow_redirects=False) as answer:
                     assert answer.status in (303, 401), path
             for headers in ({}, {"Authorization": "token made-up"}):
                 async with nobody.post(f"{folder.dashboard_url}api/events", json=[], headers=headers) as answer:

@@ -13,7 +13,7 @@ from firstread.core.splits import assign_folds, folds_by_patient, split_by_patie
 CLASSES = ("abdomen", "chest")
 
 
-def cohort_of(patients_by_class, *, unlabelled=0):
+def cohort_of(patients_by_class, *, unlabeled=0):
     """patients_by_class: for each class, the number of images of each of its patients."""
     rows = [
         {"case": f"{label}-{number}-{image}", "file": "x.png", "label": label, "patient": f"{label}{number}"}
@@ -22,7 +22,7 @@ def cohort_of(patients_by_class, *, unlabelled=0):
         for image in range(size)
     ]
     rows += [
-        {"case": f"u{index}", "file": "x.png", "label": None, "patient": f"u{index}"} for index in range(unlabelled)
+        {"case": f"u{index}", "file": "x.png", "label": None, "patient": f"u{index}"} for index in range(unlabeled)
     ]
     return Cohort(make_table(rows), CLASSES, Origin("made up"))
 
@@ -30,16 +30,16 @@ def cohort_of(patients_by_class, *, unlabelled=0):
 sizes = st.lists(st.integers(1, 8), min_size=3, max_size=25)
 
 
-@given(first=sizes, second=sizes, seed=st.integers(0, 2**31), unlabelled=st.integers(0, 3))
-def test_no_patient_is_on_two_sides(first, second, seed, unlabelled):
-    cohort = split_by_patient(cohort_of([first, second], unlabelled=unlabelled), seed=seed)
+@given(first=sizes, second=sizes, seed=st.integers(0, 2**31), unlabeled=st.integers(0, 3))
+def test_no_patient_is_on_two_sides(first, second, seed, unlabeled):
+    cohort = split_by_patient(cohort_of([first, second], unlabeled=unlabeled), seed=seed)
     table = cohort.table
     known = table[table["label"].notna()]
     assert known["split"].notna().all()
     assert table[table["label"].isna()]["split"].isna().all()
     assert (known.groupby("patient")["split"].nunique() == 1).all()
     assert (known.groupby("label")["split"].nunique() == 3).all()
-    assert list(table["case"]) == list(cohort_of([first, second], unlabelled=unlabelled).table["case"])
+    assert list(table["case"]) == list(cohort_of([first, second], unlabeled=unlabeled).table["case"])
 
 
 @given(first=sizes, second=sizes, seed=st.integers(0, 99), folds=st.integers(2, 5))
@@ -125,7 +125,7 @@ def test_folds_without_patients_count_every_image_as_one():
 
 
 def test_an_unlabelled_case_is_in_no_fold():
-    pairs = folds_by_patient(cohort_of([[1] * 6, [1] * 6], unlabelled=2), folds=3)
+    pairs = folds_by_patient(cohort_of([[1] * 6, [1] * 6], unlabeled=2), folds=3)
     assert not any((train | test)[-2:].any() for train, test in pairs)
 
 

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from firstread.evaluation.intervals import auc_difference, auc_interval, bootstrap_interval, wilson_interval
 
-labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=4, max_size=60).filter(
+labeled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=4, max_size=60).filter(
     lambda rows: 1 < sum(t for t, _ in rows) < len(rows) - 1
 )
 
@@ -43,7 +43,7 @@ def test_delongs_variance_against_the_definition():
     assert [found.low, found.high] == pytest.approx(expected, rel=1e-5)
 
 
-@given(labelled)
+@given(labeled)
 def test_auc_is_scikit_learns_and_lies_in_its_interval(rows):
     truth, scores = np.array([t for t, _ in rows]), np.array([s for _, s in rows], float)
     found = auc_interval(truth, scores)

@@ -71,7 +71,7 @@ def test_the_network_is_left_as_it_was(case):
     model.freeze()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     explain(model, case)
-    sanity_check(model, case, draws=1)
+    sanity_check(model, case, randomizations=1)
     assert model.frozen
     assert not any(one._forward_hooks or one._backward_hooks for one in model.modules())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -97,8 +97,8 @@ def test_the_map_is_that_of_another_implementation(case, name):
 
 def test_the_sanity_check_is_a_sentence_with_its_figure(case):
     model = build_model("resnet18", classes=("a", "b"), size=64)
-    assert -1 <= sanity_correlation(model, case, draws=2) <= 1
-    assert "rank correlation" in sanity_check(model, case, draws=1)
+    assert -1 <= sanity_correlation(model, case, randomizations=2) <= 1
+    assert "rank correlation" in sanity_check(model, case, randomizations=1)
 
 
 def test_unknown_methods_and_classes_are_refused(case):

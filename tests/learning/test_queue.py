@@ -185,7 +185,14 @@ def test_a_folder_that_cannot_be_used_stops_nobody(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{", b"[]", b'{"threads": "many"}', b"\x00" * 50, b'{"threads":1,"running":1,"seconds_left":"x","told":0}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"threads": "many"}',
+        b"\x00" * 50,
+        b'{"threads":1,"running":1,"seconds_left":"x","updated_at":0}',
+    ],
 )
 def test_a_strange_ticket_holds_nobody_up(text):
     with queue_slot():
@@ -207,7 +214,8 @@ def test_others_may_join_the_line_but_not_take_tickets_away():
         assert queue_folder().stat().st_mode & 0o7777 == 0o1777
         ticket = next(queue_folder().glob("*.ticket"))
         assert ticket.stat().st_mode & 0o022 == 0
-        assert set(json.loads(ticket.read_bytes())) == {"threads", "running", "seconds_left", "told"}  # and no name
+        fields = set(json.loads(ticket.read_bytes()))
+        assert fields == {"threads", "running", "seconds_left", "updated_at"}  # and no name
 
 
 @given(place=st.integers(1, 200), seconds=st.none() | st.floats(0, 1e5))

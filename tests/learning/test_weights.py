@@ -108,7 +108,7 @@ def test_bundled_weights_are_the_default_and_small(home):
     model = build_model(classes=["a", "b"])
     assert model.backbone_name == DEFAULT_BACKBONE
     assert model.blueprint.weights == "phantom"
-    assert model.blueprint.per_image
+    assert model.blueprint.per_image_normalization
     assert bool(model.fitted)
     assert bundled_file(DEFAULT_BACKBONE).stat().st_size <= 8e6
     assert build_model("resnet18", **BUILD).blueprint.weights == "none"
@@ -120,7 +120,7 @@ def test_imagenet_weights_on_disk_come_before_bundled_ones(home):
     save_file(state, home / f"data/weights/{DEFAULT_BACKBONE}.safetensors")
     model = build_model(classes=["a", "b"], size=32)
     assert model.blueprint.weights == "imagenet"
-    assert not model.blueprint.per_image
+    assert not model.blueprint.per_image_normalization
     assert build_model(classes=["a", "b"], size=32, weights="phantom").blueprint.weights == "phantom"
 
 
@@ -152,4 +152,4 @@ def test_a_network_from_bundled_weights_comes_back_from_disk_as_it_was(home, tmp
     with torch.inference_mode():
         assert torch.equal(model(image), loaded(image))
     other = build_model(classes=["x", "y"], size=64, weights=tmp_path / "m.safetensors")
-    assert other.blueprint.per_image
+    assert other.blueprint.per_image_normalization

@@ -12,7 +12,7 @@ from firstread.lessons.preload import preload_all, preload_when_idle
 SCRIPT = """
 import asyncio, gc, sys
 from firstread.lessons import preload
-preload.PAUSE_SECONDS = 0
+preload.IDLE_SECONDS = 0
 usual = gc.get_threshold()
 preload.preload_when_idle()  # no notebook, no loading
 assert "torch" not in sys.modules

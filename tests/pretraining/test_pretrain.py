@@ -41,7 +41,7 @@ def test_it_writes_small_weights_with_their_story_and_does_nothing_twice(tmp_pat
     one, two = (load_file(tmp_path / name) for name in ("w.safetensors", "again.safetensors"))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
     model = build_model("test_resnet", classes=("a", "b"), size=64, weights=tmp_path / "w.safetensors")
-    assert model.blueprint.per_image
+    assert model.blueprint.per_image_normalization
 
 
 def test_nt_xent_is_low_where_views_of_one_image_lie_together():

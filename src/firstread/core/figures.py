@@ -67,12 +67,12 @@ def show_images(
     rows = max(1, -(-len(images) // columns))
     height_inches = size_inches * (1.15 if titles else 1.0)
     figure, axes = new_figure(rows, columns, panel_width_inches=size_inches, panel_height_inches=height_inches)
-    for index, axis in enumerate(axes.flat):
-        axis.axis("off")
+    for index, ax in enumerate(axes.flat):
+        ax.axis("off")
         if index < len(images):
-            axis.imshow(images[index], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            ax.imshow(images[index], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             if index < len(titles):
-                axis.set_title(titles[index], fontsize=10)
+                ax.set_title(titles[index], fontsize=10)
     return figure
 
 
@@ -86,28 +86,28 @@ def plot_learning_curve(table: "pd.DataFrame", *, value: str = "accuracy", title
         title: of the figure.
     """
     figure, axes = new_figure(panel_width_inches=7.0, panel_height_inches=4.2)
-    axis = axes[0, 0]
+    ax = axes[0, 0]
     methods = list(dict.fromkeys(table["way"]))
     for index, method in enumerate(methods):
         shift = 1 + 0.025 * (index - (len(methods) - 1) / 2)  # so that intervals do not hide one another
         rows = table[table["way"] == method].sort_values("images")
-        _draw_method(axis, rows, label=method, index=index, shift=shift)
-    axis.set_xscale("log")
+        _plot_method(ax, rows, label=method, index=index, shift=shift)
+    ax.set_xscale("log")
     counts = sorted(set(table["images"]))
-    axis.set_xticks(counts, [str(count) for count in counts])
-    axis.minorticks_off()
-    axis.set_xlabel("training images of each class")
-    axis.set_ylabel(f"{value}, mean and 95% interval")
-    axis.set_title(title)
-    axis.legend(fontsize=9, loc="lower right")
+    ax.set_xticks(counts, [str(count) for count in counts])
+    ax.minorticks_off()
+    ax.set_xlabel("training images of each class")
+    ax.set_ylabel(f"{value}, mean and 95% interval")
+    ax.set_title(title)
+    ax.legend(fontsize=9, loc="lower right")
     return figure
 
 
-def _draw_method(axis: "Axes", rows: "pd.DataFrame", *, label: str, index: int, shift: float) -> None:
+def _plot_method(ax: "Axes", rows: "pd.DataFrame", *, label: str, index: int, shift: float) -> None:
     """Draw the means of one training method with their intervals."""
     below, above = rows["mean"] - rows["low"], rows["high"] - rows["mean"]
     style: dict[str, Any] = {"color": PALETTE[index], "linestyle": LINE_STYLES[index], "marker": "osD^vPX"[index]}
-    axis.errorbar(rows["images"] * shift, rows["mean"], yerr=[below, above], label=label, capsize=3, **style)
+    ax.errorbar(rows["images"] * shift, rows["mean"], yerr=[below, above], label=label, capsize=3, **style)
 
 
 @cache

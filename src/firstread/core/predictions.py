@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -171,8 +171,3 @@ def concat_predictions(parts: Sequence[Predictions], *, model: str | None = None
         if len(rows) == len(parts):
             baselines.append(Predictions(pd.concat(rows, ignore_index=True), first.classes, name))
     return Predictions(table, first.classes, model or first.model, tuple(baselines))
-
-
-def summarize_predictions(predictions: Predictions) -> dict[str, Any]:
-    """Model name, number of cases and classes, for a report."""
-    return {"model": predictions.model, "cases": len(predictions), "classes": list(predictions.classes)}

@@ -103,7 +103,7 @@ def _parse_ticket(data: bytes) -> dict[str, Any]:
             "threads": min(1024, max(1, int(values["threads"]))),
             "running": bool(values["running"]),
             "seconds_left": None if seconds is None else min(1e6, max(0.0, float(seconds))),
-            "updated_at": float(values["told"]),
+            "updated_at": float(values["updated_at"]),
         }
     except (ValueError, KeyError, TypeError):
         return {}

@@ -32,9 +32,9 @@ def find_imbalance(cohort: Cohort) -> list[Finding]:
     """Class imbalance, missing labels, unknown patients."""
     counts = np.bincount(cohort.targets[cohort.targets >= 0], minlength=len(cohort.classes))
     findings = []
-    unlabelled = int((cohort.targets < 0).sum())
-    if unlabelled:
-        findings.append(Finding("note", "labels", f"{unlabelled} images have no label."))
+    unlabeled = int((cohort.targets < 0).sum())
+    if unlabeled:
+        findings.append(Finding("note", "labels", f"{unlabeled} images have no label."))
     if counts.min() * 5 < counts.max():
         rare = cohort.classes[int(counts.argmin())]
         text = f"{rare} has {counts.min()} images, the largest class {counts.max()}. Accuracy alone will mislead."

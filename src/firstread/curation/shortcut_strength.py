@@ -25,7 +25,7 @@ class ShortcutStrength:
 
     Attributes:
         name: of the rule.
-        correct, total: cases, by cross-validation over all labelled cases (or counted in-sample, see `method`).
+        correct, total: cases, by cross-validation over all labeled cases (or counted in-sample, see `method`).
         low, high: Wilson's 95 % interval of the accuracy.
         method: "cross-validated" or "counted".
         majority_share: share of the most frequent class.
@@ -64,12 +64,12 @@ class BorderPixel:
 
 
 def measure_rules(cohort: Cohort, features: list[ImageFeatures]) -> list[ShortcutStrength]:
-    """Strength of every rule of `RULES`, on all labelled cases and, with a split, from training to the other splits."""
+    """Strength of every rule of `RULES`, on all labeled cases and, with a split, from training to the other splits."""
     targets = cohort.targets
-    labelled = np.flatnonzero(targets >= 0)
-    features, targets = [features[i] for i in labelled], targets[labelled]
-    split = cohort.table["split"].to_numpy()[labelled]
-    patients = cohort.table["patient"].to_numpy(dtype=object)[labelled]
+    labeled = np.flatnonzero(targets >= 0)
+    features, targets = [features[i] for i in labeled], targets[labeled]
+    split = cohort.table["split"].to_numpy()[labeled]
+    patients = cohort.table["patient"].to_numpy(dtype=object)[labeled]
     class_count, total = len(cohort.classes), len(targets)
     majority_share = float(np.bincount(targets).max() / total)
     strengths = [_measure_majority_class(targets, split)]
@@ -87,8 +87,8 @@ def measure_rules(cohort: Cohort, features: list[ImageFeatures]) -> list[Shortcu
 
 def measure_border_pixels(cohort: Cohort) -> list[BorderPixel]:
     """Accuracy of the best single pixel of the outermost ring, for each two classes (one threshold, in-sample)."""
-    labelled = cohort.where(cohort.targets >= 0)
-    images, targets = labelled.images(_BORDER_IMAGE_SIZE), labelled.targets
+    labeled = cohort.where(cohort.targets >= 0)
+    images, targets = labeled.images(_BORDER_IMAGE_SIZE), labeled.targets
     ring = np.ones((_BORDER_IMAGE_SIZE, _BORDER_IMAGE_SIZE), bool)
     ring[1:-1, 1:-1] = False
     pixels = images[:, ring]
@@ -109,8 +109,8 @@ def compare_random_and_contiguous_splits(cohort: Cohort, thumbnails: np.ndarray)
         (random, contiguous), or None if there are fewer than 100 cases.
     """
     targets = cohort.targets
-    labelled = np.flatnonzero(targets >= 0)
-    pixels, targets = thumbnails[labelled].reshape(len(labelled), -1), targets[labelled]
+    labeled = np.flatnonzero(targets >= 0)
+    pixels, targets = thumbnails[labeled].reshape(len(labeled), -1), targets[labeled]
     if len(targets) < 100:
         return None
     in_random, in_contiguous = np.zeros(len(targets), bool), np.zeros(len(targets), bool)

@@ -5,9 +5,9 @@ from importlib.resources import files
 
 from firstread.core.cohort import Origin
 from firstread.core.errors import SettingError, suggest
+from firstread.phantoms import MEDNIST_CLASSES
 
 HELLO_WORLD_CLASSES = ("abdomen", "chest")
-MEDNIST_CLASSES = ("abdominal CT", "chest CT", "head CT", "chest radiograph", "brain MR", "breast MR")
 
 _LAKHANI = "Lakhani 2018, J Digit Imaging 31:283, doi 10.1007/s10278-018-0079-6"
 _ERICKSON = "Erickson 2019, Radiol Artif Intell 1(4):e190072, doi 10.1148/ryai.2019190072"

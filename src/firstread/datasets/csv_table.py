@@ -1,4 +1,4 @@
-"""A CSV of paths and labels as a cohort.
+"""Read a CSV of file paths and labels into a Cohort.
 
 Columns are found by name, in any spelling of case, spaces and underscores: the file (`file`, `path`, `image`, ...),
 the label (`label`, `class`, `target`, ...), and if they are there the patient (`patient`, `patient_id`, `subject`,
@@ -40,7 +40,7 @@ _NumberedRow = tuple[Path, dict[str, Any], int]
 
 
 def open_table(path: Path, *, window: WindowLike = None) -> Cohort:
-    """The images that a CSV names, with its labels, as a cohort.
+    """Open a CSV of image paths and labels as a Cohort.
 
     Rows without a label are kept, without a split, so that nothing trains on them. Files that are missing or broken
     are left out with a warning.
@@ -152,7 +152,7 @@ def _cohort_from_rows(
 ) -> Cohort:
     rows, repeated = _drop_repeated_rows(rows, path)
     classes = natsorted({values["label"] for _, values in rows if values["label"] is not None}, alg=ns.IGNORECASE)
-    unlabelled = sum(values["label"] is None for _, values in rows)
+    unlabeled = sum(values["label"] is None for _, values in rows)
     if "label" in columns and len(classes) == 1:
         raise DataError(f'Every labelled row has the class "{classes[0]}"', where=path, expected="at least two classes")
     for _, values in rows:
@@ -160,8 +160,8 @@ def _cohort_from_rows(
             values["split"] = None
     scan = scan_files(rows, base=path.parent)
     scan.rows = _drop_repeated_frames(scan.rows)
-    if unlabelled and classes:
-        _warn(f"{unlabelled} rows have no label; they are kept, but in no split.")
+    if unlabeled and classes:
+        _warn(f"{unlabeled} rows have no label; they are kept, but in no split.")
     if missing_lines:
         _warn(
             f"{len(missing_lines)} files that the table names are not there and were left out "
@@ -170,7 +170,7 @@ def _cohort_from_rows(
     parameters = {
         "table": path.name,
         "columns": columns,
-        "unlabelled": unlabelled,
+        "unlabeled": unlabeled,
         "missing_files_in_lines": missing_lines,
         "repeated_rows": repeated,
         "stray_files": 0,

@@ -1,4 +1,4 @@
-"""`open_dataset`: opens a named data set, a folder, a table or a file as a Cohort."""
+"""Open a data set as a Cohort: a named data set, a folder, a CSV table or an image file."""
 
 import warnings
 from dataclasses import replace

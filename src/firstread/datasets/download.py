@@ -162,7 +162,9 @@ def _partial_file(url: str, output: Path) -> Iterator[IO[bytes]]:
     with ExitStack() as stack:
         try:
             stack.enter_context(FileLock(path.with_suffix(".lock")).acquire(blocking=False))
-        except (OSError, NotImplementedError):  # Timeout is an OSError; the others mean a file system without locks
+        except (OSError, NotImplementedError):
+            # Timeout is an OSError. On a file system without flock, filelock 4 falls back to SoftFileLock; older
+            # versions raise the second.
             file = stack.enter_context(_temporary_file(output.parent))
         else:
             file = stack.enter_context(open(path, "a+b"))

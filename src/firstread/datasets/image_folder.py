@@ -1,4 +1,4 @@
-"""Image folders as a cohort: one folder a class, or train, validation and test folders with the classes in them.
+"""Open an image folder as a Cohort: one folder per class, or train, validation and test folders of such folders.
 
 ```
 mine/                     mine/                       mine/
@@ -40,7 +40,7 @@ class _Listing:
 
 
 def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
-    """The images under `folder` as a cohort; class and split come from the names of their folders.
+    """Open an image folder as a Cohort; class and split come from the names of the folders.
 
     Raises:
         DataError: no images, an empty class, a single class, or most of the images broken.
@@ -56,12 +56,12 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
             do="check the path; PNG, JPEG, TIFF, BMP, DICOM and NIfTI files are found, also in folders within it",
         )
     has_split_folders = _has_split_folders(base, listing)
-    labelled = [
+    labeled = [
         (path, _label_and_split(path.relative_to(base).parts[:-1], has_split_folders)) for path in listing.images
     ]
-    classes = natsorted({known["label"] for _, known in labelled if known["label"]}, alg=ns.IGNORECASE)
+    classes = natsorted({known["label"] for _, known in labeled if known["label"]}, alg=ns.IGNORECASE)
     _check_classes(base, listing, classes, has_split_folders)
-    scan = scan_files(labelled, base=base)
+    scan = scan_files(labeled, base=base)
     if _folders_are_patients(scan, classes):
         classes = []
         for row in scan.rows:
@@ -78,7 +78,7 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
         "stray_files": len(listing.stray_files),
         "stray_names": listing.stray_files[:50],
         "other_files": listing.other_files[:50],
-        "unlabelled": sum(row.get("label") is None for row in scan.rows),
+        "unlabeled": sum(row.get("label") is None for row in scan.rows),
     }
     return build_cohort(
         scan,

@@ -1,4 +1,4 @@
-"""Named data sets as cohorts: phantoms simulated once, published sets with their published classes and splits."""
+"""Open named data sets as Cohorts: phantoms simulated once, published sets with their classes and splits."""
 
 import warnings
 from importlib import import_module
@@ -21,7 +21,7 @@ _SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 
 
 def open_named_dataset(entry: NamedDataset, *, split: str | None, seed: int) -> Cohort:
-    """The cohort of a named data set with its published split, unless another split is requested."""
+    """Open a named data set as a Cohort, with its published split unless another is requested."""
     if entry.factory:
         return open_phantoms(entry)
     cohort = _published_cohort(entry, download_dataset(entry.name))
@@ -33,7 +33,7 @@ def open_named_dataset(entry: NamedDataset, *, split: str | None, seed: int) -> 
 
 
 def open_phantoms(entry: NamedDataset) -> Cohort:
-    """Phantom patients of a named data set: simulated at the first call, then read from disk."""
+    """Open a named data set of phantom patients: simulated at the first call, then read from disk."""
     folder = data_folder() / f"{entry.folder}-v{import_module('firstread.phantoms').VERSION}"
     if folder.is_dir():
         try:

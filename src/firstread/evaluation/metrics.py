@@ -15,7 +15,7 @@ def binary_proportions(truth: np.ndarray, predicted: np.ndarray) -> dict[str, tu
 
     Args:
         truth: (N,) 0 or 1.
-        called: (N,) 0 or 1, what was answered.
+        predicted: (N,) 0 or 1.
     """
     tp = int(((truth == 1) & (predicted == 1)).sum())
     tn = int(((truth == 0) & (predicted == 0)).sum())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_roc(axis: "Axes", predictions: Predictions, auc_texts: dict[str, str]) -> None:
+def plot_roc(ax: "Axes", predictions: Predictions, auc_texts: dict[str, str]) -> None:
     """Plot the ROC curve of the positive class, or of each class against the rest; `auc_texts` go to the legend."""
     from sklearn.metrics import roc_curve
 
@@ -26,14 +26,14 @@ def draw_roc(axis: "Axes", predictions: Predictions, auc_texts: dict[str, str]) 
         if 0 < positive.sum() < len(positive):
             false_rate, true_rate, _ = roc_curve(positive, scores[:, index])
             label = f"{predictions.classes[index]}: {auc_texts[predictions.classes[index]]}"
-            axis.plot(false_rate, true_rate, **_curve_style(number), linewidth=2, label=label)
-    axis.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-    axis.set(xlabel="1 - specificity", ylabel="Sensitivity", title="ROC: AUC with interval", aspect="equal")
-    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axis.legend(loc="lower right", fontsize=9)
+            ax.plot(false_rate, true_rate, **_curve_style(number), linewidth=2, label=label)
+    ax.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    ax.set(xlabel="1 - specificity", ylabel="Sensitivity", title="ROC: AUC with interval", aspect="equal")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    ax.legend(loc="lower right", fontsize=9)
 
 
-def draw_precision_recall(axis: "Axes", predictions: Predictions) -> None:
+def plot_precision_recall(ax: "Axes", predictions: Predictions) -> None:
     """Plot the precision-recall curve; the thin line is the precision of chance."""
     from sklearn.metrics import precision_recall_curve
 
@@ -43,41 +43,41 @@ def draw_precision_recall(axis: "Axes", predictions: Predictions) -> None:
         positive = (truth == index).astype(int)
         if positive.sum():
             precision, recall, _ = precision_recall_curve(positive, scores[:, index])
-            axis.plot(recall, precision, **_curve_style(number), linewidth=2, label=predictions.classes[index])
-            axis.axhline(positive.mean(), color=PALETTE[number % 7], linewidth=0.6)
-    axis.set(xlabel="Sensitivity (recall)", ylabel="PPV (precision)", title="Precision and recall")
-    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-    axis.legend(loc="lower left", fontsize=9)
+            ax.plot(recall, precision, **_curve_style(number), linewidth=2, label=predictions.classes[index])
+            ax.axhline(positive.mean(), color=PALETTE[number % 7], linewidth=0.6)
+    ax.set(xlabel="Sensitivity (recall)", ylabel="PPV (precision)", title="Precision and recall")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
+    ax.legend(loc="lower left", fontsize=9)
 
 
-def draw_confusion(axis: "Axes", table: "pd.DataFrame") -> None:
+def plot_confusion(ax: "Axes", table: "pd.DataFrame") -> None:
     """Plot a confusion matrix: rows the truth, columns the prediction; counts in every cell."""
     counts = table.to_numpy()
     shares = counts / np.clip(counts.sum(axis=1, keepdims=True), 1, None)
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.55 else "black"
-        axis.text(column, row, f"{count:g}", ha="center", va="center", color=color, fontsize=11)
+        ax.text(column, row, f"{count:g}", ha="center", va="center", color=color, fontsize=11)
     rotation, alignment = (0, "center") if len(table) < 4 else (35, "right")
-    axis.set_xticks(range(len(table)), table.columns, rotation=rotation, ha=alignment)
-    axis.set_yticks(range(len(table)), table.index)
-    axis.set(xlabel="Answer", ylabel="Truth", title="Confusion matrix")
-    axis.grid(False)
+    ax.set_xticks(range(len(table)), table.columns, rotation=rotation, ha=alignment)
+    ax.set_yticks(range(len(table)), table.index)
+    ax.set(xlabel="Answer", ylabel="Truth", title="Confusion matrix")
+    ax.grid(False)
 
 
-def draw_calibration(axis: "Axes", predictions: Predictions) -> None:
+def plot_calibration(ax: "Axes", predictions: Predictions) -> None:
     """Plot the observed share against the score, in bins of equal size, for the positive class of two."""
     known = predictions.truth >= 0
     table = reliability_table(predictions.truth[known], predictions.scores[known, 1])
     spread = [(table["observed"] - table["low"]).clip(lower=0), (table["high"] - table["observed"]).clip(lower=0)]
-    axis.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-    axis.errorbar(table["score"], table["observed"], yerr=spread, fmt="o-", color=PALETTE[0], capsize=3)
+    ax.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    ax.errorbar(table["score"], table["observed"], yerr=spread, fmt="o-", color=PALETTE[0], capsize=3)
     xlabel = f"Score for {predictions.classes[1]}"
-    axis.set(xlabel=xlabel, ylabel="Share that were", title="Calibration", aspect="equal")
-    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    ax.set(xlabel=xlabel, ylabel="Share that were", title="Calibration", aspect="equal")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
-def draw_comparison(axis: "Axes", table: "pd.DataFrame") -> None:
+def plot_comparison(ax: "Axes", table: "pd.DataFrame") -> None:
     """Plot accuracies of the network (square) and of each trivial rule (circles), with intervals."""
     rows = np.arange(len(table))[::-1]
     for row, (_, entry) in zip(rows, table.iterrows(), strict=True):
@@ -85,10 +85,10 @@ def draw_comparison(axis: "Axes", table: "pd.DataFrame") -> None:
         style: dict[str, Any] = {"fmt": "o", "markersize": 6, "color": PALETTE[0]}
         if entry["role"] == "network":
             style = {"fmt": "s", "markersize": 8, "color": PALETTE[1]}
-        axis.errorbar(entry["accuracy"], row, xerr=spread, capsize=3, linewidth=2, **style)
-    axis.set_yticks(rows, table["name"])
-    axis.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(rows) - 0.4))
-    axis.set(xlabel="Accuracy, with interval", title="Beside trivial rules")
+        ax.errorbar(entry["accuracy"], row, xerr=spread, capsize=3, linewidth=2, **style)
+    ax.set_yticks(rows, table["name"])
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(rows) - 0.4))
+    ax.set(xlabel="Accuracy, with interval", title="Beside trivial rules")
 
 
 def plot_overview(
@@ -97,10 +97,10 @@ def plot_overview(
     """Figure of ROC, confusion matrix, and the network beside the trivial rules if there are any."""
     panels = 3 if len(comparison) > 1 else 2
     figure, axes = new_figure(1, panels, panel_width_inches=4.9, panel_height_inches=4.3)
-    draw_roc(axes[0, 0], predictions, auc_texts)
-    draw_confusion(axes[0, 1], confusion)
+    plot_roc(axes[0, 0], predictions, auc_texts)
+    plot_confusion(axes[0, 1], confusion)
     if panels == 3:
-        draw_comparison(axes[0, 2], comparison)
+        plot_comparison(axes[0, 2], comparison)
     return figure
 
 
@@ -108,9 +108,9 @@ def plot_details(predictions: Predictions) -> "Figure":
     """Figure of precision-recall, and for two classes calibration."""
     binary = len(predictions.classes) == 2
     figure, axes = new_figure(1, 1 + binary, panel_width_inches=4.9, panel_height_inches=4.3)
-    draw_precision_recall(axes[0, 0], predictions)
+    plot_precision_recall(axes[0, 0], predictions)
     if binary:
-        draw_calibration(axes[0, 1], predictions)
+        plot_calibration(axes[0, 1], predictions)
     return figure
 
 

@@ -11,16 +11,16 @@ from firstread.explanation.saliency import explain
 from firstread.learning.models import Classifier
 
 
-def sanity_check(model: Classifier, case: Case, *, method: str = "grad-cam", draws: int = 3) -> str:
+def sanity_check(model: Classifier, case: Case, *, method: str = "grad-cam", randomizations: int = 3) -> str:
     """Check a saliency map against those of randomized networks, and report the result as a sentence.
 
     Compares the map with those of the same network with random weights, by rank correlation. A map that stays the same
     shows the image and not what was learnt. Source: Adebayo 2018, arXiv 1810.03292.
 
     Args:
-        draws: number of networks with random weights.
+        randomizations: number of networks with random weights.
     """
-    correlation = sanity_correlation(model, case, method=method, draws=draws)
+    correlation = sanity_correlation(model, case, method=method, randomizations=randomizations)
     if np.isnan(correlation):
         return "This map is blank: nothing in the image spoke for the answer, so there is nothing to check."
     if correlation > 0.5:
@@ -34,7 +34,7 @@ def sanity_check(model: Classifier, case: Case, *, method: str = "grad-cam", dra
     )
 
 
-def sanity_correlation(model: Classifier, case: Case, *, method: str = "grad-cam", draws: int = 3) -> float:
+def sanity_correlation(model: Classifier, case: Case, *, method: str = "grad-cam", randomizations: int = 3) -> float:
     """Mean rank correlation (-1 to 1) of the map with those of randomized networks; NaN if the map is blank."""
     from scipy.stats import spearmanr
 
@@ -42,7 +42,7 @@ def sanity_correlation(model: Classifier, case: Case, *, method: str = "grad-cam
     if np.ptp(original.map) == 0:
         return float("nan")
     correlations = []
-    for seed in range(draws):
+    for seed in range(randomizations):
         randomized = explain(_randomize_weights(model, seed), case, method=method, target=original.target)
         if np.ptp(randomized.map) > 0:
             correlations.append(float(spearmanr(original.map.ravel(), randomized.map.ravel()).statistic))

@@ -24,7 +24,8 @@ class Blueprint:
         size: input size in pixels.
         channels: input channels, 1 or 3.
         weights: what the weights were initialized from.
-        per_image: True normalizes each image by its own mean and standard deviation, as for the bundled weights.
+        per_image_normalization: True normalizes each image by its own mean and standard deviation, as the bundled
+            weights need.
     """
 
     backbone: str
@@ -33,7 +34,7 @@ class Blueprint:
     size: int
     channels: int
     weights: str
-    per_image: bool = False
+    per_image_normalization: bool = False
 
 
 def create_backbone(blueprint: Blueprint, weights_file: Path | None) -> tuple[nn.Module, list[float], list[float]]:

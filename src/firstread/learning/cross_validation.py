@@ -20,7 +20,7 @@ _MODEL_KEYS = ("backbone", "size", "dropout", "channels", "weights")
 
 
 def check_recipe(recipe: Mapping[str, Any]) -> None:
-    """Validate a training recipe before hours are spent on it.
+    """Validate a training recipe: keys, values, phases.
 
     Raises:
         SettingError: no backbone, no phases, a phase without epochs, or a name with a typo.

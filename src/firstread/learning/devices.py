@@ -94,7 +94,7 @@ def acquire_queue_slot(device: str, *, quiet: bool) -> Iterator[QueueSlot]:
 
 
 class Recovery(TypedDict, total=False):
-    """What to change after a failure, with the message for the user."""
+    """Changed settings to retry a training after an out-of-memory or GPU error, and a message for the user."""
 
     message: Required[str]
     batch_size: int
@@ -102,7 +102,7 @@ class Recovery(TypedDict, total=False):
 
 
 def recovery_for(error: Exception, *, batch_size: int, on_cpu: bool) -> Recovery | None:
-    """How to continue a training after an out-of-memory or GPU error; None for any other error.
+    """Choose the recovery from an out-of-memory or GPU error of a training; None for any other error.
 
     Returns:
         {"batch_size": smaller} after memory ran out, {"device": "cpu"} after a GPU failed, with a "message" for the

@@ -1,4 +1,4 @@
-"""Feature cache of a frozen backbone: each image is read once, with BatchNorm folded into the convolutions."""
+"""Feature cache of a frozen backbone: each image is forwarded once, with BatchNorm folded into the convolutions."""
 
 import copy
 from collections import Counter
@@ -43,7 +43,7 @@ class FeatureCache:
     def extract_batches(self, batches: Iterable, *, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of pixels and targets -> batches of features and targets.
 
-        Small batches are read together, up to `batch_size` images at once, and yielded one by one.
+        Small batches are forwarded together, up to `batch_size` images at once, and yielded one by one.
         """
         group: list[tuple[torch.Tensor, torch.Tensor]] = []
         for batch in batches:

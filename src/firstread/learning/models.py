@@ -85,7 +85,9 @@ class Classifier(nn.Module):
 
     def normalize(self, pixels: torch.Tensor) -> torch.Tensor:
         """Normalize pixels (N, C, S, S), 0 to 1, as the backbone's weights expect."""
-        return per_image_standardization(pixels) if self.blueprint.per_image else (pixels - self.mean) / self.std
+        if self.blueprint.per_image_normalization:
+            return per_image_standardization(pixels)
+        return (pixels - self.mean) / self.std
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, C, S, S), 0 to 1 -> logits, (N, 1) for two classes or (N, K)."""
@@ -223,8 +225,8 @@ def build_model(
         raise SettingError(
             f"size={size!r}, channels={channels!r} is not possible", expected="a whole size from 32, channels 1 or 3"
         )
-    per_image = file is not None and uses_per_image_normalization(file)
-    blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, weights, per_image)
+    per_image_normalization = file is not None and uses_per_image_normalization(file)
+    blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, weights, per_image_normalization)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return _build_classifier(blueprint, file)

@@ -88,7 +88,8 @@ class QueueSlot:
         try:
             self._enqueue()
             self._wait()
-        except (OSError, NotImplementedError):  # filelock raises the second on file systems without locks
+        except (OSError, NotImplementedError):
+            # on a file system without flock, filelock 4 falls back to SoftFileLock; older versions raise the second
             self._dequeue()
         except BaseException:
             self._dequeue()
@@ -122,7 +123,7 @@ class QueueSlot:
         if self.folder is None:
             return
         _make_shared_folder(self.folder)
-        with FileLock(self.folder / "door", mode=0o666):  # every user of the computer must be able to lock it
+        with FileLock(self.folder / "queue.lock", mode=0o666):  # every user of the computer must be able to lock it
             self._ticket_number = 1 + max((number for number, _ in list_ticket_files(self.folder)), default=0)
             unlisted = self.folder / f".{os.getpid()}-{self._ticket_number}"
             self._ticket_handle = os.open(unlisted, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -162,10 +163,11 @@ class QueueSlot:
     def _write_ticket(self, *, running: bool) -> None:
         if self._ticket_handle is None:
             return
-        ticket = {"threads": self.threads, "running": running, "seconds_left": self.seconds_left, "told": time.time()}
+        ticket = {"threads": self.threads, "running": running, "seconds_left": self.seconds_left}
+        text = json.dumps(ticket | {"updated_at": time.time()})
         os.lseek(self._ticket_handle, 0, os.SEEK_SET)
         # of fixed length, so that a reader never sees the rest of an older text
-        os.write(self._ticket_handle, json.dumps(ticket).encode().ljust(160))
+        os.write(self._ticket_handle, text.encode().ljust(160))
         self._last_write = time.monotonic()
 
 

@@ -56,12 +56,12 @@ class Trainer:
         self.batch_size, self.device = call_settings["batch_size"], call_settings["device"]
         self.patience: int | None = call_settings["patience"]
         self.images, self.targets = load_training_images(model, cohort.train)
-        labelled = cohort.validation.where(cohort.validation.targets >= 0)
-        self.validation = labelled.images(model.size, channels=model.channels), labelled.targets
+        labeled = cohort.validation.where(cohort.validation.targets >= 0)
+        self.validation = labeled.images(model.size, channels=model.channels), labeled.targets
         if not run.history:
             for message in list_cohort_warnings(cohort, self.targets):
                 self._log(message)
-        if self.patience and not len(labelled):
+        if self.patience and not len(labeled):
             self._log("patience has no meaning without a validation split, and is not used.")
             self.patience = None
 
@@ -149,8 +149,8 @@ class Trainer:
                 if self.epochs_done < epochs:
                     self.queue_slot.yield_slot()
         if self.queue_slot.seconds_waited > 1:
-            seconds = self.run.metadata.get("seconds_in_line", 0) + self.queue_slot.seconds_waited
-            self.run.metadata["seconds_in_line"] = round(seconds, 1)
+            seconds = self.run.metadata.get("seconds_queued", 0) + self.queue_slot.seconds_waited
+            self.run.metadata["seconds_queued"] = round(seconds, 1)
         if not self.patience:
             return
         if early_stopping.should_stop:

@@ -14,7 +14,7 @@ from firstread.learning.optimizers import make_optimizer
 
 
 class TrainingState:
-    """What a training holds on its device; built anew when the device or the batch size changes.
+    """Model, images, optimizer and scheduler on one device; rebuilt after a change of device or batch size.
 
     Attributes:
         accelerator: device, precision and processes.

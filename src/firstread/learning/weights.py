@@ -64,7 +64,7 @@ def uses_per_image_normalization(file: Path) -> bool:
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
         blueprint = json.loads(metadata.get("blueprint", "{}"))
-        return metadata.get("format") == BACKBONE_FORMAT or bool(blueprint.get("per_image"))
+        return metadata.get("format") == BACKBONE_FORMAT or bool(blueprint.get("per_image_normalization"))
     except (SafetensorError, OSError, ValueError, AttributeError):  # load_backbone reports what is wrong with the file
         return False
 

@@ -14,7 +14,7 @@ from importlib import import_module
 #: in the order in which a lesson needs them
 MODULES = ("pandas", "torch", "torchvision", "timm", "accelerate", "firstread.learning.training")
 #: between two imports, so that cells which are queued run first
-PAUSE_SECONDS = 1.0
+IDLE_SECONDS = 1.0
 _attempted: set[str] = set()
 
 
@@ -22,7 +22,7 @@ def preload_when_idle() -> None:
     """Schedule the missing imports on the running event loop, one at a time. Does nothing outside a notebook."""
     with suppress(RuntimeError):
         if _missing_modules():
-            asyncio.get_running_loop().call_later(PAUSE_SECONDS, _import_next)
+            asyncio.get_running_loop().call_later(IDLE_SECONDS, _import_next)
 
 
 def preload_all() -> None:

@@ -1,6 +1,6 @@
 """Soft organs of the trunk: heart, vessels, airways, abdominal organs, bowel and its gas.
 
-`s` is the scale of the patient's body, 1.0 on average.
+`body_scale` is the scale of the patient's body, 1.0 on average.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,9 @@ class Organ:
     host: str = "soft"
 
 
-def make_chest_organs(rng: np.random.Generator, s: float) -> list[Organ]:
+def make_chest_organs(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Mediastinum, heart, aorta, airways and lung vessels."""
+    s = body_scale
     heart_scale = rng.uniform(0.85, 1.25)
     tilt = rng.uniform(0.45, 0.8)
     mediastinum = Ellipsoid((4, 0, 120), (rng.uniform(26, 38) * s, 70 * s, 150 * s), exponent=3)
@@ -47,13 +48,14 @@ def make_chest_organs(rng: np.random.Generator, s: float) -> list[Organ]:
         Organ("left bronchus", "air", left_bronchus),
     ]
     for side, hilum in ((-1, (-36 * s, 10, 95)), (1, (40 * s, 10, 102))):
-        vessels = _lung_vessels(rng, hilum, side=side, s=s, count=int(rng.integers(9, 14)))
+        vessels = _lung_vessels(rng, hilum, side=side, body_scale=s, count=int(rng.integers(9, 14)))
         organs += [Organ("vessel", "vessel", vessel, "lung") for vessel in vessels]
     return organs
 
 
-def make_abdominal_organs(rng: np.random.Generator, s: float) -> list[Organ]:
+def make_abdominal_organs(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Liver, stomach, spleen, kidneys, psoas muscles, vena cava and bladder."""
+    s = body_scale
     dz = rng.normal(0, 6, 12)
     k = rng.uniform(0.9, 1.1) * s  # scale of the kidneys
     liver_center, liver_radii = (-66 * s, -12, -52 + dz[0]), (88 * s, 82 * s, 74 * s)
@@ -82,27 +84,28 @@ def make_abdominal_organs(rng: np.random.Generator, s: float) -> list[Organ]:
     ]
 
 
-def make_bowel(rng: np.random.Generator, s: float) -> list[Organ]:
+def make_bowel(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Colon, small bowel and gastric gas: loops of soft tissue with gas in some of them."""
-    ascending = [(-96 * s, 15, -235), (-104 * s, 15, -165), (-92 * s, -10, -105)]
+    ascending = [(-96 * body_scale, 15, -235), (-104 * body_scale, 15, -165), (-92 * body_scale, -10, -105)]
     transverse = [(-30, -62, -112 + rng.normal(0, 18)), (45, -62, -98 + rng.normal(0, 18))]
-    descending = [(100 * s, 10, -82), (106 * s, 25, -165), (84 * s, 10, -235)]
+    descending = [(100 * body_scale, 10, -82), (106 * body_scale, 25, -165), (84 * body_scale, 10, -235)]
     sigmoid = [(30, 0, -268), (0, 28, -290)]
-    colon = make_tube(*ascending, *transverse, *descending, *sigmoid, radius=17 * s, point_count=64)
-    organs = [Organ("colon", "bowel", colon, "fat"), *_colonic_gas(rng, colon, s), *_small_bowel(rng, s)]
+    colon = make_tube(*ascending, *transverse, *descending, *sigmoid, radius=17 * body_scale, point_count=64)
+    organs = [Organ("colon", "bowel", colon, "fat")]
+    organs += [*_colonic_gas(rng, colon, body_scale), *_small_bowel(rng, body_scale)]
     if rng.random() < 0.8:
-        r = rng.uniform(16, 38) * s
-        gas = Ellipsoid((62 * s, -48, -42), (r, r * 0.6, r * 0.7), tilt_radians=0.5)
+        r = rng.uniform(16, 38) * body_scale
+        gas = Ellipsoid((62 * body_scale, -48, -42), (r, r * 0.6, r * 0.7), tilt_radians=0.5)
         organs.append(Organ("gastric gas", "gas", gas, "bowel"))
     return organs
 
 
-def _colonic_gas(rng: np.random.Generator, colon: Tube, s: float) -> list[Organ]:
+def _colonic_gas(rng: np.random.Generator, colon: Tube, body_scale: float) -> list[Organ]:
     organs = []
     filling = np.clip(np.cumsum(rng.normal(0, 0.55, 64)) * 0.5 + rng.uniform(-0.6, 0.9), -1, 1)
     for point, amount in zip(colon.points, filling, strict=True):
         if amount > 0 and rng.random() < 0.82:
-            r = rng.uniform(8, 19) * s * (0.55 + 0.6 * amount)
+            r = rng.uniform(8, 19) * body_scale * (0.55 + 0.6 * amount)
             center = tuple(point + [0, -6, 0] + rng.normal(0, 4, 3))
             gas = Ellipsoid(center, (r, r * 0.8, r * 0.85), tilt_radians=rng.uniform(-1, 1))
             organs.append(Organ("colonic gas", "gas", gas, "bowel"))
@@ -114,11 +117,11 @@ def _colonic_gas(rng: np.random.Generator, colon: Tube, s: float) -> list[Organ]
     return organs
 
 
-def _small_bowel(rng: np.random.Generator, s: float) -> list[Organ]:
+def _small_bowel(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     organs = []
     for _ in range(rng.integers(5, 16)):
-        x, z = rng.uniform(-75, 80) * s, rng.uniform(-260, -120)
-        r = rng.uniform(9, 17) * s
+        x, z = rng.uniform(-75, 80) * body_scale, rng.uniform(-260, -120)
+        r = rng.uniform(9, 17) * body_scale
         loop = Ellipsoid((x, -40, z), (r * 1.6, r * 1.3, r), tilt_radians=rng.uniform(-1, 1))
         organs.append(Organ("small bowel", "bowel", loop, "fat"))
         if rng.random() < 0.55:
@@ -127,16 +130,16 @@ def _small_bowel(rng: np.random.Generator, s: float) -> list[Organ]:
     return organs
 
 
-def _lung_vessels(rng: np.random.Generator, hilum: Point, *, side: int, s: float, count: int) -> list[Tube]:
+def _lung_vessels(rng: np.random.Generator, hilum: Point, *, side: int, body_scale: float, count: int) -> list[Tube]:
     """`count` vessels from a hilum into the lung, each with two branches."""
     tubes = []
     start = np.array(hilum)
     for angle in np.linspace(-1.35, 1.35, count) + rng.normal(0, 0.09, count):
-        reach = rng.uniform(55, 90) * s * (1 + 0.5 * abs(np.sin(angle)))
+        reach = rng.uniform(55, 90) * body_scale * (1 + 0.5 * abs(np.sin(angle)))
         dx = side * reach * np.cos(angle) * 0.75
         end = start + [dx, rng.uniform(-45, 45), reach * np.sin(angle) * 1.05]
         middle = (start + end) / 2 + rng.normal(0, 6, 3)
-        radius = rng.uniform(3.2, 6.0) * s
+        radius = rng.uniform(3.2, 6.0) * body_scale
         tubes.append(make_tube(hilum, tuple(middle), tuple(end), radius=(radius, 0.9)))
         for position in (0.45, 0.7):
             root = start + (end - start) * position

@@ -1,4 +1,4 @@
-"""Bones of the trunk: spine, ribs, shoulders and pelvis. `s` is the scale of the patient's body, 1.0 on average."""
+"""Bones of the trunk: spine, ribs, shoulders and pelvis; `body_scale` is 1.0 for the average patient."""
 
 import numpy as np
 
@@ -6,23 +6,23 @@ from firstread.phantoms.organs import Organ
 from firstread.phantoms.shapes import Ellipsoid, Tube, make_tube
 
 
-def make_spine(rng: np.random.Generator, s: float) -> list[Organ]:
+def make_spine(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Vertebrae with endplates, processes, pedicles and spinal canal, from the neck to the sacrum."""
     organs = []
     curvature = rng.normal(0, 5)
     z, height = 262.0, 22.0
     while z > -205:
-        scale = np.interp(z, [-200, 0, 250], [1.35, 1.0, 0.72]) * s
+        scale = np.interp(z, [-200, 0, 250], [1.35, 1.0, 0.72]) * body_scale
         x = curvature * np.sin(z / 110)
         y = float(np.interp(z, [-200, -110, 0, 120, 260], [42, 34, 52, 66, 42]))
-        organs += _vertebra((x, y, z), height=height, scale=scale, s=s)
+        organs += _vertebra((x, y, z), height=height, scale=scale, body_scale=body_scale)
         z -= height * 0.5
-        height = float(np.interp(z, [-200, 0, 250], [36, 27, 20])) * s
+        height = float(np.interp(z, [-200, 0, 250], [36, 27, 20])) * body_scale
         z -= height * 0.5
     return organs
 
 
-def _vertebra(center: tuple[float, float, float], *, height: float, scale: float, s: float) -> list[Organ]:
+def _vertebra(center: tuple[float, float, float], *, height: float, scale: float, body_scale: float) -> list[Organ]:
     x, y, z = center
     body = Ellipsoid((x, y, z), (19 * scale, 15 * scale, height * 0.44), exponent=5)
     upper_endplate = Ellipsoid((x, y, z + height * 0.42), (19 * scale, 14 * scale, 1.3), exponent=4)
@@ -40,31 +40,31 @@ def _vertebra(center: tuple[float, float, float], *, height: float, scale: float
         pedicle = Ellipsoid((x + side * 11 * scale, y + 18 * scale, z + 3), (4.2, 7, 5.5))
         organs.append(Organ("pedicle", "bone", pedicle))
         if z < -30:
-            root, tip = (x + side * 12, y + 18, z), (x + side * 38 * s, y + 18, z + 3)
+            root, tip = (x + side * 12, y + 18, z), (x + side * 38 * body_scale, y + 18, z + 3)
             organs.append(Organ("transverse process", "bone", make_tube(root, tip, radius=(4.5, 2.5), point_count=5)))
     return organs
 
 
-def make_ribs(rng: np.random.Generator, s: float) -> list[Organ]:
+def make_ribs(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Twelve pairs of ribs, and the sternum."""
     organs = []
     slope = rng.uniform(48, 72)
     for number in range(12):
-        top = 232 * s - number * 25.5 * s
-        width = np.interp(number, [0, 1, 3, 7, 9, 11], [62, 92, 120, 140, 140, 118]) * s
-        depth = np.interp(number, [0, 3, 7, 11], [50, 88, 98, 92]) * s
+        top = 232 * body_scale - number * 25.5 * body_scale
+        width = np.interp(number, [0, 1, 3, 7, 9, 11], [62, 92, 120, 140, 140, 118]) * body_scale
+        depth = np.interp(number, [0, 3, 7, 11], [50, 88, 98, 92]) * body_scale
         end_angle = np.interp(number, [0, 1, 9, 10, 11], [2.2, 2.55, 2.5, 1.9, 1.2])
         angles = np.linspace(0.12, end_angle, 26)
         z = top + 8 * np.sin(np.clip(angles, 0, 1.2)) - slope * (angles / 2.6) ** 1.25
         for side in (-1, 1):
             x = side * (16 + (width - 16) * np.sin(np.clip(angles, 0, np.pi)) ** 0.75)
             points = np.stack([x, depth * np.cos(angles) - 8, z], axis=1)
-            organs.append(Organ("rib", "rib", Tube(points, np.full(26, rng.uniform(5.0, 6.2) * s)), "muscle"))
-    organs.append(Organ("sternum", "spongiosa", Ellipsoid((0, -92 * s, 125), (16, 6, 80), exponent=3)))
+            organs.append(Organ("rib", "rib", Tube(points, np.full(26, rng.uniform(5.0, 6.2) * body_scale)), "muscle"))
+    organs.append(Organ("sternum", "spongiosa", Ellipsoid((0, -92 * body_scale, 125), (16, 6, 80), exponent=3)))
     return organs
 
 
-def make_shoulders(rng: np.random.Generator, s: float, half_width_mm: float) -> list[Organ]:
+def make_shoulders(rng: np.random.Generator, body_scale: float, half_width_mm: float) -> list[Organ]:
     """Clavicles, upper arms and shoulder blades, raised by a random amount."""
     organs = []
     raised = rng.uniform(-4, 26)
@@ -72,12 +72,13 @@ def make_shoulders(rng: np.random.Generator, s: float, half_width_mm: float) -> 
         x = side * (half_width_mm * 0.98)  # shoulder joint
         clavicle_points = (side * 14, -62, 205), (side * 70, -52, 213 + raised / 3), (x, 0, 226 + raised)
         humerus_points = (x + side * 14, 0, 214 + raised), (x + side * 34, 0, 80)
+        humerus_radii = (19 * body_scale, 11 * body_scale)
         edge_points = (side * 98, 76, 205), (side * 112, 82, 150), (side * 124, 78, 92)
         scapular_spine = make_tube((side * 88, 72, 170), (x, 40, 218 + raised), radius=4.2)
-        scapula = Ellipsoid((side * 116 * s, 76, 155), (26, 2.6, 62), tilt_radians=side * 0.2)
+        scapula = Ellipsoid((side * 116 * body_scale, 76, 155), (26, 2.6, 62), tilt_radians=side * 0.2)
         organs += [
-            Organ("clavicle", "bone", make_tube(*clavicle_points, radius=5.5 * s)),
-            Organ("humerus", "bone", make_tube(*humerus_points, radius=(19 * s, 11 * s), point_count=8)),
+            Organ("clavicle", "bone", make_tube(*clavicle_points, radius=5.5 * body_scale)),
+            Organ("humerus", "bone", make_tube(*humerus_points, radius=humerus_radii, point_count=8)),
             Organ("scapular spine", "bone", scapular_spine),
             Organ("scapular edge", "bone", make_tube(*edge_points, radius=3.2)),
             Organ("scapula", "bone", scapula),
@@ -85,11 +86,11 @@ def make_shoulders(rng: np.random.Generator, s: float, half_width_mm: float) -> 
     return organs
 
 
-def make_pelvis(rng: np.random.Generator, s: float) -> list[Organ]:
+def make_pelvis(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Sacrum, coccyx and symphysis; on each side hip bone and femur."""
-    width = rng.uniform(0.92, 1.12) * s
+    width = rng.uniform(0.92, 1.12) * body_scale
     organs = [
-        Organ("sacrum", "spongiosa", Ellipsoid((0, 55, -245), (46 * s, 16, 46), exponent=2.6)),
+        Organ("sacrum", "spongiosa", Ellipsoid((0, 55, -245), (46 * body_scale, 16, 46), exponent=2.6)),
         Organ("coccyx", "bone", Ellipsoid((0, 62, -300), (10, 7, 22))),
         Organ("symphysis", "soft", Ellipsoid((0, -45, -345), (4, 10, 20))),
     ]

@@ -9,7 +9,7 @@ from firstread.core.cohort import Cohort, Origin, Step
 from firstread.core.columns import make_table
 from firstread.core.files import atomic_folder
 from firstread.core.progress_bar import ProgressBar
-from firstread.phantoms import VERSION
+from firstread.phantoms import MEDNIST_CLASSES, VERSION
 from firstread.phantoms.patients import ORIGIN, make_images
 
 #: images per class of hello-world; training and validation as in the published set, which has no test set
@@ -18,7 +18,6 @@ HELLO_WORLD_COUNTS = {
     "validation": {"abdomen": 5, "chest": 5},
     "test": {"abdomen": 20, "chest": 20},
 }
-MEDNIST_CLASSES = ("abdominal CT", "chest CT", "head CT", "chest radiograph", "brain MR", "breast MR")
 SLICES_PER_PATIENT = 10
 
 

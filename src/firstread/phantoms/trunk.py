@@ -56,21 +56,23 @@ def make_trunk(rng: np.random.Generator) -> Trunk:
     Args:
         rng: the same state gives the same patient.
     """
-    s = rng.normal(1.0, 0.06)
+    body_scale = rng.normal(1.0, 0.06)
     habitus = rng.uniform(0.88, 1.25)
-    half_width, half_depth = 160 * s * habitus, 105 * s * habitus
+    half_width, half_depth = 160 * body_scale * habitus, 105 * body_scale * habitus
     diaphragm = (rng.normal(0, 8), rng.normal(-12, 8))
+    right_radii = (60 * body_scale, 84 * body_scale, 158 * body_scale)
+    left_radii = (58 * body_scale, 84 * body_scale, 156 * body_scale)
     lungs = (
-        Ellipsoid((-76 * s, 5, 75), (60 * s, 84 * s, 158 * s), tilt_radians=-0.07, exponent=2.4),
-        Ellipsoid((78 * s, 5, 75), (58 * s, 84 * s, 156 * s), tilt_radians=0.07, exponent=2.4),
+        Ellipsoid((-76 * body_scale, 5, 75), right_radii, tilt_radians=-0.07, exponent=2.4),
+        Ellipsoid((78 * body_scale, 5, 75), left_radii, tilt_radians=0.07, exponent=2.4),
     )
     organs = [
-        *make_abdominal_organs(rng, s),
-        *make_chest_organs(rng, s),
-        *make_bowel(rng, s),
-        *make_spine(rng, s),
-        *make_ribs(rng, s),
-        *make_shoulders(rng, s, half_width),
-        *make_pelvis(rng, s),
+        *make_abdominal_organs(rng, body_scale),
+        *make_chest_organs(rng, body_scale),
+        *make_bowel(rng, body_scale),
+        *make_spine(rng, body_scale),
+        *make_ribs(rng, body_scale),
+        *make_shoulders(rng, body_scale, half_width),
+        *make_pelvis(rng, body_scale),
     ]
     return Trunk(tuple(organs), half_width, half_depth, rng.uniform(8, 32) * habitus, lungs, diaphragm)

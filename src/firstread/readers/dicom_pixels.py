@@ -18,7 +18,7 @@ from firstread.readers.windows import Window, apply_range, apply_window, check_w
 if TYPE_CHECKING:
     from pydicom import Dataset, Sequence
 
-__all__ = ["count_frames", "read_dicom", "read_header", "read_image"]
+__all__ = ["count_frames", "read_dicom", "read_dicom_image", "read_header"]
 
 
 def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike = "file") -> np.ndarray:
@@ -61,7 +61,7 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike
         return _gray_to_8_bit(raw, dataset, index=index, window=checked_window)
 
 
-def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
+def read_dicom_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
     """Read a DICOM image as `read_dicom` does (entry point of the group `firstread.readers`); None is "file"."""
     return read_dicom(path, frame=frame, window="file" if window is None else window)
 

@@ -24,7 +24,7 @@ _CHUNK_BYTES = 1 << 22
 _PERCENTILES = (0.5, 99.5)
 
 
-def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
+def read_nifti_slice(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
     """Read one axial slice as 8-bit pixels (entry point of the group `firstread.readers`).
 
     Args:

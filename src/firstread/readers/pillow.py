@@ -10,7 +10,7 @@ from firstread.core.errors import DataError, StorageError
 from firstread.core.images import MAX_IMAGE_PIXELS, WindowLike, scale_to_8_bit
 
 
-def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
+def read_raster_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
     """Read a PNG, JPEG, TIFF or BMP file as 8-bit pixels (entry point of the group `firstread.readers`).
 
     Args:

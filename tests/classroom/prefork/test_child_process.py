@@ -69,6 +69,13 @@ def test_no_preloaded_module_has_read_one_participants_environment(tmp_path):
     assert {name: environment[name] for name in own} == own, "what was read is nobody's"
 
 
+def test_the_names_of_the_lesson_modules_are_found_without_the_command_line():
+    code = "import sys; from firstread.classroom.prefork.child_process import _lesson_modules as names; "
+    code += "assert 'firstread.learning.trainer' in names(); print('firstread.cli' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
 class ClassFolderPath:
     def __init__(self, path):
         self.path = path

@@ -76,7 +76,7 @@ def test_who_trains_and_who_waits(tmp_path):
     for number, running in ((1, True), (2, False), (3, False)):
         file = tmp_path / "queue" / "cpu" / f"{number:09d}.ticket"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"threads": 2, "running": running, "seconds_left": 30, "told": time.time()}))
+        file.write_text(json.dumps({"threads": 2, "running": running, "seconds_left": 30, "updated_at": time.time()}))
         held.append(file.open())
         fcntl.flock(held[-1], fcntl.LOCK_EX)
     (tmp_path / "queue" / "cpu" / "000000009.ticket").write_text("left by a dead one")

@@ -189,12 +189,13 @@ def _lesson_modules() -> list[str]:
     """Names of all firstread modules that a lesson may import."""
     import firstread
 
-    found = pkgutil.walk_packages(firstread.__path__, "firstread.", onerror=lambda _: None)
-    return [
-        module.name
-        for module in found
-        if not module.name.startswith(("firstread.classroom", "firstread.cli", "firstread.__main__"))
-    ]
+    names = []
+    for entry in pkgutil.iter_modules(firstread.__path__):
+        if entry.name not in ("classroom", "cli", "__main__"):  # not only filtered: walk_packages imports each package
+            packages = [str(Path(path) / entry.name) for path in firstread.__path__] if entry.ispkg else []
+            found = pkgutil.walk_packages(packages, f"firstread.{entry.name}.", onerror=lambda _: None)
+            names += [f"firstread.{entry.name}", *(module.name for module in found)]
+    return names
 
 
 class _SysWithoutModules:
