@@ -113,7 +113,7 @@ def test_a_call_for_help_is_taken_answered_and_resolved_by_keyboard(simulated, o
     page = open_page()
     asked = help_queue(simulated.store)[0]
     assert page.locator("#rows tr").count() == 23
-    tab_to(page, f"[data-key='help-{asked.id}'] form[action='do/take'] button")
+    tab_to(page, f"[data-key='help-{asked.id}'] form[action='actions/take'] button")
     page.keyboard.press("Enter")
     page.wait_for_selector(f"#answer-{asked.id}:focus")
     page.keyboard.type("Run the cell above first, please.")
@@ -121,7 +121,7 @@ def test_a_call_for_help_is_taken_answered_and_resolved_by_keyboard(simulated, o
     page.wait_for_selector("text=You answered:")
     assert help_queue(simulated.store)[0].answer == "Run the cell above first, please."
     assert page.evaluate("(n) => document.getElementById('answer-' + n).value", asked.id) == ""
-    tab_to(page, f"[data-key='help-{asked.id}'] button[formaction='do/resolve']")
+    tab_to(page, f"[data-key='help-{asked.id}'] button[formaction='actions/resolve']")
     page.keyboard.press("Enter")
     page.wait_for_selector(f"[data-key='help-{asked.id}']", state="detached")
     assert page.evaluate("document.activeElement.id") == "help", "the focus is not lost with what was done"
