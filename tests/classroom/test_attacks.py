@@ -1,7 +1,6 @@
 """Attacks on a running class, from a participant's notebook and from their browser: all must be refused."""
 
 import asyncio
-import os
 from http.cookies import Morsel
 from urllib.parse import urlsplit
 
@@ -156,12 +155,14 @@ def test_a_request_from_inside_reaches_no_instructor_page(folder):
     run_async(story())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="whoever starts the class reads its own files")
 def test_what_was_measured_of_the_machine_reaches_participants(folder):
     async def story():
+        measured = folder.path / "machine.json"  # written by the class itself, or by one before it in the same folder
+        if not measured.exists():
+            measured.write_text("{}")
+            measured.chmod(0o644)
         async with participant(folder) as ana:
             await arrive(ana, "Ana")
-            if (folder.path / "machine.json").exists():
-                assert (folder.home_of(ana.username) / ".firstread" / "machine.json").exists()
+            assert (folder.home_of(ana.username) / ".firstread" / "machine.json").read_text() == measured.read_text()
 
     run_async(story())
