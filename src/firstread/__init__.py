@@ -13,13 +13,11 @@ Names are imported when they are first used, so that `import firstread` stays li
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-try:
-    __version__ = version("firstread")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+source"
+from firstread.core.version import package_version
+
+__version__ = package_version()
 
 #: public name -> its module; everything that `import firstread as fr` offers
 _PUBLIC_NAMES = {
