@@ -226,10 +226,13 @@ def test_without_the_hubs_database_nothing_starts(cluster, monkeypatch):
 
 
 def test_guesses_are_counted_by_whom_the_ingress_saw(cluster):
+    from tornado.httputil import HTTPHeaders
+
     from firstread.classroom.cluster.kubernetes import ClusterAuthenticator
 
     authenticator = ClusterAuthenticator()
-    request = SimpleNamespace(headers={"X-Forwarded-For": "made up, 10.1.1.1, 10.9.9.9"}, remote_ip="10.9.9.9")
+    headers = HTTPHeaders({"X-Forwarded-For": "made up, 10.1.1.1, 10.9.9.9"})
+    request = SimpleNamespace(headers=headers, remote_ip="10.9.9.9")
     assert authenticator.get_client_address(request) == "10.1.1.1"
 
 

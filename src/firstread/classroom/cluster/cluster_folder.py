@@ -37,7 +37,7 @@ class ClusterFolder(ClassFolder):
 
     @property
     def proxy_token(self) -> str:
-        """Empty: the proxies of a cluster are not ours, and a network policy keeps pods from the hub's port."""
+        """Empty: the proxies of a cluster are not ours, and a pod may claim any address when it asks the hub."""
         return ""
 
     @property

@@ -18,7 +18,6 @@ from firstread.classroom.database.store import Store
 from firstread.classroom.home_directory import build_server_environment
 from firstread.classroom.hub.authenticator import JoinAuthenticator
 from firstread.classroom.hub.configuration import configure_common
-from firstread.classroom.rate_limits import client_address
 from firstread.core.errors import SettingError
 
 #: folders and user id in a participant's pod
@@ -51,10 +50,6 @@ class ClusterAuthenticator(JoinAuthenticator):
     def open_class(self) -> tuple[ClassFolder, Store]:
         """Open the cluster's class and its database."""
         return open_cluster_class()
-
-    def get_client_address(self, request: Any) -> str:
-        """Client address as the ingress saw it: the hub sees only the ingress, and would limit all at once."""
-        return client_address(request.headers.get("X-Forwarded-For", ""), proxy_count=self.folder.proxy_count)
 
     def save_resume_word(self, username: str, word: str) -> None:
         """Keep the word in memory: their volume does not exist yet, and the pod writes it there."""

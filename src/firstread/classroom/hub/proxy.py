@@ -79,8 +79,7 @@ class HubProxy(Proxy):
         """Redirect http requests to https; if the port is taken, a warning is logged and https still works."""
 
         async def redirect(request: web.Request) -> web.Response:
-            name = urlsplit(f"//{request.host}").hostname or host or "localhost"
-            name = f"[{name}]" if ":" in name else name
+            name = _url_host(request, default=host)
             raise web.HTTPPermanentRedirect(f"https://{name}{'' if port == 443 else f':{port}'}{request.raw_path}")
 
         app = web.Application()
@@ -133,10 +132,8 @@ class HubProxy(Proxy):
             return await self._handle(request)
         if request.method not in ("GET", "HEAD"):
             raise web.HTTPNotFound()
-        name = urlsplit(f"//{request.host}").hostname or "localhost"
-        name = f"[{name}]" if ":" in name else name
         scheme = "https" if self.ssl_cert else "http"
-        raise web.HTTPFound(f"{scheme}://{name}:{self.instructor_port}{request.raw_path}")
+        raise web.HTTPFound(f"{scheme}://{_url_host(request)}:{self.instructor_port}{request.raw_path}")
 
     async def _handle_instructor(self, request: web.Request) -> web.StreamResponse:
         """Instructor's origin: their pages and nothing else, above all nothing of a participant's server."""
@@ -228,6 +225,12 @@ async def _listen(handler: Any, host: str | None, port: int, context: ssl.SSLCon
     await runner.setup()
     await web.TCPSite(runner, host, port, ssl_context=context, backlog=1024, reuse_address=True).start()
     return runner
+
+
+def _url_host(request: web.Request, *, default: str | None = None) -> str:
+    """Host that the browser asked for, without its port, as it is written in a URL."""
+    name = urlsplit(f"//{request.host}").hostname or default or "localhost"
+    return f"[{name}]" if ":" in name else name
 
 
 def _is_instructor_path(path: str) -> bool:
