@@ -30,6 +30,7 @@ class Worker:
     def __init__(self, person, number):
         self.person, self.number = person, number
         self.last = 0.0
+        self.alone = asyncio.Lock()  # one reader at a time of the kernel's connection
 
     async def arrive(self):
         await self.person.join(f"Person {self.number}")
@@ -41,13 +42,15 @@ class Worker:
         while not ending.is_set():
             begin = time.monotonic()
             try:
-                await self.person.run_cell(WORK, cell="cell-work", timeout_seconds=5)
+                async with self.alone:
+                    await self.person.run_cell(WORK, cell="cell-work", timeout_seconds=5)
                 self.last = begin
                 await asyncio.sleep(1)
             except (LoadTestError, OSError, TimeoutError, aiohttp.ClientError):
                 await asyncio.sleep(0.5)
                 try:
-                    await asyncio.wait_for(self.person.connect_kernel(), 5)
+                    async with self.alone:
+                        await asyncio.wait_for(self.person.connect_kernel(), 5)
                 except (LoadTestError, OSError, TimeoutError, aiohttp.ClientError):
                     continue
 
@@ -127,7 +130,8 @@ def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
 async def unlucky_pid(worker):
     for _ in range(10):
         try:
-            return await worker.person.run_cell("import os; print(os.getpid())", cell="cell-pid", timeout_seconds=5)
+            async with worker.alone:
+                return await worker.person.run_cell("import os; print(os.getpid())", cell="cell-pid", timeout_seconds=5)
         except (LoadTestError, RuntimeError, OSError, TimeoutError, aiohttp.ClientError):
             await asyncio.sleep(0.5)
     raise AssertionError("the kernel did not answer")

@@ -58,19 +58,20 @@ class EventStream:
                 self._latest, self._polling = None, asyncio.create_task(self._poll())
             while True:
                 changed = self._changed  # read before the snapshot, so that a change in between is not missed
-                if self._latest is not None:
-                    parts = self._latest.parts[view]
+                latest = self._latest  # the same one before and after a yield
+                if latest is not None:
+                    parts = latest.parts[view]
                     data = _changes(shown, parts, first=first)
-                    id_line = f"id: {self._latest.last_event_id}\n" if self._latest.last_event_id != shown_id else ""
+                    id_line = f"id: {latest.last_event_id}\n" if latest.last_event_id != shown_id else ""
                     if data:
                         yield f"data: {json.dumps(data)}\n{id_line}\n"
                     elif id_line:  # nothing to show, but the load test measures the delay by the id
                         yield f"{id_line}\n"
-                    shown, shown_id, first = parts, self._latest.last_event_id, False
+                    shown, shown_id, first = parts, latest.last_event_id, False
                 try:
                     await asyncio.wait_for(changed.wait(), KEEPALIVE_SECONDS)
                 except TimeoutError:
-                    if self._is_healthy:
+                    if self._is_healthy and not changed.is_set():
                         yield "event: alive\ndata:\n\n"
         finally:
             self._viewer_count -= 1
