@@ -222,6 +222,11 @@ class ClassFolder:
         return self.path / "queue"
 
     @property
+    def cgroup_name(self) -> str:
+        """Name of the class's cgroup, unique on this machine."""
+        return self.sockets_folder.name
+
+    @property
     def pid_file(self) -> Path:
         """File with the process id and start time of the class's supervisor."""
         return self.path / "hub" / "pid"

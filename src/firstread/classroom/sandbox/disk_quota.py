@@ -6,13 +6,11 @@ nothing, and measures the homes only when it has shrunk.
 
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.sandbox.processes import kill_kernels
 
 #: disk quota of one participant; lesson 1 leaves about 60 MB
 QUOTA_BYTES = 2 * 2**30
@@ -66,23 +64,6 @@ def folder_size_bytes(folder: Path) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     total += folder_size_bytes(Path(entry.path))
     return total
-
-
-def kill_kernels(folder: ClassFolder, username: str) -> None:
-    """Kill all processes of a participant except their server."""
-    for process in _find_processes(folder, username):
-        with suppress(psutil.Error):
-            process.kill()
-
-
-def _find_processes(folder: ClassFolder, username: str) -> Iterator[psutil.Process]:
-    """A participant's processes without their server: by user id, or by working directory where all share one."""
-    uid, home = folder.uid_of(username), str(folder.home_of(username))
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            owned = process.uids().real == uid if uid is not None else process.cwd().startswith(home)
-            if owned and not {"server", "jupyterhub.singleuser"} & set(process.cmdline()):
-                yield process
 
 
 def _over_quota_folder(folder: ClassFolder) -> Path:
