@@ -7,11 +7,12 @@ DOCS_READY := $(VENV)/.docs-ready
 # one thread a test process: two processes share the machine
 QUIET := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-.PHONY: demo test lint check-full bench pretrain docs clean help
+.PHONY: demo test test-class-as-user attack lint check-full bench pretrain docs clean help
 
 help:
 	@echo "make demo        lesson 1 on simulated patients, start to finish"
 	@echo "make test        the tests"
+	@echo "make attack      attacks on a running class, as root and as an ordinary user"
 	@echo "make lint        style, types, declared dependencies, and which room may import which"
 	@echo "make check-full  the tests that take long, too"
 	@echo "make bench       speed and accuracy, beside other frameworks"
@@ -36,6 +37,13 @@ demo: $(READY)
 
 test: $(READY)
 	$(QUIET) $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
+# what a class does for an ordinary user (root runs it as one): the tests of the classroom, and the attacks
+test-class-as-user: $(READY)
+	$(QUIET) $(BIN)/python tests/as_ordinary_user.py pytest -m "not slow" -n 2 --dist loadfile -p no:cacheprovider tests/classroom
+
+attack: $(READY)
+	$(QUIET) $(BIN)/python benchmarks/attacks.py
 
 check-full: $(READY)
 	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 
 UID = 64_123
+#: environment variables that the command inherits
+KEPT = ("LANG", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONPATH", "FIRSTREAD_ATTACK_LOG", "FIRSTREAD_SHARED_DATA")
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -55,9 +57,7 @@ def main() -> None:
     make_reachable(sorted({CHECKOUT, *(Path(prefix).resolve() for prefix in prefixes)}))
     home = tempfile.mkdtemp(prefix="firstread-user-")
     os.chown(home, UID, UID)
-    kept = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "OMP_NUM_THREADS", "PYTHONPATH")
-    }
+    kept = {name: value for name, value in os.environ.items() if name in KEPT}
     environment = kept | {
         "HOME": home,
         "USER": "resident",

@@ -6,6 +6,7 @@ The numbers (S1, ...) are those of the findings of the attack of 27 November 202
 
 import json
 import os
+import re
 from http.cookies import Morsel
 from urllib.parse import urlsplit
 
@@ -53,16 +54,16 @@ print("written")
 
 #: finding, attack, code of a notebook's cell: whatever it prints after "got " is what it got
 KERNEL_ATTACKS = [
-    ("S3", "the class's folder", "got(os.listdir(CLASS))"),
+    ("S3", "what the class's folder holds besides the lesson", "first(set(os.listdir(CLASS)) - set(SHARED))"),
     ("S3", "the hub's cookie secret", "got(open(CLASS + '/hub/cookie_secret', 'rb').read())"),
     ("S3", "the same through a link", "os.symlink(CLASS + '/hub', 'way'); got(os.listdir('way'))"),
-    ("S3", "a secret folder in Python's search path", "got([p for p in sys.path if p.startswith(CLASS + '/hub')][0])"),
+    ("S3", "a secret folder in Python's search path", "first(p for p in sys.path if p.startswith(CLASS + '/hub'))"),
     ("S3", "the neighbour's home", "got(os.listdir(CLASS + '/homes/' + NEIGHBOUR))"),
     ("S3", "the neighbour's log", "got(open(CLASS + '/homes/' + NEIGHBOUR + '/.firstread/kernel.log').read())"),
     ("S3", "the home of whoever started the class", "got(os.listdir(INSTRUCTOR_HOME))"),
-    ("S3", "a token in the environment", "got([n for n in os.environ if 'TOKEN' in n and 'QUEUE' not in n][0])"),
-    ("S4", "the neighbour's sockets in /proc", "got([n for n in sockets() if NEIGHBOUR in n][0])"),
-    ("S4", "the neighbours' folders of sockets", "got([n for n in os.listdir(SOCKETS) if NEIGHBOUR in n][0])"),
+    ("S3", "a token in the environment", "first(n for n in os.environ if 'TOKEN' in n and 'QUEUE' not in n)"),
+    ("S4", "the neighbour's sockets in /proc", "first(n for n in sockets() if NEIGHBOUR in n)"),
+    ("S4", "the neighbours' folders of sockets", "first(n for n in os.listdir(SOCKETS) if NEIGHBOUR in n)"),
     ("S4", "connecting to the neighbour's kernel", "connect(NEIGHBOUR_SOCKET)"),
     ("S4", "listening to the neighbour's outputs", "listen(NEIGHBOUR_SOCKET)"),
     ("S4", "an abstract socket", "connect(chr(0) + 'firstread-attack')"),
@@ -93,15 +94,20 @@ KERNEL_ATTACKS = [
     ("S9", "a folder that others read", "open(CLASS + '/queue/x', 'w'); got('written')"),
     ("S9", "the folder of the queue's socket", "open(SOCKETS + '/queue/x', 'w'); got('written')"),
     ("S9", "the lesson of all", "open(CLASS + '/template.ipynb', 'a'); got('opened')"),
-    ("S10", "the machine's processes", "got([n for n in programs() if b'jupyterhub' in n][0])"),
+    ("S10", "the machine's processes", "first(n for n in programs() if b'jupyterhub' in n)"),
     ("S10", "the system's passwords", "got(open('/etc/shadow').read())"),
     ("S10", "a disk", "got([open('/dev/' + n, 'rb').read(1) for n in os.listdir('/sys/class/block')][0])"),
 ]
 PROLOGUE = """
-import ctypes, os, signal, socket, subprocess, sys, zmq
+import ctypes, os, socket, subprocess, sys, zmq
 
 def got(what):
     print("got", str(what)[:80])
+
+def first(found):
+    for one in found:
+        return got(one)
+    raise LookupError("none to be seen")
 
 def sockets():
     return [line for line in open("/proc/net/unix") if "/" in line]
@@ -144,19 +150,23 @@ def fill(path):
         os.unlink(path)
 
 def fork_bomb():
-    pids = []
+    processes = []
     try:
         for _ in range(2000):
-            pid = os.fork()
-            if pid == 0:
-                signal.pause()
-            pids.append(pid)
+            processes.append(subprocess.Popen(["sleep", "600"]))
         got("forked")
     finally:
-        for pid in pids:
-            os.kill(pid, 9)
-            os.waitpid(pid, 0)
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
 """
+
+
+def _shorten(text):
+    """What an error said, without paths and numbers that differ each time."""
+    text = re.sub(r": '/[^']*'$|\[Errno \d+\] ", "", text.strip())
+    return re.sub(r"Command .* returned", "the command returned", text)[:100]
 
 
 @pytest.fixture
@@ -238,6 +248,7 @@ def test_a_kernel_gets_nothing_that_is_not_its_own(folder, record):
             sockets = folder.sockets_folder_of(ana.username)
             values = {
                 "CLASS": str(folder.path),
+                "SHARED": ["template.ipynb", "machine.json", "jupyter", "data", "homes"],
                 "SOCKETS": str(folder.sockets_folder),
                 "INSTRUCTOR_HOME": os.path.expanduser("~"),
                 "NEIGHBOUR": ana.username,
@@ -254,7 +265,7 @@ def test_a_kernel_gets_nothing_that_is_not_its_own(folder, record):
                 if "got " in answer["text"]:
                     successes.append((attack, answer["text"]))
                 said = f"{answer['ename']}: {answer['evalue']}" if answer["status"] == "error" else answer["text"]
-                record(finding, attack, "refused: " + said.strip()[:90])
+                record(finding, attack, _shorten(said))
             assert not successes
             assert (await ana.run_cell("print(6 * 7)"))["text"] == "42\n", "the neighbour has noticed nothing"
             assert (await eve.run_cell("print(1)"))["text"] == "1\n", "and the attacker can go on with the lesson"

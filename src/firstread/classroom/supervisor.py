@@ -172,6 +172,7 @@ class Supervisor:
     def _start_process(self, command: list[str], *, log: str, environment: Mapping[str, str] | None = None) -> int:
         """Start a process of the class in its own session; returns its pid."""
         full_environment = {**os.environ, **(environment or {}), "FIRSTREAD_CLASS": str(self.folder.path)}
+        full_environment["PYTHONSAFEPATH"] = "1"  # the working folder, with the hub's secrets, is not on sys.path
         full_environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         with open(self.folder.path / "log" / log, "ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own command, no shell
