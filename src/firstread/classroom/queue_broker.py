@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.prefork.zygote_client import make_request_token
@@ -172,9 +172,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: a stranger, until the request has come."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("the queue's socket is a stream")
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's have another base class
         self.broker.connected(self)
 
     def data_received(self, data: bytes) -> None:
