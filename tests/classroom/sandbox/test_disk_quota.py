@@ -1,12 +1,17 @@
 """Disk quota: kernels of participants over their quota are killed, others go on."""
 
+import mmap
+import os
+import sys
+import tempfile
+
 import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.sandbox import disk_quota
-from firstread.classroom.sandbox.disk_quota import DiskQuota, folder_size_bytes, is_over_quota
+from firstread.classroom.sandbox.disk_quota import DiskQuota, folder_size_bytes, is_over_quota, measure_participants
 
 
 @pytest.fixture
@@ -47,8 +52,60 @@ def test_who_takes_too_much_is_stopped_once_and_free_again_after_tidying_up(fold
     assert not is_over_quota(folder, "p1-aa")
 
 
-def test_homes_are_left_alone_while_the_disk_does_not_shrink(folder, monkeypatch):
+def test_the_folder_of_a_participants_sockets_counts_too(folder):
+    (folder.sockets_folder_of("p2-bb") / "large").write_bytes(bytes(300_000))
+    used = measure_participants(folder)
+    assert used["p1-aa"] < 100_000 < 300_000 <= used["p2-bb"] < 400_000
+
+
+def test_measuring_makes_no_folder(folder):
+    measure_participants(folder)
+    assert not (folder.sockets_folder / "p1-aa").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
+def test_a_deleted_file_that_is_kept_open_counts_until_it_is_closed(folder):
+    fill(folder, "p1-aa", 300_000)
+    file = folder.path / "homes" / "p1-aa" / "deep" / "large"
+    with file.open("rb"), file.open("rb"):
+        file.unlink()
+        used = measure_participants(folder)
+        assert 300_000 <= used["p1-aa"] < 400_000, "once, however often it is open"
+        assert used["p2-bb"] < 100_000
+    assert measure_participants(folder)["p1-aa"] < 100_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
+def test_a_file_that_never_had_a_name_counts(folder):
+    with tempfile.TemporaryFile(dir=folder.path / "homes" / "p2-bb") as file:
+        file.write(bytes(300_000))
+        file.flush()
+        assert 300_000 <= measure_participants(folder)["p2-bb"] < 400_000
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may look at mapped files")
+def test_a_deleted_file_that_is_mapped_and_not_open_counts(folder):
+    fill(folder, "p1-aa", 300_000)
+    file = folder.path / "homes" / "p1-aa" / "deep" / "large"
+    with file.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), 4096, prot=mmap.PROT_READ)
+    file.unlink()
+    with mapped:
+        assert 300_000 <= measure_participants(folder)["p1-aa"] < 400_000
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="participants are users only if root starts")
+def test_as_root_a_deleted_file_is_its_users_wherever_it_lay(folder, tmp_path):
+    with (tmp_path / "elsewhere").open("wb") as file:
+        file.write(bytes(300_000))
+        file.flush()
+        os.chown(file.fileno(), folder.uid_of("p2-bb"), -1)
+        (tmp_path / "elsewhere").unlink()
+        assert 300_000 <= measure_participants(folder)["p2-bb"] < 400_000
+
+
+def test_folders_are_left_alone_while_the_disk_does_not_shrink(folder, monkeypatch):
     quota = DiskQuota(folder, quota_bytes=1)
     fill(folder, "p1-aa", 100_000)
-    monkeypatch.setattr(disk_quota, "folder_size_bytes", lambda _: pytest.fail("looked at the homes"))
+    monkeypatch.setattr(disk_quota, "folder_size_bytes", lambda _: pytest.fail("looked at the folders"))
     assert quota.enforce() == []
