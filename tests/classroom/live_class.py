@@ -7,11 +7,14 @@ import sys
 import time
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.lifecycle import find_class
+from firstread.classroom.lifecycle import find_class, find_supervisor
+from firstread.classroom.prefork.zygote_client import PROCESS_KINDS
 from firstread.classroom.rehearsal.scripted_participant import ScriptedParticipant
+from firstread.classroom.sandbox.processes import kernels_of, sandboxes_of
 
 
 @contextmanager
@@ -44,6 +47,37 @@ def run_class(home, *options):
 def participant(folder: ClassFolder, code=None) -> ScriptedParticipant:
     """A scripted participant of this class."""
     return ScriptedParticipant(folder.public_url, code or folder.settings.join_code)
+
+
+def zygotes_of(folder):
+    """kind -> the process that servers or kernels are forked from."""
+    sandboxes = {process.pid for each in sandboxes_of(folder).values() for process in each}
+    found = {}
+    for process in find_supervisor(folder).children():
+        if process.pid not in sandboxes and "firstread.classroom.prefork.zygote" in process.cmdline():
+            found |= {kind: process for kind in PROCESS_KINDS if kind in process.cmdline()}
+    return found
+
+
+def kernel_process(folder, username):
+    """The process, on this machine, of the participant's only kernel; in its sandbox it has another number."""
+    (init,) = kernels_of(folder, username)
+    return init.children()[0]
+
+
+def server_process(folder, username):
+    """The process, on this machine, in which the participant's server runs."""
+    kernels = kernels_of(folder, username)
+    (init,) = [process for process in sandboxes_of(folder)[username] if process not in kernels]
+    return init.children()[0]
+
+
+def is_alive(process):
+    """Whether the process runs, and is not a zombie."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run_async(coroutine):

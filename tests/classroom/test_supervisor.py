@@ -5,16 +5,16 @@ import time
 from collections import Counter
 
 import aiohttp
-import psutil
 import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.lifecycle import find_supervisor
+from firstread.classroom.prefork.zygote_client import PROCESS_KINDS
 from firstread.classroom.rehearsal.scripted_participant import LoadTestError
 from firstread.classroom.sandbox.sandbox import missing_isolation
 
-from .live_class import participant, run_async, wait_until
+from .live_class import kernel_process, participant, run_async, wait_until, zygotes_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -60,15 +60,9 @@ class Worker:
 
 
 def victims(folder, what):
-    supervisor = find_supervisor(folder)
-    found = []
-    for one in supervisor.children(recursive=True):
-        try:
-            line = " ".join(one.cmdline())
-            if what in line and not (what.startswith("firstread.classroom.prefork") and one.ppid() != supervisor.pid):
-                found.append(one)
-        except psutil.Error:
-            continue
+    if what in PROCESS_KINDS:
+        return [zygotes_of(folder)[what]]
+    found = [one for one in find_supervisor(folder).children(recursive=True) if what in " ".join(one.cmdline())]
     assert found, what
     return found
 
@@ -95,8 +89,8 @@ def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
             for what in (
                 "firstread.classroom.service.app",
                 "jupyterhub -f",
-                "firstread.classroom.prefork.zygote server",
-                "firstread.classroom.prefork.zygote kernel",
+                "server",
+                "kernel",
             ):
                 for one in victims(folder, what):
                     one.kill()
@@ -104,8 +98,7 @@ def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
                 record_property(f"seconds until everyone was back after {what}", round(took, 1))
                 print(f"{what}: everyone back after {took:.1f} s")
             unlucky = workers[0]
-            pid = int((await unlucky_pid(unlucky))["text"])
-            psutil.Process(pid).kill()
+            kernel_process(folder, unlucky.person.username).kill()
             print(f"a kernel: back after {await everyone_back(workers, time.monotonic()):.1f} s")
             ending.set()
             await asyncio.gather(*tasks)
@@ -125,13 +118,3 @@ def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
                 await person.__aexit__(None, None, None)
 
     run_async(story())
-
-
-async def unlucky_pid(worker):
-    for _ in range(10):
-        try:
-            async with worker.alone:
-                return await worker.person.run_cell("import os; print(os.getpid())", cell="cell-pid", timeout_seconds=5)
-        except (LoadTestError, RuntimeError, OSError, TimeoutError, aiohttp.ClientError):
-            await asyncio.sleep(0.5)
-    raise AssertionError("the kernel did not answer")

@@ -218,6 +218,11 @@ class ClassFolder:
         return hmac.new(key, b"proxy", hashlib.sha256).hexdigest()
 
     @property
+    def cgroup_name(self) -> str:
+        """Name of the class's cgroup, unique on this machine."""
+        return self.sockets_folder.name
+
+    @property
     def pid_file(self) -> Path:
         """File with the process id and start time of the class's supervisor."""
         return self.path / "hub" / "pid"

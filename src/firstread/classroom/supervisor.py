@@ -19,9 +19,11 @@ from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
 from firstread.classroom.network_address import WILDCARD_HOSTS
 from firstread.classroom.prefork.ksm import MERGING_OPTION, KsmController
 from firstread.classroom.prefork.zygote_client import PROCESS_KINDS, RESTARTED_OPTION, ProcessKind, is_zygote_ready
+from firstread.classroom.sandbox.cgroups import class_cgroup
 from firstread.classroom.sandbox.disk_quota import DiskQuota
+from firstread.classroom.sandbox.memory_quota import MemoryQuota
 from firstread.classroom.sandbox.sandbox import missing_isolation
-from firstread.classroom.sandbox.syscalls import libc_call
+from firstread.classroom.sandbox.syscalls import become_subreaper
 from firstread.core.errors import FirstreadError
 
 #: how long processes may take to end before they are killed
@@ -29,7 +31,6 @@ STOP_TIMEOUT_SECONDS = 8
 _HUB_TIMEOUT_SECONDS, _ZYGOTE_TIMEOUT_SECONDS = 60, 180
 #: shortest time between two starts of a zygote, and between two checks of disk and memory
 _RESTART_INTERVAL_SECONDS, _CHECK_INTERVAL_SECONDS = 1.0, 2.0
-_PR_SET_CHILD_SUBREAPER = 36
 _READ_LOG = "look at the last lines of this file"
 #: one thread: only a single-threaded process can be forked, preloaded state stays valid in the children, and as many
 #: trainings run in parallel as there are cores
@@ -60,7 +61,7 @@ class Supervisor:
 
     def __init__(self, folder: ClassFolder, *, merge_memory: bool = True) -> None:
         self.folder = folder
-        self.disk_quota = DiskQuota(folder)
+        self.disk_quota, self.memory_quota = DiskQuota(folder), MemoryQuota(folder)
         self.ksm, self.merge_memory = KsmController(folder), merge_memory
         self._stopping, self._last_check = False, 0.0
         self._zygotes: dict[ProcessKind, tuple[int, float]] = {}
@@ -76,7 +77,8 @@ class Supervisor:
         """
         process = psutil.Process()
         self.folder.pid_file.write_text(f"{process.pid} {process.create_time()}")
-        _become_subreaper()
+        if sys.platform == "linux":
+            become_subreaper()  # servers of a killed hub become this process's children, and end with it
         old_handlers = {number: signal.signal(number, self._request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self._ensure_zygotes()
@@ -87,6 +89,7 @@ class Supervisor:
                 signal.signal(number, handler)
             _terminate_all(process.children(recursive=True))
             self.ksm.restore()
+            class_cgroup(self.folder.cgroup_name).remove()
             self.folder.pid_file.unlink(missing_ok=True)
 
     def _supervise_hub(self, on_ready: Callable[[], None]) -> None:
@@ -124,16 +127,17 @@ class Supervisor:
         return self._start_process(command, log=f"{kind}s.log", environment=environment)
 
     def _check_resources(self) -> None:
-        """Adapt KSM to the available memory, and enforce the disk quotas."""
+        """Adapt KSM to the available memory, and enforce the quotas of disk and memory."""
         if time.monotonic() - self._last_check > _CHECK_INTERVAL_SECONDS:
             self._last_check = time.monotonic()
             if self.merge_memory:
                 self.ksm.update()
-            for username in self.disk_quota.enforce():
-                with open(self._hub_log, "a", encoding="utf-8") as log:
-                    log.write(
-                        f"{username} had filled more of the disk than a participant may; their kernels were stopped.\n"
-                    )
+            for resource, quota in (("disk", self.disk_quota), ("memory", self.memory_quota)):
+                for username in quota.enforce():
+                    with open(self._hub_log, "a", encoding="utf-8") as log:
+                        log.write(
+                            f"{username} used more {resource} than a participant may; their kernels were stopped.\n"
+                        )
 
     def _wait_for_zygotes(self) -> None:
         deadline = time.monotonic() + _ZYGOTE_TIMEOUT_SECONDS
@@ -222,13 +226,6 @@ def _is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def _become_subreaper() -> None:
-    """Become the subreaper (Linux): servers of a killed hub become this process's children, and end with it."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            libc_call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _reap_children() -> None:

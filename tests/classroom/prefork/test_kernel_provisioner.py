@@ -1,12 +1,10 @@
 """Kernels of a class: forked from a zygote, each in its sandbox, and killed with their server."""
 
 import asyncio
-import json
 import os
 import sys
 import time
 
-import psutil
 import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
@@ -17,7 +15,7 @@ from firstread.classroom.prefork.zygote_client import request_process as ask_zyg
 from firstread.classroom.rehearsal.scripted_participant import LoadTestError
 from firstread.classroom.sandbox.sandbox import missing_isolation
 
-from ..live_class import participant, run_async, wait_until
+from ..live_class import is_alive, kernel_process, participant, run_async, server_process, wait_until, zygotes_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +24,6 @@ pytestmark = [
     ),
 ]
 NOTEBOOK = "hello-world.ipynb"
-_ZYGOTE = "firstread.classroom.prefork.zygote"
 
 
 async def arrive(person, name):
@@ -34,46 +31,34 @@ async def arrive(person, name):
     await person.open_server()
     await person.read_code_cells(NOTEBOOK)
     await person.start_kernel(NOTEBOOK)
-    return int((await person.run_cell("import os; print(os.getpid())"))["text"])
-
-
-def alive(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-def zygotes(folder):
-    found = {}
-    for one in find_supervisor(folder).children(recursive=True):
-        words = one.cmdline()
-        if _ZYGOTE in words and one.ppid() == find_supervisor(folder).pid:
-            found[words[words.index(_ZYGOTE) + 1]] = one
-    return found
+    await person.run_cell("import os")
 
 
 def test_a_kernel_can_be_interrupted_restarted_and_shut_down_and_comes_back_when_it_dies(folder):
     async def story():
         async with participant(folder) as ana:
-            first = await arrive(ana, "Ana")
+            await arrive(ana, "Ana")
+            first = kernel_process(folder, ana.username)
+            await ana.run_cell("kept = 1")
             waiting = asyncio.create_task(ana.run_cell("import time\nfor _ in range(600): time.sleep(0.1)"))
             await asyncio.sleep(1)
             await ana.api_request("POST", f"kernels/{ana._kernel_id}/interrupt")
             assert (await asyncio.wait_for(waiting, 20))["ename"] == "KeyboardInterrupt"
-            assert (await ana.run_cell("print(os.getpid())"))["text"].strip() == str(first), (
-                "an interrupt keeps what was there"
-            )
+            assert (await ana.run_cell("print(kept)"))["text"].strip() == "1", "an interrupt keeps what was there"
             await ana.api_request("POST", f"kernels/{ana._kernel_id}/restart")
             await ana.connect_kernel()
-            second = int((await ana.run_cell("import os; print(os.getpid())"))["text"])
-            assert second != first
-            await wait_until(lambda: not alive(first), seconds=10)
+            await wait_until(lambda: not is_alive(first), seconds=10)
+            assert (await ana.run_cell("import os; print('kept' in globals())"))["text"].strip() == "False"
+            second = kernel_process(folder, ana.username)
             with pytest.raises((LoadTestError, TimeoutError)):
                 await ana.run_cell("os._exit(3)", timeout_seconds=8)
-            await wait_until(lambda: not alive(second), seconds=10)
+            await wait_until(lambda: not is_alive(second), seconds=10)
             await asyncio.sleep(5)
             await ana.connect_kernel()
-            third = int((await ana.run_cell("import os; print(os.getpid())"))["text"])
+            assert (await ana.run_cell("print(1)"))["text"] == "1\n"
+            third = kernel_process(folder, ana.username)
             await ana.api_request("DELETE", f"kernels/{ana._kernel_id}")
-            await wait_until(lambda: not alive(third), seconds=10)
+            await wait_until(lambda: not is_alive(third), seconds=10)
 
     run_async(story())
 
@@ -126,31 +111,17 @@ def test_siblings_draw_different_numbers_and_find_everything_imported(folder):
 def test_a_kernel_ends_with_its_server_and_the_rest_of_the_class_goes_on(folder):
     async def story():
         async with participant(folder) as ana, participant(folder) as bea:
-            hers, other = await arrive(ana, "Ana"), await arrive(bea, "Bea")
-            await ana.run_cell("import subprocess; child = subprocess.Popen(['sleep', '300']); print(child.pid)")
-            server = next(
-                one
-                for one in find_supervisor(folder).children(recursive=True)
-                if one.pid == folder_pid(folder, ana.username)
-            )
-            server.kill()
-            await wait_until(lambda: not alive(hers), seconds=10)
-            assert alive(other)
+            await arrive(ana, "Ana")
+            await arrive(bea, "Bea")
+            await ana.run_cell("import subprocess; child = subprocess.Popen(['setsid', 'sleep', '300'])")
+            hers, other = (kernel_process(folder, person.username) for person in (ana, bea))
+            (asleep,) = hers.children(recursive=True)
+            server_process(folder, ana.username).kill()
+            await wait_until(lambda: not is_alive(hers) and not is_alive(asleep), seconds=10)
+            assert is_alive(other)
             assert (await bea.run_cell("print(6 * 7)"))["text"] == "42\n"
 
     run_async(story())
-
-
-def folder_pid(folder, username):
-    """Process id of a participant's server, from the hub's database."""
-    import sqlite3
-
-    with sqlite3.connect(folder.path / "hub" / "hub.sqlite") as hub:
-        rows = hub.execute(
-            "select spawners.state from spawners join users on users.id = spawners.user_id where users.name = ?",
-            (username,),
-        )
-        return json.loads(rows.fetchone()[0])["pid"]
 
 
 def test_a_warm_process_that_is_killed_comes_back_and_nobody_loses_anything(folder):
@@ -158,7 +129,7 @@ def test_a_warm_process_that_is_killed_comes_back_and_nobody_loses_anything(fold
         async with participant(folder) as ana:
             await arrive(ana, "Ana")
             await ana.run_cell("kept = 42")
-            for one in zygotes(folder).values():
+            for one in zygotes_of(folder).values():
                 one.kill()
             assert (await ana.run_cell("print(kept)"))["text"] == "42\n"
             async with participant(folder) as late:
@@ -201,13 +172,14 @@ def test_a_participants_code_reaches_nobody_else(folder):
     async def story():
         async with participant(folder) as eve, participant(folder) as ana:
             supervisor, hub = find_supervisor(folder), folder.ports["hub"]
-            victim = await arrive(ana, "Ana")
+            await arrive(ana, "Ana")
+            victim = kernel_process(folder, ana.username)
             await arrive(eve, "Eve")
             for name, code in attacks.items():
                 filled = code
                 for word, value in (
                     ("NEIGHBOUR", ana.username),
-                    ("PID", victim),
+                    ("PID", victim.pid),
                     ("KEEPER", supervisor.pid),
                     ("HUB", hub),
                 ):
@@ -215,7 +187,7 @@ def test_a_participants_code_reaches_nobody_else(folder):
                 answer = await eve.run_cell(f"import os\n{filled}", timeout_seconds=60)
                 assert answer["status"] == "error", name
                 assert answer["ename"] != "AssertionError", f"{name}: {answer['evalue']}"
-            assert alive(victim)
+            assert is_alive(victim)
             assert (await ana.run_cell("print(6 * 7)"))["text"] == "42\n"
             assert (await eve.run_cell("print(1)"))["text"] == "1\n", "and she can go on with the lesson"
 

@@ -16,10 +16,17 @@ class FakeDashboard:
 
     def __init__(self):
         self.last_event_id = 0
-        self.parts, self.broken = {"a": "<p>1</p>", "b": "<p>1</p>"}, False
+        self.parts, self.broken, self.failure_count = {"a": "<p>1</p>", "b": "<p>1</p>"}, False, 0
+
+    async def failures(self, count):
+        """Wait for so many more failed snapshots."""
+        end = self.failure_count + count
+        while self.failure_count < end:
+            await asyncio.sleep(0.005)
 
     def snapshot(self):
         if self.broken:
+            self.failure_count += 1
             raise OSError("the class's memory is away")
         return DashboardSnapshot(
             {}, {"instructor": dict(self.parts), "projector": {"now": "<p>room</p>"}}, self.last_event_id

@@ -1,9 +1,8 @@
 """Disk quota: kernels of participants over their quota are killed, others go on."""
 
-import mmap
 import os
+import subprocess
 import sys
-import tempfile
 
 import pytest
 
@@ -63,45 +62,48 @@ def test_measuring_makes_no_folder(folder):
     assert not (folder.sockets_folder / "p1-aa").exists()
 
 
+#: keeps a deleted file of 300,000 bytes as the first argument says; its second descriptor is no second file
+HOLDER = """
+import mmap, os, sys, tempfile, time
+if sys.argv[1] == "unnamed":
+    file = tempfile.TemporaryFile(dir=".")
+else:
+    file = open("deleted", "w+b")
+    os.unlink("deleted")
+file.write(bytes(300_000))
+file.flush()
+if sys.argv[1] == "mapped":
+    mapped = mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ)
+    file.close()
+else:
+    again = os.dup(file.fileno())
+if os.fork() == 0 and sys.argv[1] == "elsewhere":
+    os.chdir("/")
+    os.write(1, b"r")
+elif sys.argv[1] != "elsewhere":
+    os.write(1, b"r")
+time.sleep(600)
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
-def test_a_deleted_file_that_is_kept_open_counts_until_it_is_closed(folder):
-    fill(folder, "p1-aa", 300_000)
-    file = folder.path / "homes" / "p1-aa" / "deep" / "large"
-    with file.open("rb"), file.open("rb"):
-        file.unlink()
+@pytest.mark.parametrize("how", ["open", "unnamed", "elsewhere", "mapped"])
+def test_a_deleted_file_counts_until_its_process_has_closed_it(how, folder):
+    if how == "mapped" and os.geteuid() != 0:
+        pytest.skip("only root may look at mapped files")
+    command = [sys.executable, "-c", HOLDER, how]
+    home = folder.path / "homes" / "p1-aa"
+    process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True, process_group=0)
+    try:
+        assert process.stdout.read(1) == "r"
         used = measure_participants(folder)
         assert 300_000 <= used["p1-aa"] < 400_000, "once, however often it is open"
         assert used["p2-bb"] < 100_000
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+        process.stdout.close()
     assert measure_participants(folder)["p1-aa"] < 100_000
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
-def test_a_file_that_never_had_a_name_counts(folder):
-    with tempfile.TemporaryFile(dir=folder.path / "homes" / "p2-bb") as file:
-        file.write(bytes(300_000))
-        file.flush()
-        assert 300_000 <= measure_participants(folder)["p2-bb"] < 400_000
-
-
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may look at mapped files")
-def test_a_deleted_file_that_is_mapped_and_not_open_counts(folder):
-    fill(folder, "p1-aa", 300_000)
-    file = folder.path / "homes" / "p1-aa" / "deep" / "large"
-    with file.open("rb") as opened:
-        mapped = mmap.mmap(opened.fileno(), 4096, prot=mmap.PROT_READ)
-    file.unlink()
-    with mapped:
-        assert 300_000 <= measure_participants(folder)["p1-aa"] < 400_000
-
-
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="participants are users only if root starts")
-def test_as_root_a_deleted_file_is_its_users_wherever_it_lay(folder, tmp_path):
-    with (tmp_path / "elsewhere").open("wb") as file:
-        file.write(bytes(300_000))
-        file.flush()
-        os.chown(file.fileno(), folder.uid_of("p2-bb"), -1)
-        (tmp_path / "elsewhere").unlink()
-        assert 300_000 <= measure_participants(folder)["p2-bb"] < 400_000
 
 
 def test_folders_are_left_alone_while_the_disk_does_not_shrink(folder, monkeypatch):

@@ -1,16 +1,12 @@
 """Modules preloaded by a zygote before the fork, and the setup of the forked child process (server or kernel)."""
 
-import fcntl
 import importlib
 import inspect
 import os
 import pkgutil
 import random
-import select
 import signal
-import socket
 import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +14,7 @@ from typing import Any, ClassVar, cast
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.home_directory import HARDWARE_FILE, prepare_home
+from firstread.classroom.sandbox.cgroups import create_participant_cgroup
 from firstread.classroom.sandbox.disk_quota import OVER_QUOTA_FILE_BYTES, is_over_quota
 from firstread.classroom.sandbox.sandbox import MAX_FILE_BYTES, Sandbox, python_folders, readable_parent
 
@@ -41,9 +38,10 @@ _KERNEL_MODULES = (
     *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "pydicom", "tqdm.auto", "ipywidgets", "torch", "torch._dynamo"),
     *("torchvision", "timm", "monai", "monai.visualize", "accelerate", "safetensors.torch"),
 )
-#: limits of the data segment; lesson 1 with the largest network fits into a kernel's
+#: limits of address space; lesson 1 with the largest network fits into a kernel's
 KERNEL_MEMORY_BYTES, SERVER_MEMORY_BYTES = 6 * 2**30, 2 * 2**30
-_F_SETSIG = 10
+#: kernels give way to the hub and the service, but not to every other program on the machine
+KERNEL_NICE = 5
 
 
 def preload(kind: str, folder: ClassFolder, *, with_lesson: bool) -> None:
@@ -89,25 +87,16 @@ def _preload_kernel(folder: ClassFolder, *, with_lesson: bool) -> None:
         hardware.chmod(0o644)
 
 
-def run_child(
-    folder: ClassFolder, kind: str, request: dict[str, Any], *, lifeline_fd: int | None, supervisor_pidfd: int
-) -> None:
-    """Enter the sandbox and run the server or kernel in this forked process until it ends."""
+def run_child(folder: ClassFolder, kind: str, request: dict[str, Any]) -> None:
+    """Run the server or kernel in this forked process, which has entered its sandbox, until it ends."""
     username = request["username"]
     home = folder.home_of(username)
-    os.setsid()
-    log = home / ".firstread" / f"{kind}.log"
-    build_sandbox(folder, kind, username, port=request["port"]).enter()
     prepare_home(folder, username)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(home)
-    _redirect_stdio(log)
+    _redirect_stdio(home / ".firstread" / f"{kind}.log")
     _reseed_generators()
-    if lifeline_fd is not None:
-        _kill_when_lifeline_closes(lifeline_fd)
-    if kind == "server":
-        threading.Thread(target=_exit_with_process, args=(supervisor_pidfd,), daemon=True).start()
     signal.set_wakeup_fd(-1)
     if kind == "server":
         _run_server(request["arguments"])
@@ -154,24 +143,29 @@ def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 
         raise PermissionError(f"the class's secrets lie in {exposed}, which participants may read")
     own = (folder.home_of(username), folder.sockets_folder_of(username))
     uid = folder.uid_of(username)
+    cgroup = create_participant_cgroup(folder.cgroup_name, username)
     if kind == "server":
         return Sandbox(
             read_paths=(*shared, folder.sockets_folder / "zygotes"),
             write_paths=own,
             bind_ports=(port,),
             connect_ports=tuple(folder.ports.values()),
+            working_folder=own[0],
             uid=uid,
             memory_bytes=SERVER_MEMORY_BYTES,
+            cgroup=cgroup,
             oom_score_adj=300,
         )
     return Sandbox(
         read_paths=(*shared, folder.queue_socket.parent),
         write_paths=own,
+        working_folder=own[0],
         network=False,
         uid=uid,
         memory_bytes=KERNEL_MEMORY_BYTES,
+        cgroup=cgroup,
         file_bytes=OVER_QUOTA_FILE_BYTES if is_over_quota(folder, username) else MAX_FILE_BYTES,
-        nice=15,
+        nice=KERNEL_NICE,
         oom_score_adj=700,
     )
 
@@ -235,22 +229,3 @@ def _reseed_generators() -> None:
         sys.modules["numpy"].random.seed()
     if "torch" in sys.modules:
         sys.modules["torch"].default_generator.seed()
-
-
-def _kill_when_lifeline_closes(lifeline_fd: int) -> None:
-    """Have the kernel send SIGKILL to this process group when the other end of the lifeline is closed."""
-    fcntl.fcntl(lifeline_fd, _F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(lifeline_fd, fcntl.F_SETFL, fcntl.fcntl(lifeline_fd, fcntl.F_GETFL) | os.O_ASYNC)
-    with suppress(OSError), socket.socket(fileno=os.dup(lifeline_fd)) as lifeline:
-        lifeline.setblocking(False)
-        if lifeline.recv(1, socket.MSG_PEEK) == b"":  # closed before the signal was set
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _exit_with_process(pidfd: int) -> None:
-    """Exit as soon as the process of this pidfd has ended."""
-    poller = select.poll()
-    poller.register(pidfd, select.POLLIN)
-    poller.poll()
-    os._exit(1)

@@ -17,11 +17,10 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.prefork.child_process import preload, run_child
-from firstread.classroom.prefork.heap_padding import pad_heap
+from firstread.classroom.prefork.child_process import build_sandbox, preload, run_child
 from firstread.classroom.prefork.ksm import MERGING_OPTION, enable_merging
 from firstread.classroom.prefork.zygote_client import (
     NO_PRELOAD_OPTION,
@@ -32,7 +31,9 @@ from firstread.classroom.prefork.zygote_client import (
     receive_packet,
     socket_path,
 )
-from firstread.classroom.sandbox.sandbox import can_create_user_namespace, python_folders
+from firstread.classroom.sandbox.init import start_sandboxed
+from firstread.classroom.sandbox.sandbox import python_folders
+from firstread.classroom.sandbox.syscalls import become_subreaper
 from firstread.core.errors import FirstreadError
 
 #: processes of one participant at once
@@ -102,8 +103,10 @@ class Zygote:
         except FirstreadError as error:
             with suppress(OSError):
                 client.send(json.dumps({"refused": str(error)}).encode())
-        except OSError:
-            pass
+        except OSError as error:  # no sandbox, or the client has gone
+            sys.stderr.write(f"No {self.kind} could be forked: {error}\n")
+            with suppress(OSError):
+                client.send(json.dumps({"refused": "This machine could not start your process"}).encode())
         finally:
             for fd in fds:
                 os.close(fd)
@@ -135,34 +138,14 @@ class Zygote:
         return {"username": username, "environment": environment, "arguments": arguments, "port": port}
 
     def _fork(self, request: dict[str, Any], fds: list[int]) -> tuple[int, int]:
-        pid = os.fork()
-        if pid == 0:
-            self._run_child(request, fds)
+        """Fork a process in its sandbox; returns process id and pidfd of the sandbox's init."""
+        sandbox = build_sandbox(self.folder, self.kind, request["username"], port=request["port"])
+        pid = start_sandboxed(
+            sandbox,
+            lambda: run_child(self.folder, self.kind, request),
+            owner_fds=(self.supervisor_pidfd, *fds),
+        )
         return pid, os.pidfd_open(pid)
-
-    def _run_child(self, request: dict[str, Any], fds: list[int]) -> NoReturn:
-        """Run the forked process to its end; never returns."""
-        status = 1
-        try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self.selector.close()
-            self.listener.close()
-            for client in self.clients:
-                client.close()
-            lifeline_fd = fds[0] if fds else None
-            run_child(self.folder, self.kind, request, lifeline_fd=lifeline_fd, supervisor_pidfd=self.supervisor_pidfd)
-            status = 0
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else int(error.code is not None)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            with suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(status)
 
     def _reap_children(self) -> None:
         with suppress(ChildProcessError):
@@ -204,10 +187,9 @@ def main() -> None:
             )
             command = [sys.executable, "-m", "firstread.classroom.prefork.zygote", *sys.argv[1:], NO_PRELOAD_OPTION]
             os.execv(sys.executable, command)  # noqa: S606 - ourselves
-    python_folders()  # both are cached before the fork
-    can_create_user_namespace()
+    python_folders()  # cached before the fork
+    become_subreaper()
     gc.collect()
-    pad_heap()
     gc.freeze()
     Zygote(folder, kind).serve()
 

@@ -11,13 +11,11 @@ import random
 import shutil
 import stat
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.sandbox.processes import kill_kernels, sandboxes_of, with_descendants
 
 #: disk quota of one participant; lesson 1 leaves about 60 MB
 QUOTA_BYTES = 2 * 2**30
@@ -67,16 +65,20 @@ def is_over_quota(folder: ClassFolder, username: str) -> bool:
 
 
 def measure_participants(folder: ClassFolder) -> dict[str, int]:
-    """Disk usage of each participant in bytes: their folders, and deleted files that a process keeps open."""
-    used, owners = dict[str, int](), dict[Path | int | None, str]()
-    for home in (folder.path / "homes").iterdir():
-        own_folders = home.resolve(), (folder.sockets_folder / home.name).resolve()
-        used[home.name] = sum(folder_size_bytes(one) for one in own_folders)
-        owners |= dict.fromkeys((*own_folders, folder.uid_of(home.name)), home.name)
-    for path, status in _find_deleted_files():
-        owner = next((owners[key] for key in (status.st_uid, *path.parents) if key in owners), None)
-        if owner is not None:
-            used[owner] += status.st_blocks * 512
+    """Disk usage of each participant in bytes: their folders, and deleted files that a process of theirs keeps open."""
+    used = {
+        home.name: folder_size_bytes(home) + folder_size_bytes(folder.sockets_folder / home.name)
+        for home in (folder.path / "homes").iterdir()
+    }
+    disks = {one.stat().st_dev for one in (folder.path, folder.sockets_folder)}
+    sandboxes, deadline = list(sandboxes_of(folder).items()), time.monotonic() + _SEARCH_SECONDS
+    random.shuffle(sandboxes)  # with a great many open files nobody can keep the search from others for good
+    for username, inits in sandboxes:
+        files: dict[int, int] = {}
+        for process in with_descendants(inits):
+            if time.monotonic() < deadline:
+                files |= _deleted_files(process.pid, disks)
+        used[username] = used.get(username, 0) + sum(files.values())
     return used
 
 
@@ -98,27 +100,16 @@ def _free_disk_bytes(folder: ClassFolder) -> int:
     return sum(shutil.disk_usage(path).free for path in disks.values())
 
 
-def _find_deleted_files() -> Iterator[tuple[Path, os.stat_result]]:
-    """Deleted files that a process has open or mapped (Linux), each once, under the path that it had.
-
-    The search ends after some seconds, and begins anywhere: nobody can stop the class with a great many open files.
-    """
-    deadline, seen = time.monotonic() + _SEARCH_SECONDS, set[tuple[int, int]]()
-    processes = list(Path("/proc").glob("[0-9]*"))
-    random.shuffle(processes)
-    for process in processes:
-        if time.monotonic() > deadline:
-            return
-        for link in _list_open_files(process):
-            with suppress(OSError):  # closed, or not ours to look into
-                path = os.readlink(link)
-                if not path.endswith(_DELETED_SUFFIX):
-                    continue
+def _deleted_files(pid: int, disks: set[int]) -> dict[int, int]:
+    """Deleted files on these disks that a process has open or mapped (Linux): inode -> disk usage in bytes."""
+    files = {}
+    for link in _list_open_files(Path(f"/proc/{pid}")):
+        with suppress(OSError):  # closed, or not ours to look into
+            if os.readlink(link).endswith(_DELETED_SUFFIX):
                 status = os.stat(link)
-                key = status.st_dev, status.st_ino
-                if status.st_nlink == 0 and stat.S_ISREG(status.st_mode) and key not in seen:
-                    seen.add(key)
-                    yield Path(path.removesuffix(_DELETED_SUFFIX)), status
+                if status.st_nlink == 0 and stat.S_ISREG(status.st_mode) and status.st_dev in disks:
+                    files[status.st_ino] = status.st_blocks * 512
+    return files
 
 
 def _list_open_files(process: Path) -> list[str]:
@@ -131,23 +122,6 @@ def _list_open_files(process: Path) -> list[str]:
                 begin, end = (int(address, 16) for address in line.split(maxsplit=1)[0].split(b"-"))
                 links.append(f"{process}/map_files/{begin:x}-{end:x}")
     return links
-
-
-def kill_kernels(folder: ClassFolder, username: str) -> None:
-    """Kill all processes of a participant except their server."""
-    for process in _find_processes(folder, username):
-        with suppress(psutil.Error):
-            process.kill()
-
-
-def _find_processes(folder: ClassFolder, username: str) -> Iterator[psutil.Process]:
-    """A participant's processes without their server: by user id, or by working directory where all share one."""
-    uid, home = folder.uid_of(username), str(folder.home_of(username))
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            owned = process.uids().real == uid if uid is not None else process.cwd().startswith(home)
-            if owned and not {"server", "jupyterhub.singleuser"} & set(process.cmdline()):
-                yield process
 
 
 def _over_quota_folder(folder: ClassFolder) -> Path:

@@ -1,6 +1,7 @@
-"""Sandbox of one participant's process: rlimits, namespaces, user id, capabilities, Landlock and seccomp.
+"""Sandbox of one participant's process: namespaces, cgroup, rlimits, user id, capabilities, Landlock and seccomp.
 
-A process enters its sandbox itself, right after the fork and before it runs any code of a participant.
+A process enters its sandbox itself, right after the fork and before it runs any code of a participant (`init.py`). The
+namespaces are the first wall: what is not in them does not exist. Landlock and seccomp are the second.
 """
 
 import ctypes
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from firstread.classroom.sandbox import landlock, mount_namespace, seccomp
+from firstread.classroom.sandbox import landlock, namespaces, seccomp
+from firstread.classroom.sandbox.cgroups import Cgroup
 from firstread.classroom.sandbox.landlock import AllowedAccess
 from firstread.classroom.sandbox.syscalls import libc_call
 
@@ -25,78 +27,88 @@ _ETC = (
     *("ssl/certs", "ssl/openssl.cnf", "timezone"),
 )
 _SYSTEM_FOLDERS = (
-    *("/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/nix/store", "/proc"),
-    *("/sys/devices", "/sys/fs/cgroup", "/sys/kernel/mm"),
+    *("/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/nix/store"),
+    *("/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup/cpu.max"),
 )
 #: read by every program on Linux; nothing that is the administrator's own
 SYSTEM_PATHS = tuple(Path(path) for path in (*_SYSTEM_FOLDERS, *(f"/etc/{name}" for name in _ETC)))
-_DEVICE_NAMES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
-_DEVICE_PATHS = tuple(Path(f"/dev/{name}") for name in _DEVICE_NAMES)
+_PRIVATE_PATHS = (Path("/proc"), Path("/dev"), *namespaces.TEMPORARY_FOLDERS)
 #: open at once; threads count as processes
 _MAX_OPEN_FILES, _MAX_PROCESSES, MAX_FILE_BYTES = 4096, 400, 2**30
-_CLONE_NEWUSER = 0x10000000
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 4, 24
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Limits of one participant's process.
+    """Limits of one participant's process and its children.
 
     Attributes:
-        read_paths, write_paths: files and folders, besides the system's own.
+        read_paths, write_paths: files and folders, besides the system's own; no others exist for the process.
         bind_ports, connect_ports: TCP ports.
-        network: False blocks all sockets but AF_UNIX.
+        working_folder: of the process; by it the class finds whose process it is.
+        network: False gives an empty network and blocks all sockets but AF_UNIX.
         uid: user id that the process changes to; None keeps its own.
-        memory_bytes: limit of the data segment (RLIMIT_DATA); None for no limit.
+        memory_bytes: address space that it may use beyond what it has at the start; None for no limit.
         file_bytes: size of the largest file that it may write.
         nice: 0 for normal priority, up to 19 for less.
         oom_score_adj: 0 to 1000; the kernel's out-of-memory killer prefers processes with a higher one.
+        cgroup: of the participant, whose processes share its limits; None where there are no cgroups.
     """
 
     read_paths: tuple[Path, ...] = ()
     write_paths: tuple[Path, ...] = ()
     bind_ports: tuple[int, ...] = ()
     connect_ports: tuple[int, ...] = ()
+    working_folder: Path | None = None
     network: bool = True
     uid: int | None = None
     memory_bytes: int | None = None
     file_bytes: int = MAX_FILE_BYTES
     nice: int = 0
     oom_score_adj: int = 500
+    cgroup: Cgroup | None = None
+
+    def unshare(self) -> None:
+        """Join the cgroup and move this process into new namespaces; its next child calls `enter`.
+
+        Raises:
+            OSError: the system refuses; the process must not go on.
+        """
+        if self.cgroup is not None:
+            self.cgroup.add_this_process()
+        namespaces.unshare_namespaces(network=self.network)
 
     def enter(self) -> None:
-        """Restrict this process, which must have a single thread, for good.
+        """Restrict this process, the first of its namespaces and with a single thread, for good.
 
         Raises:
             OSError: the system refuses; the process must not go on.
         """
         os.umask(0o077)
-        own_user_namespace = self.uid is None and can_create_user_namespace()
-        if own_user_namespace:
-            _enter_user_namespace()
-        self._set_rlimits(limit_processes=own_user_namespace or self.uid is not None)
+        self._set_rlimits()
         self._set_priorities()
-        write_paths = (*_DEVICE_PATHS, *self.write_paths)
+        namespaces.enter_private_root((*SYSTEM_PATHS, *self.read_paths), self.write_paths)
         if self.uid is not None:
-            mount_namespace.enter_mount_namespace(self.read_paths, write_paths=self.write_paths)
-            write_paths += mount_namespace.TEMPORARY_FOLDERS  # private now
             _set_user(self.uid)
-        elif os.geteuid() == 0 or own_user_namespace:
+        else:
             _drop_capabilities()
+        if self.working_folder is not None:
+            os.chdir(self.working_folder)
         read_paths = (*SYSTEM_PATHS, *self.read_paths)
+        write_paths = (*_PRIVATE_PATHS, *self.write_paths)
         landlock.restrict_self(AllowedAccess(read_paths, write_paths, self.bind_ports, self.connect_ports))
-        if not self.network:
-            seccomp.block_network()
+        seccomp.restrict_self(network=self.network)
 
-    def _set_rlimits(self, *, limit_processes: bool) -> None:
-        """Set resource limits; processes are limited only where Linux counts a participant's apart from others'."""
+    def _set_rlimits(self) -> None:
+        """Set resource limits; processes count by user and namespace, so a participant's count apart from others'."""
         limits = {
             resource.RLIMIT_CORE: 0,
             resource.RLIMIT_NOFILE: _MAX_OPEN_FILES,
             resource.RLIMIT_FSIZE: self.file_bytes,
-            resource.RLIMIT_DATA: self.memory_bytes,
-            resource.RLIMIT_NPROC: _MAX_PROCESSES if limit_processes else None,
+            # not RLIMIT_DATA, which leaves out shared memory
+            resource.RLIMIT_AS: None if self.memory_bytes is None else _address_space_bytes() + self.memory_bytes,
+            resource.RLIMIT_NPROC: _MAX_PROCESSES,
         }
         for name, wanted in limits.items():
             _, hard = resource.getrlimit(name)
@@ -119,40 +131,14 @@ def missing_isolation() -> str:
         return f"participants' code can be kept apart on Linux only, and this is {sys.platform}"
     if not seccomp.is_supported():
         return "firstread does not know this processor's system calls"
-    version, needed = landlock.abi_version(), landlock.SIGNAL_SCOPE_ABI_VERSION
-    if version < needed and os.geteuid() != 0:
-        return (
-            f"this Linux's Landlock is version {version}; version {needed} (Linux 6.12) is needed, "
-            "or starting the class as root"
-        )
-    return "" if version else "this Linux has no Landlock (it is part of Linux since 5.13, and can be switched off)"
+    if not landlock.abi_version():
+        return "this Linux has no Landlock (it is part of Linux since 5.13, and can be switched off)"
+    return namespaces.missing_namespaces()
 
 
-@cache
-def can_create_user_namespace() -> bool:
-    """True if an unprivileged process may create a user namespace, tried in a child process; False for root."""
-    if os.geteuid() == 0:
-        return False
-    child = os.fork()
-    if child == 0:
-        try:
-            _enter_user_namespace()
-        except OSError:
-            os._exit(1)
-        os._exit(0)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def _enter_user_namespace() -> None:
-    """Move this process into its own user namespace as the same user: RLIMIT_NPROC counts by user and namespace.
-
-    Raises:
-        OSError: the system does not allow unprivileged user namespaces.
-    """
-    uid, gid = os.geteuid(), os.getegid()
-    libc_call("unshare", _CLONE_NEWUSER)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        Path(f"/proc/self/{name}").write_text(text)
+def _address_space_bytes() -> int:
+    """Size of this process's address space."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 @cache

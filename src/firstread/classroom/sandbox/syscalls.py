@@ -4,6 +4,8 @@ import ctypes
 import os
 from typing import Any
 
+_PR_SET_CHILD_SUBREAPER = 36
+
 
 def libc_call(name: str, /, *arguments: Any) -> int:
     """Call a C library function that returns -1 and sets errno on failure.
@@ -22,6 +24,11 @@ def syscall(number: int, /, *arguments: Any) -> int:
     """
     as_long = (ctypes.c_long(one) if isinstance(one, int) else one for one in arguments)
     return _raise_on_error(_libc().syscall, (ctypes.c_long(number), *as_long))
+
+
+def become_subreaper() -> None:
+    """Become the parent of descendants whose own parents have ended (PR_SET_CHILD_SUBREAPER)."""
+    libc_call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _raise_on_error(function: Any, arguments: tuple[Any, ...]) -> int:
