@@ -1,177 +1,19 @@
-"""The training queue: first come first served, no waiting for dead processes, and no failure without a queue."""
-
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
+"""Which queue a training waits in: a folder, a class's broker, or none; and no failure for want of one."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from firstread.core.queue_tickets import Ticket, lock_file, read_tickets
-from firstread.learning import queue as training_queue
-from firstread.learning.queue import QueuePosition, QueueSlot, queue_folder
-
-
-@pytest.fixture(autouse=True)
-def _own_queue(tmp_path, monkeypatch):
-    monkeypatch.setenv("FIRSTREAD_QUEUE", str(tmp_path / "queue"))
+from firstread.learning.queue import QueueSlot
+from firstread.learning.queue_folder import FolderQueue
+from firstread.learning.queue_socket import SocketQueue
 
 
 def queue_slot(threads=2, cores=2, **arguments):
     return QueueSlot(threads=threads, cores=cores, **arguments)
 
 
-def in_line(count):
-    until = time.monotonic() + 20
-    while len(read_tickets(queue_folder())) != count:
-        assert time.monotonic() < until, f"{len(read_tickets(queue_folder()))} in line instead of {count}"
-        time.sleep(0.01)
-
-
-def test_they_run_one_after_the_other_in_the_order_in_which_they_came():
-    order, running = [], []
-
-    def work(number):
-        with queue_slot():
-            running.append(number)
-            assert len(running) == 1
-            order.append(number)
-            time.sleep(0.05)
-            running.remove(number)
-
-    threads = []
-    with queue_slot():
-        for number in range(5):
-            threads.append(threading.Thread(target=work, args=(number,)))
-            threads[-1].start()
-            in_line(number + 2)
-    for thread in threads:
-        thread.join()
-    assert order == [0, 1, 2, 3, 4]
-    assert read_tickets(queue_folder()) == []
-
-
-def test_trainings_whose_threads_fit_run_side_by_side():
-    with queue_slot(threads=1, cores=2) as first, queue_slot(threads=1, cores=2) as second:
-        assert first.seconds_waited < 1
-        assert second.seconds_waited < 1
-        assert [ticket.running for ticket in read_tickets(queue_folder())] == [True, True]
-
-
-def test_a_waiting_training_hears_its_place_and_how_long_it_will_take():
-    heard = []
-    with queue_slot(expected_seconds=40) as first:
-        first.update_seconds_left(40)
-        first._write_ticket(running=True)
-        waiting = threading.Thread(target=lambda: queue_slot(report=heard.append).__enter__()._dequeue())
-        waiting.start()
-        in_line(2)
-        time.sleep(0.3)
-    waiting.join()
-    assert heard[0].position == 1
-    assert 38 < heard[0].seconds_left <= 40
-    assert heard[-1] == QueuePosition(0, None)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="kill -9 is a matter of POSIX systems")
-def test_kill_9_frees_the_place_at_once():
-    code = (
-        "import time; from firstread.learning.queue import QueueSlot\n"
-        "with QueueSlot(threads=2, cores=2): print('running', flush=True); time.sleep(600)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "running\n"
-        assert len(read_tickets(queue_folder())) == 1
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        with queue_slot() as mine:
-            assert mine.seconds_waited < 2
-    finally:
-        process.kill()
-    assert list(queue_folder().glob("*.ticket")) == []
-
-
-def test_one_that_has_said_nothing_for_long_is_passed_over(monkeypatch):
-    with queue_slot():
-        monkeypatch.setattr("firstread.core.queue_tickets.STALE_SECONDS", 0.2)
-        time.sleep(0.3)
-        with queue_slot() as second:
-            assert second.seconds_waited < 5
-
-
-def test_after_its_share_a_training_lets_the_next_one_in_and_comes_back(monkeypatch):
-    monkeypatch.setattr(training_queue, "TIME_SLICE_SECONDS", 0.0)
-    seen = []
-
-    def other():
-        with queue_slot():
-            seen.append("other")
-
-    with queue_slot() as mine:
-        waiting = threading.Thread(target=other)
-        waiting.start()
-        in_line(2)
-        mine.yield_slot()
-        seen.append("mine again")
-    waiting.join()
-    assert seen == ["other", "mine again"]
-    assert mine.seconds_waited > 0
-
-
-def test_nobody_waits_for_one_training_for_ever(monkeypatch):
-    monkeypatch.setattr(training_queue, "MAX_WAIT_SECONDS", 0.5)
-    with queue_slot(expected_seconds=1e6):  # says again and again that it has just begun
-        began = time.monotonic()
-        with queue_slot() as waiting:
-            assert 0.5 <= time.monotonic() - began < 10
-        assert waiting.seconds_waited >= 0.5
-
-
-def test_the_trainings_of_another_user_count_as_one(monkeypatch):
-    """New tickets, however many and whatever their numbers, do not buy more of the others' patience."""
-    import firstread.core.queue_tickets as module
-
-    monkeypatch.setattr(training_queue, "MAX_WAIT_SECONDS", 0.5)
-    monkeypatch.setattr(module, "_CURRENT_USER_ID", -1)  # all of them are somebody else's
-    with queue_slot(), queue_slot(threads=0), queue_slot(threads=0):
-        assert len(read_tickets(queue_folder())) == 1
-        with queue_slot(threads=2) as waiting:
-            assert waiting.seconds_waited >= 0.5
-
-
-def test_without_others_nobody_gives_way(monkeypatch):
-    monkeypatch.setattr(training_queue, "TIME_SLICE_SECONDS", 0.0)
-    with queue_slot() as mine:
-        number = mine._ticket_number
-        mine.yield_slot()
-        assert mine._ticket_number == number
-
-
-def test_an_error_or_an_interruption_leaves_the_line():
-    with pytest.raises(KeyboardInterrupt), queue_slot():
-        raise KeyboardInterrupt
-    assert read_tickets(queue_folder()) == []
-
-
-def test_interrupted_while_waiting_it_leaves_the_line():
-    def stop(place):
-        raise KeyboardInterrupt
-
-    with queue_slot():
-        with pytest.raises(KeyboardInterrupt), queue_slot(report=stop):
-            pass
-        assert len(read_tickets(queue_folder())) == 1
-
-
 def test_off_means_that_nobody_waits(monkeypatch):
     monkeypatch.setenv("FIRSTREAD_QUEUE", "off")
-    assert queue_folder() is None
+    assert queue_slot().queue is None
     with queue_slot(), queue_slot() as second:
         assert second.seconds_waited < 1
 
@@ -183,68 +25,23 @@ def test_a_folder_that_cannot_be_used_stops_nobody(tmp_path, monkeypatch):
         assert second.seconds_waited < 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b'{"threads": "many"}',
-        b"\x00" * 50,
-        b'{"threads":1,"running":1,"seconds_left":"x","updated_at":0}',
-    ],
-)
-def test_a_strange_ticket_holds_nobody_up(text):
-    with queue_slot():
-        pass
-    file = queue_folder() / "000000001.ticket"
-    file.write_bytes(text)
-    handle = os.open(file, os.O_RDWR)
-    lock_file(handle)
-    try:
-        with queue_slot() as mine:
-            assert mine.seconds_waited < 2
-    finally:
-        os.close(handle)
+def test_each_device_has_a_queue_of_its_own_and_a_distributed_training_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIRSTREAD_QUEUE", str(tmp_path))
+    queue = queue_slot(queue_name="cuda-0").queue
+    assert isinstance(queue, FolderQueue)
+    assert queue.folder == tmp_path / "cuda-0"
+    assert queue_slot(queue_name=None).queue is None
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX systems")
-def test_others_may_join_the_line_but_not_take_tickets_away():
-    with queue_slot():
-        assert queue_folder().stat().st_mode & 0o7777 == 0o1777
-        ticket = next(queue_folder().glob("*.ticket"))
-        assert ticket.stat().st_mode & 0o022 == 0
-        fields = set(json.loads(ticket.read_bytes()))
-        assert fields == {"threads", "running", "seconds_left", "updated_at"}  # and no name
+def test_a_class_has_a_broker_and_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIRSTREAD_QUEUE", f"unix:{tmp_path / 'socket'}")
+    queue = queue_slot().queue
+    assert isinstance(queue, SocketQueue)
+    assert queue.socket_file == tmp_path / "socket"
+    assert list(tmp_path.iterdir()) == []
 
 
-@given(place=st.integers(1, 200), seconds=st.none() | st.floats(0, 1e5))
-@settings(max_examples=60)
-def test_places_are_said_in_words(place, seconds):
-    words = str(QueuePosition(place, seconds))
-    assert words.startswith(f"{place}")
-    assert " in line" in words
-    assert ("about" in words) == (seconds is not None)
-
-
-def test_places_as_english_says_them():
-    assert [str(QueuePosition(n, None)).split()[0] for n in (1, 2, 3, 4, 11, 12, 13, 21, 112)] == [
-        "1st",
-        "2nd",
-        "3rd",
-        "4th",
-        "11th",
-        "12th",
-        "13th",
-        "21st",
-        "112th",
-    ]
-    assert str(QueuePosition(3, 40.2)) == "3rd in line, about 40 s"
-    assert str(QueuePosition(2, 600)) == "2nd in line, about 10 min"
-
-
-def test_what_is_left_shrinks_only_while_it_runs():
-    assert Ticket(1, running=True, seconds_left=30, updated_at=100.0).remaining_seconds(110.0) == 20
-    assert Ticket(1, running=False, seconds_left=30, updated_at=100.0).remaining_seconds(110.0) == 30
-    assert Ticket(1, running=True, seconds_left=30, updated_at=100.0).remaining_seconds(500.0) == 0
-    assert Ticket(1).remaining_seconds(5.0) is None
+@pytest.mark.parametrize("configured", ["", "~/line"])
+def test_without_a_setting_it_is_a_folder_of_the_computer(configured, monkeypatch):
+    monkeypatch.setenv("FIRSTREAD_QUEUE", configured)
+    assert queue_slot().queue.folder.is_absolute()

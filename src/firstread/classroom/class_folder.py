@@ -68,9 +68,10 @@ class ClassFolder:
 
     Attributes:
         proxy_count: number of trusted proxies between a browser and the service; each appends to X-Forwarded-For.
+        shares_machine: participants' kernels run on one machine, so that their trainings queue for it.
     """
 
-    proxy_count = 1
+    proxy_count, shares_machine = 1, True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -217,11 +218,6 @@ class ClassFolder:
         return hmac.new(key, b"proxy", hashlib.sha256).hexdigest()
 
     @property
-    def queue_folder(self) -> Path:
-        """Folder of the training queue, writable by every participant's kernels."""
-        return self.path / "queue"
-
-    @property
     def cgroup_name(self) -> str:
         """Name of the class's cgroup, unique on this machine."""
         return self.sockets_folder.name
@@ -254,6 +250,14 @@ class ClassFolder:
         folder = self.sockets_folder / username
         folder.mkdir(mode=PRIVATE_MODE, exist_ok=True)
         return folder
+
+    @property
+    def queue_socket(self) -> Path:
+        """Unix socket of the training queue's broker; its folder is made, and can be entered by every participant."""
+        folder = self.sockets_folder / "queue"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o711)
+        return folder / "socket"
 
     def public_settings(self) -> dict[str, Any]:
         """The settings without secrets."""

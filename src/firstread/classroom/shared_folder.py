@@ -44,9 +44,6 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
     # as with `firstread open`: JupyterLab shows and fetches no news
     overrides = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
     write_bytes(jupyter / "labconfig" / "default_setting_overrides.json", overrides)
-    queue = folder.path / "queue"
-    queue.mkdir(exist_ok=True)
-    queue.chmod(0o1777)
     if with_data:
         _download_data(folder)
     for shared in (template, jupyter, folder.path / "data"):

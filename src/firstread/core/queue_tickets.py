@@ -1,6 +1,6 @@
 """Tickets of the training queue on disk: numbered files in a folder, each locked by its training process.
 
-A training takes a ticket in `learning/queue.py`; this module reads the queue without torch.
+A training takes a ticket in `learning/queue_folder.py`; this module reads the queue without torch.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: a ticket that was not updated for this long (its training stopped, or hangs) is ignored
-STALE_SECONDS = 120.0
+from firstread.core.queue_rules import STALE_SECONDS
+
 _CURRENT_USER_ID = os.getuid() if hasattr(os, "getuid") else 0
 
 

@@ -98,3 +98,17 @@ def test_an_image_is_prepared_without_data_for_the_hub(tmp_path):
     asked = json.loads((tmp_path / "image" / "jupyter" / "labconfig" / "default_setting_overrides.json").read_text())
     assert asked["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
     assert not list((tmp_path / "image").rglob("class.json"))
+
+
+def test_each_pod_has_processors_of_its_own_so_the_service_keeps_no_queue(tmp_path):
+    pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
+    from starlette.testclient import TestClient
+
+    from firstread.classroom.database.store import Store
+    from firstread.classroom.service.app import make_app
+
+    folder = ClusterFolder(a_folder(tmp_path), shared=tmp_path)
+    store = Store(f"sqlite:///{tmp_path / 'class.sqlite'}", key=b"key", experiments={}, seed=1)
+    with TestClient(make_app(folder, store=store, hub=object())):
+        assert list(folder.sockets_folder.iterdir()) == []
+    store.engine.dispose()

@@ -1,14 +1,9 @@
 """Capacity of the machine, within the limits of its container, and warnings that say what to do."""
 
-import json
-import time
-
 import psutil
 import pytest
 
 from firstread.classroom.progress.capacity import GIB, CapacityMonitor, MachineUsage
-
-fcntl = pytest.importorskip("fcntl", reason="classes run on POSIX systems")
 
 
 def write(root, **files):
@@ -72,19 +67,14 @@ def test_it_looks_seldom(tmp_path):
 
 
 def test_who_trains_and_who_waits(tmp_path):
-    held = []
-    for number, running in ((1, True), (2, False), (3, False)):
-        file = tmp_path / "queue" / "cpu" / f"{number:09d}.ticket"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"threads": 2, "running": running, "seconds_left": 30, "updated_at": time.time()}))
-        held.append(file.open())
-        fcntl.flock(held[-1], fcntl.LOCK_EX)
-    (tmp_path / "queue" / "cpu" / "000000009.ticket").write_text("left by a dead one")
-    machine = CapacityMonitor(tmp_path).current_usage()
+    machine = CapacityMonitor(tmp_path, count_trainings=lambda: (1, 2)).current_usage()
     assert (machine.trainings_running, machine.trainings_waiting) == (1, 2)
-    for file in held:
-        file.close()
-    assert CapacityMonitor(tmp_path).current_usage().trainings_waiting == 0
+
+
+def test_cores_are_whole_for_the_queue(tmp_path):
+    write(tmp_path, proc__self__cgroup="0::/\n")
+    write(tmp_path / "sys/fs/cgroup", cpu_DOT_max="50000 100000\n", cpu_DOT_stat="usage_usec 1000000\n")
+    assert CapacityMonitor(tmp_path, root=tmp_path).cores() == 1
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ class ClusterFolder(ClassFolder):
         shared: folder of the shared files.
     """
 
+    shares_machine = False  # each pod has processors and a queue of its own
+
     def __init__(self, path: Path, *, shared: Path | None = None) -> None:
         super().__init__(path)
         self.path = shared or Path(os.environ.get("FIRSTREAD_SHARED", SHARED_FOLDER))

@@ -13,6 +13,7 @@ from firstread.classroom.class_folder import open_class
 from firstread.classroom.home_directory import build_server_environment, prepare_home
 from firstread.classroom.prefork.zygote_client import make_request_token, request_process_with_retry, socket_path
 from firstread.classroom.sandbox.sandbox import missing_isolation
+from firstread.core.queue_rules import SOCKET_PREFIX
 
 
 class ClassSpawner(LocalProcessSpawner):
@@ -56,7 +57,8 @@ class ClassSpawner(LocalProcessSpawner):
         return {
             **super().get_env(),
             **environment,
-            "FIRSTREAD_QUEUE": str(folder.queue_folder),
+            "FIRSTREAD_QUEUE": f"{SOCKET_PREFIX}{folder.queue_socket}",
+            "FIRSTREAD_QUEUE_TOKEN": f"{name}:{make_request_token(folder, 'queue', name)}",
             "JUPYTER_RUNTIME_DIR": str(folder.sockets_folder_of(name)),
         }
 

@@ -157,8 +157,8 @@ def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 
             oom_score_adj=300,
         )
     return Sandbox(
-        read_paths=shared,
-        write_paths=(*own, folder.queue_folder),
+        read_paths=(*shared, folder.queue_socket.parent),
+        write_paths=own,
         working_folder=own[0],
         network=False,
         uid=uid,

@@ -16,6 +16,7 @@ from firstread.classroom.class_folder import ClassFolder
 from firstread.core.errors import FirstreadError
 
 ProcessKind = Literal["server", "kernel"]
+TokenKind = Literal["server", "kernel", "queue"]
 PROCESS_KINDS: tuple[ProcessKind, ...] = ("server", "kernel")
 #: command-line options of a zygote: import nothing before the fork; restarted, so do not run the lesson (users wait)
 NO_PRELOAD_OPTION, RESTARTED_OPTION = "--no-preload", "--restarted"
@@ -36,8 +37,8 @@ def socket_path(folder: ClassFolder, kind: ProcessKind) -> Path:
     return folder.sockets_folder / "zygotes" / kind
 
 
-def make_request_token(folder: ClassFolder, kind: ProcessKind, username: str) -> str:
-    """HMAC that authorizes requests for one participant's processes; made with the class key."""
+def make_request_token(folder: ClassFolder, kind: TokenKind, username: str) -> str:
+    """HMAC that authorizes one participant's requests, for processes or to the queue; made with the class key."""
     return hmac.new(bytes.fromhex(folder.settings.class_key), f"{kind}:{username}".encode(), hashlib.sha256).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Capacity of the machine: memory, CPU and disk, within the limits of its cgroups, and the trainings that run on it."""
 
+import math
 import os
 import shutil
 import time
@@ -10,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-
-from firstread.core.queue_tickets import read_tickets
 
 GIB = 2**30
 #: shortest time between two samples, and number of samples over which the CPU load is averaged
@@ -73,13 +72,22 @@ class CapacityMonitor:
     """Samples the use of the machine at most every `SAMPLE_SECONDS`; in between, the last sample is returned.
 
     Args:
-        folder: of the class; the disk's free space is that of this folder, and the queue of trainings lies in it.
+        folder: of the class; the disk's free space is that of this folder.
+        count_trainings: number of running and of waiting trainings, as the class's queue has them.
         root: of the file system, for tests.
         clock: monotonic time in seconds, for tests.
     """
 
-    def __init__(self, folder: Path, *, root: Path = Path("/"), clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        count_trainings: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        root: Path = Path("/"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.folder, self.root, self._clock = folder, root, clock
+        self._count_trainings = count_trainings
         self._cgroups = list(_find_cgroups(root))
         self._usage: MachineUsage | None = None
         self._measured_at = 0.0
@@ -91,6 +99,10 @@ class CapacityMonitor:
         if self._usage is None or now - self._measured_at >= SAMPLE_SECONDS:
             self._measured_at, self._usage = now, self._measure(now)
         return self._usage
+
+    def cores(self) -> int:
+        """CPU cores that may be used, rounded up."""
+        return max(1, math.ceil(self._read_cpu()[0]))
 
     def memory_available_share(self) -> float:
         """Share of the memory that is available now, 0 to 1."""
@@ -114,8 +126,7 @@ class CapacityMonitor:
         first_now, first_cpu_seconds = self._cpu_samples[0]
         elapsed = now - first_now
         load = (cpu_seconds - first_cpu_seconds) / (elapsed * cores) if elapsed >= MIN_LOAD_SECONDS else None
-        queued = [ticket for queue in self.folder.glob("queue/*/") for ticket in read_tickets(queue)]
-        running = sum(ticket.running for ticket in queued)
+        running, waiting = self._count_trainings()
         return MachineUsage(
             memory_available_bytes=memory_available,
             memory_total_bytes=memory_total,
@@ -123,7 +134,7 @@ class CapacityMonitor:
             cpu_load=None if load is None else min(1.0, load),
             cores=cores,
             trainings_running=running,
-            trainings_waiting=len(queued) - running,
+            trainings_waiting=waiting,
         )
 
     def _read_cpu(self) -> tuple[float, float]:

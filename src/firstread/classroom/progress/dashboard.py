@@ -48,13 +48,16 @@ _PARTS = {
 class Dashboard:
     """Reads the class database incrementally and renders the dashboard's pages.
 
+    Args:
+        capacity: of the machine, with the trainings that run on it.
+
     Attributes:
         event_stream: snapshots as server-sent events, for all pages that are open.
     """
 
-    def __init__(self, folder: ClassFolder, store: Store) -> None:
+    def __init__(self, folder: ClassFolder, store: Store, *, capacity: CapacityMonitor | None = None) -> None:
         self.folder, self.store, self.lesson = folder, store, folder.lesson
-        self.cells, self.capacity = Cells(folder), CapacityMonitor(folder.path)
+        self.cells, self.capacity = Cells(folder), capacity or CapacityMonitor(folder.path)
         self.event_stream = EventStream(self.snapshot)
         self._pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,8 +25,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from firstread.classroom.class_folder import SERVICE_PREFIX, ClassFolder
 from firstread.classroom.database.store import AccessError, Store
 from firstread.classroom.outcomes.results import Results
+from firstread.classroom.progress.capacity import CapacityMonitor
 from firstread.classroom.progress.dashboard import Dashboard
 from firstread.classroom.progress.participant_view import ParticipantView
+from firstread.classroom.queue_broker import QueueBroker
 from firstread.classroom.rate_limits import RateLimiter
 from firstread.classroom.service import (
     instructor_routes,
@@ -63,10 +65,13 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
         hub: resolves a token to its user, as `HubAuth` does.
     """
     store = store or folder.store()
+    queue = QueueBroker(folder, cores=CapacityMonitor(folder.path).cores())
     service = ServiceState(
         folder=folder,
         store=store,
-        dashboard=Dashboard(folder, store),
+        dashboard=Dashboard(
+            folder, store, capacity=CapacityMonitor(folder.path, count_trainings=queue.count_trainings)
+        ),
         hub=hub or HubAuth(cache_max_age=300),
         login_limiter=RateLimiter(max_failures=10),
         participant_view=ParticipantView(store, folder.lesson.steps),
@@ -76,7 +81,8 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(store.create)
-        yield
+        async with queue.serve() if folder.shares_machine else nullcontext():
+            yield
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.service = service
