@@ -46,6 +46,8 @@ class ClassSettings:
         instructor_key: that the instructor types to log in; secret.
         class_key: of the HMACs of resume words and requests; secret.
         seed: of the randomization.
+        subdomain_host: name of the class whose subdomains lead to this machine as well, one for each participant's
+            server; empty where all share one host.
     """
 
     name: str
@@ -61,6 +63,7 @@ class ClassSettings:
     instructor_key: str
     class_key: str
     seed: int
+    subdomain_host: str = ""
 
 
 class ClassFolder:
@@ -81,7 +84,7 @@ class ClassFolder:
             )
         values = read_json(file)
         known = {field.name for field in fields(ClassSettings)}
-        if set(values) != known:
+        if set(values) | {"subdomain_host"} != known:
             raise DataError("The class was made by another version of firstread", where=file)
         self.settings = ClassSettings(**values)
 
@@ -124,7 +127,9 @@ class ClassFolder:
             secret_values = generate_secrets()
             settings = {"name": name, "lesson": info.name, "data": data or info.values["data"]}
             settings |= {"host": host, "port": port, "instructor_port": instructor_port}
-            settings |= {option: options.get(option, "") for option in ("certificate", "key", "database")}
+            settings |= {
+                option: options.get(option, "") for option in ("certificate", "key", "database", "subdomain_host")
+            }
             if existing and existing.get("lesson") != info.name:
                 raise SettingError(
                     f'The class "{name}" is of the lesson {existing.get("lesson")}',
@@ -160,7 +165,7 @@ class ClassFolder:
         return f"{self._url_of(self.settings.instructor_port).rstrip('/')}{SERVICE_PREFIX}/"
 
     def _url_of(self, port: int) -> str:
-        host = public_host(self.settings.host, self.settings.certificate)
+        host = self.settings.subdomain_host or public_host(self.settings.host, self.settings.certificate)
         host = f"[{host}]" if ":" in host else host
         is_default_port = port == DEFAULT_PORTS[self.scheme]
         return f"{self.scheme}://{host}/" if is_default_port else f"{self.scheme}://{host}:{port}/"

@@ -60,7 +60,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument per command-line option
     )
     typer.echo("Preparing the lesson; the first time this takes a little.")
     on_ready = partial(_print_addresses, folder)
-    start_class(folder, trust_everyone=trust_everyone, merge_memory=merge_memory, on_ready=on_ready)
+    start_class(folder, trust_everyone=trust_everyone, merge_memory=merge_memory, on_ready=on_ready, report=typer.echo)
     typer.echo(f"The class has ended. Everything is kept in {folder.path}")
 
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +44,8 @@ _KERNEL_MODULES = (
 )
 #: limits of the data segment; lesson 1 with the largest network fits into a kernel's
 KERNEL_MEMORY_BYTES, SERVER_MEMORY_BYTES = 6 * 2**30, 2 * 2**30
+#: imports that take longer are logged
+_SLOW_IMPORT_SECONDS = 1.0
 _F_SETSIG = 10
 
 
@@ -50,11 +53,21 @@ def preload(kind: str, folder: ClassFolder, *, with_lesson: bool) -> None:
     """Import the modules that processes of this kind need; for kernels, optionally run the lesson once."""
     if kind == "server":
         os.environ.update(neutral_environment(folder))
+    log_progress(f"importing what a {kind} needs")
     for name in _SERVER_MODULES if kind == "server" else (*_KERNEL_MODULES, *_lesson_modules()):
+        begin = time.monotonic()
         with suppress(ImportError):  # a missing module raises where it is used
             importlib.import_module(name)
+        if (seconds := time.monotonic() - begin) > _SLOW_IMPORT_SECONDS:
+            log_progress(f"imported {name} in {seconds:.1f} s")
     if kind == "kernel":
         _preload_kernel(folder, with_lesson=with_lesson)
+
+
+def log_progress(message: str) -> None:
+    """Write a line into the zygote's log, which the supervisor shows while a class starts."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {message}\n")
+    sys.stderr.flush()
 
 
 def neutral_environment(folder: ClassFolder) -> dict[str, str]:
@@ -81,6 +94,7 @@ def _preload_kernel(folder: ClassFolder, *, with_lesson: bool) -> None:
     os.environ["FIRSTREAD_HOME"] = str(folder.path)
     try:
         if with_lesson:
+            log_progress("going through the lesson once")
             warm_up(folder.lesson, data=folder.settings.data)
     except Exception as error:  # the message is not logged: it could contain values of someone's data
         sys.stderr.write(f"The lesson could not be gone through beforehand: {type(error).__name__}\n")

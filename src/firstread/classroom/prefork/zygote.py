@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.prefork.child_process import preload, run_child
+from firstread.classroom.prefork.child_process import log_progress, preload, run_child
 from firstread.classroom.prefork.heap_padding import pad_heap
 from firstread.classroom.prefork.ksm import MERGING_OPTION, enable_merging
 from firstread.classroom.prefork.zygote_client import (
@@ -209,6 +209,7 @@ def main() -> None:
     gc.collect()
     pad_heap()
     gc.freeze()
+    log_progress("ready")
     Zygote(folder, kind).serve()
 
 

@@ -1,0 +1,70 @@
+"""Restrictions of what a participant's server may send to a browser, where servers share an origin with others.
+
+A server is ours, but what it sends may be its participant's: their files, notebooks and outputs. On a shared origin a
+script in one of them would act with the cookies of everybody who opens it.
+"""
+
+import re
+from urllib.parse import unquote
+
+from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
+
+#: all others are dropped, such as those that would change how a browser treats the whole origin (Clear-Site-Data,
+#: Service-Worker-Allowed, Strict-Transport-Security, Report-To, Access-Control-Allow-Origin)
+_RESPONSE_HEADERS = frozenset(
+    (
+        *("accept-ranges", "allow", "cache-control", "content-disposition", "content-encoding", "content-language"),
+        *("content-length", "content-range", "content-security-policy", "content-type", "date", "etag", "expires"),
+        *("last-modified", "location", "retry-after", "set-cookie", "vary", "x-jupyterhub-version"),
+    )
+)
+#: JupyterLab's own pages and files, below a server's prefix; what these are made of is the class's
+_APPLICATION_PATHS = re.compile(
+    r"(?:/|/(?:lab|doc)(?:/(?:tree|workspaces)/.*|/)?|/(?:static|lab/extensions|firstread)/.*|/oauth_callback)?"
+)
+#: a document of anybody else: it is shown, and can do nothing; it loads nothing, submits nothing and runs no script
+SANDBOX_POLICY = (
+    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; media-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+#: types that a browser shows in a sandbox, or never as a document; the rest is downloaded
+_SHOWN_TYPES = re.compile(r"text/(?!xml)|image/|audio/|video/|application/(?:json|javascript)")
+
+
+def restrict_headers(headers: CIMultiDictProxy[str], *, raw_path: str, prefix: str) -> CIMultiDict[str]:
+    """Headers of a participant's server as a browser gets them.
+
+    Args:
+        headers: of the server's response.
+        raw_path: of the request, percent-encoded.
+        prefix: path of the server's route, decoded, without a slash at its end.
+    """
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in headers.items():
+        if name.lower() not in _RESPONSE_HEADERS:
+            continue
+        if name.lower() == "set-cookie" and not _is_own_cookie(value, prefix):
+            continue
+        kept.add(name, value)
+    kept["X-Content-Type-Options"] = "nosniff"
+    kept["Cross-Origin-Resource-Policy"] = "same-origin"
+    own_path = "".join(f"/{segment}" for segment in raw_path.split("/")[prefix.count("/") + 1 :])
+    if not _APPLICATION_PATHS.fullmatch(own_path):
+        kept.add("Content-Security-Policy", SANDBOX_POLICY)
+        if not _SHOWN_TYPES.match(kept.get("Content-Type", "").lower()):
+            kept.setdefault("Content-Disposition", "attachment")
+    return kept
+
+
+def is_service_worker(request: web.Request) -> bool:
+    """True if the browser fetches the script of a service worker, which would answer in other pages' place."""
+    return "Service-Worker" in request.headers or request.headers.get("Sec-Fetch-Dest") == "serviceworker"
+
+
+def _is_own_cookie(value: str, prefix: str) -> bool:
+    """True if a browser sends this cookie to its own server only; read as browsers do, and nothing is to be read twice."""
+    attributes = [part.partition("=") for part in value.split(";")[1:]]
+    names = [name.strip().lower() for name, _, _ in attributes]
+    paths = [unquote(text.strip()) for name, (_, _, text) in zip(names, attributes, strict=True) if name == "path"]
+    return "domain" not in names and len(paths) == 1 and f"{paths[0].rstrip('/')}/".startswith(f"{prefix}/")
