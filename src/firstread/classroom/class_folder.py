@@ -13,6 +13,7 @@ from typing import Any
 
 from firstread.classroom.database.store import Store
 from firstread.classroom.join_codes import generate_join_code
+from firstread.classroom.network_address import check_subdomain_host
 from firstread.classroom.tls_certificates import public_host
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import read_json, write_json
@@ -106,7 +107,7 @@ class ClassFolder:
             instructor_port: 0 for the next one above `port`; beside 443 and 80 it is 8443 and 8080.
 
         Raises:
-            SettingError: no such lesson, an invalid name, or one port for both.
+            SettingError: no such lesson, an invalid name of the class or for subdomains, or one port for both.
         """
         if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
             raise SettingError(f'A class cannot be called "{name}"', expected="letters, digits, - and _")
@@ -116,6 +117,7 @@ class ClassFolder:
                 f"Port {port} cannot be both the participants' and the instructor's",
                 do="give --instructor-port another",
             )
+        check_subdomain_host(options.get("subdomain_host", ""))
         info = find_lesson(lesson)
         path = classes_folder() / name
         old_umask = os.umask(0o077)

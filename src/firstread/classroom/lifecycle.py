@@ -11,7 +11,7 @@ import psutil
 from firstread.classroom.class_folder import ClassFolder, classes_folder
 from firstread.classroom.cluster.cluster_folder import ClusterFolder, find_cluster_class
 from firstread.classroom.database.help_requests import help_queue
-from firstread.classroom.network_address import is_loopback
+from firstread.classroom.network_address import has_subdomains, is_loopback
 from firstread.classroom.sandbox.sandbox import missing_isolation, readable_parent
 from firstread.classroom.shared_folder import prepare_shared_files
 from firstread.classroom.startup_watch import ClassError
@@ -56,8 +56,15 @@ def start_class(
     settings = folder.settings
     if not problem:
         _check_secrets_are_hidden(folder)
+    domain = settings.subdomain_host
     if settings.certificate:
-        check_certificate(settings.certificate, settings.key, host=settings.host)
+        for host in (domain, f"*.{domain}") if domain else (settings.host,):
+            check_certificate(settings.certificate, settings.key, host=host)
+    if domain and not has_subdomains(domain):
+        report(
+            f"Names below {domain} lead nowhere on this machine. If they do so for participants as well, nobody can open "
+            f"a lesson: ask IT for a DNS entry *.{domain}, or leave --subdomain-host out."
+        )
     _check_port_free(settings.host, settings.port, option="--port")
     _check_port_free(settings.host, settings.instructor_port, option="--instructor-port")
     os.umask(0o077)  # files of the class are readable by its own user only

@@ -40,8 +40,8 @@ async def a_server(name):
                 "method": request.method,
             }
         )
-        answer.headers.add("Set-Cookie", "a=1; Path=/")
-        answer.headers.add("Set-Cookie", "b=2; Path=/")
+        for cookie in ("a=1; Path=/", "b=2; Path=/user/ana/", "c=3; Path=/user/ana/; Domain=example.com"):
+            answer.headers.add("Set-Cookie", cookie)
         return answer
 
     app = web.Application(client_max_size=2**26)
@@ -64,9 +64,10 @@ def through(story, **settings):
         user, user_url = await a_server("user")
         await proxy.start()
         proxy.routes.add("/", hub_url, {"hub": True})
-        proxy.routes.add("/services/classroom", hub_url, {"service": "classroom"})
-        proxy.routes.add("/user/ana", user_url, {"user": "ana"})
-        proxy.routes.add("/user/gone", f"http://127.0.0.1:{free_port()}", {"user": "gone"})
+        if not settings:
+            proxy.routes.add("/services/classroom", hub_url, {"service": "classroom"})
+            proxy.routes.add("/user/ana", user_url, {"user": "ana"})
+            proxy.routes.add("/user/gone", f"http://127.0.0.1:{free_port()}", {"user": "gone"})
         try:
             async with aiohttp.ClientSession() as session:
                 await story(proxy, session, address)
@@ -103,7 +104,7 @@ def test_headers_cookies_and_bodies_go_through():
         lies = {"X-Forwarded-For": "10.0.0.1", "Connection": "close, X-Secret", "X-Secret": "1", "Cookie": "c=3"}
         async with session.put(address + "/user/ana/api", data=b"x" * 5_000_000, headers=lies) as answer:
             found = await answer.json()
-            assert answer.headers.getall("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
+            assert answer.headers.getall("Set-Cookie") == ["b=2; Path=/user/ana/"]
         assert (found["body"], found["method"]) == (5_000_000, "PUT")
         assert found["headers"]["X-Forwarded-For"] == "127.0.0.1"
         assert found["headers"]["Cookie"] == "c=3"
@@ -194,3 +195,64 @@ def test_participants_reach_their_own_pages_at_their_own_origin():
             assert (await answer.json())["path"] == "/services/classroom/me/quiz/pre"
 
     through(story)
+
+
+def test_no_service_worker_is_served():
+    async def story(proxy, session, address):
+        for header in ({"Service-Worker": "script"}, {"Sec-Fetch-Dest": "serviceworker"}):
+            for path in ("/user/ana/files/worker.js", "/hub/static/worker.js"):
+                async with session.get(address + path, headers=header) as answer:
+                    assert answer.status == 403
+
+    through(story)
+
+
+def test_what_the_hub_sends_is_left_as_it_is():
+    async def story(proxy, session, address):
+        async with session.get(address + "/hub/login") as answer:
+            assert len(answer.headers.getall("Set-Cookie")) == 3
+            assert "Content-Security-Policy" not in answer.headers
+        async with session.get(address + "/user/ana/files/x") as answer:
+            assert answer.headers["Content-Security-Policy"].startswith("sandbox;")
+
+    through(story)
+
+
+def test_with_subdomains_a_participants_server_shares_an_origin_with_nobody():
+    async def story(proxy, session, address):
+        server, user_url = await a_server("user of a subdomain")
+        proxy.routes.add("/ana.class.example/user/ana", user_url, {"user": "ana"})
+        proxy.routes.add("/class.example/services/classroom", proxy.routes.get("/").target, {"extra": True})
+        port, instructor_port = proxy.settings.port, proxy.settings.instructor_port
+
+        async def get(host, path, at=port, **headers):
+            url = f"http://127.0.0.1:{at}{path}"
+            headers = {"Host": f"{host}:{at}", "Sec-Fetch-Mode": "navigate", **headers}
+            async with session.get(url, headers=headers, allow_redirects=False) as answer:
+                is_json = answer.content_type == "application/json"
+                return (await answer.json())["server"] if is_json else answer.headers.get("Location", answer.status)
+
+        assert await get("ana.class.example", "/user/ana/lab") == "user of a subdomain"
+        assert await get("class.example", "/hub/login") == "hub"
+        assert await get("class.example", "/services/classroom/me/") == "hub"
+        # no page but the server's own at its name, and the server at no other
+        for host, path in (
+            ("ana.class.example", "/hub/login"),
+            ("ana.class.example", "/user/bea/lab"),
+            ("bea.class.example", "/user/ana/lab"),
+            ("ana.class.example", "/services/classroom/me/"),
+            ("127.0.0.1", "/hub/login"),
+        ):
+            assert await get(host, path) == f"http://class.example:{port}{path}"
+        assert await get("class.example", "/user/ana/lab") == "hub"
+        # a page that asks for its stopped server gets the hub's answer to scripts
+        assert await get("bea.class.example", "/user/bea/api", **{"Sec-Fetch-Mode": "cors"}) == "hub"
+        assert (await get("bea.class.example", "/hub/api", **{"Sec-Fetch-Mode": "cors"})).startswith("http://class")
+        # the instructor's pages are at the class's own name only
+        assert await get("class.example", "/services/classroom/login", instructor_port) == "hub"
+        assert await get("ana.class.example", "/services/classroom/login", instructor_port) == 404
+        moved = await get("ana.class.example", "/services/classroom/login")
+        assert moved == f"http://class.example:{instructor_port}/services/classroom/login"
+        await server.cleanup()
+
+    through(story, domain="class.example")

@@ -23,6 +23,12 @@ _RESPONSE_HEADERS = frozenset(
 _APPLICATION_PATHS = re.compile(
     r"(?:/|/(?:lab|doc)(?:/(?:tree|workspaces)/.*|/)?|/(?:static|lab/extensions|firstread)/.*|/oauth_callback)?"
 )
+_SCRIPT_FOLDERS = ("static", "lab/extensions")
+#: JupyterLab runs its own scripts only: none in an output or an HTML file, trusted or not (a frame that shows a file
+#: inherits this), and none out of a participant's files
+_APPLICATION_POLICY = (
+    "script-src {sources} 'unsafe-eval'; worker-src {sources} blob:; object-src blob:; base-uri 'none'"
+)
 #: a document of anybody else: it is shown, and can do nothing; it loads nothing, submits nothing and runs no script
 SANDBOX_POLICY = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; media-src data:; "
@@ -32,11 +38,12 @@ SANDBOX_POLICY = (
 _SHOWN_TYPES = re.compile(r"text/(?!xml)|image/|audio/|video/|application/(?:json|javascript)")
 
 
-def restrict_headers(headers: CIMultiDictProxy[str], *, raw_path: str, prefix: str) -> CIMultiDict[str]:
+def restrict_headers(headers: CIMultiDictProxy[str], *, origin: str, raw_path: str, prefix: str) -> CIMultiDict[str]:
     """Headers of a participant's server as a browser gets them.
 
     Args:
         headers: of the server's response.
+        origin: that the browser asked: scheme, host and port.
         raw_path: of the request, percent-encoded.
         prefix: path of the server's route, decoded, without a slash at its end.
     """
@@ -49,8 +56,12 @@ def restrict_headers(headers: CIMultiDictProxy[str], *, raw_path: str, prefix: s
         kept.add(name, value)
     kept["X-Content-Type-Options"] = "nosniff"
     kept["Cross-Origin-Resource-Policy"] = "same-origin"
-    own_path = "".join(f"/{segment}" for segment in raw_path.split("/")[prefix.count("/") + 1 :])
-    if not _APPLICATION_PATHS.fullmatch(own_path):
+    segments, depth = raw_path.split("/"), prefix.count("/") + 1
+    base, own_path = "/".join(segments[:depth]), "".join(f"/{segment}" for segment in segments[depth:])
+    if _APPLICATION_PATHS.fullmatch(own_path):
+        sources = " ".join(f"{origin}{base}/{folder}/" for folder in _SCRIPT_FOLDERS)
+        kept.add("Content-Security-Policy", _APPLICATION_POLICY.format(sources=sources))
+    else:
         kept.add("Content-Security-Policy", SANDBOX_POLICY)
         if not _SHOWN_TYPES.match(kept.get("Content-Type", "").lower()):
             kept.setdefault("Content-Disposition", "attachment")
@@ -63,7 +74,7 @@ def is_service_worker(request: web.Request) -> bool:
 
 
 def _is_own_cookie(value: str, prefix: str) -> bool:
-    """True if a browser sends this cookie to its own server only; read as browsers do, and nothing is to be read twice."""
+    """True if a browser sends this cookie to its own server only; of what could be read in two ways none is."""
     attributes = [part.partition("=") for part in value.split(";")[1:]]
     names = [name.strip().lower() for name, _, _ in attributes]
     paths = [unquote(text.strip()) for name, (_, _, text) in zip(names, attributes, strict=True) if name == "path"]

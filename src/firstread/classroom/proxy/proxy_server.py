@@ -119,10 +119,12 @@ class ProxyServer:
             return self._redirect(request, self.settings.domain or _url_host(request), self.settings.instructor_port)
         host = _url_host(request).lower()
         route = self.routes.find(path, host=host)
-        is_script = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
-        if self._is_foreign(host) and not (route and route.is_participant) and not is_script:
-            # no page of the hub or the service shares an origin with a participant's server
-            return self._redirect(request, self.settings.domain, self.settings.port)
+        if self._is_foreign(host) and not (route and route.is_participant):
+            # no page of the hub or the service shares an origin with a participant's server; a page whose server is
+            # stopped hears that from the hub
+            is_script = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+            if not (is_script and path.startswith("/user/")):
+                return self._redirect(request, self.settings.domain, self.settings.port)
         if route is None:
             raise web.HTTPNotFound()
         return await self.forwarder.forward(request, route)
