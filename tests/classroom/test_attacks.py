@@ -10,6 +10,7 @@ pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroo
 
 from yarl import URL
 
+from firstread.classroom.proxy.proxy_files import api_socket, api_token, routes_file
 from firstread.classroom.rate_limits import MAX_FAILURES
 from firstread.classroom.sandbox.sandbox import missing_isolation
 
@@ -238,5 +239,39 @@ def test_a_participants_server_sets_cookies_for_itself_only(folder):
                 policies = answer.headers.getall("Content-Security-Policy")
                 assert any(policy.startswith("sandbox;") for policy in policies)
                 assert "Service-Worker-Allowed" not in answer.headers
+
+    run_async(story())
+
+
+#: asks the API of the proxy's routes, over its Unix socket
+ASK_FOR_ROUTES = r"""
+import glob, pathlib, socket
+found = []
+for path in {paths!r} + glob.glob("/tmp/firstread-*/proxy/*") + glob.glob("/tmp/firstread-*/*/api"):
+    try:
+        found.append(pathlib.Path(path).read_bytes())
+    except OSError:
+        pass
+    with socket.socket(socket.AF_UNIX) as api:
+        try:
+            api.connect(path)
+            api.sendall(b"GET /api/routes HTTP/1.1\r\nHost: x\r\nAuthorization: token guess\r\n\r\n")
+            found.append(api.recv(4096))
+        except OSError:
+            pass
+print([part[:20] for part in found if not part.startswith(b"HTTP/1.1 403")])
+"""
+
+
+def test_no_kernel_reads_or_changes_the_proxys_routes(folder):
+    async def story():
+        paths = [str(api_socket(folder)), str(routes_file(folder))]
+        assert routes_file(folder).exists()
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            assert (await ana.run_cell(ASK_FOR_ROUTES.format(paths=paths)))["text"] == "[]\n"
+        homes = folder.path / "homes"
+        held = [file for file in homes.rglob("*") if file.is_file() and api_token(folder).encode() in file.read_bytes()]
+        assert held == []
 
     run_async(story())

@@ -67,6 +67,7 @@ async def serve(settings: ProxySettings, *, uid: int | None) -> None:
     await proxy.start()
     if uid is not None:
         _change_user(uid)
+    logging.getLogger(__name__).info("ready")
     while not stopped.is_set() and os.getppid() == parent:
         try:
             await asyncio.wait_for(stopped.wait(), timeout=1.0)
@@ -84,7 +85,7 @@ def _change_user(uid: int) -> None:
 
 def main() -> None:
     """Serve the class whose folder is in FIRSTREAD_CLASS, or what the command line says."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     uid = None
     if sys.argv[1:]:
         settings = parse_arguments(sys.argv[1:])
