@@ -5,13 +5,16 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from cryptography import x509
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.lifecycle import find_supervisor
 
-from .browser import browser_marks, get_username, join, open_page, run_instead_of_images
+from .browser import browser_marks, get_username, join, run_instead_of_images
+from .browser import open_page as open_any_page
 from .live_class import run_class
+from .test_tls_certificates import make
 
 pytestmark = browser_marks
 DOMAIN = "class.localhost"
@@ -19,8 +22,14 @@ DOMAIN = "class.localhost"
 
 @pytest.fixture(scope="module")
 def running_class(home):
-    with run_class(home, "--subdomain-host", DOMAIN) as process_and_folder:
+    files = make(home, names=[x509.DNSName(DOMAIN), x509.DNSName(f"*.{DOMAIN}")])
+    options = ["--certificate", str(files["certificate"]), "--key", str(files["key"])]
+    with run_class(home, "--subdomain-host", DOMAIN, *options) as process_and_folder:
         yield process_and_folder
+
+
+def open_page(browser):
+    return open_any_page(browser, ignore_https_errors=True)
 
 
 def fetch(page, url, **options):

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 
 from firstread.classroom.lifecycle import find_supervisor
+from firstread.classroom.prefork.zygote_client import is_zygote_ready
 from firstread.classroom.proxy.proxy_files import proxy_uid
 from firstread.classroom.rehearsal.scripted_participant import LoadTestError
 from firstread.classroom.sandbox.sandbox import missing_isolation
@@ -108,6 +109,7 @@ def test_whatever_is_killed_nobody_loses_anything(folder, record_property):
                 took = await everyone_back(workers, time.monotonic())
                 record_property(f"seconds until everyone was back after {what}", round(took, 1))
                 print(f"{what}: everyone back after {took:.1f} s")
+            await wait_until(lambda: is_zygote_ready(folder, "kernel"), seconds=180)  # it forks the next kernel
             unlucky = workers[0]
             pid = int((await unlucky_pid(unlucky))["text"])
             psutil.Process(pid).kill()

@@ -62,8 +62,8 @@ def start_class(
             check_certificate(settings.certificate, settings.key, host=host)
     if domain and not has_subdomains(domain):
         report(
-            f"Names below {domain} lead nowhere on this machine. If they lead nowhere for participants either, nobody can "
-            f"open a lesson: ask IT for a DNS entry *.{domain}, or leave --subdomain-host out."
+            f"Names below {domain} lead nowhere on this machine. Nobody can open a lesson where they lead nowhere: "
+            f"ask IT for a DNS entry *.{domain}, or leave --subdomain-host out."
         )
     _check_port_free(settings.host, settings.port, option="--port")
     _check_port_free(settings.host, settings.instructor_port, option="--instructor-port")

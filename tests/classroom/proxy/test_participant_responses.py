@@ -4,15 +4,15 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from firstread.classroom.proxy.participant_responses import SANDBOX_POLICY, restrict_headers
+from firstread.classroom.proxy.routes import Route
 
 PREFIX = "/user/p3-abc"
+ROUTE = Route("", PREFIX, "http://127.0.0.1:1", {"user": "p3-abc"})
 
 
-def restrict(path, **headers):
+def restrict(path, *, route=ROUTE, **headers):
     given = CIMultiDict([(name.replace("_", "-"), value) for name, value in headers.items()])
-    return restrict_headers(
-        CIMultiDictProxy(given), origin="https://class.example", raw_path=PREFIX + path, prefix=PREFIX
-    )
+    return restrict_headers(CIMultiDictProxy(given), route, origin="https://class.example", raw_path=PREFIX + path)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,12 @@ def test_headers_that_concern_more_than_the_response_are_dropped(name):
 )
 def test_cookies_are_for_the_server_itself(cookie, kept):
     assert ("Set-Cookie" in restrict("/lab", Set_Cookie=cookie)) is kept
+
+
+@pytest.mark.parametrize(
+    ("cookie", "kept"),
+    [("__Host-a=1; Path=/; Secure", True), ("a=1; Path=/; Domain=class.example", False), ("a=1", False)],
+)
+def test_at_a_host_of_its_own_all_paths_are_its_own(cookie, kept):
+    route = Route("p3-abc.class.example", PREFIX, "http://127.0.0.1:1", {"user": "p3-abc"})
+    assert ("Set-Cookie" in restrict("/lab", route=route, Set_Cookie=cookie)) is kept

@@ -82,12 +82,8 @@ class Forwarder:
         ) as upstream:
             kept: CIMultiDict[str] = CIMultiDict(upstream.headers)
             if route.is_participant:
-                kept = restrict_headers(
-                    upstream.headers,
-                    origin=f"{self.scheme}://{request.host}",
-                    raw_path=request.rel_url.raw_path,
-                    prefix=route.path,
-                )
+                origin = f"{self.scheme}://{request.host}"
+                kept = restrict_headers(upstream.headers, route, origin=origin, raw_path=request.rel_url.raw_path)
             response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
             for name, value in kept.items():
                 if name.lower() not in _HOP_BY_HOP_HEADERS:

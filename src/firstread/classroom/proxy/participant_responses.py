@@ -10,6 +10,8 @@ from urllib.parse import unquote
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from firstread.classroom.proxy.routes import Route
+
 #: all others are dropped, such as those that would change how a browser treats the whole origin (Clear-Site-Data,
 #: Service-Worker-Allowed, Strict-Transport-Security, Report-To, Access-Control-Allow-Origin)
 _RESPONSE_HEADERS = frozenset(
@@ -38,25 +40,26 @@ SANDBOX_POLICY = (
 _SHOWN_TYPES = re.compile(r"text/(?!xml)|image/|audio/|video/|application/(?:json|javascript)")
 
 
-def restrict_headers(headers: CIMultiDictProxy[str], *, origin: str, raw_path: str, prefix: str) -> CIMultiDict[str]:
+def restrict_headers(headers: CIMultiDictProxy[str], route: Route, *, origin: str, raw_path: str) -> CIMultiDict[str]:
     """Headers of a participant's server as a browser gets them.
 
     Args:
         headers: of the server's response.
+        route: of the server.
         origin: that the browser asked: scheme, host and port.
         raw_path: of the request, percent-encoded.
-        prefix: path of the server's route, decoded, without a slash at its end.
     """
+    own_cookie_path = "" if route.host else route.path  # at a host of its own all cookies are its own
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in headers.items():
         if name.lower() not in _RESPONSE_HEADERS:
             continue
-        if name.lower() == "set-cookie" and not _is_own_cookie(value, prefix):
+        if name.lower() == "set-cookie" and not _is_own_cookie(value, own_cookie_path):
             continue
         kept.add(name, value)
     kept["X-Content-Type-Options"] = "nosniff"
     kept["Cross-Origin-Resource-Policy"] = "same-origin"
-    segments, depth = raw_path.split("/"), prefix.count("/") + 1
+    segments, depth = raw_path.split("/"), route.path.count("/") + 1
     base, own_path = "/".join(segments[:depth]), "".join(f"/{segment}" for segment in segments[depth:])
     if _APPLICATION_PATHS.fullmatch(own_path):
         sources = " ".join(f"{origin}{base}/{folder}/" for folder in _SCRIPT_FOLDERS)
@@ -73,9 +76,9 @@ def is_service_worker(request: web.Request) -> bool:
     return "Service-Worker" in request.headers or request.headers.get("Sec-Fetch-Dest") == "serviceworker"
 
 
-def _is_own_cookie(value: str, prefix: str) -> bool:
+def _is_own_cookie(value: str, own_path: str) -> bool:
     """True if a browser sends this cookie to its own server only; of what could be read in two ways none is."""
     attributes = [part.partition("=") for part in value.split(";")[1:]]
     names = [name.strip().lower() for name, _, _ in attributes]
     paths = [unquote(text.strip()) for name, (_, _, text) in zip(names, attributes, strict=True) if name == "path"]
-    return "domain" not in names and len(paths) == 1 and f"{paths[0].rstrip('/')}/".startswith(f"{prefix}/")
+    return "domain" not in names and len(paths) == 1 and f"{paths[0].rstrip('/')}/".startswith(f"{own_path}/")
