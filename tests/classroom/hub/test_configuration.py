@@ -39,7 +39,7 @@ def test_the_proxys_tokens_are_of_no_use_for_one_another(configure):
 
 
 def test_with_subdomains_no_page_can_set_a_cookie_for_another_host(configure):
-    folder, config = configure(subdomain_host="class.example", port=443, certificate="chain.pem", key="key.pem")
+    _, config = configure(subdomain_host="class.example", port=443, certificate="chain.pem", key="key.pem")
     assert config.JupyterHub.subdomain_host == "https://class.example"
     assert config.JupyterHub.cookie_host_prefix_enabled is True
     assert list(config.ConfigurableHTTPProxy.extra_routes) == ["class.example/services/classroom/"]
