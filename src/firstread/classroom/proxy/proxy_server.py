@@ -122,8 +122,7 @@ class ProxyServer:
         if self._is_foreign(host) and not (route and route.is_participant):
             # no page of the hub or the service shares an origin with a participant's server; a page whose server is
             # stopped hears that from the hub
-            is_script = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
-            if not (is_script and path.startswith("/user/")):
+            if not path.startswith("/user/") or "text/html" in request.headers.get("Accept", ""):
                 return self._redirect(request, self.settings.domain, self.settings.port)
         if route is None:
             raise web.HTTPNotFound()
