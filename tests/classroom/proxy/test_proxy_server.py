@@ -256,3 +256,12 @@ def test_with_subdomains_a_participants_server_shares_an_origin_with_nobody():
         await server.cleanup()
 
     through(story, domain="class.example")
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "a]b"])
+def test_a_host_that_is_none_is_refused(host):
+    async def story(proxy, session, address):
+        async with session.get(address + "/services/classroom/", headers={"Host": host}) as answer:
+            assert answer.status == 400
+
+    through(story)

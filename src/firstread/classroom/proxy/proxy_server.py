@@ -119,11 +119,11 @@ class ProxyServer:
             return self._redirect(request, self.settings.domain or _url_host(request), self.settings.instructor_port)
         host = _url_host(request).lower()
         route = self.routes.find(path, host=host)
-        if self._is_foreign(host) and not (route and route.is_participant):
-            # no page of the hub or the service shares an origin with a participant's server; a page whose server is
-            # stopped hears that from the hub
-            if not path.startswith("/user/") or "text/html" in request.headers.get("Accept", ""):
-                return self._redirect(request, self.settings.domain, self.settings.port)
+        is_elsewhere = self._is_foreign(host) and not (route and route.is_participant)
+        # no page of the hub or the service shares an origin with a participant's server; a page whose server is stopped
+        # hears that from the hub
+        if is_elsewhere and (not path.startswith("/user/") or "text/html" in request.headers.get("Accept", "")):
+            return self._redirect(request, self.settings.domain, self.settings.port)
         if route is None:
             raise web.HTTPNotFound()
         return await self.forwarder.forward(request, route)
@@ -156,7 +156,10 @@ class ProxyServer:
 
 def _url_host(request: web.Request) -> str:
     """Host that the browser asked for, without its port, as it is written in a URL."""
-    name = urlsplit(f"//{request.host}").hostname or "localhost"
+    try:
+        name = urlsplit(f"//{request.host}").hostname or "localhost"
+    except ValueError:
+        raise web.HTTPBadRequest() from None
     return f"[{name}]" if ":" in name else name
 
 
