@@ -35,7 +35,8 @@ c.DummyAuthenticator.password = "{password}"
 c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{folder}/homes/{{username}}"
-c.JupyterHub.proxy_class = "firstread.classroom.hub.proxy.HubProxy"
+c.ConfigurableHTTPProxy.command = ["{python}", "-m", "firstread.classroom.proxy"]
+c.ConfigurableHTTPProxy.api_url = "http+unix://" + "{folder}/api".replace("/", "%2F")
 c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.start_timeout = c.Spawner.http_timeout = 300
 c.Spawner.args = ["--allow-root"]

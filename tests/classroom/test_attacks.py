@@ -17,6 +17,7 @@ pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroo
 
 from yarl import URL
 
+from firstread.classroom.proxy.proxy_files import api_socket, api_token, routes_file
 from firstread.classroom.rate_limits import MAX_FAILURES
 from firstread.classroom.sandbox.sandbox import missing_isolation
 
@@ -331,5 +332,115 @@ def test_what_was_measured_of_the_machine_reaches_participants(folder):
         async with participant(folder) as ana:
             await arrive(ana, "Ana")
             assert (folder.home_of(ana.username) / ".firstread" / "machine.json").read_text() == measured.read_text()
+
+    run_async(story())
+
+
+#: files in a home that Jupyter's programs look for, each leaving its mark in what a server sends
+HOSTILE_TEMPLATES = r"""
+import json, pathlib
+home = pathlib.Path.home()
+run = "MARK {{ cycler.__init__.__globals__.os.environ.get('JUPYTERHUB_API_TOKEN') }}"
+folders = ["lab", "classic", "base", "nbconvert/templates/lab", ".jupyter/templates", "templates"]
+folders += [".jupyter/nbconvert/templates/lab", ".local/share/jupyter/nbconvert/templates/lab"]
+for folder in folders:
+    (home / folder).mkdir(parents=True, exist_ok=True)
+    for name in ("index.html.j2", "index.py.j2", "index.tex.j2", "index.rst.j2", "index.md.j2", "base.html.j2"):
+        (home / folder / name).write_text(run)
+    for name in ("404.html", "error.html", "page.html", "index.html", "lab.html"):
+        (home / folder / name).write_text(run)
+page = {"appName": "MARK", "fullStaticUrl": "/MARK", "federated_extensions": [{"name": "MARK", "load": "MARK"}]}
+for folder in (".jupyter/labconfig", ".local/etc/jupyter/labconfig", ".local/share/jupyter/labconfig"):
+    (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / folder / "page_config.json").write_text(json.dumps(page))
+extension = home / ".local/share/jupyter/labextensions/mark"
+(extension / "static").mkdir(parents=True, exist_ok=True)
+(extension / "static" / "remoteEntry.1.js").write_text("MARK")
+build = {"extension": True, "_build": {"load": "static/remoteEntry.1.js", "extension": "./extension"}}
+(extension / "package.json").write_text(json.dumps({"name": "mark", "version": "1.0.0", "jupyterlab": build}))
+(home / ".jupyter/custom").mkdir(parents=True, exist_ok=True)
+(home / ".jupyter/custom/custom.css").write_text("MARK")
+package = home / "package"
+package.mkdir(exist_ok=True)
+(package / "setup.py").write_text(f"open({str(home / 'ran')!r}, 'w').write('ran')")
+print("written")
+"""
+
+
+def test_no_template_page_setting_or_extension_of_a_participant_is_part_of_their_server(folder):
+    async def story():
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            assert (await ana.run_cell(HOSTILE_TEMPLATES))["text"] == "written\n"
+            await restart_server(ana)
+            await ana.read_code_cells(NOTEBOOK)
+            own = ana.session.cookie_jar.filter_cookies(URL(f"{ana.server_url}/"))
+            headers = {"X-XSRFToken": own["_xsrf"].value}
+            paths = ["lab", f"lab/tree/{NOTEBOOK}", "lab/nothing", "nothing", "custom/custom.css", "static/custom.css"]
+            paths += ["lab/extensions/mark/static/remoteEntry.1.js"]
+            formats = ("html", "slides", "python", "script", "markdown", "rst", "latex", "pdf", "webpdf")
+            for path in [*paths, *(f"nbconvert/{name}/{NOTEBOOK}" for name in formats)]:
+                async with ana.session.get(f"{ana.server_url}/{path}", headers=headers) as answer:
+                    assert "MARK" not in await answer.text(), path
+                    assert answer.status == 403 or not path.startswith("nbconvert"), path
+            notebook = {"name": "x.ipynb", "content": {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}}
+            async with ana.session.post(f"{ana.server_url}/nbconvert/html", headers=headers, json=notebook) as answer:
+                assert answer.status == 403
+            install = {"cmd": "install", "extension_name": str(folder.home_of(ana.username) / "package")}
+            url = f"{ana.server_url}/lab/api/extensions"
+            async with ana.session.post(url, headers=headers, json=install) as answer:
+                assert answer.status >= 400
+            assert not (folder.home_of(ana.username) / "ran").exists()
+
+    run_async(story())
+
+
+def test_a_participants_server_sets_cookies_for_itself_only(folder):
+    async def story():
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            own = {
+                cookie.key: cookie["path"] for cookie in ana.session.cookie_jar if cookie["path"].startswith("/user/")
+            }
+            assert f"jupyterhub-user-{ana.username}" in own
+            assert set(own.values()) == {f"/user/{ana.username}/"}
+            async with ana.session.get(f"{ana.server_url}/files/{NOTEBOOK}") as answer:
+                policies = answer.headers.getall("Content-Security-Policy")
+                assert any(policy.startswith("sandbox;") for policy in policies)
+                assert "Service-Worker-Allowed" not in answer.headers
+
+    run_async(story())
+
+
+#: asks the API of the proxy's routes, over its Unix socket
+ASK_FOR_ROUTES = r"""
+import glob, pathlib, socket
+found = []
+for path in {paths!r} + glob.glob("/tmp/firstread-*/proxy/*") + glob.glob("/tmp/firstread-*/*/api"):
+    try:
+        found.append(pathlib.Path(path).read_bytes())
+    except OSError:
+        pass
+    with socket.socket(socket.AF_UNIX) as api:
+        try:
+            api.connect(path)
+            api.sendall(b"GET /api/routes HTTP/1.1\r\nHost: x\r\nAuthorization: token guess\r\n\r\n")
+            found.append(api.recv(4096))
+        except OSError:
+            pass
+print([part[:20] for part in found if not part.startswith(b"HTTP/1.1 403")])
+"""
+
+
+def test_no_kernel_reads_or_changes_the_proxys_routes(folder):
+    async def story():
+        paths = [str(api_socket(folder)), str(routes_file(folder))]
+        assert routes_file(folder).exists()
+        async with participant(folder) as ana:
+            await arrive(ana, "Ana")
+            assert (await ana.run_cell(ASK_FOR_ROUTES.format(paths=paths)))["text"] == "[]\n"
+        homes = folder.path / "homes"
+        held = [file for file in homes.rglob("*") if file.is_file() and api_token(folder).encode() in file.read_bytes()]
+        assert held == []
 
     run_async(story())

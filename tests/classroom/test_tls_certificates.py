@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from firstread.classroom.hub.proxy import HubProxy
+from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.proxy.__main__ import proxy_settings
+from firstread.classroom.proxy.proxy_server import ProxyServer, ProxySettings
 from firstread.classroom.tls_certificates import check_certificate, public_host
 from firstread.core.errors import SettingError
 
@@ -136,11 +138,10 @@ def test_over_https_pages_and_websockets_go_through_and_plain_http_is_sent_on(tm
         runner = web.AppRunner(app)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", behind).start()
-        proxy = HubProxy(public_url=f"https://127.0.0.1:{port}", ssl_cert=files["certificate"], ssl_key=files["key"])
-        assert proxy.redirect_port is None, "port 80 belongs to port 443 only"
-        proxy.redirect_port = plain
+        own = {"certificate": files["certificate"], "key": files["key"]}
+        proxy = ProxyServer(ProxySettings("127.0.0.1", port, redirect_port=plain, **own))
         await proxy.start()
-        await proxy.add_route("/", f"http://127.0.0.1:{behind}", {})
+        proxy.routes.add("/", f"http://127.0.0.1:{behind}", {})
         trusted = ssl.create_default_context(cafile=files["authority"])
         try:
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as session:
@@ -163,10 +164,13 @@ def test_over_https_pages_and_websockets_go_through_and_plain_http_is_sent_on(tm
     asyncio.run(story())
 
 
-def test_https_at_its_usual_port_has_http_beside_it(tmp_path):
-    files = make(tmp_path)
-    assert (
-        HubProxy(public_url="https://class.example", ssl_cert=files["certificate"], ssl_key=files["key"]).redirect_port
-        == 80
-    )
-    assert HubProxy(public_url="http://class.example").redirect_port is None
+def test_https_at_its_usual_port_has_http_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
+    own = {key: str(path) for key, path in make(tmp_path).items() if key in ("certificate", "key")}
+
+    def redirect_port(**options):
+        return proxy_settings(ClassFolder.create("class", lesson="hello-world", **options)).redirect_port
+
+    assert redirect_port(port=443, **own) == 80
+    assert redirect_port(port=8443, **own) == 0, "port 80 belongs to port 443 only"
+    assert redirect_port(port=443) == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from firstread.classroom.database.store import Store
 from firstread.classroom.join_codes import generate_join_code
+from firstread.classroom.network_address import check_subdomain_host
 from firstread.classroom.tls_certificates import public_host
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import read_json, write_json
@@ -46,6 +47,8 @@ class ClassSettings:
         instructor_key: that the instructor types to log in; secret.
         class_key: of the HMACs of resume words and requests; secret.
         seed: of the randomization.
+        subdomain_host: name of the class whose subdomains lead to this machine as well, one for each participant's
+            server; empty where all share one host.
     """
 
     name: str
@@ -61,6 +64,7 @@ class ClassSettings:
     instructor_key: str
     class_key: str
     seed: int
+    subdomain_host: str = ""
 
 
 class ClassFolder:
@@ -82,7 +86,7 @@ class ClassFolder:
             )
         values = read_json(file)
         known = {field.name for field in fields(ClassSettings)}
-        if set(values) != known:
+        if set(values) | {"subdomain_host"} != known:
             raise DataError("The class was made by another version of firstread", where=file)
         self.settings = ClassSettings(**values)
 
@@ -104,7 +108,7 @@ class ClassFolder:
             instructor_port: 0 for the next one above `port`; beside 443 and 80 it is 8443 and 8080.
 
         Raises:
-            SettingError: no such lesson, an invalid name, or one port for both.
+            SettingError: no such lesson, an invalid name of the class or for subdomains, or one port for both.
         """
         if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
             raise SettingError(f'A class cannot be called "{name}"', expected="letters, digits, - and _")
@@ -114,6 +118,7 @@ class ClassFolder:
                 f"Port {port} cannot be both the participants' and the instructor's",
                 do="give --instructor-port another",
             )
+        check_subdomain_host(options.get("subdomain_host", ""))
         info = find_lesson(lesson)
         path = classes_folder() / name
         old_umask = os.umask(0o077)
@@ -125,7 +130,9 @@ class ClassFolder:
             secret_values = generate_secrets()
             settings = {"name": name, "lesson": info.name, "data": data or info.values["data"]}
             settings |= {"host": host, "port": port, "instructor_port": instructor_port}
-            settings |= {option: options.get(option, "") for option in ("certificate", "key", "database")}
+            settings |= {
+                option: options.get(option, "") for option in ("certificate", "key", "database", "subdomain_host")
+            }
             if existing and existing.get("lesson") != info.name:
                 raise SettingError(
                     f'The class "{name}" is of the lesson {existing.get("lesson")}',
@@ -161,7 +168,7 @@ class ClassFolder:
         return f"{self._url_of(self.settings.instructor_port).rstrip('/')}{SERVICE_PREFIX}/"
 
     def _url_of(self, port: int) -> str:
-        host = public_host(self.settings.host, self.settings.certificate)
+        host = self.settings.subdomain_host or public_host(self.settings.host, self.settings.certificate)
         host = f"[{host}]" if ":" in host else host
         is_default_port = port == DEFAULT_PORTS[self.scheme]
         return f"{self.scheme}://{host}/" if is_default_port else f"{self.scheme}://{host}:{port}/"

@@ -40,6 +40,9 @@ def build_server_environment(
         "FIRSTREAD_CLASSROOM": service_url,
         "JUPYTER_PATH": str(shared / "jupyter"),
         "JUPYTER_CONFIG_PATH": str(shared / "jupyter"),
+        "JUPYTER_CONFIG_DIR": str(shared / "jupyter"),  # what JupyterLab reads from there becomes part of its page
+        "JUPYTERLAB_SETTINGS_DIR": str(home / ".jupyter" / "lab" / "user-settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / ".jupyter" / "lab" / "workspaces"),
         "TMPDIR": str(private / "tmp"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",

@@ -11,10 +11,11 @@ import psutil
 from firstread.classroom.class_folder import ClassFolder, classes_folder
 from firstread.classroom.cluster.cluster_folder import ClusterFolder, find_cluster_class
 from firstread.classroom.database.help_requests import help_queue
-from firstread.classroom.network_address import is_loopback
+from firstread.classroom.network_address import has_subdomains, is_loopback
 from firstread.classroom.sandbox.sandbox import missing_isolation, readable_parent
 from firstread.classroom.shared_folder import prepare_shared_files
-from firstread.classroom.supervisor import STOP_TIMEOUT_SECONDS, ClassError, Supervisor
+from firstread.classroom.startup_watch import ClassError
+from firstread.classroom.supervisor import STOP_TIMEOUT_SECONDS, Supervisor
 from firstread.classroom.tls_certificates import check_certificate
 from firstread.core.errors import DataError, SettingError
 
@@ -30,6 +31,7 @@ def start_class(
     trust_everyone: bool = False,
     merge_memory: bool = True,
     on_ready: Callable[[], None] = lambda: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Run a class until it is stopped; the hub is restarted when it ends, and participants' servers keep running.
 
@@ -37,6 +39,7 @@ def start_class(
         trust_everyone: serve other computers although participants cannot be isolated from one another on this one.
         merge_memory: merge equal memory pages of kernels when memory is short (Linux, as root).
         on_ready: called once participants can join.
+        report: called now and then with what is being started.
 
     Raises:
         ClassError: it runs already, the port is taken, or other computers would be served without isolation.
@@ -53,14 +56,21 @@ def start_class(
     settings = folder.settings
     if not problem:
         _check_secrets_are_hidden(folder)
+    domain = settings.subdomain_host
     if settings.certificate:
-        check_certificate(settings.certificate, settings.key, host=settings.host)
+        for host in (domain, f"*.{domain}") if domain else (settings.host,):
+            check_certificate(settings.certificate, settings.key, host=host)
+    if domain and not has_subdomains(domain):
+        report(
+            f"Names below {domain} lead nowhere on this machine. Nobody can open a lesson where they lead nowhere: "
+            f"ask IT for a DNS entry *.{domain}, or leave --subdomain-host out."
+        )
     _check_port_free(settings.host, settings.port, option="--port")
     _check_port_free(settings.host, settings.instructor_port, option="--instructor-port")
     os.umask(0o077)  # files of the class are readable by its own user only
     folder.store().create()
     prepare_shared_files(folder)
-    Supervisor(folder, merge_memory=merge_memory).run(on_ready)
+    Supervisor(folder, merge_memory=merge_memory, report=report).run(on_ready)
 
 
 def _check_secrets_are_hidden(folder: ClassFolder) -> None:

@@ -1,11 +1,33 @@
 """Network addresses of this machine: loopback, wildcard, and the address under which other machines reach it."""
 
 import ipaddress
+import re
 import socket
 from contextlib import suppress
 
+from firstread.core.errors import SettingError
+
 #: addresses that stand for all network interfaces of this machine
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened at
+#: DNS name of at least two labels, the last no number
+_DNS_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def check_subdomain_host(name: str) -> None:
+    """Raise SettingError unless this is a DNS name that can have subdomains, or empty."""
+    if name and (not _DNS_NAME.fullmatch(name) or len(name) > 200):
+        raise SettingError(
+            f'"{name}" is no name whose subdomains could lead to participants\' servers',
+            where="--subdomain-host",
+            expected="a name in small letters without https:// and port, such as class.hospital.example",
+        )
+
+
+def has_subdomains(name: str) -> bool:
+    """True if names below this one lead to an address, as far as this machine knows; browsers know *.localhost."""
+    with suppress(OSError):
+        return name.endswith(".localhost") or bool(socket.getaddrinfo(f"p1.{name}", None))
+    return False
 
 
 def is_loopback(host: str) -> bool:

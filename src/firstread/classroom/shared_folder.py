@@ -44,6 +44,11 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
     # as with `firstread open`: JupyterLab shows and fetches no news
     overrides = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
     write_bytes(jupyter / "labconfig" / "default_setting_overrides.json", overrides)
+    # nothing that only fails: see the server's authorizer and `extension_manager`
+    disabled = ("@jupyterlab/notebook-extension:export", "@jupyterlab/extensionmanager-extension:plugin")
+    write_json(jupyter / "labconfig" / "page_config.json", {"disabledExtensions": dict.fromkeys(disabled, True)})
+    # servers have this folder as their own for configuration, and would move what is left of IPython 3 into it
+    write_bytes(jupyter / "migrated", b"")
     if with_data:
         _download_data(folder)
     for shared in (template, jupyter, folder.path / "data"):
@@ -82,9 +87,11 @@ def _write_server_config(path: Path) -> None:
         "ServerApp": {
             "jpserver_extensions": extensions,
             "terminals_enabled": False,
+            "authorizer_class": "firstread.classroom.participant.authorizer.ParticipantAuthorizer",
             # participants' servers run as the user who starts the class where they cannot be isolated
             "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         },
+        "LabApp": {"extension_manager": "readonly"},
         # another kernel specification would be started outside the sandbox, with the server's secrets
         "KernelSpecManager": {"allowed_kernelspecs": ["python3"], "ensure_native_kernel": False},
         "KernelManager": {"transport": "ipc"},

@@ -18,6 +18,10 @@ ClassName = Annotated[str | None, typer.Option("--name", help="Of the class; not
 
 _HOST_HELP = "The address of this machine that participants reach; 0.0.0.0 for all."
 _INSTRUCTOR_PORT_HELP = "The dashboard's own port, which no participant's page shares; default: the next one."
+_SUBDOMAIN_HELP = (
+    "A name whose subdomains (*.NAME) all lead to this machine: each participant's server then has a name of its own, "
+    "and no page of one can reach another's. Worth it where IT can give such a DNS entry and certificate."
+)
 _TRUST_HELP = "Serve other computers although participants are not kept apart on this one."
 _MERGE_HELP = "When memory is short, hold equal pages of participants' kernels once (Linux, as root)."
 _NAMES_HELP = "With display names, notes and free answers; by default under pseudonyms."
@@ -31,6 +35,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument per command-line option
     host: Annotated[str, typer.Option(help=_HOST_HELP)] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     instructor_port: Annotated[int, typer.Option(min=0, max=65535, help=_INSTRUCTOR_PORT_HELP)] = 0,
+    subdomain_host: Annotated[str, typer.Option(help=_SUBDOMAIN_HELP)] = "",
     certificate: Annotated[Path | None, typer.Option(help="For https: certificate chain, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="For https: private key, PEM.")] = None,
     database: Annotated[str, typer.Option(help="Such as postgresql+psycopg://host/name; default: a file.")] = "",
@@ -54,13 +59,14 @@ def start(  # noqa: PLR0913, PLR0917 - one argument per command-line option
         host=host,
         port=port,
         instructor_port=instructor_port,
+        subdomain_host=subdomain_host,
         database=database,
         certificate=str(certificate.resolve()) if certificate else "",
         key=str(key.resolve()) if key else "",
     )
     typer.echo("Preparing the lesson; the first time this takes a little.")
     on_ready = partial(_print_addresses, folder)
-    start_class(folder, trust_everyone=trust_everyone, merge_memory=merge_memory, on_ready=on_ready)
+    start_class(folder, trust_everyone=trust_everyone, merge_memory=merge_memory, on_ready=on_ready, report=typer.echo)
     typer.echo(f"The class has ended. Everything is kept in {folder.path}")
 
 

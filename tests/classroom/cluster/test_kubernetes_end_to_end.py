@@ -36,9 +36,9 @@ HUB_CONFIG = f"""
 import os, sys
 sys.path.insert(0, {str(HERE)!r})
 from test_kubernetes import VALUES, apply_chart
-from firstread.classroom.hub.proxy import HubProxy
 c = get_config()
-c.JupyterHub.proxy_class = HubProxy
+c.ConfigurableHTTPProxy.command = [sys.executable, "-m", "firstread.classroom.proxy"]
+c.ConfigurableHTTPProxy.api_url = "http+unix://" + os.environ["PROXY_API"].replace("/", "%2F")
 c.JupyterHub.bind_url = "http://127.0.0.1:" + os.environ["PUBLIC_PORT"]
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:" + os.environ["HUB_PORT"]
 c.JupyterHub.cleanup_servers = False
@@ -254,7 +254,7 @@ async def run_cluster(folder, databases):
     await web.TCPSite(runner, "127.0.0.1", int(ports["CLUSTER_PORT"])).start()
     (folder / "kubeconfig").write_text(json.dumps(make_kubeconfig(ports["CLUSTER_PORT"])))
     (folder / "jupyterhub_config.py").write_text(HUB_CONFIG)
-    environment = make_environment(folder, ports, databases["whole_hub"])
+    environment = make_environment(folder, ports, databases["whole_hub"]) | {"PROXY_API": f"{sockets}/proxy"}
     serve = ["firstread.classroom.cluster.entrypoint", "serve", "--host", "127.0.0.1", "--port", ports["SERVICE_PORT"]]
     commands = {
         "service": ["-m", *serve],

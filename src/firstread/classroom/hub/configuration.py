@@ -3,12 +3,13 @@
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from firstread.classroom.class_folder import SERVICE_NAME, ClassFolder
+from firstread.classroom.class_folder import SERVICE_NAME, SERVICE_PREFIX, ClassFolder
 from firstread.classroom.hub.authenticator import JoinAuthenticator
-from firstread.classroom.hub.proxy import HubProxy
 from firstread.classroom.hub.spawner import ClassSpawner
 from firstread.classroom.progress.dashboard import PAGES
+from firstread.classroom.proxy.proxy_files import api_socket, api_token
 
 #: environment variables that servers inherit from the hub; others may hold secrets
 ENV_KEEP = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "FIRSTREAD_LESSONS", "PYTHONPATH")
@@ -35,14 +36,11 @@ def configure_hub(c: Any, folder: ClassFolder) -> None:
     settings, hub = folder.settings, folder.path / "hub"
     configure_common(c, folder)
     c.JupyterHub.bind_url = f"{folder.scheme}://{settings.host}:{settings.port}"
-    if settings.certificate:
-        c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = settings.certificate, settings.key
     c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{folder.ports['hub']}"
     c.JupyterHub.db_url = f"sqlite:///{hub / 'hub.sqlite'}"
     c.JupyterHub.cookie_secret_file = str(hub / "cookie_secret")
     c.JupyterHub.data_files_path = c.JupyterHub.data_files_path or str(Path(sys.prefix) / "share" / "jupyterhub")
-    c.JupyterHub.proxy_class = HubProxy
-    c.HubProxy.token, c.HubProxy.instructor_port = folder.proxy_token, settings.instructor_port
+    _configure_proxy(c, folder)
     c.JupyterHub.cleanup_servers = False  # servers go on while the hub restarts
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.authenticator_class = JoinAuthenticator
@@ -63,3 +61,18 @@ def configure_hub(c: Any, folder: ClassFolder) -> None:
     ]
     # the service deletes a participant's user in the hub when they delete their data; this ends their server
     c.JupyterHub.load_roles = [{"name": SERVICE_NAME, "scopes": ["delete:users"], "services": [SERVICE_NAME]}]
+
+
+def _configure_proxy(c: Any, folder: ClassFolder) -> None:
+    """Use the class's own proxy, which the supervisor starts, by the API of configurable-http-proxy."""
+    c.JupyterHub.proxy_class = "jupyterhub.proxy.ConfigurableHTTPProxy"
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = f"http+unix://{quote(str(api_socket(folder)), safe='')}"
+    c.ConfigurableHTTPProxy.auth_token = api_token(folder)
+    if domain := folder.settings.subdomain_host:
+        c.JupyterHub.subdomain_host = folder.public_url.rstrip("/")
+        # a page on one subdomain can set cookies for the others, but none with this prefix
+        c.JupyterHub.cookie_host_prefix_enabled = folder.scheme == "https"
+        # participants' own pages of the service are at the class's own name
+        service_url = f"http://127.0.0.1:{folder.ports['service']}"
+        c.ConfigurableHTTPProxy.extra_routes = {f"{domain}{SERVICE_PREFIX}/": service_url}

@@ -7,6 +7,7 @@ import pkgutil
 import random
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -42,17 +43,29 @@ _KERNEL_MODULES = (
 KERNEL_MEMORY_BYTES, SERVER_MEMORY_BYTES = 6 * 2**30, 2 * 2**30
 #: kernels give way to the hub and the service, but not to every other program on the machine
 KERNEL_NICE = 5
+#: imports that take longer are logged
+_SLOW_IMPORT_SECONDS = 1.0
 
 
 def preload(kind: str, folder: ClassFolder, *, with_lesson: bool) -> None:
     """Import the modules that processes of this kind need; for kernels, optionally run the lesson once."""
     if kind == "server":
         os.environ.update(neutral_environment(folder))
+    log_progress(f"importing what a {kind} needs")
     for name in _SERVER_MODULES if kind == "server" else (*_KERNEL_MODULES, *_lesson_modules()):
+        begin = time.monotonic()
         with suppress(ImportError):  # a missing module raises where it is used
             importlib.import_module(name)
+        if (seconds := time.monotonic() - begin) > _SLOW_IMPORT_SECONDS:
+            log_progress(f"imported {name} in {seconds:.1f} s")
     if kind == "kernel":
         _preload_kernel(folder, with_lesson=with_lesson)
+
+
+def log_progress(message: str) -> None:
+    """Write a line into the zygote's log, which the supervisor shows while a class starts."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {message}\n")
+    sys.stderr.flush()
 
 
 def neutral_environment(folder: ClassFolder) -> dict[str, str]:
@@ -79,6 +92,7 @@ def _preload_kernel(folder: ClassFolder, *, with_lesson: bool) -> None:
     os.environ["FIRSTREAD_HOME"] = str(folder.path)
     try:
         if with_lesson:
+            log_progress("going through the lesson once")
             warm_up(folder.lesson, data=folder.settings.data)
     except Exception as error:  # the message is not logged: it could contain values of someone's data
         sys.stderr.write(f"The lesson could not be gone through beforehand: {type(error).__name__}\n")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.prefork.child_process import build_sandbox, preload, run_child
+from firstread.classroom.prefork.child_process import build_sandbox, log_progress, preload, run_child
 from firstread.classroom.prefork.ksm import MERGING_OPTION, enable_merging
 from firstread.classroom.prefork.zygote_client import (
     NO_PRELOAD_OPTION,
@@ -191,6 +191,7 @@ def main() -> None:
     become_subreaper()
     gc.collect()
     gc.freeze()
+    log_progress("ready")
     Zygote(folder, kind).serve()
 
 

@@ -122,8 +122,12 @@ export class ClassConnection {
     if (document.hidden || Date.now() - this._recoveredAt[reason] < RECOVERY_INTERVAL_MS) return;
     this._recoveredAt[reason] = Date.now();
     if (reason === "stopped") {
-      const options = { credentials: "same-origin", redirect: "manual", cache: "no-store" };
-      fetch(`${this.hub || "/hub/"}spawn`, options).catch(() => {});
+      const address = new URL(`${this.hub || "/hub/"}spawn`, location.href);
+      const isOwnOrigin = address.origin === location.origin; // not where each server has a name of its own
+      const options = isOwnOrigin
+        ? { credentials: "same-origin", redirect: "manual" }
+        : { credentials: "include", mode: "no-cors" };
+      fetch(address, { ...options, cache: "no-store" }).catch(() => {});
       return;
     }
     const frame = document.createElement("iframe");

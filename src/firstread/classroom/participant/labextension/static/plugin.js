@@ -56,7 +56,7 @@ export async function createExtension(scope) {
       const connection = new ClassConnection({
         settings: app.serviceManager.serverSettings,
         request: services.ServerConnection.makeRequest,
-        hub: coreutils.PageConfig.getOption("hubPrefix"),
+        hub: coreutils.PageConfig.getOption("hubHost") + coreutils.PageConfig.getOption("hubPrefix"),
       });
       const parts = { connection, contents: app.serviceManager.contents, actions: notebook.NotebookActions, Widget };
       const addBar = (panel) => {

@@ -6,10 +6,9 @@ import socket
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
-pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
-
-from firstread.classroom.hub.proxy import HubProxy
+from firstread.classroom.proxy.proxy_server import ProxyServer, ProxySettings
 
 
 def free_port():
@@ -41,8 +40,8 @@ async def a_server(name):
                 "method": request.method,
             }
         )
-        answer.headers.add("Set-Cookie", "a=1; Path=/")
-        answer.headers.add("Set-Cookie", "b=2; Path=/")
+        for cookie in ("a=1; Path=/", "b=2; Path=/user/ana/", "c=3; Path=/user/ana/; Domain=example.com"):
+            answer.headers.add("Set-Cookie", cookie)
         return answer
 
     app = web.Application(client_max_size=2**26)
@@ -54,19 +53,21 @@ async def a_server(name):
     return runner, f"http://127.0.0.1:{port}"
 
 
-def through(story):
+def through(story, **settings):
     """Run a test coroutine with a proxy before two servers."""
 
     async def whole():
         address = f"http://127.0.0.1:{free_port()}"
-        proxy = HubProxy(public_url=address, token="secret", instructor_port=free_port())
+        ports = {"port": URL(address).port, "instructor_port": free_port()}
+        proxy = ProxyServer(ProxySettings("127.0.0.1", **ports, token="secret", **settings))
         hub, hub_url = await a_server("hub")
         user, user_url = await a_server("user")
         await proxy.start()
-        await proxy.add_route("/", hub_url, {"hub": True})
-        await proxy.add_route("/services/classroom/", hub_url, {"service": "classroom"})
-        await proxy.add_route("/user/ana/", user_url, {"user": "ana"})
-        await proxy.add_route("/user/gone/", f"http://127.0.0.1:{free_port()}", {})
+        proxy.routes.add("/", hub_url, {"hub": True})
+        if not settings:
+            proxy.routes.add("/services/classroom", hub_url, {"service": "classroom"})
+            proxy.routes.add("/user/ana", user_url, {"user": "ana"})
+            proxy.routes.add("/user/gone", f"http://127.0.0.1:{free_port()}", {"user": "gone"})
         try:
             async with aiohttp.ClientSession() as session:
                 await story(proxy, session, address)
@@ -103,7 +104,7 @@ def test_headers_cookies_and_bodies_go_through():
         lies = {"X-Forwarded-For": "10.0.0.1", "Connection": "close, X-Secret", "X-Secret": "1", "Cookie": "c=3"}
         async with session.put(address + "/user/ana/api", data=b"x" * 5_000_000, headers=lies) as answer:
             found = await answer.json()
-            assert answer.headers.getall("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
+            assert answer.headers.getall("Set-Cookie") == ["b=2; Path=/user/ana/"]
         assert (found["body"], found["method"]) == (5_000_000, "PUT")
         assert found["headers"]["X-Forwarded-For"] == "127.0.0.1"
         assert found["headers"]["Cookie"] == "c=3"
@@ -130,10 +131,9 @@ def test_where_nobody_answers_the_page_tries_again():
         async with session.get(address + "/user/gone/lab") as answer:
             assert answer.status == 503
             assert "tries again by itself" in await answer.text()
-        await proxy.delete_route("/user/ana/")
+        proxy.routes.remove("/user/ana")
         async with session.get(address + "/user/ana/lab") as answer:
             assert (await answer.json())["server"] == "hub"
-        assert set(await proxy.get_all_routes()) == {"/", "/services/classroom/", "/user/gone/"}
 
     through(story)
 
@@ -168,7 +168,7 @@ def test_the_participants_origin_has_no_page_of_the_instructor(path):
         url = aiohttp.client.URL(f"{address}/services/classroom{path}", encoded=True)
         async with session.get(url, allow_redirects=False) as answer:
             assert answer.status == 302
-            assert answer.headers["Location"].startswith(f"http://127.0.0.1:{proxy.instructor_port}/")
+            assert answer.headers["Location"].startswith(f"http://127.0.0.1:{proxy.settings.instructor_port}/")
         async with session.post(url, allow_redirects=False) as answer:
             assert answer.status == 404
 
@@ -180,7 +180,7 @@ def test_the_participants_origin_has_no_page_of_the_instructor(path):
 )
 def test_the_instructors_origin_has_nothing_of_a_participant(path):
     async def story(proxy, session, address):
-        origin = f"http://127.0.0.1:{proxy.instructor_port}"
+        origin = f"http://127.0.0.1:{proxy.settings.instructor_port}"
         async with session.get(aiohttp.client.URL(origin + path, encoded=True), allow_redirects=False) as answer:
             assert answer.status == 404
         async with session.get(f"{origin}/services/classroom/login") as answer:
@@ -193,5 +193,75 @@ def test_participants_reach_their_own_pages_at_their_own_origin():
     async def story(proxy, session, address):
         async with session.get(f"{address}/services/classroom/me/quiz/pre") as answer:
             assert (await answer.json())["path"] == "/services/classroom/me/quiz/pre"
+
+    through(story)
+
+
+def test_no_service_worker_is_served():
+    async def story(proxy, session, address):
+        for header in ({"Service-Worker": "script"}, {"Sec-Fetch-Dest": "serviceworker"}):
+            for path in ("/user/ana/files/worker.js", "/hub/static/worker.js"):
+                async with session.get(address + path, headers=header) as answer:
+                    assert answer.status == 403
+
+    through(story)
+
+
+def test_what_the_hub_sends_is_left_as_it_is():
+    async def story(proxy, session, address):
+        async with session.get(address + "/hub/login") as answer:
+            assert len(answer.headers.getall("Set-Cookie")) == 3
+            assert "Content-Security-Policy" not in answer.headers
+        async with session.get(address + "/user/ana/files/x") as answer:
+            assert answer.headers["Content-Security-Policy"].startswith("sandbox;")
+
+    through(story)
+
+
+def test_with_subdomains_a_participants_server_shares_an_origin_with_nobody():
+    async def story(proxy, session, address):
+        server, user_url = await a_server("user of a subdomain")
+        proxy.routes.add("/ana.class.example/user/ana", user_url, {"user": "ana"})
+        proxy.routes.add("/class.example/services/classroom", proxy.routes.get("/").target, {"extra": True})
+        port, instructor_port = proxy.settings.port, proxy.settings.instructor_port
+
+        async def get(host, path, at=port, **headers):
+            url = f"http://127.0.0.1:{at}{path}"
+            headers = {"Host": f"{host}:{at}", "Accept": "text/html,*/*", **headers}
+            async with session.get(url, headers=headers, allow_redirects=False) as answer:
+                is_json = answer.content_type == "application/json"
+                return (await answer.json())["server"] if is_json else answer.headers.get("Location", answer.status)
+
+        assert await get("ana.class.example", "/user/ana/lab") == "user of a subdomain"
+        assert await get("class.example", "/hub/login") == "hub"
+        assert await get("class.example", "/services/classroom/me/") == "hub"
+        # no page but the server's own at its name, and the server at no other
+        for host, path in (
+            ("ana.class.example", "/hub/login"),
+            ("ana.class.example", "/user/bea/lab"),
+            ("bea.class.example", "/user/ana/lab"),
+            ("ana.class.example", "/services/classroom/me/"),
+            ("127.0.0.1", "/hub/login"),
+        ):
+            assert await get(host, path) == f"http://class.example:{port}{path}"
+        assert await get("class.example", "/user/ana/lab") == "hub"
+        # a page that asks for its stopped server gets the hub's answer to scripts
+        assert await get("bea.class.example", "/user/bea/api", Accept="application/json") == "hub"
+        assert (await get("bea.class.example", "/hub/api", Accept="application/json")).startswith("http://class")
+        # the instructor's pages are at the class's own name only
+        assert await get("class.example", "/services/classroom/login", instructor_port) == "hub"
+        assert await get("ana.class.example", "/services/classroom/login", instructor_port) == 404
+        moved = await get("ana.class.example", "/services/classroom/login")
+        assert moved == f"http://class.example:{instructor_port}/services/classroom/login"
+        await server.cleanup()
+
+    through(story, domain="class.example")
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "a]b"])
+def test_a_host_that_is_none_is_refused(host):
+    async def story(proxy, session, address):
+        async with session.get(address + "/services/classroom/", headers={"Host": host}) as answer:
+            assert answer.status == 400
 
     through(story)
