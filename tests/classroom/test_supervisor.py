@@ -66,7 +66,8 @@ class Worker:
 def victims(folder, what):
     if what in PROCESS_KINDS:
         return [zygotes_of(folder)[what]]
-    found = [one for one in find_supervisor(folder).children(recursive=True) if what in " ".join(one.cmdline())]
+    children = [one for one in find_supervisor(folder).children(recursive=True) if is_alive(one)]
+    found = [one for one in children if what in " ".join(one.cmdline())]
     assert found, what
     return found
 
