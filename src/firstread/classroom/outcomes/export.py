@@ -12,6 +12,7 @@ from firstread.classroom.database.help_requests import help_queue
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.outcomes.class_data import load_class_data
 from firstread.classroom.outcomes.participant_runs import runs_table
+from firstread.classroom.outcomes.record_page import write_session_record
 from firstread.classroom.outcomes.session_report import write_session_report
 from firstread.core.files import write_atomically
 from firstread.lessons.lesson_info import LessonInfo
@@ -102,8 +103,11 @@ def _labeled_runs_table(store: Store, labels: Mapping[int, str], lesson: LessonI
 
 
 def export_class(store: Store, folder: Path, *, lesson: LessonInfo, names: bool = False) -> list[Path]:
-    """Write the report of the session, and each table as CSV and as Parquet."""
-    written = [write_session_report(store, lesson, folder / "report.html", comments=names)]
+    """Write the report and the record of the session, and each table as CSV and as Parquet."""
+    written = [
+        write_session_report(store, lesson, folder / "report.html", comments=names),
+        write_session_record(store, lesson, folder / "record.html"),
+    ]
     for name, table in class_tables(store, lesson=lesson, names=names).items():
         written.append(write_atomically(folder / f"{name}.csv", partial(_write_csv, table)))
         written.append(write_atomically(folder / f"{name}.parquet", partial(_write_parquet, table)))
