@@ -4,6 +4,7 @@ Each row is an SVG element of the full width of its container, with a line at th
 Attributes instead of style attributes, because the page's policy allows its own style sheet only.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
@@ -24,7 +25,7 @@ def clock_text(seconds: int) -> str:
 
 
 def occupancy_row(record: SessionRecord, place: int) -> Markup:
-    """Number of participants at one place over time, as a band whose height is the number."""
+    """Number of participants at one place over time, as a band that is the thicker, the more there are."""
     counts = [frame[place] for frame in record.frames]
     largest = max((max(frame) for frame in record.frames), default=0)
     label = f"{record.resolution.places[place]}: at most {max(counts, default=0)} at once"
@@ -48,7 +49,8 @@ def call_row(record: SessionRecord) -> Markup:
     for begin, end, entry in _segments(calls, record.seconds):
         if entry.kind == "step" and entry.value:
             x, width = _position(begin, record), _position(end - begin, record)
-            parts.append(f'<rect class="call" x="{x}" width="{width}" y="2" height="{ROW_HEIGHT - 4}" rx="3"/>')
+            parts.append(f'<rect class="call" x="{x}" width="{width}" y="2" height="{ROW_HEIGHT - 4}" rx="3">')
+            parts.append(f"<title>{escape(entry.value)}</title></rect>")
             if 100 * (end - begin) / record.seconds > 3:  # there is room for the number
                 number = escape(entry.value.split(".")[0][:3])
                 parts.append(f'<text class="on-call" x="{x}" dx="5" y="17">{number}</text>')
@@ -101,7 +103,8 @@ def _band(counts: Sequence[int], largest: int, css_class: str = "people") -> str
         last = frame == len(counts) - 1
         if count == previous and not last:
             continue
-        half = max(_MIN_HALF_HEIGHT, (ROW_HEIGHT / 2 - 1) * count / largest) if count else 0.0
+        # by the square root, so that two are seen beside thirty
+        half = max(_MIN_HALF_HEIGHT, (ROW_HEIGHT / 2 - 1) * math.sqrt(count / largest)) if count else 0.0
         top, bottom = f"{ROW_HEIGHT / 2 - half:.1f}", f"{ROW_HEIGHT / 2 + half:.1f}"
         upper.append(f"H{frame}V{top}" if upper else f"M{frame} {top}")
         lower.append(f"V{bottom}H{frame}")

@@ -1,6 +1,7 @@
 """Entries of a session's record: actions of the instructor, and what participants did as counts, never by whom."""
 
 import builtins
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -104,6 +105,13 @@ def counted_entries(moments: Mapping[str, Iterable[datetime]], kind: str, clock:
                 counts[at][words] += 1
     for at, count in counts.items():
         yield RecordEntry(at, kind, ", ".join(f"{count[words]} {words}" for words in moments if count[words]))
+
+
+def quarter_entries(moments: Iterable[datetime], words: str, kind: str, clock: FrameClock) -> Iterable[RecordEntry]:
+    """An entry when each quarter of those who ever did so had done it, such as "13 of 26 have joined"."""
+    times = sorted(at for at in map(clock, moments) if at is not None)
+    for count in sorted({math.ceil(quarter * len(times) / 4) for quarter in (1, 2, 3, 4)} - {0}):
+        yield RecordEntry(times[count - 1], kind, f"{count} of {len(times)} {words}")
 
 
 def error_entries(

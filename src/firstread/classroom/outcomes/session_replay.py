@@ -15,6 +15,7 @@ from firstread.classroom.outcomes.session_entries import (
     counted_entries,
     error_entries,
     message_entries,
+    quarter_entries,
     quiz_entries,
     result_entries,
 )
@@ -56,8 +57,11 @@ class SessionReplay:
         return tuple(_running_sums(changes))
 
     def queue(self) -> tuple[tuple[int, int], ...]:
-        """Number of waiting and of taken help requests in each frame; empty if participants are not counted."""
-        if not self.resolution.places:
+        """Number of waiting and of taken help requests in each frame; empty in a small class.
+
+        The projector shows no requests, and where few are at a place, one who asks there is known.
+        """
+        if not self.resolution.has_every_step:
             return ()
         changes = [[0, 0] for _ in range(self._frame_count)]
         for states in self._help_states():
@@ -88,12 +92,14 @@ class SessionReplay:
 
     def _participants_entries(self) -> Iterable[RecordEntry]:
         joined = [moves[0][0] for moves in self._moves().values()]
-        yield from counted_entries({"joined": joined}, "join", self._frame_end)
+        yield from quarter_entries(joined, "have joined", "join", self._frame_end)
         if self.resolution.has_every_step:
             end = len(self.resolution.place_of) - 1
             finished = [moves[-1][0] for moves in self._moves().values() if moves[-1][1] == end]
-            yield from counted_entries({"finished the lesson": finished}, "finish", self._frame_end)
-        yield from counted_entries(self._help_moments(), "help", self._frame_end)
+            yield from quarter_entries(finished, "have finished the lesson", "finish", self._frame_end)
+            yield from counted_entries(self._help_moments(), "help", self._frame_end)
+        elif asked := sum(as_utc(one.asked) in self.session for one in self.data.help_requests):
+            yield RecordEntry(self.seconds, "help", f"Requests for help in all: {asked}")
         yield from counted_entries({"posted in the forum": self.data.forum_posts}, "forum", self._frame_end)
         yield from error_entries(self.data, self.session, self.lesson.steps, self._frame_end)
         yield from quiz_entries(self.data, self.session, self.lesson, self._frame_end, least=MIN_CLASS)
@@ -130,11 +136,11 @@ class SessionReplay:
             own = moves.get(event.participant_id)
             if own is None or event.kind == "record":
                 continue
+            # by a clock that was put back meanwhile, somebody is there before they have joined
+            own[0] = (min(own[0][0], as_utc(event.received)), 0)
             position = len(position_of) + 1 if event.kind == "finish" else position_of.get(event.step, 0)
             if position > own[-1][1]:
                 own.append((as_utc(event.received), position))
-        for own in moves.values():  # by a clock that was put back meanwhile, somebody is there before they have joined
-            own[0] = (min(moment for moment, _ in own), 0)
         return moves
 
     # ---- help
