@@ -16,8 +16,20 @@ BEGAN = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
 #: minute, kind, value
 ACTIONS = (
     *((0, "door", "open"), (2, "plan", "begun"), (2, "step", "hello"), (6, "door", "closed"), (7, "step", "guess")),
-    *((12, "step", None), (19, "plan", "paused"), (23, "plan", "resumed"), (23, "step", "unfreeze"), (31, "step", None)),
-    *((38, "step", "arms"), (39, "results", None), (44, "step", "threshold"), (54, "step", None), (56, "plan", "ended")),
+    *(
+        (12, "step", None),
+        (19, "plan", "paused"),
+        (23, "plan", "resumed"),
+        (23, "step", "unfreeze"),
+        (31, "step", None),
+    ),
+    *(
+        (38, "step", "arms"),
+        (39, "results", None),
+        (44, "step", "threshold"),
+        (54, "step", None),
+        (56, "plan", "ended"),
+    ),
 )
 MESSAGES = (
     (1, "Welcome! Open the lesson and run the first cell."),

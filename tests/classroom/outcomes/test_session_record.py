@@ -46,7 +46,12 @@ def sessions(draw):
         lambda id_, kind, step, minute: SimpleNamespace(
             participant_id=id_, kind=kind, step=step, values={}, received=at(minute)
         ),
-        *(ids, st.sampled_from(("step", "step", "step", "finish")), st.sampled_from([*STEPS, "unknown", None]), minutes),
+        *(
+            ids,
+            st.sampled_from(("step", "step", "step", "finish")),
+            st.sampled_from([*STEPS, "unknown", None]),
+            minutes,
+        ),
     )
     requests, actions = [], []
     for id_ in range(1, draw(st.integers(0, 4)) + 1 if people else 1):
