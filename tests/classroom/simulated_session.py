@@ -1,4 +1,4 @@
-"""Simulated session of lesson 1 from its first minute to its last, from a seed, with what the instructor did and when."""
+"""Simulated session of lesson 1 from its first minute to its last, from a seed, with the instructor's actions."""
 
 import random
 from datetime import UTC, datetime, timedelta

@@ -129,3 +129,11 @@ def test_a_class_of_nobody_and_of_one_says_why_there_is_little(sqlite_store, peo
     page = session_record_page(sqlite_store, LESSON)
     assert words in page
     assert "data-place" not in page
+
+
+def test_a_class_in_which_the_instructor_did_nothing(sqlite_store):
+    for number in range(12):
+        sqlite_store.join(f"P{number}", BEGAN)
+    page = session_record_page(sqlite_store, LESSON, self_contained=True)
+    assert "12 participants" in page
+    assert "12 of 12 have joined" in page

@@ -104,7 +104,7 @@ def last_value(rows, moment):
 def test_the_state_at_a_moment_is_that_of_the_events_until_then(data, share):
     record = build_session_record(data, LESSON)
     if record is None:
-        assert not (data.participants or data.actions or data.broadcasts)
+        assert [*data.participants, *data.actions, *data.broadcasts] == []
         return
     frame = record.resolution.frame_seconds
     second = int(share * record.seconds)
@@ -216,7 +216,7 @@ def test_what_the_experiment_showed_is_that_of_the_moment_at_which_it_was_shown(
     data = load_session_data(store)
     shown = next(entry.text for entry in build_session_record(data, LESSON).entries if entry.kind == "results")
     assert shown.startswith("Results opened. Augmentation: on ")
-    early = [action for action in data.actions if action.kind == "results"][0]
+    early = next(action for action in data.actions if action.kind == "results")
     early.happened = BEGAN + timedelta(minutes=20)  # before anybody had a result
     assert "Results opened" in [entry.text for entry in build_session_record(data, LESSON).entries]
 

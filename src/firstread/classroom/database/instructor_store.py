@@ -1,4 +1,4 @@
-"""Database operations of the instructor: participants by number, recent events, resume words, actions, end of the plan."""
+"""Database operations of the instructor: participants by number, recent events, resume words, actions, end of plan."""
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from firstread.classroom.database.answers import COMMENT_QUESTION, load_quiz_ans
 from firstread.classroom.database.help_requests import help_queue
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.outcomes.class_data import load_class_data
+from firstread.classroom.outcomes.engagement import Engagement, class_engagement
 from firstread.classroom.outcomes.participant_runs import runs_table
 from firstread.classroom.outcomes.record_page import write_session_record
 from firstread.classroom.outcomes.session_report import write_session_report
@@ -20,7 +23,7 @@ from firstread.lessons.questionnaires import Item, load_quiz
 
 
 def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> dict[str, pd.DataFrame]:
-    """Tables of a class: participants, events, help, quiz, survey and runs.
+    """Tables of a class: participants, events, help, quiz, survey, runs and engagement.
 
     Args:
         names: True gives display names and free text; by default participants are "Participant 7".
@@ -39,6 +42,7 @@ def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> di
         "quiz": _quiz_table(store, labels, lesson),
         "survey": _survey_table(store, labels, with_text=names),
         "runs": _labeled_runs_table(store, labels, lesson),
+        "engagement": _engagement_table(store, labels, lesson),
     }
 
 
@@ -100,6 +104,16 @@ def _labeled_runs_table(store: Store, labels: Mapping[int, str], lesson: LessonI
     return runs.assign(
         participant=runs["participant"].map(labels), received=[as_utc(moment) for moment in runs["received"]]
     )
+
+
+def _engagement_table(store: Store, labels: Mapping[int, str], lesson: LessonInfo) -> pd.DataFrame:
+    """Engagement after the session, one row a participant; missing where it is not known."""
+    rows = [asdict(one) for one in class_engagement(load_class_data(store), lesson, datetime.now(UTC))]
+    columns = [field.name for field in fields(Engagement)]
+    table = pd.DataFrame(rows, columns=columns).rename(columns={"participant_id": "participant"})
+    kinds = dict.fromkeys(("opened_page", "opened_instructions", "reopened_notebook", "other_lesson"), "boolean")
+    kinds |= {"retention_quiz": "boolean", "visits": "Int64", "minutes": "Float64"}
+    return table.assign(participant=table["participant"].map(labels)).dropna(subset="participant").astype(kinds)
 
 
 def export_class(store: Store, folder: Path, *, lesson: LessonInfo, names: bool = False) -> list[Path]:

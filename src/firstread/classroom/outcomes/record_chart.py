@@ -4,6 +4,7 @@ Each row is an SVG element of the full width of its container, with a line at th
 Attributes instead of style attributes, because the page's policy allows its own style sheet only.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -90,8 +91,8 @@ def axis_row(record: SessionRecord) -> Markup:
 
 def _segments(entries: Sequence[RecordEntry], end: int) -> Iterable[tuple[int, int, RecordEntry]]:
     """Begin, end and entry of each state that entries change."""
-    ends = [*(entry.seconds for entry in entries[1:]), end]
-    return zip((entry.seconds for entry in entries), ends, entries, strict=True)
+    for entry, following in itertools.zip_longest(entries, entries[1:]):
+        yield entry.seconds, following.seconds if following else end, entry
 
 
 def _band(counts: Sequence[int], largest: int, css_class: str = "people") -> str:
