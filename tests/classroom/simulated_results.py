@@ -85,7 +85,9 @@ def simulate_results(store, lesson, people, *, seed=0, effect=0.02, later=0.5):
                 days = float(rng.uniform(21, 60))
                 answer_quiz(store, person, quiz, "retention", 0.7 + skill, rng, at + timedelta(days=days))
                 store.record_events(
-                    person.username, [make_event("step", at, "look", lesson=lesson.name)], at + timedelta(days=days)
+                    person.username,
+                    [make_event("step", at + timedelta(days=days), "look", lesson=lesson.name)],
+                    at + timedelta(days=days),
                 )
         if rng.random() < 0.3:
             store.record_events(person.username, [make_event("download", at)], at)

@@ -21,6 +21,7 @@ from firstread.classroom.outcomes.engagement import (
     went_on_before_last_quiz,
 )
 from firstread.classroom.outcomes.export import class_tables
+from firstread.classroom.outcomes.session_report import write_session_report
 from firstread.lessons import find_lesson
 from firstread.lessons.questionnaires import load_quiz
 
@@ -110,7 +111,7 @@ def test_how_long_is_shown_from_three_on(store):
     assert list(summary["quartiles"]) == [7.5, 12.5]
 
 
-def test_who_went_on_is_compared_with_who_did_not(store):
+def test_who_went_on_is_compared_with_who_did_not(store, tmp_path):
     rng = np.random.default_rng(1)
     people = [store.join(f"P{number}", BEGAN)[0] for number in range(8)]
     for number, person in enumerate(people):
@@ -128,6 +129,9 @@ def test_who_went_on_is_compared_with_who_did_not(store):
     assert went_on_before_last_quiz(data) == {person.id for person in people[:4]}
     groups = summarize_class(data, LESSON, MONTHS_LATER)["quiz"]["retention"]["by_engagement"]
     assert [(label, change.first_count) for label, change in groups] == [("went on before it", 4), ("did not", 4)]
+    page = write_session_report(store, LESSON, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "4 who went on before it: " in page
+    assert "not the effect of going on" in page
 
 
 @pytest.mark.parametrize("went_on", [0, 1, 2, 8, 9, 10])

@@ -137,6 +137,7 @@ def summarize_engagement(engagement: Sequence[Engagement], *, least: int) -> dic
         "visits": sum(one.visits or 0 for one in engagement),
         "median_minutes": median(minutes) if len(minutes) >= least else None,
         "quartiles": quantiles(minutes, n=4, method="inclusive")[::2] if len(minutes) >= least else None,
+        "ended_after_hours": LESSON_ENDED_AFTER_HOURS,
         "visit_gap_minutes": round(VISIT_GAP.total_seconds() / 60),
         "min_visit_minutes": round(MIN_VISIT.total_seconds() / 60),
     }
