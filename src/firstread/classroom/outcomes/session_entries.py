@@ -3,6 +3,7 @@
 import builtins
 import math
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,13 +84,16 @@ def message_entries(broadcasts: Iterable[Broadcast], names: Iterable[str], clock
     """Entries of messages to everyone, with the names of participants replaced."""
     pattern = _names_pattern(names)
     for broadcast in broadcasts:
-        text = pattern.sub("[name]", broadcast.text)
+        text = pattern.sub("[name]", unicodedata.normalize("NFC", broadcast.text))
         yield RecordEntry(clock(broadcast.sent), "message", f"To everyone: {text}", text)
 
 
 def _names_pattern(names: Iterable[str]) -> re.Pattern[str]:
-    """Whole names in any case, and their parts as they are written, so that "may" stays where a May takes part."""
-    whole = sorted({name for name in names if name.strip()}, key=len, reverse=True)
+    """Whole names in any case, and their parts as they are written, so that "may" stays where a May takes part.
+
+    Somebody who calls themselves "a" is recognised by nobody, and would take the letter out of each message.
+    """
+    whole = sorted({name for name in names if len(name) > 1 or not name.isascii()}, key=len, reverse=True)
     parts = sorted({part for name in whole for part in re.findall(rf"[\w’'-]{{{MIN_NAME_PART},}}", name)}, key=len)
     choices = [f"(?i:{re.escape(name)})" for name in whole] + [re.escape(part) for part in reversed(parts)]
     return re.compile(rf"(?<!\w)(?:{'|'.join(choices)})(?!\w)" if choices else r"(?!)")
