@@ -35,7 +35,7 @@ def simulate_results(store, lesson, people, *, seed=0, effect=0.02, later=0.5):
     for number in range(people):
         person, _ = store.join(f"Person {number + 1}", BEGAN + timedelta(seconds=7 * number))
         skill, at = rng.normal(0, 0.8), BEGAN + timedelta(minutes=2)
-        _answer(
+        answer_quiz(
             store, person, quiz, "pre", -0.6 + skill, rng, BEGAN + timedelta(minutes=1)
         ) if rng.random() < 0.9 else None
         has_result = rng.random() < 0.92
@@ -77,21 +77,23 @@ def simulate_results(store, lesson, people, *, seed=0, effect=0.02, later=0.5):
             person.username, [make_event("record", at, name="evaluation", value=result), make_event("finish", at)], at
         )
         if rng.random() < 0.85:
-            _answer(store, person, quiz, "post", 1.1 + skill, rng, at)
+            answer_quiz(store, person, quiz, "post", 1.1 + skill, rng, at)
             if rng.random() < 0.9:
                 agreed = {name: int(np.clip(round(rng.normal(4, 0.9)), 1, 5)) for name in survey.statements}
                 save_survey_answers(store, person.id, survey=survey, ratings=agreed, comment=str(rng.choice(COMMENTS)))
             if rng.random() < later:
                 days = float(rng.uniform(21, 60))
-                _answer(store, person, quiz, "retention", 0.7 + skill, rng, at + timedelta(days=days))
+                answer_quiz(store, person, quiz, "retention", 0.7 + skill, rng, at + timedelta(days=days))
                 store.record_events(
-                    person.username, [make_event("step", at, "look", lesson=lesson.name)], at + timedelta(days=days)
+                    person.username,
+                    [make_event("step", at + timedelta(days=days), "look", lesson=lesson.name)],
+                    at + timedelta(days=days),
                 )
         if rng.random() < 0.3:
             store.record_events(person.username, [make_event("download", at)], at)
 
 
-def _answer(store, person, quiz, occasion, ability, rng, at):
+def answer_quiz(store, person, quiz, occasion, ability, rng, at):
     chosen = {}
     for place, item in enumerate(quiz.items):
         right = rng.random() < 1 / (1 + np.exp(-(ability - 0.35 * (place - 3.5))))

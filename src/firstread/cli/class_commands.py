@@ -151,9 +151,9 @@ def export(
     name: ClassName = None,
     names: Annotated[bool, typer.Option("--names", help=_NAMES_HELP)] = False,
 ) -> None:
-    """Write a report of the session (HTML), and its tables as CSV and Parquet.
+    """Write a report and a record of the session (HTML), and its tables as CSV and Parquet.
 
-    The tables: participants, events, quiz, survey, runs and requests for help.
+    The tables: participants, events, requests for help, quiz, survey, runs and engagement after the session.
 
     Example: `firstread class export my_class`
     """
@@ -172,9 +172,9 @@ def export(
 def links(name: ClassName = None) -> None:
     """Show everyone's personal link, weeks later for the last quiz.
 
-        Who has a link can see that participant's page: send each to its owner only.
-    all_personal_links
-        Example: `firstread class links`
+    Who has a link can see that participant's page: send each to its owner only.
+
+    Example: `firstread class links`
     """
     _require_classroom_extra()
     from firstread.classroom.lifecycle import find_class

@@ -11,6 +11,7 @@ from firstread.classroom.database.help_requests import (
     update_help_request,
     withdraw_help_request,
 )
+from firstread.classroom.database.instructor_store import load_session_events
 from firstread.classroom.database.store import AccessError
 from firstread.core.errors import SettingError
 
@@ -67,3 +68,17 @@ def test_calls_for_help_come_without_the_notebooks_and_one_with_it(store):
     assert [call.id for call in open_help_requests(store)] == [second.id]
     with pytest.raises(SettingError, match="no such request"):
         get_help_request(store, 99)
+
+
+def test_what_happens_to_a_request_is_recorded_and_deleted_with_its_participant(store):
+    ana, _ = store.join("Ana")
+    first = request_help(store, ana.username, "my note")
+    for state, answer in (("taken", None), ("taken", "yes"), ("waiting", None), ("resolved", "done")):
+        update_help_request(store, first.id, state=state, answer=answer)
+    request_help(store, ana.username, "again")
+    withdraw_help_request(store, ana.username)
+    found = [(event.kind, event.value) for event in load_session_events(store)]
+    values = ("taken", "answered", "waiting", "answered", "resolved", "withdrawn")
+    assert found == [("help", value) for value in values]
+    store.delete_participant(ana.username)
+    assert load_session_events(store) == []

@@ -30,9 +30,10 @@ def test_everything_is_written_under_pseudonyms(tmp_path):
     store = filled(tmp_path, LESSON, 9)
     request_help(store, store.participants()[0].username, "my note")
     written = export_class(store, tmp_path / "out", lesson=LESSON)
-    tables = ("participants", "events", "help", "quiz", "survey", "runs")
+    tables = ("participants", "events", "help", "quiz", "survey", "runs", "engagement")
     assert {file.name for file in written} == {
         "report.html",
+        "record.html",
         *(f"{name}.{kind}" for name in tables for kind in ("csv", "parquet")),
     }
     everything = "".join(file.read_text() for file in written if file.suffix != ".parquet")

@@ -69,7 +69,7 @@ def test_a_full_class_has_a_page_with_what_may_be_said(service_client):
         "discrimination",
         "days since",
         "mostly",
-        "of those who joined",
+        "of those of whom it is known",
     ):
         assert words in page
     assert "nan" not in page.lower().replace("finance", "")

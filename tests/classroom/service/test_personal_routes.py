@@ -270,3 +270,48 @@ def test_ones_own_result_among_the_others(ana):
         assert "Yours: <b>80.0 %</b>" in page
     assert "the 3 others’ on average 90.0 %" in page
     assert "Person" not in page
+
+
+def visits(service_client):
+    return [event.values["page"] for event in service_client.store.events() if event.kind == "visit"]
+
+
+def join_yesterday(service_client):
+    return service_client.store.join("Bea", datetime.now(UTC) - timedelta(days=1))[0]
+
+
+def test_during_the_session_no_visit_is_recorded(ana):
+    for page in ("", "results", "at-home", "quiz/pre"):
+        ana.get(f"{PERSONAL_PREFIX}/{page}")
+    assert visits(ana) == []
+
+
+def test_after_the_session_visits_are_recorded_at_most_once_a_minute(service_client):
+    service_client.enter(join_yesterday(service_client))
+    for page in ("", "results", "quiz/x" + "y" * 300, "survey", "at-home", "at-home"):
+        service_client.get(f"{PERSONAL_PREFIX}/{page}")
+    found = visits(service_client)
+    assert set(found) == {"", "at-home"}
+    assert len(found) <= 4, "two pages, in a minute or over the turn of one"
+
+
+def test_a_wrong_link_is_no_visit(service_client):
+    bea = join_yesterday(service_client)
+    service_client.get(f"{PERSONAL_PREFIX}/link/{bea.username}/{'A' * 43}")
+    service_client.get(f"{PERSONAL_PREFIX}/")
+    assert visits(service_client) == []
+
+
+def test_how_to_go_on_at_home_is_told_and_loads_nothing(ana):
+    page = ana.get(f"{PERSONAL_PREFIX}/at-home").text
+    assert "firstread open hello-world" in page
+    assert "Never upload patients" in page
+    assert not re.search(r"https?://", page)
+    assert f'href="{PERSONAL_PREFIX}/at-home"' in ana.get(f"{PERSONAL_PREFIX}/").text
+
+
+def test_deleting_deletes_visits(service_client):
+    service_client.enter(join_yesterday(service_client))
+    assert visits(service_client)
+    service_client.post(f"{PERSONAL_PREFIX}/leave", data={"sure": "yes"})
+    assert visits(service_client) == []

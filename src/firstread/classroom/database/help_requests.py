@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
-from firstread.classroom.database.schema import HelpRequest
+from firstread.classroom.database.schema import HelpRequest, SessionEvent
 from firstread.classroom.database.store import Store, require_participant, utc_now
 from firstread.core.errors import SettingError
 
@@ -59,9 +59,13 @@ def update_help_request(store: Store, request_id: int, *, state: str, answer: st
         request = session.get(HelpRequest, request_id)
         if request is None:
             raise SettingError("There is no such request for help")
-        request.state, request.changed = state, utc_now()
+        now = utc_now()
         if answer is not None:
             request.answer = answer
+            session.add(SessionEvent(kind="help", value="answered", help_id=request_id, happened=now))
+        if state != request.state:
+            session.add(SessionEvent(kind="help", value=state, help_id=request_id, happened=now))
+        request.state, request.changed = state, now
 
 
 def withdraw_help_request(store: Store, username: str) -> None:
@@ -73,6 +77,7 @@ def withdraw_help_request(store: Store, username: str) -> None:
         )
         for request in session.scalars(still_open):
             request.state, request.changed = "resolved", utc_now()
+            session.add(SessionEvent(kind="help", value="withdrawn", help_id=request.id, happened=request.changed))
 
 
 def help_queue(store: Store, *, include_resolved: bool = False) -> list[HelpRequest]:

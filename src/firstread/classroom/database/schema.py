@@ -112,6 +112,26 @@ class Broadcast(Base):
     sent: Mapped[datetime]
 
 
+class SessionEvent(Base):
+    """An action of the instructor, with its time; rows are only added, so that the session can be replayed.
+
+    `ClassState` and `HelpRequest` hold the latest state alone. Messages to all are in `Broadcast`.
+
+    Attributes:
+        kind: "door", "plan", "step", "help" or "results".
+        value: new state of the door; "begun", "paused", "resumed" or "ended"; step id or None (everyone at their own
+            pace); "waiting", "taken", "answered", "resolved" or "withdrawn"; None for results that were opened.
+        help_id: the help request; the row is deleted with it.
+    """
+
+    __tablename__ = "session_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String64)
+    value: Mapped[str | None] = mapped_column(String64)
+    help_id: Mapped[int | None] = mapped_column(ForeignKey("help.id", ondelete="CASCADE"), index=True)
+    happened: Mapped[datetime]
+
+
 class QuizAnswer(Base):
     """A participant's answer to one item of a quiz, once for each occasion.
 

@@ -11,7 +11,15 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from firstread.classroom.database.schema import Base, Broadcast, ClassState, Event, HelpRequest, Participant
+from firstread.classroom.database.schema import (
+    Base,
+    Broadcast,
+    ClassState,
+    Event,
+    HelpRequest,
+    Participant,
+    SessionEvent,
+)
 from firstread.classroom.database.schema_upgrade import upgrade
 from firstread.classroom.join_codes import clean_name, generate_resume_word, hash_word
 from firstread.classroom.randomization import assign_arms
@@ -59,6 +67,7 @@ class Store:
             raise SettingError(f'A class is not "{door}"', expected=", ".join(DOOR_STATES))
         with self.session_factory.begin() as session:
             session.get_one(ClassState, 1).door = door
+            session.add(SessionEvent(kind="door", value=door, happened=utc_now()))
 
     def start_plan(self, now: datetime | None = None) -> None:
         """Start the plan clock, or resume it after a pause."""
@@ -67,21 +76,26 @@ class Store:
             state = session.get_one(ClassState, 1, with_for_update=True)
             if state.began is None:
                 state.began = now
+                session.add(SessionEvent(kind="plan", value="begun", happened=now))
             if state.paused is not None:
                 state.pauses_seconds += (now - as_utc(state.paused)).total_seconds()
                 state.paused = None
+                session.add(SessionEvent(kind="plan", value="resumed", happened=now))
 
     def pause_plan(self, now: datetime | None = None) -> None:
         """Pause the plan clock."""
+        now = now or utc_now()
         with self.session_factory.begin() as session:
             state = session.get_one(ClassState, 1, with_for_update=True)
             if state.began is not None and state.paused is None:
-                state.paused = now or utc_now()
+                state.paused = now
+                session.add(SessionEvent(kind="plan", value="paused", happened=now))
 
     def set_called_step(self, step: str | None) -> None:
         """Call everyone to a step; None ends the call, and everyone goes at their own pace."""
         with self.session_factory.begin() as session:
             session.get_one(ClassState, 1).step = step
+            session.add(SessionEvent(kind="step", value=step, happened=utc_now()))
 
     def elapsed_minutes(self, now: datetime | None = None) -> float | None:
         """Elapsed minutes of the plan without pauses; None before it began."""

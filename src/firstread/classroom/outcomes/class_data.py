@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -11,10 +11,24 @@ from sqlalchemy.orm import Session
 from firstread.classroom.database.answers import load_quiz_answers, load_survey_answers
 from firstread.classroom.database.schema import Event, Participant, QuizAnswer, SurveyAnswer
 from firstread.classroom.database.store import Store, as_utc
+from firstread.classroom.outcomes.quiz_schedule import LESSON_ENDED_AFTER_HOURS
 
 #: kinds of events that results are computed from; those of cells are many, and not loaded
-_EVENT_KINDS = ("record", "step", "finish", "download")
+_EVENT_KINDS = ("record", "step", "finish", "download", "visit")
 _RECORD_NAMES = ("arms", "evaluation")
+
+
+class Sign(NamedTuple):
+    """Sign that a participant was active after the session.
+
+    Attributes:
+        kind: of an event, or "quiz" and "survey" for answers.
+        page: personal page that was opened; empty for other kinds.
+    """
+
+    moment: datetime
+    kind: str
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,14 +36,14 @@ class ClassData:
     """Rows of the class database that results are computed from.
 
     Attributes:
-        events: rows of participant_id, kind, step, values, received, in order; kinds record, step, finish, download.
-        first_received, last_received: participant id -> time of the first and of the last event of their notebook.
+        events: rows of participant_id, kind, step, values, received, in order; kinds record, step, finish, download and
+            visit.
+        later_signs: participant id -> signs of activity after the session is over for them.
     """
 
     participants: Sequence[Participant]
     events: Sequence[Any]
-    first_received: dict[int, datetime]
-    last_received: dict[int, datetime]
+    later_signs: dict[int, list[Sign]]
     quiz_answers: Sequence[QuizAnswer]
     survey_answers: Sequence[SurveyAnswer]
 
@@ -37,19 +51,58 @@ class ClassData:
 def load_class_data(store: Store) -> ClassData:
     """Load the data of a class."""
     columns = select(Event.participant_id, Event.kind, Event.step, Event.values, Event.received)
-    first_and_last = select(Event.participant_id, func.min(Event.received), func.max(Event.received))
     is_needed = or_(Event.kind != "record", Event.values["name"].as_string().in_(_RECORD_NAMES))
     with Session(store.engine) as session:
         events = session.execute(columns.where(Event.kind.in_(_EVENT_KINDS), is_needed).order_by(Event.id)).all()
-        times = session.execute(first_and_last.where(Event.kind != "download").group_by(Event.participant_id)).all()
-    return ClassData(
-        participants=store.participants(),
-        events=events,
-        first_received={participant_id: as_utc(first) for participant_id, first, _ in times},
-        last_received={participant_id: as_utc(last) for participant_id, _, last in times},
-        quiz_answers=load_quiz_answers(store),
-        survey_answers=load_survey_answers(store),
+    participants, quiz_answers, survey_answers = (
+        store.participants(),
+        load_quiz_answers(store),
+        load_survey_answers(store),
     )
+    return ClassData(
+        participants=participants,
+        events=events,
+        later_signs=_load_later_signs(store, participants, quiz_answers, survey_answers),
+        quiz_answers=quiz_answers,
+        survey_answers=survey_answers,
+    )
+
+
+def session_end(participant: Participant) -> datetime:
+    """Time at which the session counts as over for a participant, also if they did not reach its end."""
+    return as_utc(participant.joined) + timedelta(hours=LESSON_ENDED_AFTER_HOURS)
+
+
+def _load_later_signs(
+    store: Store,
+    participants: Sequence[Participant],
+    quiz_answers: Sequence[QuizAnswer],
+    survey_answers: Sequence[SurveyAnswer],
+) -> dict[int, list[Sign]]:
+    """Participant id -> signs after the session; an event that only arrived later, because of a cut line, is none."""
+    ends = {one.id: session_end(one) for one in participants}
+    if not ends:
+        return {}
+    earliest = min(ends.values())
+    page = Event.values["page"].as_string().label("page")
+    columns = select(Event.participant_id, Event.kind, page, Event.happened, Event.received)
+    with Session(store.engine) as session:
+        late = session.execute(columns.where(Event.received > earliest, Event.happened > earliest)).all()
+    found = [
+        (row.participant_id, min(as_utc(row.happened), as_utc(row.received)), as_utc(row.received), row.kind, row.page)
+        for row in late
+    ]
+    for kind, answers in (("quiz", quiz_answers), ("survey", survey_answers)):
+        for answer in answers:
+            moment = as_utc(answer.answered)
+            found.append((answer.participant_id, moment, moment, kind, None))
+    signs: dict[int, list[Sign]] = {}
+    for participant_id, happened, received, kind, name in found:
+        if participant_id in ends and happened > ends[participant_id]:
+            signs.setdefault(participant_id, []).append(
+                Sign(received, kind, str(name or "") if kind == "visit" else "")
+            )
+    return signs
 
 
 def data_version(store: Store) -> tuple[Any, ...]:

@@ -1,25 +1,30 @@
 """Summary of a class: experiment, quiz, retention, survey and engagement, every estimate with its interval."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from scipy import stats
 
 from firstread.classroom.database.answers import COMMENT_QUESTION
 from firstread.classroom.database.store import as_utc
 from firstread.classroom.outcomes.class_data import ClassData
+from firstread.classroom.outcomes.engagement import (
+    class_engagement,
+    compare_retention,
+    summarize_engagement,
+    went_on_before_last_quiz,
+)
 from firstread.classroom.outcomes.participant_runs import OUTCOMES, Outcome, runs_table
-from firstread.classroom.outcomes.quiz_schedule import LESSON_ENDED_AFTER_HOURS
 from firstread.classroom.outcomes.statistics import (
     group_means,
     interpret_difference,
     item_difficulty,
     mean_difference,
     paired_gain,
+    proportion,
 )
 from firstread.lessons.lesson_info import LessonInfo
 from firstread.lessons.questionnaires import Item, Quiz, Survey, load_quiz, load_survey
@@ -30,8 +35,13 @@ MIN_PARTICIPANTS = 3
 ANALYSES = {"assigned": "as assigned", "ran": "as run"}
 
 
-def summarize_class(data: ClassData, lesson: LessonInfo) -> dict[str, Any]:
-    """Summarize a class for the results page and the report."""
+def summarize_class(data: ClassData, lesson: LessonInfo, now: datetime | None = None) -> dict[str, Any]:
+    """Summarize a class for the results page and the report.
+
+    Args:
+        now: the current time by default; what is not due until then is not known.
+    """
+    engagement = class_engagement(data, lesson, now or datetime.now(UTC))
     arms = lesson.values.get("arms", {})
     runs, answers = class_runs_table(data, lesson), answers_table(data)
     quiz, survey = load_quiz(lesson), load_survey(lesson)
@@ -41,9 +51,9 @@ def summarize_class(data: ClassData, lesson: LessonInfo) -> dict[str, Any]:
         "runs": runs,
         "experiments": [_summarize_experiment(runs, name, groups) for name, groups in arms.items()],
         "outcomes": [_outcome_distribution(runs, outcome) for outcome in OUTCOMES],
-        "quiz": quiz and _summarize_quiz(answers, quiz),
+        "quiz": quiz and _summarize_quiz(answers, quiz, went_on_before_last_quiz(data)),
         "survey": survey and _summarize_survey(data, survey),
-        "engagement": _summarize_engagement(data, lesson, answers),
+        "engagement": summarize_engagement(engagement, least=MIN_PARTICIPANTS),
     }
 
 
@@ -108,7 +118,7 @@ def _outcome_distribution(runs: pd.DataFrame, outcome: Outcome) -> dict[str, Any
     return {"outcome": outcome, "runs": len(values), "perfect": int((values == best).sum()), "values": sorted(values)}
 
 
-def _summarize_quiz(answers: pd.DataFrame, quiz: Quiz) -> dict[str, Any]:
+def _summarize_quiz(answers: pd.DataFrame, quiz: Quiz, went_on: Collection[int]) -> dict[str, Any]:
     """Paired gain, item difficulty and retention of the quiz."""
     known = answers[answers["question"].isin([item.id for item in quiz.items])]
     shares = {name: part.groupby("participant")["right"].mean() for name, part in known.groupby("occasion")}
@@ -124,7 +134,8 @@ def _summarize_quiz(answers: pd.DataFrame, quiz: Quiz) -> dict[str, Any]:
         "after": _mean_share(after[both]),
         "score_counts": {"before": _score_counts(before[both], quiz), "after": _score_counts(after[both], quiz)},
         "questions": _summarize_items(known, quiz),
-        "retention": _summarize_retention(known, after, later),
+        "retention": _summarize_retention(known, after, later)
+        | {"by_engagement": compare_retention(after, later, went_on, least=MIN_PARTICIPANTS)},
     }
 
 
@@ -212,31 +223,3 @@ def _summarize_survey(data: ClassData, survey: Survey) -> dict[str, Any]:
         # in alphabetical order, because the order of arrival would say who wrote them
         "comments": sorted(comments, key=str.casefold) if enough else [],
     }
-
-
-def _summarize_engagement(data: ClassData, lesson: LessonInfo, answers: pd.DataFrame) -> list[dict[str, Any]]:
-    """Engagement after the session, as shares of those who joined."""
-    joined = {one.id for one in data.participants}
-    first, over = data.first_received, timedelta(hours=LESSON_ENDED_AFTER_HOURS)
-    reopened = {participant for participant, last in data.last_received.items() if last - first[participant] > over}
-    other_lesson = {
-        e.participant_id for e in data.events if e.kind == "step" and e.values.get("lesson", lesson.name) != lesson.name
-    }
-    downloaded = {event.participant_id for event in data.events if event.kind == "download"}
-    later = set(answers.loc[answers["occasion"] == "retention", "participant"])
-    activities: Mapping[str, set[int]] = {
-        f"opened their notebook again, more than {LESSON_ENDED_AFTER_HOURS} hours after they began": reopened,
-        "took their work home (ZIP)": downloaded,
-        "went on with another lesson": other_lesson,
-        "answered the quiz some weeks later": later,
-    }
-    return [{"label": label, **proportion(len(who & joined), len(joined))} for label, who in activities.items()]
-
-
-def proportion(count: int, total: int) -> dict[str, Any]:
-    """A proportion with Wilson's 95 % interval; NaN if the total is 0."""
-    if total == 0:
-        return {"count": 0, "total": 0, "value": float("nan"), "low": float("nan"), "high": float("nan")}
-    interval = stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
-    low, high = float(interval.low), float(interval.high)
-    return {"count": count, "total": total, "value": count / total, "low": low, "high": high}

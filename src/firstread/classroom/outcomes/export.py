@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from firstread.classroom.database.answers import COMMENT_QUESTION, load_quiz_ans
 from firstread.classroom.database.help_requests import help_queue
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.outcomes.class_data import load_class_data
+from firstread.classroom.outcomes.engagement import Engagement, class_engagement
 from firstread.classroom.outcomes.participant_runs import runs_table
+from firstread.classroom.outcomes.record_page import write_session_record
 from firstread.classroom.outcomes.session_report import write_session_report
 from firstread.core.files import write_atomically
 from firstread.lessons.lesson_info import LessonInfo
@@ -19,7 +23,7 @@ from firstread.lessons.questionnaires import Item, load_quiz
 
 
 def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> dict[str, pd.DataFrame]:
-    """Tables of a class: participants, events, help, quiz, survey and runs.
+    """Tables of a class: participants, events, help, quiz, survey, runs and engagement.
 
     Args:
         names: True gives display names and free text; by default participants are "Participant 7".
@@ -38,6 +42,7 @@ def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> di
         "quiz": _quiz_table(store, labels, lesson),
         "survey": _survey_table(store, labels, with_text=names),
         "runs": _labeled_runs_table(store, labels, lesson),
+        "engagement": _engagement_table(store, labels, lesson),
     }
 
 
@@ -101,9 +106,22 @@ def _labeled_runs_table(store: Store, labels: Mapping[int, str], lesson: LessonI
     )
 
 
+def _engagement_table(store: Store, labels: Mapping[int, str], lesson: LessonInfo) -> pd.DataFrame:
+    """Engagement after the session, one row a participant; missing where it is not known."""
+    rows = [asdict(one) for one in class_engagement(load_class_data(store), lesson, datetime.now(UTC))]
+    columns = [field.name for field in fields(Engagement)]
+    table = pd.DataFrame(rows, columns=columns).rename(columns={"participant_id": "participant"})
+    kinds = dict.fromkeys(("opened_page", "opened_instructions", "reopened_notebook", "other_lesson"), "boolean")
+    kinds |= {"retention_quiz": "boolean", "visits": "Int64", "minutes": "Float64"}
+    return table.assign(participant=table["participant"].map(labels)).dropna(subset="participant").astype(kinds)
+
+
 def export_class(store: Store, folder: Path, *, lesson: LessonInfo, names: bool = False) -> list[Path]:
-    """Write the report of the session, and each table as CSV and as Parquet."""
-    written = [write_session_report(store, lesson, folder / "report.html", comments=names)]
+    """Write the report and the record of the session, and each table as CSV and as Parquet."""
+    written = [
+        write_session_report(store, lesson, folder / "report.html", comments=names),
+        write_session_record(store, lesson, folder / "record.html"),
+    ]
     for name, table in class_tables(store, lesson=lesson, names=names).items():
         written.append(write_atomically(folder / f"{name}.csv", partial(_write_csv, table)))
         written.append(write_atomically(folder / f"{name}.parquet", partial(_write_parquet, table)))

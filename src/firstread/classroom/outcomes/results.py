@@ -16,6 +16,8 @@ from firstread.classroom.outcomes.participant_runs import OUTCOMES
 
 #: shortest time between two checks for new data, however many pages are open
 REFRESH_SECONDS = 3.0
+#: what is due or over depends on the time, so that a summary is made again although no data are new
+SUMMARY_SECONDS = 600.0
 
 
 class Results:
@@ -27,14 +29,15 @@ class Results:
         self._runs = pd.DataFrame()
         self._summary: dict[str, Any] | None = None
         self._version: tuple[Any, ...] | None = None
-        self._checked_at = -REFRESH_SECONDS
+        self._checked_at, self._summarized_at = -REFRESH_SECONDS, 0.0
         self._lock = asyncio.Lock()
 
     async def summary(self) -> dict[str, Any]:
         """Summary of the class (see `summarize_class`), at most `REFRESH_SECONDS` old."""
         async with self._lock:
             data = await self._refresh()
-            if self._summary is None:
+            if self._summary is None or time.monotonic() - self._summarized_at > SUMMARY_SECONDS:
+                self._summarized_at = time.monotonic()
                 self._summary = await asyncio.to_thread(summarize_class, data, self.folder.lesson)
             return self._summary
 

@@ -1,6 +1,7 @@
 """Statistics of a class: mean differences between groups, paired gain, item difficulty; each with its interval."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -146,6 +147,15 @@ def item_difficulty(answers: pd.DataFrame, *, confidence: float = 0.95) -> pd.Da
         rows.append((question, len(own), own.mean(), interval.low, interval.high, discrimination))
     columns = ["question", "answers", "right", "low", "high", "discrimination"]
     return pd.DataFrame(rows, columns=columns).sort_values("right", kind="stable", ignore_index=True)
+
+
+def proportion(count: int, total: int) -> dict[str, Any]:
+    """A proportion with Wilson's 95 % interval; NaN if the total is 0."""
+    if total == 0:
+        return {"count": 0, "total": 0, "value": float("nan"), "low": float("nan"), "high": float("nan")}
+    interval = stats.binomtest(count, total).proportion_ci(0.95, method="wilson")
+    low, high = float(interval.low), float(interval.high)
+    return {"count": count, "total": total, "value": count / total, "low": low, "high": high}
 
 
 def _mean_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:

@@ -35,6 +35,7 @@ from firstread.classroom.service import (
     participant_routes,
     personal_routes,
     questionnaire_routes,
+    record_routes,
     results_routes,
 )
 from firstread.classroom.service.personal_links import DueLinksCache
@@ -43,7 +44,14 @@ from firstread.classroom.service.state import SESSION_SECONDS, ServiceState
 from firstread.core.errors import SettingError
 
 MAX_BODY_BYTES = 8 * 2**20
-_ROUTES = (participant_routes, instructor_routes, personal_routes, questionnaire_routes, results_routes)
+_ROUTES = (
+    participant_routes,
+    instructor_routes,
+    personal_routes,
+    questionnaire_routes,
+    results_routes,
+    record_routes,
+)
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; "

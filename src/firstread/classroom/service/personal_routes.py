@@ -12,6 +12,7 @@ from starlette.concurrency import iterate_in_threadpool
 
 from firstread.classroom.database.answers import OCCASIONS
 from firstread.classroom.database.schema import Participant
+from firstread.classroom.outcomes.engagement import INSTRUCTIONS_PAGE
 from firstread.classroom.outcomes.quiz_schedule import QUIZ_TITLES
 from firstread.classroom.rate_limits import RateLimiter
 from firstread.classroom.service.deletion import delete_hub_user, delete_participant
@@ -117,6 +118,14 @@ async def _stream_exclusively(
             yield chunk
     finally:
         active_downloads.discard(username)
+
+
+@router.get(f"/{INSTRUCTIONS_PAGE}")
+async def home_instructions_page(participant: CurrentParticipant, service: State) -> HTMLResponse:
+    """Instructions on how to go on with the lesson at home."""
+    return render_page(
+        service, "personal_at_home.html", participant=participant, lesson_name=service.folder.settings.lesson
+    )
 
 
 @router.get("/leave")

@@ -1,6 +1,7 @@
 """Session of a participant's personal pages: a signed cookie, the current participant, and rendering."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -9,6 +10,8 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.schema import Participant
+from firstread.classroom.outcomes.class_data import session_end
+from firstread.classroom.outcomes.engagement import INSTRUCTIONS_PAGE
 from firstread.classroom.outcomes.quiz_schedule import QuizSchedule, participant_schedule
 from firstread.classroom.service.personal_links import PERSONAL_PREFIX
 from firstread.classroom.service.state import SESSION_SECONDS, ServiceState, State, service_state
@@ -34,7 +37,22 @@ async def current_participant(request: Request, service: State) -> Participant:
     return participant
 
 
-CurrentParticipant = Annotated[Participant, Depends(current_participant)]
+async def visiting_participant(
+    request: Request, service: State, participant: Annotated[Participant, Depends(current_participant)]
+) -> Participant:
+    """The current participant, whose visit is recorded once the session is over for them, at most once a minute."""
+    now = datetime.now(UTC)
+    if now > session_end(participant):
+        path = request.url.path.removeprefix(f"{PERSONAL_PREFIX}/")
+        page = path if path == INSTRUCTIONS_PAGE else ""
+        # by its key, the first of all requests of a minute is stored
+        event: dict[str, Any] = {"key": f"visit-{int(now.timestamp() // 60)}-{page}", "kind": "visit", "step": None}
+        event |= {"values": {"page": page}, "happened": now}
+        await asyncio.to_thread(service.store.record_events, participant.username, [event])
+    return participant
+
+
+CurrentParticipant = Annotated[Participant, Depends(visiting_participant)]
 
 
 async def forbidden_page(request: Request, _: Exception) -> HTMLResponse:

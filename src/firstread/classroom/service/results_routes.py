@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
+from firstread.classroom.database.instructor_store import record_results_opened
 from firstread.classroom.outcomes import chart_axes
 from firstread.classroom.outcomes import results as class_results
 from firstread.classroom.outcomes.results import Results
@@ -31,6 +32,7 @@ ClassResults = Annotated[Results, Depends(get_results)]
 @router.get("/results", dependencies=instructor_only)
 async def class_results_page(service: State, results: ClassResults) -> HTMLResponse:
     """Results page of the experiment, the quiz and the survey."""
+    await asyncio.to_thread(record_results_opened, service.store)
     return HTMLResponse(await asyncio.to_thread(_render, service, "results.html", await results.summary()))
 
 
