@@ -183,6 +183,26 @@ def test_help_from_the_call_to_the_answer(client):
     assert "notebook" not in str(status)
 
 
+def test_who_was_answered_may_ask_again_at_once(client):
+    post_help(client, {"note": "my cell is red"})
+    asked = help_queue(client.store)[0]
+    update_help_request(client.store, asked.id, state="taken", answer="Run the cell above.")
+    status = fresh_status(client)
+    assert (status["help"]["state"], status["help"]["id"]) == ("answered", asked.id)
+    assert [one["text"] for one in status["answers"]] == ["Run the cell above."]
+    status = post_help(client, {"note": "it is still red"}).json()
+    assert (status["help"]["state"], status["help"]["note"]) == ("waiting", "it is still red")
+    assert [one["text"] for one in status["answers"]] == ["Run the cell above."], "it can be read again"
+
+
+def test_a_message_tells_its_age_by_the_clock_of_the_class(client):
+    client.store.add_broadcast("just now")
+    post_help(client, {"note": "red"})
+    update_help_request(client.store, help_queue(client.store)[0].id, state="resolved", answer="blue")
+    status = fresh_status(client)
+    assert [0 <= one["age_seconds"] < 30 for one in status["broadcasts"] + status["answers"]] == [True, True]
+
+
 def test_help_that_is_no_longer_needed(client):
     post_help(client, {"note": "once"})
     post_help(client, {"note": "twice", "step": "no such step"})

@@ -26,7 +26,7 @@ from firstread.classroom.progress.dashboard import DashboardSnapshot
 from firstread.classroom.progress.event_stream import View
 from firstread.classroom.service.deletion import remove_participant
 from firstread.classroom.service.invitation import build_invitation
-from firstread.classroom.service.notebook_sanitizer import SanitizedCell, sanitize_notebook
+from firstread.classroom.service.notebook_sanitizer import SanitizedCell, find_step, sanitize_notebook
 from firstread.classroom.service.state import SESSION_SECONDS, ServiceState, State
 from firstread.core.errors import DataError, SettingError
 
@@ -193,7 +193,7 @@ async def remove_from_class(
 
 @router.get("/copy/{number}", dependencies=instructor_only)
 async def notebook_copy_page(number: int, service: State) -> HTMLResponse:
-    """Notebook copy of a help request as text, under a policy that lets nothing run or load."""
+    """Notebook copy of a help request, under a policy that lets nothing run or load."""
     return await asyncio.to_thread(_render_notebook_copy, service, number)
 
 
@@ -240,10 +240,11 @@ def _render_notebook_copy(service: ServiceState, number: int) -> HTMLResponse:
         unreadable = str(error)
     style = service.dashboard.read_source("base.css") + service.dashboard.read_source("notebook_copy.css")
     failed_cell = next((cell.number for cell in cells if cell.has_error), None)
-    values = {"note": help_request.note, "name": names.get(help_request.participant_id, "somebody")}
-    html = service.dashboard.render(
-        "notebook_copy.html", **values, cells=cells, unreadable=unreadable, failed_cell=failed_cell, style=style
-    )
+    numbers = {"failed_cell": failed_cell, "step_cell": find_step(cells, help_request.step)}
+    titles = {step["id"]: f"{place}. {step['title']}" for place, step in enumerate(service.folder.lesson.steps, 1)}
+    values = {"note": help_request.note, "step": titles.get(help_request.step or "", ""), "unreadable": unreadable}
+    name = names.get(help_request.participant_id, "somebody")
+    html = service.dashboard.render("notebook_copy.html", **values, **numbers, name=name, cells=cells, style=style)
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'; "
