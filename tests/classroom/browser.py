@@ -53,7 +53,7 @@ def join(page, folder, name, *, path=""):
     word = page.locator("#word").inner_text()
     page.get_by_role("link", name="Go to the lesson").click()
     page.locator(".firstread-bar").wait_for()
-    page.get_by_text("Python 3 | Idle").wait_for()
+    page.get_by_text("Python 3 | Idle").wait_for(state="attached")  # a small window hides it
     return word
 
 

@@ -6,11 +6,14 @@ import re
 import signal
 import sqlite3
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from firstread.classroom.database.help_requests import help_queue, request_help, update_help_request
+from firstread.classroom.database.schema import Broadcast, Participant
 from firstread.classroom.participant.labextension import EXTENSION_NAME, install_labextension
 
 from ..browser import (
@@ -86,6 +89,16 @@ def wait(condition, *, seconds=30):
     raise AssertionError("it did not happen")
 
 
+def come_back(page, folder, word):
+    """Come back with a resume word in a browser that has not been here."""
+    page.goto(folder.public_url)
+    page.get_by_label("Code on the screen").fill(folder.settings.join_code)
+    page.locator("summary").click()
+    page.locator("input[name=word]").fill(word)
+    page.get_by_role("button", name="Join").click()
+    page.locator(".firstread-bar").wait_for()
+
+
 class TestInABrowser:
     pytestmark = browser_marks
 
@@ -131,15 +144,35 @@ class TestInABrowser:
         bar(page).get_by_role("button", name="Waiting, place 1 in line").wait_for()
         update_help_request(store, asked.id, state="taken")
         bar(page).get_by_role("button", name="Somebody is coming").wait_for()
-        update_help_request(store, asked.id, state="resolved", answer="Nothing can be divided by <b>zero</b>.")
+        update_help_request(store, asked.id, state="taken", answer="Nothing can be divided by <b>zero</b>.")
         wait_for_text(page, "Nothing can be divided by <b>zero</b>.")
-        # asked again, and no longer needed
+        self.ask_again(page, store, person)
+
+    def ask_again(self, page, store, person):
+        """After an answer nobody is said to come: they ask again at once, or say that it helped."""
+
+        def own():
+            return [(one.note, one.state) for one in help_queue(store) if one.participant_id == person.id]
+
         press_button(page, "I need help")
+        wait_for_text(page, "You were answered (see Messages).")
+        page.keyboard.type("And by one?")
+        press_button(page, "Ask for help")
+        bar(page).get_by_role("button", name="Waiting, place 1 in line").wait_for()
+        assert own() == [("And by one?", "waiting")]
+        update_help_request(store, help_queue(store)[-1].id, state="taken", answer="Everything can.")
+        wait_for_text(page, "Everything can.")
+        press_button(page, "I need help")
+        press_button(page, "It helped")
+        wait(lambda: own() == [])
+        # asked, and no longer needed
+        press_button(page, "I need help")
+        assert not bar(page).get_by_text("You were answered").count()
         press_button(page, "Ask for help")
         press_button(page, "Waiting, place 1 in line")
         press_button(page, "I no longer need help")
         bar(page).get_by_role("button", name="I need help").wait_for()
-        assert not [one for one in help_queue(store) if one.participant_id == person.id]
+        assert own() == []
 
     def hear_a_broadcast(self, page, store):
         store.add_broadcast("A break of <i>five</i> minutes")
@@ -147,7 +180,8 @@ class TestInABrowser:
         bar(page).locator(".firstread-strip", has_text="A break").get_by_role("button").click()
         assert not bar(page).locator(".firstread-strip", has_text="A break").count()
         page.reload()
-        press_button(page, "Messages (2)")
+        wait_for_text(page, "Step 2 of 13")
+        press_button(page, "Messages (3)")
         bar(page).locator("li", has_text="A break of <i>five</i> minutes").wait_for()
         bar(page).locator("li", has_text="Nothing can be divided").wait_for()
         page.keyboard.press("Escape")
@@ -180,8 +214,8 @@ class TestInABrowser:
         type_into(page, broken, 'lesson.step("look"); cohort = fr.open_dataset(lesson.data)')
         select_cell(page, "print('pid', mine)")
         press_button(page, "Restart and catch up")
-        wait_for_text(page, re.compile(r"Running cell \d+ of 9|Caught up: 9 cells were run"))
-        wait_for_text(page, "Caught up: 9 cells were run.")
+        wait_for_text(page, re.compile(r"Running cell \d+ of 8|Caught up: 8 cells were run"))
+        wait_for_text(page, "Caught up: 8 cells were run.")
         assert pid.inner_text() != first, "it is another kernel"
         assert "print('pid', mine)" in page.locator(".jp-Cell.jp-mod-active").inner_text()
 
@@ -190,7 +224,7 @@ class TestInABrowser:
         cell = select_cell(page, 'print("Hello, World!")')
         type_into(page, cell, "import time; time.sleep(600)")
         press_button(page, "Restart and catch up")
-        wait_for_text(page, "Running cell 2 of 2")
+        wait_for_text(page, "Running cell 1 of 1")
         page.wait_for_timeout(500)
         press_button(page, "Stop")
         wait_for_text(page, "Stopped, as you asked.")
@@ -262,7 +296,73 @@ class TestInABrowser:
         wait(lambda: "still here" in file.read_text())
         select_cell(page, "still here")
         press_button(page, "Restart and catch up")
-        wait_for_text(page, "Caught up: 2 cells were run.")
+        wait_for_text(page, "Caught up: 1 cell was run.")
+
+    def test_who_comes_back_is_at_their_step_without_old_messages(self, browser, page, folder):
+        store = folder.store()
+        word = join(page, folder, "Hal")
+        file = folder.home_of(get_username(page)) / "hello-world.ipynb"
+        run_instead_of_images(page, "print('as far as', 6 * 7)")
+        wait(lambda: "as far as 42" in file.read_text())
+        store.add_broadcast("an old message")
+        with store.session_factory.begin() as session:  # half an hour passes
+            before = datetime.now(UTC) - timedelta(minutes=30)
+            session.execute(update(Broadcast).where(Broadcast.text == "an old message").values(sent=before))
+            session.execute(update(Participant).values(joined=before - timedelta(minutes=1)))
+        with open_page(browser) as again:
+            come_back(again, folder, word)
+            self.is_where_they_were(again)
+            assert not bar(again).get_by_text("Your notebook was started again.").count(), "the kernel has it all"
+            press_button(again, "Messages")
+            bar(again).locator("li", has_text="an old message").wait_for()
+            store.add_broadcast("a new message")
+            wait_for_text(again, "a new message")
+        os.kill(server_of(folder, get_username(page)), signal.SIGKILL)
+        wait_for_text(page, "Your notebook was started again.")
+        page.get_by_text("Python 3 | Idle").wait_for()
+        with open_page(browser) as again:
+            come_back(again, folder, word)
+            self.is_where_they_were(again)
+            wait_for_text(again, "Your notebook was started again.")
+            press_button(again, "Restart and catch up")
+            wait_for_text(again, re.compile(r"Caught up: \d cells were run"))
+
+    def is_where_they_were(self, page):
+        """At the last cell that was run, which can be seen, with no message that is no news."""
+        wait_for_text(page, "Step 2 of 13")
+        cell = page.locator(".jp-Cell.jp-mod-active")
+        assert "as far as" in cell.inner_text()
+        box = cell.bounding_box()
+        assert 0 < box["y"] < 700
+        bar(page).get_by_role("button", name="Messages").wait_for()
+        assert not bar(page).locator(".firstread-strip", has_text="an old message").count()
+
+    def test_on_a_phone_the_screen_is_the_lessons(self, browser, folder):
+        store = folder.store()
+        with open_page(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
+            join(page, folder, "Ida")
+            long = "A break of ten minutes. Coffee is next door. " * 4
+            for text in (long, "Back at ten past.", long + "End."):
+                store.add_broadcast(text)
+            wait_for_text(page, "End.")
+            begin = page.locator(".jp-Notebook").bounding_box()["y"]
+            assert begin < 0.25 * 844, "bar and toolbars leave the screen to the lesson"
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            for hidden in (".jp-SideBar", "#jp-top-panel", "#jp-bottom-panel"):
+                assert not page.locator(hidden).locator("visible=true").count(), hidden
+            for name in ("Messages", "I need help", "Restart and catch up", "More", "My resume word"):
+                for one in bar(page).get_by_role("button", name=name).locator("visible=true").all():
+                    box = one.bounding_box()
+                    assert box["height"] >= 34
+                    assert box["x"] + box["width"] <= 390
+            page.locator("jp-button[data-command='notebook:run-cell-and-select-next']").tap()
+            press_button(page, "Read all of this message")
+            assert "End." in bar(page).locator("li").first.inner_text()
+            page.keyboard.press("Escape")
+            page.set_viewport_size({"width": 1366, "height": 768})
+            page.locator(".jp-SideBar.jp-mod-left").wait_for()
+            page.locator("#jp-top-panel").wait_for()
+            assert page.locator(".jp-SideBar.jp-mod-left").bounding_box()["height"] > 300
 
     def test_a_link_into_the_lesson_leads_there_before_the_server_runs(self, page, folder):
         store = folder.store()
