@@ -1,6 +1,7 @@
 """The classroom service: what it accepts, from whom, and what it refuses."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -375,6 +376,21 @@ def test_the_plan_can_be_ended_and_begun_again(client):
     assert client.store.elapsed_minutes() is None
     client.post(f"{AT}/actions/begin")
     assert client.store.elapsed_minutes() < 1
+
+
+def test_the_same_error_several_times_in_a_row_is_one_line(client):
+    log_in(client)
+    now = datetime.now(UTC)
+    failed = {"ok": False, "error": "NameError", "cell": "mine"}
+    rows = [("cell", failed)] * 3 + [("step", {})] + [("cell", {**failed, "cell": "my other"})] * 2
+    news = [
+        {"key": f"{place:08d}", "kind": kind, "step": "look", "values": values, "happened": now}
+        for place, (kind, values) in enumerate(rows)
+    ]
+    client.store.record_events(client.ana.username, news)
+    page = client.get(f"{AT}/participants/1").text
+    lines = re.findall(r"(\d × )?<span class=\"tag error-tag\">! NameError</span>|came to a step", page)
+    assert lines == ["2 × ", "", "3 × "]
 
 
 def test_nothing_is_said_by_mistake(client):

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import time
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
@@ -214,10 +216,16 @@ def _render_participant(service: ServiceState, number: int, word: str | None = N
         for event in reversed(recent_events(service.store, participant))
         if event.kind != "cell" or not event.values.get("ok", True)
     ]
-    shown = {"row": row, "steps": values["steps"], "events": events[:MAX_EVENTS_SHOWN], "word": word}
+    shown = {"row": row, "steps": values["steps"], "events": _merge_equal(events)[:MAX_EVENTS_SHOWN], "word": word}
     return HTMLResponse(
         service.dashboard.render("participant.html", **shown, door=values["door"], service_prefix=SERVICE_PREFIX)
     )
+
+
+def _merge_equal(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for what happened several times in a row, such as the same error; its time is that of the first line."""
+    groups = (list(group) for _, group in groupby(events, key=itemgetter("kind", "error", "where")))
+    return [{**group[0], "count": len(group)} for group in groups]
 
 
 def _event_values(service: ServiceState, event: Event, titles: dict[str, str]) -> dict[str, Any]:
