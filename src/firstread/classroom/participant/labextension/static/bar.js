@@ -249,7 +249,10 @@ export class Bar {
     panel.hidden = !this.openPanel;
     if (this.openPanel === "help") {
       this.helpForm.refreshWaiting();
-      if (panel.firstChild !== this.helpForm.node) panel.replaceChildren(this.helpForm.node);
+      if (panel.firstChild !== this.helpForm.node) {
+        this.helpForm.refresh();
+        panel.replaceChildren(this.helpForm.node);
+      }
       return;
     }
     const links = this._links;

@@ -66,11 +66,11 @@ export class HelpForm {
   refreshWaiting() {
     const help = this.connection.status && this.connection.status.help;
     const isAnswered = Boolean(help) && help.state === "answered";
-    renderIfChanged(this.answered, isAnswered, () =>
-      isAnswered
-        ? ["You were answered (see Messages). If that did not help, ask again. ", button("It helped", () => this._withdraw())]
-        : [],
-    );
+    renderIfChanged(this.answered, isAnswered, () => {
+      if (!isAnswered) return [];
+      const text = "You were answered (see Messages). If that did not help, ask again. ";
+      return [text, button("It helped", () => this._withdraw())];
+    });
     if (!help || isAnswered) return;
     const key = JSON.stringify([help.id, help.state, help.place, help.note]);
     if (this.waiting.dataset.shown === key) return;

@@ -4,14 +4,14 @@ import { showCell } from "./steps.js";
 const KERNEL_ANSWER_MS = 10000;
 const BAR = ".firstread-bar";
 
-// Go to the last cell that was run, unless they have already gone elsewhere, and say if what it computed is gone. Nothing
-// happens in a new notebook.
+// Go to the last cell that was run, unless they have already gone elsewhere, and say if what it computed is gone.
+// Nothing happens in a new notebook.
 export async function returnToLastPlace(panel, { onNewKernel }) {
   await panel.revealed;
   const notebook = panel.content;
   const index = lastRunIndex(notebook);
   if (index < 0) return;
-  const isElsewhere = notebook.activeCellIndex > 0 || window.location.hash || document.activeElement.closest(BAR);
+  const isElsewhere = notebook.activeCellIndex > 0 || window.location.hash || document.activeElement?.closest(BAR);
   if (!isElsewhere) await showCell(notebook, index);
   if (await isNewKernel(panel)) onNewKernel();
 }

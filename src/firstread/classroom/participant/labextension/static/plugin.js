@@ -68,7 +68,8 @@ export async function createExtension(scope) {
           const autosave = new Autosave(panel, connection);
           const bar = new Bar(panel, { ...parts, autosave });
           panel.contentHeader.addWidget(bar.widget);
-          returnToLastPlace(panel, { onNewKernel: () => bar.announceNewKernel() }).catch((error) => console.warn(error));
+          const onNewKernel = () => bar.restart.isRunning || bar.announceNewKernel();
+          returnToLastPlace(panel, { onNewKernel }).catch((error) => console.warn(error));
           panel.disposed.connect(() => {
             bar.dispose();
             autosave.dispose();

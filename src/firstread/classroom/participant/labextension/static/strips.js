@@ -48,6 +48,7 @@ export function progressStrip(progress, notebook, { onStop, onClose }) {
     return strip("bad", text, [close]);
   }
   if (progress.state === "stopped") return strip("good", "Stopped, as you asked.", [close]);
-  const text = progress.of ? `Caught up: ${progress.of === 1 ? "1 cell was" : `${progress.of} cells were`} run.` : "Restarted; there was no cell to run.";
+  const ran = progress.of === 1 ? "1 cell was run" : `${progress.of} cells were run`;
+  const text = progress.of ? `Caught up: ${ran}.` : "Restarted; there was no cell to run.";
   return strip("good", text, [close]);
 }
