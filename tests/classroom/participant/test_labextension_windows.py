@@ -84,7 +84,8 @@ def test_on_a_phone_the_screen_is_the_lessons(browser, folder):
             store.add_broadcast(text)
         wait_for_text(page, "End.")
         begin = page.locator(".jp-Notebook").bounding_box()["y"]
-        assert begin < 0.25 * 844, "bar and toolbars leave the screen to the lesson"
+        assert begin < 0.22 * 844, "bar and toolbars leave the screen to the lesson"
+        assert page.locator(".jp-Notebook").bounding_box()["width"] > 0.95 * 390, "side bars leave no strip behind"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         for hidden in (".jp-SideBar", "#jp-top-panel", "#jp-bottom-panel"):
             assert not page.locator(hidden).locator("visible=true").count(), hidden

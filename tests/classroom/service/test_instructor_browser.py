@@ -280,6 +280,15 @@ def test_one_key_between_the_two_views_and_nobody_is_named_in_public(simulated, 
     assert page.input_value("#say") == "very", "a letter typed into a field is a letter"
 
 
+def test_the_projector_shows_all_steps_below_a_long_broadcast(simulated, open_page):
+    simulated.store.add_broadcast("A break of ten minutes; please be back at ten past. " * 9)
+    page = open_page()
+    page.keyboard.press("v")
+    page.wait_for_selector(".broadcast")
+    assert page.evaluate("document.documentElement.scrollHeight") <= 768
+    assert is_seen_whole(page, "#progress li:last-child")
+
+
 def test_without_script_it_is_a_page_with_forms(simulated, open_page):
     page = open_page(java_script_enabled=False)
     page.click("#door >> text=Locked")
