@@ -1,8 +1,11 @@
 """Headless Chromium for tests (Playwright), without requests to the internet."""
 
+import json
 import os
 import re
 import shutil
+import sqlite3
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -53,8 +56,18 @@ def join(page, folder, name, *, path=""):
     word = page.locator("#word").inner_text()
     page.get_by_role("link", name="Go to the lesson").click()
     page.locator(".firstread-bar").wait_for()
-    page.get_by_text("Python 3 | Idle").wait_for()
+    page.get_by_text("Python 3 | Idle").wait_for(state="attached")  # a small window hides it
     return word
+
+
+def come_back(page, folder, word):
+    """Come back with a resume word in a browser that has not been here."""
+    page.goto(folder.public_url)
+    page.get_by_label("Code on the screen").fill(folder.settings.join_code)
+    page.locator("summary").click()
+    page.locator("input[name=word]").fill(word)
+    page.get_by_role("button", name="Join").click()
+    page.locator(".firstread-bar").wait_for()
 
 
 def get_username(page):
@@ -103,3 +116,20 @@ def run_instead_of_images(page, code):
     page.locator(".jp-OutputArea-output", has_text="Lesson 1. Hello, World!").wait_for()
     type_into(page, select_cell(page, "cohort = fr.open_dataset(lesson.data)"), code)
     run_selected_cell(page)
+
+
+def server_of(folder, name):
+    """Process id of a participant's server, as the hub knows it."""
+    asked = "select s.state from spawners s join users u on u.id = s.user_id where u.name = ?"
+    with sqlite3.connect(folder.path / "hub" / "hub.sqlite") as database:
+        return json.loads(database.execute(asked, [name]).fetchone()[0])["pid"]
+
+
+def wait(condition, *, seconds=30):
+    """Wait until `condition()` is true; returns its value."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.2)
+    raise AssertionError("it did not happen")

@@ -1,6 +1,7 @@
 """Files shared by all participants of a class: notebook template, kernel specification, server settings and data."""
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,12 @@ from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.participant.labextension import install_labextension
 from firstread.core.files import write_bytes, write_json
 from firstread.lessons.lesson_info import LessonInfo, find_lesson
+
+#: tag of a lesson's cell that installs firstread where it is missing
+SETUP_TAG = "setup"
+#: what JupyterLab calls that which the class bar does with one button; a lesson's lines may break anywhere
+_RESTART = re.compile(r"choose\s+\*Kernel\s+→\s+Restart\s+Kernel\s+and\s+Run\s+up\s+to\s+Selected\s+Cell\*")
+_RESTART_IN_CLASS = "press **Restart and catch up** above"
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
     """Write the files that all participants share, readable by every user: notebook, kernel, settings and data."""
     template, jupyter = folder.path / "template.ipynb", folder.path / "jupyter"
     if not template.exists():
-        _write_template(template, folder.lesson)
+        write_template(template, folder.lesson)
     _write_kernel_spec(jupyter / "kernels" / "python3" / "kernel.json")
     _write_server_config(jupyter / "jupyter_server_config.json")
     install_labextension(jupyter)
@@ -56,13 +63,20 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
             path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
 
 
-def _write_template(path: Path, lesson: LessonInfo) -> None:
-    """Write the lesson's notebook with the same cell ids in every copy, so that errors can be counted by cell."""
+def write_template(path: Path, lesson: LessonInfo) -> None:
+    """Write the lesson's notebook as a class has it: with the same cell ids in every copy, and in the class's words.
+
+    The cell that installs firstread elsewhere is left out. An id is the cell's place in the lesson, so that it is the
+    same in a class and outside.
+    """
     import nbformat
 
     notebook = lesson.notebook()
     for number, cell in enumerate(notebook.cells, start=1):
         cell["id"] = f"cell-{number:03d}"
+        if cell.cell_type == "markdown":
+            cell.source = _RESTART.sub(_RESTART_IN_CLASS, cell.source)
+    notebook.cells = [cell for cell in notebook.cells if SETUP_TAG not in cell.metadata.get("tags", [])]
     write_bytes(path, nbformat.writes(notebook).encode("utf-8"))
 
 

@@ -133,12 +133,14 @@ def rehearse(
 
 def _print_load_test(result: "LoadTestResult") -> None:
     for name, value in result.to_dict().items():
-        if name in ("problems", "will_hold"):
+        if name in ("problems", "notes", "will_hold"):
             continue
         text = value
         if isinstance(value, dict):
             text = ", ".join(f"{label} {number}" for label, number in value.items()) or "none"
         typer.echo(f"{name.replace('_', ' '):22s} {text}")
+    for note in result.notes:
+        typer.echo(f"\nNote: {note}")
     if result.problems:
         typer.echo("\nThis machine will not hold:\n" + "\n".join(result.problems))
     else:

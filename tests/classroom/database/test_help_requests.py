@@ -32,6 +32,20 @@ def test_help_is_a_queue(store):
         update_help_request(store, first.id, state="lost")
 
 
+def test_who_asks_again_after_an_answer_waits_again_and_keeps_the_answer(store):
+    ana, bea = store.join("Ana")[0], store.join("Bea")[0]
+    first = request_help(store, ana.username, "my cell is red", notebook='{"cells": []}')
+    request_help(store, bea.username, "me too")
+    update_help_request(store, first.id, state="taken")
+    assert request_help(store, ana.username, "my cell is still red").id == first.id, "taken, and nothing said yet"
+    update_help_request(store, first.id, state="taken", answer="Run the cell above.")
+    again = request_help(store, ana.username, "I did")
+    assert [(one.note, one.state) for one in help_queue(store)] == [("me too", "waiting"), ("I did", "waiting")]
+    assert (again.answer, again.notebook) == (None, None)
+    before = get_help_request(store, first.id)
+    assert (before.state, before.answer) == ("resolved", "Run the cell above.")
+
+
 def test_help_that_is_withdrawn_is_resolved_and_nobody_elses(store):
     ana, bea = store.join("Ana")[0], store.join("Bea")[0]
     request_help(store, ana.username, "help", notebook="{}")

@@ -63,6 +63,16 @@ def test_an_error_is_told_with_its_cell_and_whose_it_is(folder, fill):
     assert errors["ValueError"]["cell"]["name"] == "a cell of their own"
 
 
+def test_the_same_error_in_cells_of_their_own_is_counted_together(folder, fill):
+    room = fill(6)
+    for number, cell in enumerate(["mine", "yours", "mine", "cell-004", "cell-004"]):
+        room.record_failed_cell(number, error="ZeroDivisionError", cell=cell)
+    values = Dashboard(folder, room.store).values()
+    errors = [one for one in values["errors"] if one["kind"] == "ZeroDivisionError"]
+    assert [(one["count"], one["cell"]["name"]) for one in errors] == [(3, "a cell of their own"), (2, "cell 4, hello")]
+    assert len({(one["kind"], one["cell"]["name"]) for one in values["errors"]}) == len(values["errors"])
+
+
 def test_the_projector_is_told_no_names_and_no_trouble(folder, fill):
     room = fill(23)
     room.store.add_broadcast("Coffee at ten")

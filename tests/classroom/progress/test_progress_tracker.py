@@ -7,7 +7,6 @@ import pytest
 from firstread.classroom.progress.progress_tracker import (
     ProgressTracker,
     class_progress,
-    count_errors,
     median_step,
     minutes_behind_plan,
     planned_step,
@@ -58,7 +57,7 @@ def test_an_error_is_seen_at_once_and_gone_when_mended(room):
     room.record(3, "cell", 12, "guess", ok=False, error="SyntaxError", cell="choose")
     progress = room.progress(13)
     assert [one.problem for one in progress] == ["", "error", "error", "error", ""]
-    assert count_errors(progress) == [("NameError", "guess", 2), ("SyntaxError", "choose", 1)]
+    assert [one.error for one in progress[1:4]] == [("NameError", "guess")] * 2 + [("SyntaxError", "choose")]
     room.record(1, "cell", 20, "guess", ok=True, cell="guess")
     assert room.progress(21)[1].problem == ""
 

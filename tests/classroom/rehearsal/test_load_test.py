@@ -53,6 +53,13 @@ def test_each_reason_not_to_hold_is_said(changed, words):
     assert found.to_dict()["will_hold"] is False
 
 
+def test_memory_that_could_not_be_read_is_said():
+    assert GOOD.notes == []
+    found = dataclasses.replace(GOOD, unreadable_processes=12).to_dict()
+    assert "memory of 12 processes could not be read in full" in found["notes"][0]
+    assert found["will_hold"] is True
+
+
 def test_the_spread_of_some_seconds():
     assert percentiles([]) == {}
     assert percentiles([3.0]) == {"median": 3.0, "95th percentile": 3.0, "longest": 3.0}
@@ -71,6 +78,8 @@ def test_two_rehearse_and_leave_nothing_behind(tmp_path, monkeypatch):
     assert (found.joined, found.finished, found.failures) == (2, 2, {})
     assert (found.events_lost, found.events_duplicated) == (0, 0)
     assert found.cells_run > 60
+    assert 200 < found.memory_mb < 6000
+    assert found.unreadable_processes == 0
     assert list(found.minutes_by_step) == [step["id"] for step in find_lesson("hello-world").steps]
     assert not list(classes_folder().iterdir())
     ours = [

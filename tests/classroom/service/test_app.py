@@ -1,6 +1,7 @@
 """The classroom service: what it accepts, from whom, and what it refuses."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -183,6 +184,26 @@ def test_help_from_the_call_to_the_answer(client):
     assert "notebook" not in str(status)
 
 
+def test_who_was_answered_may_ask_again_at_once(client):
+    post_help(client, {"note": "my cell is red"})
+    asked = help_queue(client.store)[0]
+    update_help_request(client.store, asked.id, state="taken", answer="Run the cell above.")
+    status = fresh_status(client)
+    assert (status["help"]["state"], status["help"]["id"]) == ("answered", asked.id)
+    assert [one["text"] for one in status["answers"]] == ["Run the cell above."]
+    status = post_help(client, {"note": "it is still red"}).json()
+    assert (status["help"]["state"], status["help"]["note"]) == ("waiting", "it is still red")
+    assert [one["text"] for one in status["answers"]] == ["Run the cell above."], "it can be read again"
+
+
+def test_a_message_tells_its_age_by_the_clock_of_the_class(client):
+    client.store.add_broadcast("just now")
+    post_help(client, {"note": "red"})
+    update_help_request(client.store, help_queue(client.store)[0].id, state="resolved", answer="blue")
+    status = fresh_status(client)
+    assert [0 <= one["age_seconds"] < 30 for one in status["broadcasts"] + status["answers"]] == [True, True]
+
+
 def test_help_that_is_no_longer_needed(client):
     post_help(client, {"note": "once"})
     post_help(client, {"note": "twice", "step": "no such step"})
@@ -355,6 +376,21 @@ def test_the_plan_can_be_ended_and_begun_again(client):
     assert client.store.elapsed_minutes() is None
     client.post(f"{AT}/actions/begin")
     assert client.store.elapsed_minutes() < 1
+
+
+def test_the_same_error_several_times_in_a_row_is_one_line(client):
+    log_in(client)
+    now = datetime.now(UTC)
+    failed = {"ok": False, "error": "NameError", "cell": "mine"}
+    rows = [("cell", failed)] * 3 + [("step", {})] + [("cell", {**failed, "cell": "my other"})] * 2
+    news = [
+        {"key": f"{place:08d}", "kind": kind, "step": "look", "values": values, "happened": now}
+        for place, (kind, values) in enumerate(rows)
+    ]
+    client.store.record_events(client.ana.username, news)
+    page = client.get(f"{AT}/participants/1").text
+    lines = re.findall(r"(\d × )?<span class=\"tag error-tag\">! NameError</span>|came to a step", page)
+    assert lines == ["2 × ", "", "3 × "]
 
 
 def test_nothing_is_said_by_mistake(client):

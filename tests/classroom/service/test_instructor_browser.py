@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.database.help_requests import help_queue
+from firstread.classroom.database.help_requests import help_queue, request_help, update_help_request
+from firstread.classroom.shared_folder import write_template
 
 from ..browser import browser_marks
 from ..simulated_class import ATTACK, SimulatedClass
@@ -54,12 +55,7 @@ def simulated(monkeypatch, tmp_path):
     """A class of 23, service_client."""
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
     folder = ClassFolder.create("class", lesson="hello-world")
-    import nbformat
-
-    notebook = folder.lesson.notebook()
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell["id"] = f"cell-{number:03d}"
-    nbformat.write(notebook, folder.path / "template.ipynb")
+    write_template(folder.path / "template.ipynb", folder.lesson)
     store = folder.store()
     store.create()
     made = SimulatedClass(store, folder.lesson.steps, people=23)
@@ -126,6 +122,80 @@ def test_a_call_for_help_is_taken_answered_and_resolved_by_keyboard(simulated, o
     page.wait_for_selector(f"[data-key='help-{asked.id}']", state="detached")
     assert page.evaluate("document.activeElement.id") == "help", "the focus is not lost with what was done"
     assert asked.id not in [one.id for one in help_queue(simulated.store)]
+    assert page.complaints == []
+
+
+def is_seen_whole(page, selector):
+    """True if nothing of the element is cut off by the window or by a panel that scrolls."""
+    return page.locator(selector).evaluate("""element => {
+        let { top, bottom, left, right } = element.getBoundingClientRect();
+        if (top < 0 || bottom > innerHeight || left < 0 || right > innerWidth) return false;
+        for (let box = element.parentElement; box; box = box.parentElement) {
+            const limits = box.getBoundingClientRect();
+            const cut = getComputedStyle(box).overflowY !== "visible";
+            if (cut && (top < limits.top - 1 || bottom > limits.bottom + 1)) return false;
+        }
+        return true;
+    }""")
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_three_calls_for_help_are_worked_on_a_laptop_without_scrolling(simulated, open_page, quiet):
+    for one in help_queue(simulated.store)[3:]:
+        update_help_request(simulated.store, one.id, state="resolved")
+    if quiet:  # nobody is stuck
+        for person in simulated.people:
+            row = simulated.make_event("finish", simulated.now)
+            mended = simulated.make_event("cell", simulated.now, "own", ok=True, cell="cell-060")
+            simulated.store.record_events(person.username, [row, mended])
+    page = open_page()
+    page.wait_for_selector("#stuck:has-text('Nobody is stuck.')" if quiet else "#stuck li")
+    for asked in help_queue(simulated.store):
+        card = f"[data-key='help-{asked.id}']"
+        for control in page.locator(f"{card} :is(button, .who, .note, input:not([type=hidden]), .copy-link)").all():
+            control.evaluate("element => element.setAttribute('data-looked-at', '')")
+            assert is_seen_whole(page, "[data-looked-at]"), (card, control.inner_text())
+            control.evaluate("element => element.removeAttribute('data-looked-at')")
+    heights = page.evaluate("['stuck', 'machine'].map((id) => document.getElementById(id).offsetHeight)")
+    assert heights[1] < 50
+    assert not quiet or heights[0] < 50, "what is empty gives its room away"
+    assert page.evaluate("document.documentElement.scrollHeight") <= 768
+
+
+def test_a_long_note_is_read_whole(simulated, open_page):
+    simulated.store.set_door("closed")
+    person = simulated.people[0]
+    asked = request_help(simulated.store, person.username, "What is a cohort? " * 30 + "And the end.")
+    page = open_page(viewport={"width": 1366, "height": 1400})
+    note = page.locator(f"[data-key='help-{asked.id}'] .note")
+    before = note.bounding_box()["height"]
+    assert before < 60
+    note.locator("summary").click()
+    assert note.bounding_box()["height"] > 150
+    simulated.record_failed_cell(1, error="MeanwhileError")
+    page.wait_for_selector("#stuck:has-text('MeanwhileError')")
+    assert note.bounding_box()["height"] > 150, "what is open stays open"
+
+
+def test_the_copy_of_a_notebook_is_read_at_their_step(simulated, open_page):
+    lesson = simulated.folder.path / "template.ipynb"
+    asked = request_help(simulated.store, simulated.people[0].username, "?", step="freeze", notebook=lesson.read_text())
+    page = open_page()
+    link = page.locator(f"[data-key='help-{asked.id}'] .copy-link")
+    page.goto(f"{simulated.folder.service_url}{link.get_attribute('href')}")
+    heading = page.get_by_role("heading", name="5. Train the last layers")
+    assert 0 < heading.bounding_box()["y"] < 150
+    page.click("text=Top")
+    assert page.get_by_role("heading", name="Lesson 1. Hello, World!").bounding_box()["y"] < 400
+    page.click("text=Their step, 5. Train the last layers")
+    assert 0 < heading.bounding_box()["y"] < 150
+    text = "".join(page.locator(".text").all_inner_texts())
+    assert "Why." in text
+    assert "**" not in text
+    assert "](" not in text
+    for width in (390, 1366):
+        page.set_viewport_size({"width": width, "height": 768})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.complaints == []
 
 
@@ -208,6 +278,15 @@ def test_one_key_between_the_two_views_and_nobody_is_named_in_public(simulated, 
     page.click("#say")
     page.keyboard.type("very")
     assert page.input_value("#say") == "very", "a letter typed into a field is a letter"
+
+
+def test_the_projector_shows_all_steps_below_a_long_broadcast(simulated, open_page):
+    simulated.store.add_broadcast("A break of ten minutes; please be back at ten past. " * 9)
+    page = open_page()
+    page.keyboard.press("v")
+    page.wait_for_selector(".broadcast")
+    assert page.evaluate("document.documentElement.scrollHeight") <= 768
+    assert is_seen_whole(page, "#progress li:last-child")
 
 
 def test_without_script_it_is_a_page_with_forms(simulated, open_page):

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.classroom.service.notebook_sanitizer import MAX_CELLS, MAX_IMAGES, MAX_TEXT_CHARACTERS, sanitize_notebook
+from firstread.classroom.service.notebook_sanitizer import (
+    MAX_CELLS,
+    MAX_IMAGES,
+    MAX_MARKDOWN_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+    find_step,
+    sanitize_notebook,
+)
 from firstread.core.errors import DataError
 
 from ..simulated_class import make_png, malicious_notebook
@@ -74,6 +81,36 @@ def test_there_is_an_end_to_everything():
     assert "5 more cells" in read[-1].source
     assert sum(one.kind == "image" for cell in read for one in cell.outputs) == MAX_IMAGES
     assert len(read[0].source) < MAX_TEXT_CHARACTERS + 100
+
+
+def step_cell(number, *, step=None, source="", kind="code"):
+    """A cell of a copy, with the tag of a step."""
+    tags = {"tags": [f"step-{step}"]} if step else {}
+    return {"cell_type": kind, "source": source, "metadata": tags, "id": str(number)}
+
+
+def test_a_step_begins_at_its_heading():
+    cells = [
+        step_cell(1, kind="markdown", source="# Lesson"),
+        step_cell(2, step="hello"),
+        step_cell(3, kind="markdown", source="## 2. Look"),
+        step_cell(4, kind="markdown", source="and look again"),
+        step_cell(5, step="look"),
+        step_cell(6, step="guess"),
+    ]
+    read = sanitize_notebook(json.dumps({"cells": cells}))
+    assert [find_step(read, step) for step in ("hello", "look", "guess", "no such", "", None)] == [
+        *(1, 3, 6),
+        *(None, None, None),
+    ]
+
+
+def test_only_so_much_markdown_is_rendered():
+    cells = [{"cell_type": "markdown", "source": "*a* " * 1500}] * 30
+    read = sanitize_notebook(json.dumps({"cells": cells}))
+    assert sum(len(cell.source) for cell in read if cell.html) <= MAX_MARKDOWN_CHARACTERS
+    assert read[-1].source
+    assert not read[-1].html
 
 
 @pytest.mark.parametrize("text", ["", "no", "[]", "{}", '{"cells": 7}', '{"cells": {}}', "null", "[" * 100_000])

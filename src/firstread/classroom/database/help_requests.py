@@ -37,18 +37,29 @@ def request_help(
     error: str | None = None,
     notebook: str | None = None,
 ) -> HelpRequest:
-    """Put a participant into the help queue; an open request of theirs is replaced and keeps its place."""
+    """Put a participant into the help queue; an open request of theirs is replaced and keeps its place.
+
+    Who asks again after an answer needs more: the answered request is resolved, and the new one waits for somebody.
+    """
     now = utc_now()
     with store.session_factory.begin() as session:
         participant = require_participant(session, username)
         still_open = select(HelpRequest).where(
             HelpRequest.participant_id == participant.id, HelpRequest.state != "resolved"
         )
-        request = session.scalar(still_open) or HelpRequest(participant_id=participant.id, asked=now)
+        request = session.scalar(still_open)
+        if request is not None and is_answered(request):
+            request.state, request.changed, request = "resolved", now, None
+        request = request or HelpRequest(participant_id=participant.id, asked=now)
         request.note, request.step, request.error = note, step, error
         request.notebook, request.changed = notebook, now
         session.add(request)
     return request
+
+
+def is_answered(request: HelpRequest) -> bool:
+    """True if the instructor has answered an open request, and its participant may ask again."""
+    return request.state == "taken" and bool(request.answer)
 
 
 def update_help_request(store: Store, request_id: int, *, state: str, answer: str | None = None) -> None:

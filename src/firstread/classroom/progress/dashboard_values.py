@@ -1,5 +1,6 @@
 """Values that the dashboard's pages are rendered from, as plain dictionaries ready for JSON."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,6 @@ from firstread.classroom.progress.capacity import MachineUsage
 from firstread.classroom.progress.cells import Cells
 from firstread.classroom.progress.progress_tracker import (
     ParticipantProgress,
-    count_errors,
     median_step,
     minutes_behind_plan,
     planned_step,
@@ -95,16 +95,18 @@ def plan_values(
 
 
 def error_values(progress: Sequence[ParticipantProgress], labels: Labels, cells: Cells) -> list[dict[str, Any]]:
-    """Errors by name and cell, the most frequent first, each with the participants who have it now."""
+    """Errors by name and cell, the most frequent first, each with the participants who have it now.
+
+    All cells that the lesson does not have count as one: the page cannot tell them apart.
+    """
+    owners: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for one in progress:
+        if one.error:
+            name, cell = one.error
+            owners[name, cell if cells.find(cell).number else ""].append(labels[one.participant.id])
     return [
-        {
-            "kind": name,
-            "cell": cells.to_dict(cell),
-            "id": cell,
-            "count": count,
-            "participants": [labels[one.participant.id] for one in progress if one.error == (name, cell)],
-        }
-        for name, cell, count in count_errors(progress)
+        {"kind": name, "cell": cells.to_dict(cell), "id": cell, "count": len(people), "participants": people}
+        for (name, cell), people in sorted(owners.items(), key=lambda item: -len(item[1]))
     ]
 
 

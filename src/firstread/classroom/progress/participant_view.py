@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from firstread.classroom.database.help_requests import list_help_requests
+from firstread.classroom.database.help_requests import is_answered, list_help_requests
 from firstread.classroom.database.schema import Broadcast, ClassState, HelpRequest, Participant
 from firstread.classroom.database.store import AccessError, Store, as_utc, elapsed_minutes
 from firstread.classroom.progress.progress_tracker import AWAY_SECONDS, planned_step
@@ -65,7 +65,8 @@ class ParticipantView:
         participant = snapshot.participants.get(username)
         if participant is None:
             raise AccessError("There is no such participant", do="join the class again")
-        if (datetime.now(UTC) - as_utc(participant.seen)).total_seconds() > LAST_SEEN_SECONDS:
+        now = datetime.now(UTC)
+        if (now - as_utc(participant.seen)).total_seconds() > LAST_SEEN_SECONDS:
             await asyncio.to_thread(self.store.mark_seen, username)
         own_requests = [one for one in snapshot.help_requests if one.participant_id == participant.id]
         return {
@@ -74,13 +75,13 @@ class ParticipantView:
             "again_seconds": snapshot.poll_seconds,
             "plan": self._plan_state(snapshot.state),
             "broadcasts": [
-                {"id": one.id, "text": one.text, "sent": _isoformat(one.sent)}
+                {"id": one.id, "text": one.text, **_sent(one.sent, now)}
                 for one in snapshot.broadcasts
                 if one.id > after and as_utc(one.sent) >= as_utc(participant.joined)
             ],
             "help": _open_request(own_requests, snapshot.help_requests),
             "answers": [
-                {"id": one.id, "note": one.note, "text": one.answer, "sent": _isoformat(one.changed)}
+                {"id": one.id, "note": one.note, "text": one.answer, **_sent(one.changed, now)}
                 for one in own_requests
                 if one.answer
             ],
@@ -124,11 +125,16 @@ def _open_request(own_requests: Sequence[HelpRequest], all_requests: Sequence[He
     queue = [one.id for one in all_requests if one.state == "waiting"]
     return {
         "id": request.id,
-        "state": request.state,
+        "state": "answered" if is_answered(request) else request.state,
         "note": request.note,
         "place": queue.index(request.id) + 1 if request.id in queue else None,
         "asked": _isoformat(request.asked),
     }
+
+
+def _sent(moment: datetime, now: datetime) -> dict[str, Any]:
+    """When a message was sent, and its age by the service's clock: that of a browser may be wrong."""
+    return {"sent": _isoformat(moment), "age_seconds": max(0, int((now - as_utc(moment)).total_seconds()))}
 
 
 def _isoformat(moment: datetime) -> str:

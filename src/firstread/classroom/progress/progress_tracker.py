@@ -1,6 +1,6 @@
 """Progress of each participant through the lesson, and detection of those who are stuck."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -178,12 +178,6 @@ def seconds_per_step(participants_events: Iterable[Sequence[Event]]) -> dict[str
                 last = str(event.step)
                 reached[last] = as_utc(event.received)
     return durations
-
-
-def count_errors(progress: Iterable[ParticipantProgress]) -> list[tuple[str, str, int]]:
-    """Errors that participants have now: name, cell id and number of participants; the most frequent first."""
-    counts = Counter(one.error for one in progress if one.error)
-    return [(name, cell, count) for (name, cell), count in counts.most_common()]
 
 
 def planned_step(steps: Sequence[Mapping[str, Any]], minutes: float | None) -> tuple[str | None, float]:

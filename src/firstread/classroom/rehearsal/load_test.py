@@ -25,6 +25,7 @@ from firstread.classroom.database.schema import Event
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.lifecycle import find_supervisor, stop_class
 from firstread.classroom.progress.participant_view import POLL_SECONDS
+from firstread.classroom.rehearsal.class_memory import measure_class_memory
 from firstread.classroom.rehearsal.load_test_result import LoadTestResult, percentiles
 from firstread.classroom.rehearsal.scripted_participant import LoadTestError, ScriptedParticipant
 from firstread.lessons.runner import apply_edits
@@ -32,10 +33,12 @@ from firstread.lessons.runner import apply_edits
 _START_TIMEOUT_SECONDS = 300
 #: how often JupyterLab's page lists kernels and sessions, and how often it saves the notebook
 _LIST_SECONDS, _SAVE_SECONDS = 10.0, 60.0
+#: how often memory is measured at most, and the largest share of the time that it takes
+_MEMORY_SECONDS, _MEMORY_SHARE = 3.0, 0.05
 
 
 class LoadTest:
-    """One load test; create it before the class is started, because memory used from then on counts as the class's.
+    """One load test of a running class.
 
     Args:
         participants: number of scripted participants.
@@ -67,13 +70,11 @@ class LoadTest:
         self.step_seconds: dict[str, list[float]] = {}
         self.failures: Counter[str] = Counter()
         self.shown_events: list[tuple[int, float]] = []
-        self.available_bytes = psutil.virtual_memory().available
 
     async def run(self) -> LoadTestResult:
         """Run the test, from the first participant's arrival until all have finished or failed."""
-        lowest_bytes = [self.available_bytes]
         self.began = time.monotonic()
-        monitors = (self._sample_memory(lowest_bytes), self._watch_dashboard(), self._report_progress())
+        monitors = (self._sample_memory(), self._watch_dashboard(), self._report_progress())
         background = [asyncio.create_task(monitor) for monitor in monitors]
         await asyncio.gather(*(self._run_participant(number) for number in range(self.participants)))
         self.result.minutes_of_lesson = round((time.monotonic() - self.began) / 60, 2)
@@ -81,7 +82,6 @@ class LoadTest:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        self.result.memory_mb = (self.available_bytes - lowest_bytes[0]) // 2**20
         await asyncio.to_thread(self._compare_with_database, self.folder.store())
         return self.result
 
@@ -141,10 +141,17 @@ class LoadTest:
                     saved = time.monotonic()
                     await participant.save_notebook(notebook)
 
-    async def _sample_memory(self, lowest_bytes: list[int]) -> None:
+    async def _sample_memory(self) -> None:
+        """Keep the peak of the class's memory; a large class is measured less often, because that costs time."""
+        result = self.result
         while True:
-            lowest_bytes[0] = min(lowest_bytes[0], psutil.virtual_memory().available)
-            await asyncio.sleep(0.5)
+            begin = time.monotonic()
+            with suppress(psutil.NoSuchProcess):
+                if supervisor := find_supervisor(self.folder):
+                    memory = await asyncio.to_thread(measure_class_memory, supervisor, self.folder.path)
+                    result.memory_mb = max(result.memory_mb, memory.bytes // 2**20)
+                    result.unreadable_processes = max(result.unreadable_processes, memory.unreadable)
+            await asyncio.sleep(max(_MEMORY_SECONDS, (time.monotonic() - begin) / _MEMORY_SHARE))
 
     async def _watch_dashboard(self) -> None:
         """Follow the dashboard's event stream as an instructor's browser does; record when it had shown which event."""

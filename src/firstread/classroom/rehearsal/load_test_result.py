@@ -17,7 +17,9 @@ class LoadTestResult:
         seconds_to_join: from opening the join page until the notebook's server answered: percentiles.
         seconds_to_first_cell: from starting the kernel until the first cell's reply: percentiles.
         minutes_of_lesson: until the last participant had finished.
-        memory_mb: peak memory of the class, its zygotes included: of the whole machine, less the use before.
+        memory_mb: peak memory of the class's processes, its zygotes included, and of its files in tmpfs, measured
+            every few seconds; memory that processes share counts once.
+        unreadable_processes: number of processes whose shared memory could not be told, so all of it is counted.
         dashboard_seconds: from an event in a notebook until the instructor's dashboard showed it: percentiles.
         cells_run, events_lost, events_duplicated: cells that were run; of these, those without an event in the class
             database, and those with a second one.
@@ -36,6 +38,7 @@ class LoadTestResult:
     seconds_to_first_cell: dict[str, float] = field(default_factory=dict)
     minutes_of_lesson: float = 0.0
     memory_mb: int = 0
+    unreadable_processes: int = 0
     dashboard_seconds: dict[str, float] = field(default_factory=dict)
     cells_run: int = 0
     events_lost: int = 0
@@ -70,9 +73,19 @@ class LoadTestResult:
             problems.append(f"{self.events_lost} events were lost and {self.events_duplicated} doubled.")
         return problems
 
+    @property
+    def notes(self) -> list[str]:
+        """What to know when reading the figures, as sentences."""
+        if not self.unreadable_processes:
+            return []
+        return [
+            f"The memory of {self.unreadable_processes} processes could not be read in full: what they share with "
+            "others is counted for each, so the class takes less than stands here. Rehearse as the user who starts it."
+        ]
+
     def to_dict(self) -> dict[str, Any]:
-        """The result and the problems as a dictionary, ready for JSON."""
-        return asdict(self) | {"will_hold": not self.problems, "problems": self.problems}
+        """The result, the problems and the notes as a dictionary, ready for JSON."""
+        return asdict(self) | {"will_hold": not self.problems, "problems": self.problems, "notes": self.notes}
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import time
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
@@ -26,7 +28,7 @@ from firstread.classroom.progress.dashboard import DashboardSnapshot
 from firstread.classroom.progress.event_stream import View
 from firstread.classroom.service.deletion import remove_participant
 from firstread.classroom.service.invitation import build_invitation
-from firstread.classroom.service.notebook_sanitizer import SanitizedCell, sanitize_notebook
+from firstread.classroom.service.notebook_sanitizer import SanitizedCell, find_step, sanitize_notebook
 from firstread.classroom.service.state import SESSION_SECONDS, ServiceState, State
 from firstread.core.errors import DataError, SettingError
 
@@ -193,7 +195,7 @@ async def remove_from_class(
 
 @router.get("/copy/{number}", dependencies=instructor_only)
 async def notebook_copy_page(number: int, service: State) -> HTMLResponse:
-    """Notebook copy of a help request as text, under a policy that lets nothing run or load."""
+    """Notebook copy of a help request, under a policy that lets nothing run or load."""
     return await asyncio.to_thread(_render_notebook_copy, service, number)
 
 
@@ -214,10 +216,16 @@ def _render_participant(service: ServiceState, number: int, word: str | None = N
         for event in reversed(recent_events(service.store, participant))
         if event.kind != "cell" or not event.values.get("ok", True)
     ]
-    shown = {"row": row, "steps": values["steps"], "events": events[:MAX_EVENTS_SHOWN], "word": word}
+    shown = {"row": row, "steps": values["steps"], "events": _merge_equal(events)[:MAX_EVENTS_SHOWN], "word": word}
     return HTMLResponse(
         service.dashboard.render("participant.html", **shown, door=values["door"], service_prefix=SERVICE_PREFIX)
     )
+
+
+def _merge_equal(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for what happened several times in a row, such as the same error; its time is that of the first line."""
+    groups = (list(group) for _, group in groupby(events, key=itemgetter("kind", "error", "where")))
+    return [{**group[0], "count": len(group)} for group in groups]
 
 
 def _event_values(service: ServiceState, event: Event, titles: dict[str, str]) -> dict[str, Any]:
@@ -240,10 +248,11 @@ def _render_notebook_copy(service: ServiceState, number: int) -> HTMLResponse:
         unreadable = str(error)
     style = service.dashboard.read_source("base.css") + service.dashboard.read_source("notebook_copy.css")
     failed_cell = next((cell.number for cell in cells if cell.has_error), None)
-    values = {"note": help_request.note, "name": names.get(help_request.participant_id, "somebody")}
-    html = service.dashboard.render(
-        "notebook_copy.html", **values, cells=cells, unreadable=unreadable, failed_cell=failed_cell, style=style
-    )
+    numbers = {"failed_cell": failed_cell, "step_cell": find_step(cells, help_request.step)}
+    titles = {step["id"]: f"{place}. {step['title']}" for place, step in enumerate(service.folder.lesson.steps, 1)}
+    values = {"note": help_request.note, "step": titles.get(help_request.step or "", ""), "unreadable": unreadable}
+    name = names.get(help_request.participant_id, "somebody")
+    html = service.dashboard.render("notebook_copy.html", **values, **numbers, name=name, cells=cells, style=style)
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'; "

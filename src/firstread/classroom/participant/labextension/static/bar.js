@@ -1,11 +1,11 @@
 // The class bar above one notebook.
-import { button, el, newId, renderIfChanged } from "./dom.js";
+import { button, el, newId, renderIfChanged, setLabel } from "./dom.js";
 import { HelpForm } from "./help_request.js";
 import { ClosedMessages, listMessages } from "./messages.js";
-import { linksList, messagesPanel, morePanel } from "./panels.js";
+import { linksList, messagesPanel, morePanel, restartPanel } from "./panels.js";
 import { RestartAndRun } from "./restart_and_run.js";
 import { readResumeWord } from "./resume_word.js";
-import { calledStep, connectionProblem, helpStatus, stepStatus, timeLeft } from "./status_line.js";
+import { calledStep, connectionProblem, helpStatus, shortHelpStatus, stepStatus, timeLeft } from "./status_line.js";
 import { goToStep } from "./steps.js";
 import { draftStrip, messageStrip, problemStrip, progressStrip } from "./strips.js";
 
@@ -108,14 +108,14 @@ export class Bar {
     renderIfChanged(parts.links, urgent, () => [linksList(urgent)]);
     const messages = listMessages(this.connection);
     parts.messages.hidden = !messages.length;
-    parts.messages.textContent = `Messages (${messages.length})`;
+    setLabel(parts.messages, `Messages (${messages.length})`);
     const help = helpStatus(status);
-    parts.help.textContent = help || "I need help";
+    setLabel(parts.help, help || "I need help", shortHelpStatus(status) || "I need help");
     parts.help.classList.toggle("firstread-waiting", Boolean(help));
-    parts.more.textContent = this._links.length ? "More" : "My resume word";
+    if (this._links.length) setLabel(parts.more, "More");
+    else setLabel(parts.more, "My resume word", "My word");
+    setLabel(parts.restart, "Restart and catch up", "Catch up");
     parts.restart.disabled = this.restart.isRunning;
-    this._renderStrips(messages);
-    this._renderPanel(messages);
     this._announceChange("help", help, (text, before) =>
       text || (before ? "You are no longer in the line for help." : ""),
     );
@@ -123,6 +123,8 @@ export class Bar {
     this._announceChange("problem", problem ? problem.text : "", (text, before) =>
       text || (before ? "Connected again." : ""),
     );
+    this._renderStrips(messages); // an answer is announced last, in place of the end of the waiting
+    this._renderPanel(messages);
   }
 
   _renderCalledStep(called) {
@@ -136,15 +138,15 @@ export class Bar {
 
   _renderStrips(messages) {
     const problem = connectionProblem(this.connection);
-    const unread = messages.filter((one) => !this.closedMessages.has(one.key)).slice(-MAX_MESSAGE_STRIPS);
+    const unread = messages.filter((one) => this.closedMessages.isUnread(one)).slice(-MAX_MESSAGE_STRIPS);
     if (this.openPanel === "messages") unread.splice(0).forEach((one) => this.closedMessages.add(one.key));
     const draft = this.autosave.draft;
-    const values = [problem, draft && draft.at, this.progress, unread];
+    const values = [problem, draft && draft.at, this.progress, unread.map((one) => one.key)];
     renderIfChanged(this.parts.strips, values, () => [
       problem ? problemStrip(problem, () => this._onProblemAction()) : "",
       draft ? this._draftStrip(draft) : "",
       this.progress ? this._progressStrip(this.progress) : "",
-      ...unread.map((message) => messageStrip(message, () => this._closeMessage(message))),
+      ...unread.map((message) => this._messageStrip(message)),
     ]);
     const last = unread[unread.length - 1];
     this._announceChange("message", last ? `${last.title}: ${last.text}` : "", (text) => text);
@@ -169,6 +171,11 @@ export class Bar {
     return progressStrip(progress, this.notebook, { onStop: () => this.restart.stop(), onClose });
   }
 
+  _messageStrip(message) {
+    const onRead = () => this._toggle("messages");
+    return messageStrip(message, { onRead, onClose: () => this._closeMessage(message) });
+  }
+
   _closeMessage(message) {
     this.closedMessages.add(message.key);
     this.render();
@@ -184,10 +191,16 @@ export class Bar {
     window.location.assign(`${this.connection.hub || "/hub/"}spawn?next=${next}`);
   }
 
-  async _onServerRestarted() {
-    setTimeout(() => (this.connection.restarted = false));
+  // Say that the kernel has computed nothing yet, although the notebook shows results.
+  announceNewKernel() {
     this.progress = { state: "server-restarted" };
     this._announceText("Your notebook was started again.");
+    this.render();
+  }
+
+  async _onServerRestarted() {
+    setTimeout(() => (this.connection.restarted = false));
+    this.announceNewKernel();
     await this.restart.replaceKernel().catch(() => {});
   }
 
@@ -236,17 +249,24 @@ export class Bar {
     panel.hidden = !this.openPanel;
     if (this.openPanel === "help") {
       this.helpForm.refreshWaiting();
-      if (panel.firstChild !== this.helpForm.node) panel.replaceChildren(this.helpForm.node);
+      if (panel.firstChild !== this.helpForm.node) {
+        this.helpForm.refresh();
+        panel.replaceChildren(this.helpForm.node);
+      }
       return;
     }
     const links = this._links;
-    const values = [this.openPanel, this.openPanel === "messages" && messages, this.openPanel === "more" && links];
+    const keys = messages.map((one) => one.key);
+    const values = [this.openPanel, this.openPanel === "messages" && keys, this.openPanel === "more" && links];
     renderIfChanged(panel, values, () => {
       if (this.openPanel === "messages") return messagesPanel(messages);
       if (this.openPanel === "more") {
         return morePanel({ links, readWord: () => readResumeWord(this.contents, this.panel.context.path) });
       }
-      if (this.openPanel === "restart") return this._restartQuestion();
+      if (this.openPanel === "restart") {
+        const actions = { onRestart: () => this._startRestart(), onCancel: () => this._toggle(null) };
+        return restartPanel(this.restart.lossWarning(), actions);
+      }
       return [];
     });
   }
@@ -254,18 +274,6 @@ export class Bar {
   get _links() {
     const links = this.connection.status && this.connection.status.links;
     return Array.isArray(links) ? links : [];
-  }
-
-  _restartQuestion() {
-    return [
-      el("p", {}, this.restart.lossWarning() || "Nothing is lost."),
-      el(
-        "p",
-        { class: "buttons" },
-        button("Restart and catch up", () => this._startRestart(), { class: "button firstread-main" }),
-        button("Leave it", () => this._toggle(null)),
-      ),
-    ];
   }
 
   // Announce a changed text to screen readers, once; what is shown when the page opens is not announced.

@@ -20,6 +20,14 @@ export function button(label, onClick, attributes = {}) {
   return el("button", { type: "button", class: "button", ...attributes, on: { click: onClick } }, label);
 }
 
+// Set a button's label, and a shorter one for a narrow bar; it is read out in full.
+export function setLabel(target, label, short = label) {
+  target.setAttribute("aria-label", label);
+  renderIfChanged(target, [label, short], () =>
+    label === short ? [label] : [el("span", { class: "long" }, label), el("span", { class: "short" }, short)],
+  );
+}
+
 export function newId(name) {
   count += 1;
   return `firstread-${name}-${count}`;

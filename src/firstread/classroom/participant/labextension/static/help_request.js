@@ -1,5 +1,5 @@
 // Help request form: note, optional copy of the notebook, and the state of an open request.
-import { button, el, formatTime, newId } from "./dom.js";
+import { button, el, formatTime, newId, renderIfChanged } from "./dom.js";
 import { copyNotebook, MAX_COPY_BYTES } from "./notebook_copy.js";
 import { helpStatus, stepStatus } from "./status_line.js";
 import { currentStep, lastErrorName } from "./steps.js";
@@ -16,9 +16,11 @@ export class HelpForm {
     this.summary = el("p", { class: "calm" });
     this.error = el("p", { class: "wrong", role: "alert" });
     this.submit = button("Ask for help", () => this._submit(), { class: "button firstread-main" });
+    this.answered = el("p", { class: "answered" });
     this.form = el(
       "form",
       { on: { submit: (event) => event.preventDefault() } },
+      this.answered,
       el("label", { for: noteId }, "What is the matter? A few words are enough, and you may leave this empty."),
       this.note,
       el("p", { class: "choice" }, this.copyBox, el("label", { for: copyId }, "Send a copy of my notebook")),
@@ -30,7 +32,7 @@ export class HelpForm {
   }
 
   get node() {
-    return this.connection.status && this.connection.status.help ? this.waiting : this.form;
+    return helpStatus(this.connection.status) ? this.waiting : this.form;
   }
 
   focus() {
@@ -63,7 +65,13 @@ export class HelpForm {
   // Update the state of the open request.
   refreshWaiting() {
     const help = this.connection.status && this.connection.status.help;
-    if (!help) return;
+    const isAnswered = Boolean(help) && help.state === "answered";
+    renderIfChanged(this.answered, isAnswered, () => {
+      if (!isAnswered) return [];
+      const text = "You were answered (see Messages). If that did not help, ask again. ";
+      return [text, button("It helped", () => this._withdraw())];
+    });
+    if (!help || isAnswered) return;
     const key = JSON.stringify([help.id, help.state, help.place, help.note]);
     if (this.waiting.dataset.shown === key) return;
     this.waiting.dataset.shown = key;

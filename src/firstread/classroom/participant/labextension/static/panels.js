@@ -1,4 +1,4 @@
-// Panels that open below the status line: messages, links and the resume word.
+// Panels that open below the status line: messages, links, the resume word, and the question before a restart.
 import { button, el, formatTime, safeUrl } from "./dom.js";
 
 // All messages of the instructor since this participant joined, the newest first.
@@ -30,6 +30,15 @@ export function morePanel({ links, readWord }) {
   }
   showWord();
   return [output];
+}
+
+// What a restart loses, and whether to restart all the same.
+export function restartPanel(lossWarning, { onRestart, onCancel }) {
+  const restart = button("Restart and catch up", onRestart, { class: "button firstread-main" });
+  return [
+    el("p", {}, lossWarning || "Nothing is lost."),
+    el("p", { class: "buttons" }, restart, button("Leave it", onCancel)),
+  ];
 }
 
 export function linksList(links) {

@@ -2,6 +2,8 @@
 import { Autosave } from "./autosave.js";
 import { Bar } from "./bar.js";
 import { ClassConnection } from "./class_connection.js";
+import { returnToLastPlace } from "./last_place.js";
+import { fitSmallWindow } from "./small_window.js";
 
 const NARROW_WINDOW_PIXELS = 1000;
 
@@ -18,6 +20,7 @@ function addStylesheet() {
   link.rel = "stylesheet";
   link.href = new URL("style.css", import.meta.url).href;
   document.head.append(link);
+  return link;
 }
 
 // JupyterLab's autosave shows a dialog at each failure, so it is off while the server is unreachable.
@@ -37,7 +40,7 @@ export async function createExtension(scope) {
     names.map((name) => loadShared(scope, `@jupyterlab/${name}`)),
   );
   const { Widget } = await loadShared(scope, "@lumino/widgets");
-  addStylesheet();
+  const stylesheet = addStylesheet();
 
   const connectionLostPlugin = {
     id: "firstread-bar:connection",
@@ -65,6 +68,8 @@ export async function createExtension(scope) {
           const autosave = new Autosave(panel, connection);
           const bar = new Bar(panel, { ...parts, autosave });
           panel.contentHeader.addWidget(bar.widget);
+          const onNewKernel = () => bar.restart.isRunning || bar.announceNewKernel();
+          returnToLastPlace(panel, { onNewKernel }).catch((error) => console.warn(error));
           panel.disposed.connect(() => {
             bar.dispose();
             autosave.dispose();
@@ -77,6 +82,7 @@ export async function createExtension(scope) {
       if (shell) {
         app.restored.then(() => {
           if (window.innerWidth < NARROW_WINDOW_PIXELS) shell.collapseLeft();
+          fitSmallWindow(shell, stylesheet);
         });
       }
       connection.start();

@@ -31,11 +31,16 @@ export function calledStep(notebook, status) {
   return { id: status.called, text: `Now: step ${index + 1}`, title: status.steps[index].title, isHere };
 }
 
-// State of the open help request, for the button; "" without one.
+// State of the open help request, for the button; "" without one, and once it is answered: they may ask again.
 export function helpStatus(status) {
   const help = status && status.help;
-  if (!help) return "";
+  if (!help || help.state === "answered") return "";
   return help.state === "taken" ? "Somebody is coming" : `Waiting, place ${help.place || 1} in line`;
+}
+
+// The same for a narrow bar.
+export function shortHelpStatus(status) {
+  return helpStatus(status).replace(/^Waiting, place/, "Place");
 }
 
 // {text, action}: problem of the connection and what can be done; null if there is none.

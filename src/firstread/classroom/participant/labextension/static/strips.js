@@ -2,6 +2,9 @@
 import { button, el, formatTime } from "./dom.js";
 import { showCell } from "./steps.js";
 
+// characters of a message that fill more than three lines of a phone
+const LONG_MESSAGE = 90;
+
 // One line of text with its buttons; `tone` is "bad", "good", "busy" or "word-of".
 export function strip(tone, text, buttons) {
   const paragraph = el("p", {}, ...(Array.isArray(text) ? text : [text]));
@@ -17,10 +20,12 @@ export function draftStrip(draft, { onRestore, onDiscard }) {
   return strip("bad", text, [button("Put it back", onRestore), button("Forget it", onDiscard)]);
 }
 
-export function messageStrip(message, onClose) {
+// A long message is cut short in a narrow bar, where "Read" opens the list of messages.
+export function messageStrip(message, { onRead, onClose }) {
   const title = el("b", {}, `${message.title}, ${formatTime(message.sent)}: `);
+  const read = button("Read", onRead, { class: "button firstread-short", "aria-label": "Read all of this message" });
   const close = button("Close", onClose, { "aria-label": "Close this message" });
-  return strip("word-of", [title, message.text], [close]);
+  return strip("word-of", [title, message.text], message.text.length > LONG_MESSAGE ? [read, close] : [close]);
 }
 
 export function progressStrip(progress, notebook, { onStop, onClose }) {
@@ -43,6 +48,7 @@ export function progressStrip(progress, notebook, { onStop, onClose }) {
     return strip("bad", text, [close]);
   }
   if (progress.state === "stopped") return strip("good", "Stopped, as you asked.", [close]);
-  const text = progress.of ? `Caught up: ${progress.of} cells were run.` : "Restarted; there was no cell to run.";
+  const ran = progress.of === 1 ? "1 cell was run" : `${progress.of} cells were run`;
+  const text = progress.of ? `Caught up: ${ran}.` : "Restarted; there was no cell to run.";
   return strip("good", text, [close]);
 }
