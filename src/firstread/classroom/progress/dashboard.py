@@ -30,6 +30,7 @@ from firstread.classroom.progress.dashboard_values import (
     step_values,
 )
 from firstread.classroom.progress.event_stream import DashboardSnapshot, EventStream, View
+from firstread.classroom.progress.forum_view import ForumCache, instructor_values, projected_values
 from firstread.classroom.progress.progress_tracker import EVENT_KINDS, Pause, ProgressTracker
 from firstread.core.errors import SettingError
 
@@ -38,10 +39,11 @@ PAGES = Path(__file__).resolve().parents[1] / "pages"
 SETTLED_SECONDS = 5.0
 MAX_BROADCASTS = 50
 
-#: page -> macros of dashboard_parts.html, each the id of the element that it renders
+#: page -> macros of dashboard_parts.html and forum_parts.html, each the id of the element that it renders
 _PARTS = {
-    "instructor": ("counts", "plan", "door", "help", "stuck", "broadcasts", "machine", "column_headers"),
-    "projector": ("now", "progress", "gate"),
+    "instructor": ("counts", "plan", "door", "help", "stuck", "forum", "broadcasts", "machine", "column_headers"),
+    "projector": ("now", "projected", "progress", "gate"),
+    "forum": ("forum_mode", "forum_posts"),
 }
 
 
@@ -50,12 +52,13 @@ class Dashboard:
 
     Attributes:
         event_stream: snapshots as server-sent events, for all pages that are open.
+        forum: its cached reads.
     """
 
     def __init__(self, folder: ClassFolder, store: Store) -> None:
         self.folder, self.store, self.lesson = folder, store, folder.lesson
         self.cells, self.capacity = Cells(folder), CapacityMonitor(folder.path)
-        self.event_stream = EventStream(self.snapshot)
+        self.event_stream, self.forum = EventStream(self.snapshot), ForumCache(store)
         self._pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
         self._lock = threading.Lock()
         self._tracker = ProgressTracker(self.lesson.steps)
@@ -63,6 +66,7 @@ class Dashboard:
         self._settled_id = self._newest_id = 0
         self._pauses: list[Pause] = []
         self._paused_since: datetime | None = None
+        self._forum_cache: tuple[dict[str, Any], dict[str, str]] | None = None
         self._row_cache: dict[str, tuple[dict[str, Any], str]] = {}
 
     def render(self, page: str, **values: Any) -> str:
@@ -90,6 +94,7 @@ class Dashboard:
             parts: dict[View, dict[str, str]] = {
                 "instructor": self._render_instructor(values),
                 "projector": self._render_projector(values),
+                "forum": self._render_forum(values["forum"]),
             }
             return DashboardSnapshot(values, parts, self._newest_id)
 
@@ -107,6 +112,7 @@ class Dashboard:
         names = display_names(participants)
         labels = {one.id: {"number": one.number, "name": names[one.id]} for one in participants}
         requests = [request for request in open_help_requests(self.store) if request.participant_id in labels]
+        forum = self.forum.read()
         asking = {request.participant_id for request in requests}
         rows = [
             row_values(
@@ -120,6 +126,8 @@ class Dashboard:
             "errors": error_values(progress, labels, self.cells),
             "queue": [help_request_values(one, labels[one.participant_id], steps, now) for one in requests],
             "slow": [row for row in rows if row["problem"] == "slow"],
+            "forum": instructor_values(forum, labels, now),
+            "projected": projected_values(forum),
             "door": state.door,
             "called": state.step,
             "code": self.folder.settings.join_code,
@@ -169,6 +177,14 @@ class Dashboard:
         macros, public = self._macros(), projector_values(values)
         return {name: str(macros[name](public)) for name in _PARTS["projector"]}
 
+    def _render_forum(self, forum: dict[str, Any]) -> dict[str, str]:
+        """Parts of the forum's page; hundreds of posts are rendered only if one has changed, or another minute began."""
+        if self._forum_cache is None or self._forum_cache[0] != forum:
+            macros = self._macros()
+            self._forum_cache = forum, {name: str(macros[name](forum)) for name in _PARTS["forum"]}
+        return self._forum_cache[1]
+
     def _macros(self) -> Mapping[str, Callable[..., Markup]]:
-        """The macros of dashboard_parts.html by name."""
-        return vars(self._pages.get_template("dashboard_parts.html").module)
+        """The macros of the pages' parts by name."""
+        names = ("dashboard_parts.html", "forum_parts.html")
+        return {key: macro for name in names for key, macro in vars(self._pages.get_template(name).module).items()}
