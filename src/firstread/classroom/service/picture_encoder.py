@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from PIL import Image, ImageOps
@@ -27,6 +28,11 @@ SIGNATURES = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "WEBP": b"RI
 _JPEG_QUALITY, _PREVIEW_QUALITY = 88, 80
 _MEMORY_BYTES, _CPU_SECONDS = 768 * 2**20, 10
 _NOBODY = 65534
+#: Pillow imports these when it first meets what they are for: multi-picture files, EXIF, palettes, ...
+_PILLOW_MODULES = (
+    *("PngImagePlugin", "JpegImagePlugin", "WebPImagePlugin", "MpoImagePlugin", "TiffImagePlugin"),
+    *("ImageFile", "ImageFilter", "ImageColor", "ImagePalette"),
+)
 #: exit status of a picture that is refused, with a sentence on the standard output
 REFUSED_STATUS = 3
 
@@ -130,9 +136,9 @@ def _to_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
 def main() -> int:
     """Encode the picture on the standard input."""
     Image.MAX_IMAGE_PIXELS = None  # our own limit is looked at before anything is decoded, and has its own sentence
-    for plugin in ("PngImagePlugin", "JpegImagePlugin", "WebPImagePlugin"):  # before files are out of reach
-        __import__(f"PIL.{plugin}")
-    _to_bytes(Image.new("RGB", (1, 1)), "JPEG")
+    Image.preinit()  # before files are out of reach; what is opened is named each time
+    for module in _PILLOW_MODULES:
+        import_module(f"PIL.{module}")
     restrict_process()
     try:
         header, content, preview = encode(sys.stdin.buffer.read())
