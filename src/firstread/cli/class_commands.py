@@ -147,7 +147,7 @@ def export(
 ) -> None:
     """Write a report of the session (HTML), and its tables as CSV and Parquet.
 
-    The tables: participants, events, quiz, survey, runs and requests for help.
+    The tables: participants, events, quiz, survey, runs, requests for help and posts of the forum.
 
     Example: `firstread class export my_class`
     """
