@@ -192,6 +192,14 @@ def read_picture(store: Store, name: str, *, preview: bool) -> tuple[str, bytes]
     return ("image/jpeg", found[1]) if preview else (found[0], found[1])
 
 
+def count_own_posts(store: Store, participant_id: int) -> tuple[int, int]:
+    """Number of posts of a participant, and of those that have a picture."""
+    posts = select(func.count()).select_from(ForumPost).filter_by(participant_id=participant_id)
+    with store.session_factory() as session:
+        with_picture = posts.join(ForumPicture, ForumPicture.post_id == ForumPost.id)
+        return _scalar(session, posts), _scalar(session, with_picture)
+
+
 def pictures_by_post(store: Store) -> dict[int, tuple[str, bytes]]:
     """Media type and bytes of all pictures by the id of their post."""
     query = select(ForumPicture.post_id, ForumPicture.media_type, ForumPicture.content)
