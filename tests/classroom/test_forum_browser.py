@@ -11,8 +11,9 @@ pytestmark = browser_marks
 ATTACK = "<img src=x onerror='window.harmed = 1'> What is the bright line?"
 #: a figure as a lesson's cell shows one
 FIGURE = (
-    "import matplotlib.pyplot as plt, numpy as np; plt.imshow(np.add.outer(np.arange(64), np.sin(np.arange(64) / 4) * 20), "
-    "cmap='gray'); plt.title('case 12, prediction 0.83'); plt.colorbar(); plt.show()"
+    "import matplotlib.pyplot as plt, numpy as np; wave = np.sin(np.arange(64) / 4) * 20; "
+    "plt.imshow(np.add.outer(np.arange(64), wave), cmap='gray'); "
+    "plt.title('case 12, prediction 0.83'); plt.colorbar(); plt.show()"
 )
 
 
@@ -172,7 +173,8 @@ def test_a_picture_is_pasted_for_the_instructor_alone(browser, folder, look):
                 const blob = await new Promise(resolve => canvas.toBlob(resolve, 'image/png'));
                 const data = new DataTransfer();
                 data.items.add(new File([blob], 'screen.png', {type: 'image/png'}));
-                field.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+                const options = {clipboardData: data, bubbles: true, cancelable: true};
+                field.dispatchEvent(new ClipboardEvent('paste', options));
             }"""
         )
         bar(cem).locator(".firstread-chosen img").wait_for()

@@ -1,4 +1,4 @@
-"""One line of plain text out of what a participant typed: no control or text direction characters, no towers of marks."""
+"""Sanitizer for a line that a participant typed: no control or text direction characters, no towers of marks."""
 
 import unicodedata
 

@@ -41,7 +41,9 @@ def test_a_class_made_before_there_were_steps_keeps_everything(url):
     assert [person.name for person in store.participants()] == ["Ana"]
     store.set_door("open")
     assert store.join("Bea")[0].number == 2
-    assert {"quiz_answer", "survey_answer", "forum_post", "alembic_version"} <= set(inspect(store.engine).get_table_names())
+    assert {"quiz_answer", "survey_answer", "forum_post", "alembic_version"} <= set(
+        inspect(store.engine).get_table_names()
+    )
     store.engine.dispose()
 
 

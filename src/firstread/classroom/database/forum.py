@@ -235,9 +235,7 @@ def _answered_audience(session: Session, parent_id: int, author: int | None) -> 
     """Audience of an answer; only a post that its author can see, and no answer, is answered."""
     parent = session.get(ForumPost, parent_id)
     is_seen = parent is not None and (
-        author is None
-        or parent.participant_id == author
-        or (parent.audience == "everyone" and parent.state == "shown")
+        author is None or parent.participant_id == author or (parent.audience == "everyone" and parent.state == "shown")
     )
     if parent is None or not is_seen or parent.parent_id is not None:
         raise SettingError("There is no such post to answer")

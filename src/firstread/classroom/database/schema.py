@@ -179,7 +179,7 @@ class ForumPost(Base):
     """
 
     __tablename__ = "forum_post"
-    # an id is not given again, so that the projector and the notebooks cannot take another post for the one that they know
+    # an id is not assigned again: the projector and the notebooks know posts by it
     __table_args__ = (UniqueConstraint("participant_id", "key"), {"sqlite_autoincrement": True})
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String64)

@@ -65,7 +65,7 @@ def _help_table(store: Store, labels: Mapping[int, str], *, with_text: bool) -> 
 def _forum_table(store: Store, labels: Mapping[int, str], *, with_text: bool) -> pd.DataFrame:
     """Posts of the forum, one row a post; text only with names, because it may identify participants."""
     columns = ["post", "participant", "answers", "posted", "audience", "state", "has_picture"]
-    authors: dict[int | None, str] = {None: "The instructor", **labels}
+    authors: dict[int | None, str] = {None: "The instructor"} | dict(labels)
     rows = [
         (p.id, authors[p.participant_id], p.parent_id, p.posted, p.audience, p.state, p.picture is not None, p.text)
         for p in list_posts(store)

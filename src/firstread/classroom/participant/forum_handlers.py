@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -125,8 +126,6 @@ def add_forum_handlers(app: Any, forwarder: Forwarder) -> None:
 def _reason(answer: bytes) -> str:
     """The service's sentence, which is plain text or FastAPI's JSON."""
     text = answer.decode("utf-8", "replace")
-    try:
+    with suppress(ValueError, KeyError, TypeError):
         text = str(json.loads(text)["detail"])
-    except (ValueError, KeyError, TypeError):
-        pass
     return text[:300]

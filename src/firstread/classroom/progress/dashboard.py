@@ -178,7 +178,7 @@ class Dashboard:
         return {name: str(macros[name](public)) for name in _PARTS["projector"]}
 
     def _render_forum(self, forum: dict[str, Any]) -> dict[str, str]:
-        """Parts of the forum's page; hundreds of posts are rendered only if one has changed, or another minute began."""
+        """Parts of the forum's page, rendered only if a post has changed or another minute began."""
         if self._forum_cache is None or self._forum_cache[0] != forum:
             macros = self._macros()
             self._forum_cache = forum, {name: str(macros[name](forum)) for name in _PARTS["forum"]}

@@ -95,7 +95,9 @@ def _participant_post(post: Post, username: str) -> dict[str, Any]:
     return state | {"audience": post.audience, "state": post.state} | _content(post)
 
 
-def instructor_values(snapshot: ForumSnapshot, labels: Mapping[int, Mapping[str, Any]], now: datetime) -> dict[str, Any]:
+def instructor_values(
+    snapshot: ForumSnapshot, labels: Mapping[int, Mapping[str, Any]], now: datetime
+) -> dict[str, Any]:
     """The forum for the instructor: all posts with names, the newest thread first.
 
     Args:
@@ -122,7 +124,9 @@ def instructor_values(snapshot: ForumSnapshot, labels: Mapping[int, Mapping[str,
 def _instructor_post(
     post: Post, snapshot: ForumSnapshot, labels: Mapping[int, Mapping[str, Any]], now: datetime
 ) -> dict[str, Any]:
-    label = labels[post.participant_id] if post.participant_id is not None else {"number": None, "name": INSTRUCTOR_NAME}
+    label = (
+        labels[post.participant_id] if post.participant_id is not None else {"number": None, "name": INSTRUCTOR_NAME}
+    )
     minutes = max(0, int((now - as_utc(post.posted)).total_seconds() // 60))
     state = {"id": post.id, "name": label["name"], "participant": label["number"], "minutes": minutes}
     state |= {"audience": post.audience, "state": post.state, "is_answer": post.parent_id is not None}

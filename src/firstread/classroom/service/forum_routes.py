@@ -226,9 +226,7 @@ async def _forum_for(service: ServiceState, username: str, *, changed: bool = Fa
     return participant_values(await asyncio.to_thread(service.dashboard.forum.read), username)
 
 
-async def _picture(
-    service: ServiceState, request: Request, posts: Sequence[Post], *, size: str, name: str
-) -> Response:
+async def _picture(service: ServiceState, request: Request, posts: Sequence[Post], *, size: str, name: str) -> Response:
     """A picture of one of the posts, or its preview."""
     if size not in ("pictures", "previews") or all(post.picture != name for post in posts):
         raise HTTPException(404, "There is no such picture")
@@ -248,4 +246,3 @@ def _done(service: ServiceState, request: Request) -> Response:
     if request.headers.get("x-requested-with") == "fetch":  # the script of the page updates it
         return Response(status_code=204)
     return RedirectResponse(f"{SERVICE_PREFIX}/forum", 303)
-

@@ -12,7 +12,7 @@ import resource
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image, ImageOps
 
@@ -111,7 +111,7 @@ def _shrink_to_rgb(image: Image.Image) -> Image.Image:
     """At most 1600 pixels a side, turned as its EXIF orientation says, transparent parts white, 8 bits a channel."""
     if image.mode.startswith("I"):  # 16-bit gray: its range of values is spread over black to white
         image = image.convert("I")
-        low, high = image.getextrema()
+        low, high = cast("tuple[float, float]", image.getextrema())
         scale = 255 / max(1, high - low)
         image = image.point(lambda value: value * scale - low * scale).convert("L")
     elif image.mode in ("P", "PA", "1", "LA") or "transparency" in image.info:

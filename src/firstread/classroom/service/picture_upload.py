@@ -3,8 +3,8 @@
 import asyncio
 import json
 import os
-import subprocess
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 
 from firstread.classroom.database.forum import EncodedPicture
@@ -30,8 +30,9 @@ async def encode_picture(data: bytes) -> EncodedPicture:
     if len(data) > MAX_PICTURE_BYTES:
         raise SettingError(f"The picture is larger than {MAX_PICTURE_BYTES // 2**20} MB", do="make it smaller")
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    process = await asyncio.create_subprocess_exec(*_COMMAND, env=environment, cwd="/", **pipes)
+    process = await asyncio.create_subprocess_exec(
+        *_COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment, cwd="/"
+    )
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             answer = await _exchange(process, data)
