@@ -20,6 +20,7 @@ from firstread.classroom.database.store import Store, as_utc, display_names
 from firstread.classroom.progress.capacity import CapacityMonitor
 from firstread.classroom.progress.cells import Cells
 from firstread.classroom.progress.dashboard_values import (
+    Labels,
     broadcast_values,
     error_values,
     help_request_values,
@@ -30,7 +31,12 @@ from firstread.classroom.progress.dashboard_values import (
     step_values,
 )
 from firstread.classroom.progress.event_stream import DashboardSnapshot, EventStream, View
-from firstread.classroom.progress.forum_view import ForumCache, instructor_values, projected_values
+from firstread.classroom.progress.forum_view import (
+    ForumCache,
+    ForumSnapshot,
+    instructor_values,
+    projected_values,
+)
 from firstread.classroom.progress.progress_tracker import EVENT_KINDS, Pause, ProgressTracker
 from firstread.core.errors import SettingError
 
@@ -66,7 +72,8 @@ class Dashboard:
         self._settled_id = self._newest_id = 0
         self._pauses: list[Pause] = []
         self._paused_since: datetime | None = None
-        self._forum_cache: tuple[dict[str, Any], dict[str, str]] | None = None
+        self._forum_cache: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self._forum_parts: tuple[dict[str, Any], dict[str, str]] | None = None
         self._row_cache: dict[str, tuple[dict[str, Any], str]] = {}
 
     def render(self, page: str, **values: Any) -> str:
@@ -126,7 +133,7 @@ class Dashboard:
             "errors": error_values(progress, labels, self.cells),
             "queue": [help_request_values(one, labels[one.participant_id], steps, now) for one in requests],
             "slow": [row for row in rows if row["problem"] == "slow"],
-            "forum": instructor_values(forum, labels, now),
+            "forum": self._forum_values(forum, labels, now),
             "projected": projected_values(forum),
             "door": state.door,
             "called": state.step,
@@ -137,6 +144,13 @@ class Dashboard:
             "stuck": sum(bool(row["problem"]) for row in rows),
             "finished": sum(row["finished"] for row in rows),
         } | plan_values(steps, state, progress, now)
+
+    def _forum_values(self, forum: ForumSnapshot, labels: Labels, now: datetime) -> dict[str, Any]:
+        """The forum for the instructor, computed only if a post or the class has changed, or another minute began."""
+        key = (forum.version, len(labels), now.replace(second=0, microsecond=0))
+        if self._forum_cache is None or self._forum_cache[0] != key:
+            self._forum_cache = key, instructor_values(forum, labels, now)
+        return self._forum_cache[1]
 
     def _read_new_events(self, now: datetime) -> list[Event]:
         """Read events that were not read before, also those whose transaction committed after that of a later id."""
@@ -178,11 +192,11 @@ class Dashboard:
         return {name: str(macros[name](public)) for name in _PARTS["projector"]}
 
     def _render_forum(self, forum: dict[str, Any]) -> dict[str, str]:
-        """Parts of the forum's page, rendered only if a post has changed or another minute began."""
-        if self._forum_cache is None or self._forum_cache[0] != forum:
+        """Parts of the forum's page, rendered only if its values are others than before."""
+        if self._forum_parts is None or self._forum_parts[0] is not forum:
             macros = self._macros()
-            self._forum_cache = forum, {name: str(macros[name](forum)) for name in _PARTS["forum"]}
-        return self._forum_cache[1]
+            self._forum_parts = forum, {name: str(macros[name](forum)) for name in _PARTS["forum"]}
+        return self._forum_parts[1]
 
     def _macros(self) -> Mapping[str, Callable[..., Markup]]:
         """The macros of the pages' parts by name."""

@@ -109,16 +109,20 @@ def instructor_values(
         | {"answers": [_instructor_post(answer, snapshot, labels, now) for answer in answers]}
         for post, answers in _threads(posts, MAX_INSTRUCTOR_THREADS)
     ]
-    newest = [_instructor_post(post, snapshot, labels, now) for post in posts[::-1] if post.participant_id is not None]
+    # those that wait for approval first: nobody else sees them
+    newest = sorted((post for post in reversed(posts) if post.participant_id is not None), key=_is_approved)
     return {
         "mode": snapshot.mode,
         "version": snapshot.version,
         "count": len(posts),
         "waiting": sum(post.state == "waiting" for post in posts),
         "threads": threads,
-        # those that wait for approval first: nobody else sees them
-        "newest": sorted(newest, key=lambda post: post["state"] != "waiting")[:MAX_NEWEST],
+        "newest": [_instructor_post(post, snapshot, labels, now) for post in newest[:MAX_NEWEST]],
     }
+
+
+def _is_approved(post: Post) -> bool:
+    return post.state != "waiting"
 
 
 def _instructor_post(

@@ -62,7 +62,10 @@ class PostIn(BaseModel):
 
 
 class Uploads:
-    """Limits of posts: how often a participant may send one, and how many the service reads at once."""
+    """Limits of posts: how often a participant may send one, and how many the service reads at once.
+
+    Each post counts as the limiter counts failures, refused pictures included: looking at them costs the most.
+    """
 
     def __init__(self) -> None:
         self.limiter = RateLimiter(max_failures=MAX_POSTS_AT_ONCE, recovery_seconds=POST_SECONDS)
