@@ -11,9 +11,10 @@ pytestmark = browser_marks
 ATTACK = "<img src=x onerror='window.harmed = 1'> What is the bright line?"
 #: a figure as a lesson's cell shows one
 FIGURE = (
-    "import matplotlib.pyplot as plt, numpy as np; wave = np.sin(np.arange(64) / 4) * 20; "
-    "plt.imshow(np.add.outer(np.arange(64), wave), cmap='gray'); "
-    "plt.title('case 12, prediction 0.83'); plt.colorbar(); plt.show()"
+    "import io, matplotlib.pyplot as plt, numpy as np; from IPython.display import Image; "
+    "figure, axes = plt.subplots(); "
+    "axes.imshow(np.add.outer(np.arange(64), np.sin(np.arange(64) / 4) * 20), cmap='gray'); "
+    "axes.set_title('case 12, prediction 0.83'); file = io.BytesIO(); figure.savefig(file); Image(file.getvalue())"
 )
 
 

@@ -8,7 +8,6 @@ were found again and again; here such a fault reaches a process that owns nothin
 import io
 import json
 import os
-import resource
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -43,6 +42,8 @@ class RefusedPictureError(Exception):
 
 def restrict_process() -> None:
     """Give up files, network and privileges for good, as far as this system allows, and limit memory and time."""
+    import resource  # POSIX only, as classes are
+
     limits = {
         resource.RLIMIT_AS: _MEMORY_BYTES,
         resource.RLIMIT_CPU: _CPU_SECONDS,
@@ -53,9 +54,10 @@ def restrict_process() -> None:
     for name, limit in limits.items():
         resource.setrlimit(name, (limit, limit))
     if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+        with suppress(PermissionError):  # root without that right, in some containers
+            os.setgroups([])
+            os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
     if sys.platform == "linux" and landlock.abi_version():
         with suppress(OSError):  # a container may forbid it; the limits above hold all the same
             landlock.restrict_self(landlock.AllowedAccess())
