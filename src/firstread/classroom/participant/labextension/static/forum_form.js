@@ -4,7 +4,7 @@ import { PICTURE_TYPES, preparePicture, selectedFigure, toBase64 } from "./forum
 
 const MAX_TEXT_CHARACTERS = 300;
 const AUDIENCES = [
-  ["everyone", "Everyone, without my name (the instructor sees it)"],
+  ["everyone", "Everyone; only the instructor sees my name"],
   ["instructor", "Only the instructor"],
 ];
 
@@ -27,7 +27,7 @@ export class ForumForm {
     this.file.addEventListener("change", () => this._take(this.file.files[0]));
     this.figure = button("This cell’s figure", () => this._take(selectedFigure(this.notebook)));
     this.choose = button("Choose a picture", () => this.file.click());
-    this.hint = el("span", { class: "calm" }, "or paste one");
+    this.hint = el("span", { class: "calm paste-hint" }, "or paste one");
     this.chosen = el("div", { class: "chosen", hidden: true });
     this.warning = el(
       "p",
@@ -43,7 +43,7 @@ export class ForumForm {
       const radio = el("input", { id, type: "radio", name: radioName, value, checked: index === 0 });
       return el("p", { class: "choice" }, radio, el("label", { for: id }, label));
     });
-    this.audience = el("div", { role: "radiogroup", "aria-label": "Who sees it" }, ...this.radios);
+    this.audience = el("div", { class: "audience", role: "radiogroup", "aria-label": "Who sees it" }, ...this.radios);
     this.node = el(
       "form",
       { class: "post-form", on: { submit: (event) => event.preventDefault(), paste: (event) => this._onPaste(event) } },
@@ -66,15 +66,16 @@ export class ForumForm {
     this.figure.title = hasFigure ? "" : "The selected cell shows no figure";
   }
 
+  // Not on a phone, where the keyboard would cover the posts.
   focus() {
-    this.text.focus();
+    if (window.matchMedia("(pointer: fine)").matches || this.answers !== null) this.text.focus();
   }
 
   // Answer a post, or, with null, begin a thread.
   answerTo(post) {
     this.answers = post ? post.id : null;
     const about = post ? shorten(post.text) || "a picture" : "";
-    this.title.textContent = post ? `Answer to ${about}` : "Post what you see: a line of text, a picture, or both.";
+    this.title.textContent = post ? `Answer to ${about}` : "Post what you see: a line, a picture, or both.";
     this.cancel.hidden = !post;
     this.audience.hidden = Boolean(post);
     this.submit.textContent = post ? "Answer" : "Post";
