@@ -71,12 +71,13 @@ class ForumCache:
             return self._snapshot
 
     async def status_for(self, username: str) -> dict[str, Any]:
-        """What a notebook's poll says: version and mode, and the newest post that another has written; 0 for none."""
+        """What a notebook's poll says: version, mode, number of posts, and the newest that another has written (or 0)."""
         snapshot = self._snapshot
         if snapshot is None or time.monotonic() > self._valid_until:
             snapshot = await asyncio.to_thread(self.read)
-        others = [post.id for post in snapshot.visible_to(username) if post.username != username]
-        return {"version": snapshot.version, "mode": snapshot.mode, "newest": max(others, default=0)}
+        visible = snapshot.visible_to(username)
+        newest = max((post.id for post in visible if post.username != username), default=0)
+        return {"version": snapshot.version, "mode": snapshot.mode, "count": len(visible), "newest": newest}
 
 
 def participant_values(snapshot: ForumSnapshot, username: str) -> dict[str, Any]:

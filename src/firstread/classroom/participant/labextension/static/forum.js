@@ -30,7 +30,7 @@ export class ForumPanel {
 
   // False for a class of before there was a forum, and for a closed forum without posts.
   get isOffered() {
-    return Boolean(this._status) && (this._status.mode !== "closed" || this._newest > 0);
+    return Boolean(this._status) && (this._status.mode !== "closed" || this._status.count > 0);
   }
 
   focus() {
