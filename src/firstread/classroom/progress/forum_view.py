@@ -71,7 +71,7 @@ class ForumCache:
             return self._snapshot
 
     async def status_for(self, username: str) -> dict[str, Any]:
-        """What a notebook's poll says: version, mode, number of posts, and the newest that another has written (or 0)."""
+        """What a poll says: version, mode, number of posts, and the newest that another has written (or 0)."""
         snapshot = self._snapshot
         if snapshot is None or time.monotonic() > self._valid_until:
             snapshot = await asyncio.to_thread(self.read)
