@@ -6,6 +6,7 @@ import secrets
 import unicodedata
 from pathlib import Path
 
+from firstread.classroom.plain_text import clean_line
 from firstread.core.errors import SettingError
 
 #: letters and digits that are not easily mistaken for one another
@@ -55,15 +56,9 @@ def clean_name(text: str) -> str:
     Raises:
         SettingError: nothing is left, or more than 40 characters.
     """
-    normal = unicodedata.normalize("NFC", text)
-    kept = "".join(" " if letter.isspace() else letter for letter in normal if letter.isspace() or _is_visible(letter))
-    name = " ".join(kept.split())
+    name = clean_line(text)
     if not name:
         raise SettingError("A name is missing", do="type the name that the instructor may call you by")
     if len(name) > MAX_NAME_LENGTH:
         raise SettingError(f"The name is longer than {MAX_NAME_LENGTH} characters", do="shorten it")
     return name
-
-
-def _is_visible(letter: str) -> bool:
-    return unicodedata.category(letter)[0] != "C" or letter == "\u200d"

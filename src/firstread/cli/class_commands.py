@@ -155,7 +155,7 @@ def export(
 ) -> None:
     """Write a report and a record of the session (HTML), and its tables as CSV and Parquet.
 
-    The tables: participants, events, requests for help, quiz, survey, runs and engagement after the session.
+    The tables: participants, events, requests for help, posts of the forum, quiz, survey, runs and engagement.
 
     Example: `firstread class export my_class`
     """

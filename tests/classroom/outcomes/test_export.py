@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 
+from firstread.classroom.database.forum import EncodedPicture, NewPost, add_post
 from firstread.classroom.database.help_requests import request_help
 from firstread.classroom.database.store import Store
 from firstread.classroom.outcomes.export import class_tables, export_class
@@ -30,7 +31,7 @@ def test_everything_is_written_under_pseudonyms(tmp_path):
     store = filled(tmp_path, LESSON, 9)
     request_help(store, store.participants()[0].username, "my note")
     written = export_class(store, tmp_path / "out", lesson=LESSON)
-    tables = ("participants", "events", "help", "quiz", "survey", "runs", "engagement")
+    tables = ("participants", "events", "help", "forum", "quiz", "survey", "runs", "engagement")
     assert {file.name for file in written} == {
         "report.html",
         "record.html",
@@ -77,4 +78,23 @@ def test_the_report_is_one_file_of_numbers(tmp_path, lesson, people):
         assert "NameError" in page or "No cell failed" in page
         for step in lesson.steps:
             assert step["title"].replace("'", "&#39;") in page
+    store.engine.dispose()
+
+
+def test_posts_of_the_forum_and_their_pictures_only_where_names_are_asked_for(tmp_path):
+    store = filled(tmp_path, LESSON, 2)
+    ana = store.participants()[0]
+    picture = EncodedPicture("image/png", 4, 3, b"picture", b"preview")
+    begun = add_post(store, ana.username, NewPost(key="key-00000001", text="my line", picture=picture))
+    add_post(store, None, NewPost(key="key-00000002", text="my answer", parent_id=begun))
+    written = export_class(store, tmp_path / "plain", lesson=LESSON)
+    assert "my line" not in "".join(file.read_text() for file in written if file.suffix != ".parquet")
+    assert not (tmp_path / "plain" / "forum").exists()
+    table = pd.read_parquet(tmp_path / "plain" / "forum.parquet")
+    assert list(table["participant"]) == [ana.pseudonym, "The instructor"]
+    assert list(table["has_picture"]) == [True, False]
+    assert table["answers"].isna().tolist() == [True, False]
+    export_class(store, tmp_path / "named", lesson=LESSON, names=True)
+    assert list(pd.read_csv(tmp_path / "named" / "forum.csv")["text"]) == ["my line", "my answer"]
+    assert (tmp_path / "named" / "forum" / f"post-{begun}.png").read_bytes() == b"picture"
     store.engine.dispose()

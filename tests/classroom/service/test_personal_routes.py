@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from firstread.classroom.database.answers import load_quiz_answers, load_survey_answers
+from firstread.classroom.database.forum import EncodedPicture, NewPost, add_post, list_posts
 from firstread.classroom.home_directory import prepare_home
 from firstread.classroom.service.personal_links import PERSONAL_PREFIX, personal_path, personal_token
 from firstread.core.errors import DataError
@@ -315,3 +316,13 @@ def test_deleting_deletes_visits(service_client):
     assert visits(service_client)
     service_client.post(f"{PERSONAL_PREFIX}/leave", data={"sure": "yes"})
     assert visits(service_client) == []
+
+
+def test_posts_in_the_forum_are_counted_and_go_with_everything_else(ana):
+    assert "My posts" not in ana.get(f"{PERSONAL_PREFIX}/").text
+    picture = EncodedPicture("image/png", 4, 3, b"picture", b"preview")
+    add_post(ana.store, ana.ana.username, NewPost(key="key-00000001", text="a line"))
+    add_post(ana.store, ana.ana.username, NewPost(key="key-00000002", text="", picture=picture))
+    assert "My posts in the forum: 2, 1 with a picture" in ana.get(f"{PERSONAL_PREFIX}/").text
+    ana.post(f"{PERSONAL_PREFIX}/leave", data={"sure": "yes"})
+    assert list_posts(ana.store) == []

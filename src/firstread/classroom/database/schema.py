@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 String64, String200 = String(64), String(200)
@@ -169,3 +169,64 @@ class SurveyAnswer(Base):
     value: Mapped[int | None]
     text: Mapped[str | None] = mapped_column(Text)
     answered: Mapped[datetime]
+
+
+class Forum(Base):
+    """Settings of the forum; the table has one row.
+
+    Attributes:
+        mode: "open", "approval" (posts wait until the instructor shows them) or "closed" (nothing new).
+        version: counts the changes of the forum.
+        projected: id of the post on the projector; None without one.
+    """
+
+    __tablename__ = "forum"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mode: Mapped[str] = mapped_column(String64, default="open")
+    version: Mapped[int] = mapped_column(default=0)
+    projected: Mapped[int | None]
+
+
+class ForumPost(Base):
+    """A post of the forum: a line of text, a picture, or both.
+
+    Attributes:
+        key: created with the post; a post that is sent twice is stored once.
+        participant_id: of the author; None for the instructor.
+        parent_id: the post that this one answers; None for one that begins a thread.
+        audience: "everyone" or "instructor" (seen by the author and the instructor only).
+        state: "shown", "waiting" (for approval) or "hidden".
+    """
+
+    __tablename__ = "forum_post"
+    # an id is not assigned again: the projector and the notebooks know posts by it
+    __table_args__ = (UniqueConstraint("participant_id", "key"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String64)
+    participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id", ondelete="CASCADE"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("forum_post.id", ondelete="CASCADE"), index=True)
+    audience: Mapped[str] = mapped_column(String64)
+    state: Mapped[str] = mapped_column(String64)
+    text: Mapped[str] = mapped_column(Text)
+    posted: Mapped[datetime]
+
+
+class ForumPicture(Base):
+    """The picture of a post, encoded anew by the class; in the database, which every way of hosting keeps.
+
+    Attributes:
+        name: random, part of its URL.
+        media_type: "image/png" or "image/jpeg"; the preview is always a JPEG.
+        size_bytes: of the picture and its preview together.
+    """
+
+    __tablename__ = "forum_picture"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("forum_post.id", ondelete="CASCADE"), unique=True)
+    name: Mapped[str] = mapped_column(String64, unique=True)
+    media_type: Mapped[str] = mapped_column(String64)
+    width: Mapped[int]
+    height: Mapped[int]
+    size_bytes: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    preview: Mapped[bytes] = mapped_column(LargeBinary)

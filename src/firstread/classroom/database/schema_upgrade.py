@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 #: schema revision before there were migrations, and the current one
-FIRST_REVISION, HEAD_REVISION = "0001", "0004"
+FIRST_REVISION, HEAD_REVISION = "0001", "0005"
 _ADVISORY_LOCK_ID = 7_412_018  # an arbitrary number that all processes share
 
 

@@ -177,6 +177,12 @@ class Store:
                     session.execute(delete(table).where(table.participant_id == participant.id))
                 session.delete(participant)
 
+    def truncate_log(self) -> None:
+        """Empty SQLite's write-ahead log, which would hold deleted rows for a while."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def mark_seen(self, username: str, now: datetime | None = None) -> None:
         """Update the time when a participant was last seen."""
         with self.session_factory.begin() as session:

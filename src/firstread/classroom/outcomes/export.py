@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from firstread.classroom.database.answers import COMMENT_QUESTION, load_quiz_answers, load_survey_answers
+from firstread.classroom.database.forum import list_posts, pictures_by_post
 from firstread.classroom.database.help_requests import help_queue
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.outcomes.class_data import load_class_data
@@ -17,13 +18,13 @@ from firstread.classroom.outcomes.engagement import Engagement, class_engagement
 from firstread.classroom.outcomes.participant_runs import runs_table
 from firstread.classroom.outcomes.record_page import write_session_record
 from firstread.classroom.outcomes.session_report import write_session_report
-from firstread.core.files import write_atomically
+from firstread.core.files import write_atomically, write_bytes
 from firstread.lessons.lesson_info import LessonInfo
 from firstread.lessons.questionnaires import Item, load_quiz
 
 
 def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> dict[str, pd.DataFrame]:
-    """Tables of a class: participants, events, help, quiz, survey, runs and engagement.
+    """Tables of a class: participants, events, help, forum, quiz, survey, runs and engagement.
 
     Args:
         names: True gives display names and free text; by default participants are "Participant 7".
@@ -39,6 +40,7 @@ def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> di
         "participants": pd.DataFrame(rows, columns=list(rows[0]) if rows else ["participant"]),
         "events": _events_table(store, labels),
         "help": _help_table(store, labels, with_text=names),
+        "forum": _forum_table(store, labels, with_text=names),
         "quiz": _quiz_table(store, labels, lesson),
         "survey": _survey_table(store, labels, with_text=names),
         "runs": _labeled_runs_table(store, labels, lesson),
@@ -63,6 +65,28 @@ def _help_table(store: Store, labels: Mapping[int, str], *, with_text: bool) -> 
         for h in help_queue(store, include_resolved=True)
     ]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+
+def _forum_table(store: Store, labels: Mapping[int, str], *, with_text: bool) -> pd.DataFrame:
+    """Posts of the forum, one row a post; text only with names, because it may identify participants."""
+    columns = ["post", "participant", "answers", "posted", "audience", "state", "has_picture"]
+    authors: dict[int | None, str] = {None: "The instructor"} | dict(labels)
+    rows = [
+        (p.id, authors[p.participant_id], p.parent_id, p.posted, p.audience, p.state, p.picture is not None, p.text)
+        for p in list_posts(store)
+        if p.participant_id in authors
+    ]
+    table = pd.DataFrame(rows, columns=[*columns, "text"]).astype({"answers": "Int64"})
+    return table if with_text else table.drop(columns="text")
+
+
+def _write_pictures(store: Store, folder: Path) -> list[Path]:
+    """Pictures of the forum as files named after their post; only with names, because they may show anything."""
+    kinds = {"image/png": "png", "image/jpeg": "jpg"}
+    pictures = pictures_by_post(store)
+    for post, (media_type, content) in pictures.items():
+        write_bytes(folder / f"post-{post}.{kinds[media_type]}", content)
+    return [folder] if pictures else []
 
 
 def _quiz_table(store: Store, labels: Mapping[int, str], lesson: LessonInfo) -> pd.DataFrame:
@@ -117,7 +141,7 @@ def _engagement_table(store: Store, labels: Mapping[int, str], lesson: LessonInf
 
 
 def export_class(store: Store, folder: Path, *, lesson: LessonInfo, names: bool = False) -> list[Path]:
-    """Write the report and the record of the session, and each table as CSV and as Parquet."""
+    """Write report and record of the session, tables as CSV and as Parquet, and, with names, the forum's pictures."""
     written = [
         write_session_report(store, lesson, folder / "report.html", comments=names),
         write_session_record(store, lesson, folder / "record.html"),
@@ -125,7 +149,7 @@ def export_class(store: Store, folder: Path, *, lesson: LessonInfo, names: bool 
     for name, table in class_tables(store, lesson=lesson, names=names).items():
         written.append(write_atomically(folder / f"{name}.csv", partial(_write_csv, table)))
         written.append(write_atomically(folder / f"{name}.parquet", partial(_write_parquet, table)))
-    return written
+    return [*written, *(_write_pictures(store, folder / "forum") if names else [])]
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firstread.classroom.database.answers import load_quiz_answers
+from firstread.classroom.database.forum import list_posts
 from firstread.classroom.database.help_requests import list_help_requests
 from firstread.classroom.database.instructor_store import load_session_events
 from firstread.classroom.database.schema import Broadcast, Event, HelpRequest, Participant, QuizAnswer, SessionEvent
@@ -76,6 +77,7 @@ def load_session_data(store: Store) -> SessionData:
         broadcasts=store.broadcasts(),
         quiz_answers=load_quiz_answers(store),
         plan_began=store.state().began,
+        forum_posts=[as_utc(post.posted) for post in list_posts(store) if post.audience == "everyone"],
     )
 
 

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from firstread.classroom.participant.forum_handlers import add_forum_handlers
 from firstread.classroom.participant.server_extension import Forwarder, add_handlers
 from firstread.core.files import write_bytes
 from firstread.core.memory import release_memory
@@ -34,7 +35,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     if folder is None or not address or not token:
         return
     client = AsyncHTTPClient()
-    add_handlers(server.web_app, Forwarder(address, token, client))
+    forwarder = Forwarder(address, token, client)
+    add_handlers(server.web_app, forwarder)
+    add_forum_handlers(server.web_app, forwarder)
     uploader = EventUploader(folder, address, token, client)
     server.firstread_upload = PeriodicCallback(uploader.upload, UPLOAD_INTERVAL_MS)
     server.firstread_upload.start()

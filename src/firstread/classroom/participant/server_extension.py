@@ -33,12 +33,14 @@ class Forwarder:
         self.headers = {"Authorization": f"token {token}"}
         self._in_flight = 0
 
-    async def forward(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    async def forward(
+        self, method: str, path: str, body: bytes | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> tuple[int, bytes]:
         """Status and body of the service's response; 503 if it does not answer or too many requests are in flight."""
         if self._in_flight >= MAX_CONCURRENT_REQUESTS:
             return 503, b""
         headers = self.headers | ({"Content-Type": "application/json"} if body is not None else {})
-        timeouts = {"request_timeout": TIMEOUT_SECONDS, "connect_timeout": TIMEOUT_SECONDS / 2}
+        timeouts = {"request_timeout": timeout_seconds, "connect_timeout": TIMEOUT_SECONDS / 2}
         url = f"{self.address}api/{path}"
         self._in_flight += 1
         try:
@@ -56,7 +58,7 @@ class Forwarder:
             self._in_flight -= 1
 
 
-class _ForwardingHandler(APIHandler):
+class ForwardingHandler(APIHandler):
     """Base of the forwarding handlers. Polling by the bar does not count as activity of the participant."""
 
     auth_resource = "contents"
@@ -71,7 +73,10 @@ class _ForwardingHandler(APIHandler):
             super()._log()
 
     async def forward(self, method: str, path: str, body: bytes | None = None) -> None:
-        status, answer = await self.forwarder.forward(method, path, body)
+        self.finish_forwarded(*await self.forwarder.forward(method, path, body))
+
+    def finish_forwarded(self, status: int, answer: bytes) -> None:
+        """Answer the browser as the service has answered, or say in words why it has not."""
         if status in (401, 403):  # about this server's token, not the person in front of it: they need not log in
             status = 503
         self.set_status(status)
@@ -82,7 +87,7 @@ class _ForwardingHandler(APIHandler):
             self.finish({"message": _error_message(status, answer)})
 
 
-class ClassStatusHandler(_ForwardingHandler):
+class ClassStatusHandler(ForwardingHandler):
     """GET firstread/now?after=N."""
 
     @web.authenticated
@@ -95,7 +100,7 @@ class ClassStatusHandler(_ForwardingHandler):
         await self.forward("GET", f"now?after={after}")
 
 
-class HelpRequestHandler(_ForwardingHandler):
+class HelpRequestHandler(ForwardingHandler):
     """POST and DELETE firstread/help."""
 
     @web.authenticated

@@ -20,6 +20,7 @@ from firstread.classroom.database.store import Store, as_utc, display_names
 from firstread.classroom.progress.capacity import CapacityMonitor
 from firstread.classroom.progress.cells import Cells
 from firstread.classroom.progress.dashboard_values import (
+    Labels,
     broadcast_values,
     error_values,
     help_request_values,
@@ -30,6 +31,12 @@ from firstread.classroom.progress.dashboard_values import (
     step_values,
 )
 from firstread.classroom.progress.event_stream import DashboardSnapshot, EventStream, View
+from firstread.classroom.progress.forum_view import (
+    ForumCache,
+    ForumSnapshot,
+    instructor_values,
+    projected_values,
+)
 from firstread.classroom.progress.progress_tracker import EVENT_KINDS, Pause, ProgressTracker
 from firstread.core.errors import SettingError
 
@@ -38,10 +45,11 @@ PAGES = Path(__file__).resolve().parents[1] / "pages"
 SETTLED_SECONDS = 5.0
 MAX_BROADCASTS = 50
 
-#: page -> macros of dashboard_parts.html, each the id of the element that it renders
+#: page -> macros of dashboard_parts.html and forum_parts.html, each the id of the element that it renders
 _PARTS = {
-    "instructor": ("counts", "plan", "door", "help", "stuck", "broadcasts", "machine", "column_headers"),
-    "projector": ("now", "progress", "gate"),
+    "instructor": ("counts", "plan", "door", "help", "stuck", "forum", "broadcasts", "machine", "column_headers"),
+    "projector": ("now", "projected", "progress", "gate"),
+    "forum": ("forum_mode", "forum_posts"),
 }
 
 
@@ -53,12 +61,13 @@ class Dashboard:
 
     Attributes:
         event_stream: snapshots as server-sent events, for all pages that are open.
+        forum: its cached reads.
     """
 
     def __init__(self, folder: ClassFolder, store: Store, *, capacity: CapacityMonitor | None = None) -> None:
         self.folder, self.store, self.lesson = folder, store, folder.lesson
         self.cells, self.capacity = Cells(folder), capacity or CapacityMonitor(folder.path)
-        self.event_stream = EventStream(self.snapshot)
+        self.event_stream, self.forum = EventStream(self.snapshot), ForumCache(store)
         self._pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
         self._lock = threading.Lock()
         self._tracker = ProgressTracker(self.lesson.steps)
@@ -66,6 +75,8 @@ class Dashboard:
         self._settled_id = self._newest_id = 0
         self._pauses: list[Pause] = []
         self._paused_since: datetime | None = None
+        self._forum_cache: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self._forum_parts: tuple[dict[str, Any], dict[str, str]] | None = None
         self._row_cache: dict[str, tuple[dict[str, Any], str]] = {}
 
     def render(self, page: str, **values: Any) -> str:
@@ -93,6 +104,7 @@ class Dashboard:
             parts: dict[View, dict[str, str]] = {
                 "instructor": self._render_instructor(values),
                 "projector": self._render_projector(values),
+                "forum": self._render_forum(values["forum"]),
             }
             return DashboardSnapshot(values, parts, self._newest_id)
 
@@ -110,6 +122,7 @@ class Dashboard:
         names = display_names(participants)
         labels = {one.id: {"number": one.number, "name": names[one.id]} for one in participants}
         requests = [request for request in open_help_requests(self.store) if request.participant_id in labels]
+        forum = self.forum.read()
         asking = {request.participant_id for request in requests}
         rows = [
             row_values(
@@ -123,6 +136,8 @@ class Dashboard:
             "errors": error_values(progress, labels, self.cells),
             "queue": [help_request_values(one, labels[one.participant_id], steps, now) for one in requests],
             "slow": [row for row in rows if row["problem"] == "slow"],
+            "forum": self._forum_values(forum, labels, now),
+            "projected": projected_values(forum),
             "door": state.door,
             "called": state.step,
             "code": self.folder.settings.join_code,
@@ -132,6 +147,13 @@ class Dashboard:
             "stuck": sum(bool(row["problem"]) for row in rows),
             "finished": sum(row["finished"] for row in rows),
         } | plan_values(steps, state, progress, now)
+
+    def _forum_values(self, forum: ForumSnapshot, labels: Labels, now: datetime) -> dict[str, Any]:
+        """The forum for the instructor, computed only if a post or the class has changed, or another minute began."""
+        key = (forum.version, len(labels), now.replace(second=0, microsecond=0))
+        if self._forum_cache is None or self._forum_cache[0] != key:
+            self._forum_cache = key, instructor_values(forum, labels, now)
+        return self._forum_cache[1]
 
     def _read_new_events(self, now: datetime) -> list[Event]:
         """Read events that were not read before, also those whose transaction committed after that of a later id."""
@@ -172,6 +194,14 @@ class Dashboard:
         macros, public = self._macros(), projector_values(values)
         return {name: str(macros[name](public)) for name in _PARTS["projector"]}
 
+    def _render_forum(self, forum: dict[str, Any]) -> dict[str, str]:
+        """Parts of the forum's page, rendered only if its values are others than before."""
+        if self._forum_parts is None or self._forum_parts[0] is not forum:
+            macros = self._macros()
+            self._forum_parts = forum, {name: str(macros[name](forum)) for name in _PARTS["forum"]}
+        return self._forum_parts[1]
+
     def _macros(self) -> Mapping[str, Callable[..., Markup]]:
-        """The macros of dashboard_parts.html by name."""
-        return vars(self._pages.get_template("dashboard_parts.html").module)
+        """The macros of the pages' parts by name."""
+        names = ("dashboard_parts.html", "forum_parts.html")
+        return {key: macro for name in names for key, macro in vars(self._pages.get_template(name).module).items()}

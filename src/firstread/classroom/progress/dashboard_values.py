@@ -22,7 +22,7 @@ BROADCAST_SECONDS = 600
 #: all that the projector's page may be rendered from, beside the last broadcast and the number of trainings
 _PROJECTOR_KEYS = (
     *("steps", "door", "called", "code", "minutes", "minutes_planned", "planned", "left", "paused", "in_class"),
-    "finished",
+    *("finished", "projected"),
 )
 # participants are sorted by rank: those who need somebody first
 _ASKS_HELP, _ERROR, _SLOW, _WORKING, _AWAY, _FINISHED = range(6)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-View = Literal["instructor", "projector"]
+View = Literal["instructor", "projector", "forum"]
 
 POLL_SECONDS = 0.5
 #: interval of keep-alive events, from which a page knows that it is connected

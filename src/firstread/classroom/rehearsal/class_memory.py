@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from firstread.classroom.sandbox.mount_namespace import TEMPORARY_FOLDERS
+from firstread.classroom.sandbox.namespaces import TEMPORARY_FOLDERS
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 

@@ -31,6 +31,7 @@ from firstread.classroom.progress.participant_view import ParticipantView
 from firstread.classroom.queue_broker import QueueBroker
 from firstread.classroom.rate_limits import RateLimiter
 from firstread.classroom.service import (
+    forum_routes,
     instructor_routes,
     participant_routes,
     personal_routes,
@@ -51,6 +52,7 @@ _ROUTES = (
     questionnaire_routes,
     results_routes,
     record_routes,
+    forum_routes,
 )
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -95,7 +97,7 @@ def make_app(folder: ClassFolder, *, store: Store | None = None, hub: Any = None
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.service = service
     app.state.results, app.state.link_limiter = Results(folder, store), RateLimiter(max_failures=10)
-    app.state.active_downloads = set()  # usernames
+    app.state.active_downloads, app.state.uploads = set(), forum_routes.Uploads()  # usernames; posts of the forum
     _add_middleware(app, folder)
     app.exception_handler(401)(_redirect_to_login)
     for error in (SettingError, AccessError):

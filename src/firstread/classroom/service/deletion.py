@@ -36,9 +36,7 @@ def delete_participant(folder: ClassFolder, store: Store, username: str) -> None
         DataError: something in their folder could not be deleted.
     """
     store.delete_participant(username)
-    if store.engine.dialect.name == "sqlite":  # the write-ahead log would hold the deleted rows for a while
-        with store.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.truncate_log()
     for path in (folder.home_of(username), folder.sockets_folder_of(username)):
         if path.is_symlink():
             path.unlink()

@@ -95,14 +95,14 @@ async def dashboard_page(
     snapshot = await asyncio.to_thread(service.dashboard.snapshot)
     rows = sorted(snapshot.values["rows"], key=lambda row: (row["rank"] if order == "stuck" else 0, row["number"]))
     shown = {"order": order, "show": show, "rows": rows}
-    return _render_view(service, request, "dashboard.html", snapshot, view="instructor", **shown)
+    return render_view(service, request, "dashboard.html", snapshot, view="instructor", **shown)
 
 
 @router.get("/projector", dependencies=instructor_only)
 async def projector_page(request: Request, service: State) -> HTMLResponse:
     """The projector view for the whole room: join code, plan, and progress as counts without names."""
     snapshot = await asyncio.to_thread(service.dashboard.snapshot)
-    return _render_view(service, request, "projector.html", snapshot, view="projector")
+    return render_view(service, request, "projector.html", snapshot, view="projector")
 
 
 @router.get("/app.js")
@@ -199,9 +199,10 @@ async def notebook_copy_page(number: int, service: State) -> HTMLResponse:
     return await asyncio.to_thread(_render_notebook_copy, service, number)
 
 
-def _render_view(
+def render_view(
     service: ServiceState, request: Request, page: str, snapshot: DashboardSnapshot, *, view: View, **values: Any
 ) -> HTMLResponse:
+    """Render a page that its script keeps up to date."""
     join = build_invitation(service.folder, request.headers)
     shown = {"join": join, "view": view, "values": snapshot.values, "parts": snapshot.parts[view]}
     return HTMLResponse(service.dashboard.render(page, **shown, **values))

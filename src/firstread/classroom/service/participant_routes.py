@@ -86,7 +86,8 @@ async def post_events(events: list[EventIn], username: Username, service: State)
 async def class_status(username: Username, service: State, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
     """Status of the class for a participant, with links that are due and broadcasts with an id above `after`."""
     status = await service.participant_view.for_participant(username, after=after)
-    return status | {"links": await asyncio.to_thread(service.due_links.get, username)}
+    links, forum = await asyncio.to_thread(service.due_links.get, username), service.dashboard.forum
+    return status | {"links": links, "forum": await forum.status_for(username)}
 
 
 @router.post("/api/help")

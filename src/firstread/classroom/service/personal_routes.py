@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from starlette.concurrency import iterate_in_threadpool
 
 from firstread.classroom.database.answers import OCCASIONS
+from firstread.classroom.database.forum import count_own_posts
 from firstread.classroom.database.schema import Participant
 from firstread.classroom.outcomes.engagement import INSTRUCTIONS_PAGE
 from firstread.classroom.outcomes.quiz_schedule import QUIZ_TITLES
@@ -54,6 +55,7 @@ async def open_personal_link(username: str, token: str, request: Request, servic
 async def home_page(request: Request, participant: CurrentParticipant, service: State) -> HTMLResponse:
     """Personal page: due questionnaires, earlier answers, results, download and deletion."""
     values = {"schedule": await load_schedule(service, participant), "quiz_titles": QUIZ_TITLES}
+    values |= {"posts": await asyncio.to_thread(count_own_posts, service.store, participant.id)}
     return render_page(
         service,
         "personal_home.html",

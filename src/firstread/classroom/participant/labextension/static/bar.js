@@ -1,5 +1,6 @@
 // The class bar above one notebook.
 import { button, el, newId, renderIfChanged, setLabel } from "./dom.js";
+import { ForumPanel } from "./forum.js";
 import { HelpForm } from "./help_request.js";
 import { ClosedMessages, listMessages } from "./messages.js";
 import { linksList, messagesPanel, morePanel, restartPanel } from "./panels.js";
@@ -26,6 +27,11 @@ export class Bar {
       connection,
       notebook: this.notebook,
       onClose: () => this._toggle(null),
+      announce: (text) => this._announceText(text),
+    });
+    this.forum = new ForumPanel({
+      connection,
+      notebook: this.notebook,
       announce: (text) => this._announceText(text),
     });
     this.restart = new RestartAndRun(panel, actions, (progress) => this._onProgress(progress));
@@ -60,6 +66,7 @@ export class Bar {
       called: el("span", { class: "called" }),
       links: el("span", { class: "urgent" }),
       messages: button("Messages", () => this._toggle("messages"), opens),
+      forum: button("Forum", () => this._toggle("forum"), opens),
       help: button("I need help", () => this._toggle("help"), { ...opens, class: "button firstread-main" }),
       restart: button("Restart and catch up", () => this._onRestartClicked(), opens),
       more: button("More", () => this._toggle("more"), opens),
@@ -67,7 +74,7 @@ export class Bar {
       panel: el("div", { class: "panel", id: panelId, hidden: true }),
       live: el("div", { class: "live", role: "status", "aria-live": "polite" }),
     };
-    const { place, time, called, links, messages, help, restart, more, strips, panel, live } = this.parts;
+    const { place, time, called, links, messages, forum, help, restart, more, strips, panel, live } = this.parts;
     const inner = el(
       "div",
       { class: "inner", on: { keydown: (event) => this._onKey(event) } },
@@ -75,7 +82,7 @@ export class Bar {
         "div",
         { class: "line" },
         el("span", { class: "where" }, place, time, called, links),
-        el("span", { class: "tools" }, messages, help, restart, more),
+        el("span", { class: "tools" }, messages, forum, help, restart, more),
       ),
       panel,
       strips,
@@ -109,6 +116,9 @@ export class Bar {
     const messages = listMessages(this.connection);
     parts.messages.hidden = !messages.length;
     setLabel(parts.messages, `Messages (${messages.length})`);
+    this.forum.update(this.openPanel === "forum");
+    parts.forum.hidden = !this.forum.isOffered;
+    parts.forum.textContent = this.forum.label;
     const help = helpStatus(status);
     setLabel(parts.help, help || "I need help", shortHelpStatus(status) || "I need help");
     parts.help.classList.toggle("firstread-waiting", Boolean(help));
@@ -236,6 +246,7 @@ export class Bar {
     this.parts.panel.dataset.shown = "";
     this.render();
     if (this.openPanel === "help") this.helpForm.focus();
+    else if (this.openPanel === "forum") this.forum.focus();
     else if (this.openPanel === "restart") this.parts.panel.querySelector("button:last-child")?.focus();
     else if (this.openPanel) this.parts.panel.querySelector("button, a")?.focus();
     else if (before && this.parts[before]) this.parts[before].focus();
@@ -243,15 +254,16 @@ export class Bar {
 
   _renderPanel(messages) {
     const { panel } = this.parts;
-    for (const name of ["messages", "help", "restart", "more"]) {
+    for (const name of ["messages", "forum", "help", "restart", "more"]) {
       this.parts[name].setAttribute("aria-expanded", String(this.openPanel === name));
     }
     panel.hidden = !this.openPanel;
-    if (this.openPanel === "help") {
-      this.helpForm.refreshWaiting();
-      if (panel.firstChild !== this.helpForm.node) {
-        this.helpForm.refresh();
-        panel.replaceChildren(this.helpForm.node);
+    if (this.openPanel === "help") this.helpForm.refreshWaiting();
+    const kept = { help: this.helpForm, forum: this.forum }[this.openPanel];
+    if (kept) {
+      if (panel.firstChild !== kept.node) {
+        if (kept === this.helpForm) kept.refresh();
+        panel.replaceChildren(kept.node);
       }
       return;
     }

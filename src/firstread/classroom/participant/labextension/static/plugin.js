@@ -15,10 +15,10 @@ async function loadShared(scope, name) {
   return (await versions[versions.length - 1][1].get())();
 }
 
-function addStylesheet() {
+function addStylesheet(name) {
   const link = document.createElement("link");
   link.rel = "stylesheet";
-  link.href = new URL("style.css", import.meta.url).href;
+  link.href = new URL(name, import.meta.url).href;
   document.head.append(link);
   return link;
 }
@@ -40,7 +40,8 @@ export async function createExtension(scope) {
     names.map((name) => loadShared(scope, `@jupyterlab/${name}`)),
   );
   const { Widget } = await loadShared(scope, "@lumino/widgets");
-  const stylesheet = addStylesheet();
+  const stylesheet = addStylesheet("style.css");
+  addStylesheet("forum.css");
 
   const connectionLostPlugin = {
     id: "firstread-bar:connection",
