@@ -94,8 +94,8 @@ def test_shared_memory_counts_and_the_cgroup_goes_with_the_class():
     name = f"firstread-test-{uuid.uuid4().hex[:8]}"
     group = create_participant_cgroup(name, "p1-aa")
     try:
-        (limit,) = [folder / file for folder in group.folders for file in ("memory.max", "memory.limit_in_bytes")
-                    if (folder / file).exists()]  # fmt: skip
+        names = ("memory.max", "memory.limit_in_bytes")
+        (limit,) = [folder / name for folder in group.folders for name in names if (folder / name).exists()]
         limit.write_text(str(2**27))
         command = [sys.executable, "-c", BOMB, *map(str, group.folders)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
