@@ -61,7 +61,7 @@ KERNEL_ATTACKS = [
     ("S3", "a secret folder in Python's search path", "first(p for p in sys.path if p.startswith(CLASS + '/hub'))"),
     ("S3", "the neighbour's home", "got(os.listdir(CLASS + '/homes/' + NEIGHBOUR))"),
     ("S3", "the neighbour's log", "got(open(CLASS + '/homes/' + NEIGHBOUR + '/.firstread/kernel.log').read())"),
-    ("S3", "the home of whoever started the class", "got(os.listdir(INSTRUCTOR_HOME))"),
+    ("S3", "the home of whoever started the class", "first(others(INSTRUCTOR_HOME))"),
     ("S3", "a token in the environment", "first(n for n in os.environ if 'TOKEN' in n and 'QUEUE' not in n)"),
     ("S4", "the neighbour's sockets in /proc", "first(n for n in sockets() if NEIGHBOUR in n)"),
     ("S4", "the neighbours' folders of sockets", "first(n for n in os.listdir(SOCKETS) if NEIGHBOUR in n)"),
@@ -109,6 +109,10 @@ def first(found):
     for one in found:
         return got(one)
     raise LookupError("none to be seen")
+
+def others(folder):
+    ways = (CLASS, sys.prefix, sys.base_prefix)  # folders on the way to these are seen, with nothing else in them
+    return [name for name in os.listdir(folder) if not any(way.startswith(f"{folder}/{name}") for way in ways)]
 
 def sockets():
     return [line for line in open("/proc/net/unix") if "/" in line]

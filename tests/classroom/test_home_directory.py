@@ -60,3 +60,12 @@ def test_a_server_is_told_its_groups_and_a_seed_of_its_own(tmp_path, monkeypatch
     assert told[0]["FIRSTREAD_SPOOL"].startswith("/home/a/")
     secrets = (settings.join_code, settings.instructor_key, settings.class_key)
     assert not any(secret in value for secret in secrets for value in told[0].values())
+
+
+def test_sockets_have_a_short_path_wherever_temporary_files_are(monkeypatch, tmp_path):
+    monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path))
+    folder = ClassFolder.create("class", lesson="hello-world")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 20)))
+    socket_path = folder.sockets_folder_of("p100-abcdef12") / f"kernel-{'0' * 36}-ipc-5"
+    assert len(str(socket_path)) <= 107
+    assert folder.sockets_folder.stat().st_mode & 0o077 == 0o011

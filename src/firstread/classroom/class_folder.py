@@ -28,6 +28,8 @@ SERVICE_NAME = "classroom"
 SERVICE_PREFIX = f"/services/{SERVICE_NAME}"
 #: participants' own pages of the service; everything else under SERVICE_PREFIX is the instructor's
 PERSONAL_PREFIX = f"{SERVICE_PREFIX}/me"
+#: a socket's path has at most 107 bytes, of which a participant's name and a kernel's id take 65
+_MAX_SOCKETS_FOLDER_BYTES = 42
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -243,6 +245,8 @@ class ClassFolder:
         """
         digest = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:10]
         folder = Path(tempfile.gettempdir()) / f"firstread-{digest}"
+        if len(os.fsencode(folder)) > _MAX_SOCKETS_FOLDER_BYTES:
+            folder = Path("/tmp") / folder.name  # noqa: S108 - its owner and mode are checked below
         folder.mkdir(mode=PRIVATE_MODE, exist_ok=True)
         status = folder.lstat()
         if folder.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o066:
