@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 pytest.importorskip("jupyterhub", reason="the classroom needs firstread[classroom]")
 if os.name != "posix":
@@ -23,10 +24,14 @@ if os.name != "posix":
 from firstread.classroom import queue_broker
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.prefork.zygote_client import make_request_token
+from firstread.classroom.progress import capacity
 from firstread.classroom.queue_broker import MAX_CONNECTIONS_EACH, QueueBroker
+from firstread.classroom.service.app import make_app
 from firstread.learning import queue as training_queue
 from firstread.learning import queue_socket
 from firstread.learning.queue import QueueSlot
+
+from .conftest import FakeHub
 
 try:
     import uvloop  # uvicorn, and so the service, takes it where it is installed
@@ -269,6 +274,21 @@ def test_a_class_whose_socket_cannot_be_made_is_served_all_the_same(folder, monk
     monkeypatch.setattr(QueueBroker, "_listen", refuse)
     RunningBroker(folder).stop()
     assert "trainings do not take turns: Permission denied" in capsys.readouterr().err
+
+
+def test_the_service_keeps_the_queue_and_the_dashboard_counts_its_trainings(folder, monkeypatch):
+    monkeypatch.setattr(capacity, "SAMPLE_SECONDS", 0.0)
+    store = folder.store()
+    with TestClient(make_app(folder, store=store, hub=FakeHub())) as client, ExitStack() as stack:
+        for username, running in (("p1-ana", True), ("p2-bea", False)):
+            stack.enter_context(raw_connection(folder, request_of(folder, username, running=running)))
+
+        def counted():
+            machine = client.app.state.service.dashboard.values()["machine"]
+            return (machine["training"], machine["waiting"]) == (1, 1)
+
+        wait_until(counted)
+    store.engine.dispose()
 
 
 # ---- hostile participants
