@@ -6,12 +6,12 @@ import os
 import secrets
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from firstread.classroom.database.store import Store
+from firstread.classroom.database.store import DEFAULT_MAX_PARTICIPANTS, Store
 from firstread.classroom.join_codes import generate_join_code
 from firstread.classroom.network_address import check_subdomain_host
 from firstread.classroom.tls_certificates import public_host
@@ -51,6 +51,7 @@ class ClassSettings:
         seed: of the randomization.
         subdomain_host: name of the class whose subdomains lead to this machine as well, one for each participant's
             server; empty where all share one host.
+        max_participants: how many may join.
     """
 
     name: str
@@ -67,6 +68,7 @@ class ClassSettings:
     class_key: str
     seed: int
     subdomain_host: str = ""
+    max_participants: int = DEFAULT_MAX_PARTICIPANTS
 
 
 class ClassFolder:
@@ -87,8 +89,8 @@ class ClassFolder:
                 "There is no class here", where=path, do="start one: firstread class start --lesson hello-world"
             )
         values = read_json(file)
-        known = {field.name for field in fields(ClassSettings)}
-        if set(values) | {"subdomain_host"} != known:
+        known = {field.name: field.default is MISSING for field in fields(ClassSettings)}
+        if not {name for name, is_required in known.items() if is_required} <= set(values) <= set(known):
             raise DataError("The class was made by another version of firstread", where=file)
         self.settings = ClassSettings(**values)
 
@@ -102,7 +104,7 @@ class ClassFolder:
         host: str = "127.0.0.1",
         port: int = 8000,
         instructor_port: int = 0,
-        **options: str,
+        **options: str | int,
     ) -> "ClassFolder":
         """Create a class, or open the one of this name, with the address as given now.
 
@@ -120,7 +122,7 @@ class ClassFolder:
                 f"Port {port} cannot be both the participants' and the instructor's",
                 do="give --instructor-port another",
             )
-        check_subdomain_host(options.get("subdomain_host", ""))
+        check_subdomain_host(str(options.get("subdomain_host", "")))
         info = find_lesson(lesson)
         path = classes_folder() / name
         old_umask = os.umask(0o077)
@@ -135,6 +137,7 @@ class ClassFolder:
             settings |= {
                 option: options.get(option, "") for option in ("certificate", "key", "database", "subdomain_host")
             }
+            settings["max_participants"] = options.get("max_participants", DEFAULT_MAX_PARTICIPANTS)
             if existing and existing.get("lesson") != info.name:
                 raise SettingError(
                     f'The class "{name}" is of the lesson {existing.get("lesson")}',
@@ -196,6 +199,7 @@ class ClassFolder:
             key=bytes.fromhex(self.settings.class_key),
             experiments=self.lesson.values.get("arms", {}),
             seed=self.settings.seed,
+            max_participants=self.settings.max_participants,
         )
 
     def home_of(self, username: str) -> Path:

@@ -22,6 +22,7 @@ _SUBDOMAIN_HELP = (
     "A name whose subdomains (*.NAME) all lead to this machine: each participant's server then has a name of its own, "
     "and no page of one can reach another's. Worth it where IT can give such a DNS entry and certificate."
 )
+_MAX_HELP = "Nobody new is let in beyond so many; start the class again with a higher number to let more in."
 _TRUST_HELP = "Serve other computers although participants are not kept apart on this one."
 _MERGE_HELP = "When memory is short, hold equal pages of participants' kernels once (Linux, as root)."
 _NAMES_HELP = "With display names, notes and free answers; by default under pseudonyms."
@@ -36,6 +37,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument per command-line option
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     instructor_port: Annotated[int, typer.Option(min=0, max=65535, help=_INSTRUCTOR_PORT_HELP)] = 0,
     subdomain_host: Annotated[str, typer.Option(help=_SUBDOMAIN_HELP)] = "",
+    max_participants: Annotated[int, typer.Option(min=1, max=9999, help=_MAX_HELP)] = 200,
     certificate: Annotated[Path | None, typer.Option(help="For https: certificate chain, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="For https: private key, PEM.")] = None,
     database: Annotated[str, typer.Option(help="Such as postgresql+psycopg://host/name; default: a file.")] = "",
@@ -60,6 +62,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument per command-line option
         port=port,
         instructor_port=instructor_port,
         subdomain_host=subdomain_host,
+        max_participants=max_participants,
         database=database,
         certificate=str(certificate.resolve()) if certificate else "",
         key=str(key.resolve()) if key else "",

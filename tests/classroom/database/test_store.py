@@ -40,6 +40,17 @@ def test_the_word_itself_is_not_kept(store, reopen):
         reopen(key=b"another key").resume(word)
 
 
+def test_a_full_class_lets_nobody_new_in_and_everybody_back(store):
+    store.max_participants = 2
+    _, word = store.join("Ana")
+    store.join("Bea")
+    with pytest.raises(AccessError, match="The class is full: 2 have joined"):
+        store.join("Cem")
+    assert store.resume(word).name == "Ana"
+    store.delete_participant(store.participants()[1].username)
+    store.join("Cem")
+
+
 def test_doors(store):
     _, word = store.join("Ana")
     store.set_door("closed")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import create_engine, delete, event, select
+from sqlalchemy import create_engine, delete, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
@@ -29,6 +29,9 @@ DOOR_STATES = ("open", "closed", "locked")
 _MAX_ATTEMPTS = 20
 
 
+DEFAULT_MAX_PARTICIPANTS = 200
+
+
 class AccessError(FirstreadError):
     """Joining or resuming is refused, or the participant does not exist."""
 
@@ -41,12 +44,19 @@ class Store:
         key: HMAC key of the class; without it resume words cannot be looked up.
         experiments: name -> arms, from lesson.toml.
         seed: of the randomization.
+        max_participants: how many may join; each has a server, so a stranger with the code could fill the machine.
     """
 
     def __init__(
-        self, url: str, *, key: bytes, experiments: Mapping[str, Sequence[str]] | None = None, seed: int = 0
+        self,
+        url: str,
+        *,
+        key: bytes,
+        experiments: Mapping[str, Sequence[str]] | None = None,
+        seed: int = 0,
+        max_participants: int = DEFAULT_MAX_PARTICIPANTS,
     ) -> None:
-        self.engine = _create_engine(url)
+        self.engine, self.max_participants = _create_engine(url), max_participants
         self.key, self.experiments, self.seed = key, dict(experiments or {}), seed
         self.session_factory = sessionmaker(self.engine, expire_on_commit=False)
 
@@ -105,7 +115,7 @@ class Store:
         """Add a participant; returns them and their resume word, of which only a hash is stored.
 
         Raises:
-            AccessError: the class is closed or locked.
+            AccessError: the class is full, closed or locked.
             SettingError: a name that cannot be shown.
         """
         name = clean_name(name)
@@ -123,6 +133,10 @@ class Store:
             if state.door != "open":
                 raise AccessError(
                     "The class takes nobody new now", do="ask the instructor, or come back with your resume word"
+                )
+            if (session.scalar(select(func.count()).select_from(Participant)) or 0) >= self.max_participants:
+                raise AccessError(
+                    f"The class is full: {self.max_participants} have joined", do="ask the instructor to let more in"
                 )
             number = state.numbers = state.numbers + 1
             participant = Participant(
