@@ -14,7 +14,7 @@ if sys.platform != "linux":
     pytest.skip("participants are kept apart on Linux", allow_module_level=True)
 
 from firstread.classroom.sandbox import landlock
-from firstread.classroom.sandbox.sandbox import missing_isolation, readable_parent
+from firstread.classroom.sandbox.sandbox import missing_isolation, python_folders, readable_parent
 
 pytestmark = pytest.mark.skipif(missing_isolation() != "", reason=f"not possible here: {missing_isolation()}")
 ROOT = os.geteuid() == 0
@@ -262,3 +262,14 @@ def test_a_secret_in_a_folder_that_all_may_read_is_found(tmp_path):
     assert readable_parent(tmp_path / "classes" / "hub", [tmp_path / "elsewhere"]) is None
     assert readable_parent(tmp_path / "classes" / "hub", [tmp_path / "classes"]) == tmp_path / "classes"
     assert readable_parent(Path("/opt/firstread/classes/class/hub"), []) == Path("/opt")
+
+
+def test_a_virtual_environment_that_is_reached_through_a_link_can_be_read(tmp_path, monkeypatch):
+    linked = tmp_path / "venv"
+    linked.symlink_to(sys.prefix)
+    monkeypatch.setattr(sys, "prefix", str(linked))
+    python_folders.cache_clear()
+    try:
+        assert {linked, Path(os.path.realpath(linked))} <= set(python_folders())
+    finally:
+        python_folders.cache_clear()

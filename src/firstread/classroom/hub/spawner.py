@@ -1,7 +1,10 @@
 """JupyterHub spawner of a class on one machine: participants' servers are forked from a zygote."""
 
+import asyncio
 import os
+import select
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,5 +83,27 @@ class ClassSpawner(LocalProcessSpawner):
         }
         self.proc = None
         self.pid, pidfd = await request_process_with_retry(socket_path(self.folder, "server"), request)
-        os.close(pidfd)
+        try:
+            await self._wait_until_listening(pidfd)
+        finally:
+            os.close(pidfd)
         return "127.0.0.1", self.port
+
+    async def _wait_until_listening(self, pidfd: int) -> None:
+        """Wait until the server accepts connections; JupyterHub alone would wait two minutes for one that has ended.
+
+        Raises:
+            RuntimeError: the server has ended.
+        """
+        pause_seconds, ended = 0.1, select.poll()
+        ended.register(pidfd, select.POLLIN)
+        while True:
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(1.0, 1.5 * pause_seconds)
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.close()
+                return
+            if ended.poll(0):
+                log = self.home / ".firstread" / "server.log"
+                raise RuntimeError(f"The server of {self.user.name} has ended; see {log}")

@@ -151,8 +151,9 @@ def python_folders() -> tuple[Path, ...]:
 
     prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
     libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-    found = {Path(path).resolve() for path in (*prefixes, *libraries, *site.getsitepackages()) if Path(path).exists()}
-    found.add(Path(firstread.__file__).resolve().parent)
+    named = (*prefixes, *libraries, *site.getsitepackages())
+    found = {Path(firstread.__file__).parent, *(Path(path) for path in named if Path(path).exists())}
+    found |= {path.resolve() for path in found}  # both: a virtual environment may be reached through a link
     return tuple(sorted(found))
 
 
