@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.home_directory import HARDWARE_FILE, prepare_home
-from firstread.classroom.sandbox.cgroups import create_participant_cgroup
+from firstread.classroom.sandbox.cgroups import ProcessKind, create_participant_cgroup
 from firstread.classroom.sandbox.disk_quota import OVER_QUOTA_FILE_BYTES, is_over_quota
 from firstread.classroom.sandbox.sandbox import MAX_FILE_BYTES, Sandbox, python_folders, readable_parent
 
@@ -41,7 +41,7 @@ _KERNEL_MODULES = (
 )
 #: limits of address space; lesson 1 with the largest network fits into a kernel's
 KERNEL_MEMORY_BYTES, SERVER_MEMORY_BYTES = 6 * 2**30, 2 * 2**30
-#: kernels give way to the hub and the service, but not to every other program on the machine
+#: where there are no CPU weights: kernels give way to the hub and the service, but not to every other program
 KERNEL_NICE = 5
 #: imports that take longer are logged
 _SLOW_IMPORT_SECONDS = 1.0
@@ -146,7 +146,7 @@ def _run_kernel(arguments: list[str]) -> None:
     IPKernelApp.launch_instance(arguments)
 
 
-def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 0) -> Sandbox:
+def build_sandbox(folder: ClassFolder, kind: ProcessKind, username: str, *, port: int = 0) -> Sandbox:
     """The sandbox of a participant's server or kernel.
 
     Raises:
@@ -157,7 +157,7 @@ def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 
         raise PermissionError(f"the class's secrets lie in {exposed}, which participants may read")
     own = (folder.home_of(username), folder.sockets_folder_of(username))
     uid = folder.uid_of(username)
-    cgroup = create_participant_cgroup(folder.cgroup_name, username)
+    cgroup = create_participant_cgroup(folder.cgroup_name, kind, username)
     if kind == "server":
         return Sandbox(
             read_paths=(*shared, folder.sockets_folder / "zygotes"),
@@ -179,7 +179,7 @@ def build_sandbox(folder: ClassFolder, kind: str, username: str, *, port: int = 
         memory_bytes=KERNEL_MEMORY_BYTES,
         cgroup=cgroup,
         file_bytes=OVER_QUOTA_FILE_BYTES if is_over_quota(folder, username) else MAX_FILE_BYTES,
-        nice=KERNEL_NICE,
+        nice=0 if cgroup and cgroup.has_cpu_weight else KERNEL_NICE,
         oom_score_adj=700,
     )
 

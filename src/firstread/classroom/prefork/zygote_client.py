@@ -10,12 +10,12 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from firstread.classroom.class_folder import ClassFolder
+from firstread.classroom.sandbox.cgroups import ProcessKind
 from firstread.core.errors import FirstreadError
 
-ProcessKind = Literal["server", "kernel"]
 TokenKind = Literal["server", "kernel", "queue"]
 PROCESS_KINDS: tuple[ProcessKind, ...] = ("server", "kernel")
 #: command-line options of a zygote: import nothing before the fork; restarted, so do not run the lesson (users wait)

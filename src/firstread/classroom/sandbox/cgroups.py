@@ -1,8 +1,12 @@
-"""Cgroup of each participant (Linux, version 1 or 2): memory and processes of all their processes together.
+"""Cgroups of a class's servers and kernels (Linux, version 1 or 2): limits of memory and processes, and CPU weights.
 
-What a process alone cannot be limited by counts here: shared memory, files in memory, many processes at once. Root may
-create cgroups, and so may an ordinary user to whom a cgroup was delegated. Sources: cgroups(7), and "Control Group v2"
-and "Memory Resource Controller", administration guide of the Linux kernel.
+    CLASS / server / PARTICIPANT        a server, weight of an ordinary program
+    CLASS / kernel / PARTICIPANT        all kernels of a participant, with all that they start; a third of the weight
+
+What a process alone cannot be limited by counts here: shared memory, files in memory, many processes at once. Beside
+other programs a class has the weight of one of them, however many participants it has; among participants each has the
+same. Root may create cgroups, and so may an ordinary user to whom a cgroup was delegated. Sources: cgroups(7), and
+"Control Group v2" and "Memory Resource Controller", administration guide of the Linux kernel.
 """
 
 import os
@@ -10,25 +14,32 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
-#: memory of all processes of a participant; on a small machine half of what it has
-_MEMORY_BYTES, _MEMORY_SHARE, _MAX_PROCESSES = 6 * 2**30, 0.5, 800
-_CONTROLLERS = ("memory", "pids")
-_LIMIT_FILES = {1: ("memory.limit_in_bytes", "pids.max"), 2: ("memory.max", "pids.max")}
+#: memory of all kernels, or of the server, of a participant; on a small machine half of what it has
+_MEMORY_BYTES, _MEMORY_SHARE = {"kernel": 6 * 2**30, "server": 2 * 2**30}, 0.5
+_MAX_PROCESSES = 800
+#: CPU weights, 100 is that of any other program
+_CPU_WEIGHTS = {"kernel": 33, "server": 100}
+_REQUIRED, _OPTIONAL = ("memory", "pids"), "cpu"
+
+ProcessKind = Literal["server", "kernel"]
 
 
 @dataclass(frozen=True)
 class Cgroup:
-    """The cgroup of one participant, or of a class.
+    """A cgroup.
 
     Attributes:
         folders: of the cgroup in each hierarchy: one in version 2, one a controller in version 1.
+        has_cpu_weight: False where there is no CPU controller, so that niceness has to do.
     """
 
     folders: tuple[Path, ...]
+    has_cpu_weight: bool = False
 
     def add_this_process(self) -> None:
         """Move the calling process into the cgroup; its children start there.
@@ -42,64 +53,94 @@ class Cgroup:
     def remove(self) -> None:
         """Remove the cgroup and those in it, which must have no processes; what the system keeps is left."""
         for folder in self.folders:
-            for inner in (*_subfolders(folder), folder):
+            for inner, _, _ in os.walk(folder, topdown=False):
                 with suppress(OSError):
-                    inner.rmdir()
+                    os.rmdir(inner)
 
 
-def participant_memory_bytes() -> int:
-    """Memory that all processes of a participant may use together."""
-    return min(_MEMORY_BYTES, int(psutil.virtual_memory().total * _MEMORY_SHARE))
+def kernels_memory_bytes() -> int:
+    """Memory that all kernels of a participant may use together."""
+    return _memory_bytes("kernel")
 
 
-def create_participant_cgroup(class_name: str, username: str, *, root: Path = CGROUP_ROOT) -> Cgroup | None:
-    """Create a participant's cgroup with its limits, or find it; None where this user may not create cgroups.
+def create_participant_cgroup(
+    class_name: str, kind: ProcessKind, username: str, *, root: Path = CGROUP_ROOT
+) -> Cgroup | None:
+    """Create the cgroup of a participant's server or kernels with its limits, or find it.
 
     Args:
         class_name: name of the class's cgroup, unique on this machine.
         root: of the cgroup file system, for tests.
+
+    Returns:
+        None where this user may not create cgroups.
     """
-    version = 2 if (root / "cgroup.controllers").exists() else 1
-    group = class_cgroup(class_name, root=root)
+    create = _create_v2 if (root / "cgroup.controllers").exists() else _create_v1
     try:
-        for folder in group.folders:
-            folder.mkdir(exist_ok=True)
-            if version == 2:
-                _enable_controllers((folder.parent, folder))
-        participant = Cgroup(tuple(folder / username for folder in group.folders))
-        for folder in participant.folders:
-            folder.mkdir(exist_ok=True)
-        _write_limits(participant, _LIMIT_FILES[version])
+        return create(class_name, kind, username, root)
     except OSError:
         return None
-    return participant
 
 
 def class_cgroup(class_name: str, *, root: Path = CGROUP_ROOT) -> Cgroup:
     """The cgroup of a class, below that of this process; it may not exist."""
     if (root / "cgroup.controllers").exists():
         return Cgroup((_own_folder(root, "") / class_name,))
-    return Cgroup(tuple(_own_folder(root / name, name) / class_name for name in _CONTROLLERS))
+    return Cgroup(tuple(_own_folder(root / name, name) / class_name for name in (*_REQUIRED, _OPTIONAL)))
 
 
-def _enable_controllers(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        missing = set(_CONTROLLERS) - set((folder / "cgroup.subtree_control").read_text().split())
-        if missing:
-            (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(missing)))
+def _create_v2(class_name: str, kind: ProcessKind, username: str, root: Path) -> Cgroup:
+    (class_folder,) = class_cgroup(class_name, root=root).folders
+    kind_folder = class_folder / kind
+    controllers = (*_REQUIRED, _OPTIONAL)
+    has_cpu_weight = _OPTIONAL in (root / "cgroup.controllers").read_text().split()
+    wanted = controllers if has_cpu_weight else _REQUIRED
+    _enable_controllers(class_folder.parent, wanted)
+    for folder in (class_folder, kind_folder):
+        folder.mkdir(exist_ok=True)
+        _enable_controllers(folder, wanted)
+    if has_cpu_weight:
+        (kind_folder / "cpu.weight").write_text(str(_CPU_WEIGHTS[kind]))
+    folder = kind_folder / username
+    folder.mkdir(exist_ok=True)
+    _write_limit(folder / "memory.max", _memory_bytes(kind))
+    _write_limit(folder / "pids.max", _MAX_PROCESSES)
+    return Cgroup((folder,), has_cpu_weight)
 
 
-def _write_limits(group: Cgroup, names: tuple[str, str]) -> None:
-    """Write the limits; in version 1 each file is in the folder of its controller.
+def _create_v1(class_name: str, kind: ProcessKind, username: str, root: Path) -> Cgroup:
+    memory, processes, cpu = (folder / kind / username for folder in class_cgroup(class_name, root=root).folders)
+    for folder in (memory, processes):
+        folder.mkdir(parents=True, exist_ok=True)
+    _write_limit(memory / "memory.limit_in_bytes", _memory_bytes(kind))
+    _write_limit(processes / "pids.max", _MAX_PROCESSES)
+    try:
+        cpu.mkdir(parents=True, exist_ok=True)
+        _write_limit(cpu.parent / "cpu.shares", 1024 * _CPU_WEIGHTS[kind] // 100)
+    except OSError:
+        return Cgroup((memory, processes))
+    return Cgroup((memory, processes, cpu), has_cpu_weight=True)
+
+
+def _memory_bytes(kind: ProcessKind) -> int:
+    return min(_MEMORY_BYTES[kind], int(psutil.virtual_memory().total * _MEMORY_SHARE))
+
+
+def _enable_controllers(folder: Path, names: Iterable[str]) -> None:
+    missing = set(names) - set((folder / "cgroup.subtree_control").read_text().split())
+    if missing:
+        (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(missing)))
+
+
+def _write_limit(file: Path, value: int) -> None:
+    """Write a limit.
 
     Raises:
-        FileNotFoundError: a controller is missing, so the cgroup would limit nothing.
+        FileNotFoundError: the controller is missing, so the cgroup would limit nothing.
     """
-    for name, value in zip(names, (participant_memory_bytes(), _MAX_PROCESSES), strict=True):
-        folder = next((folder for folder in group.folders if (folder / name).exists()), None)
-        if folder is None:
-            raise FileNotFoundError(name)
-        (folder / name).write_text(str(value))
+    if not file.exists():
+        raise FileNotFoundError(file)
+    file.write_text(str(value))
 
 
 def _own_folder(top: Path, controller: str) -> Path:
@@ -110,9 +151,3 @@ def _own_folder(top: Path, controller: str) -> Path:
             folder = top / path.lstrip("/")
             return folder if folder.is_dir() else top
     return top
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    with suppress(OSError):
-        return [entry for entry in folder.iterdir() if entry.is_dir()]
-    return []

@@ -69,7 +69,6 @@ def _launch(sandbox: Sandbox, main: Callable[[], None], owner_fds: Sequence[int]
 
 def _run_init(sandbox: Sandbox, main: Callable[[], None], owner_fds: Sequence[int]) -> None:
     """Init: enter the sandbox, fork the participant's process, and wait for its end or that of an owner."""
-    os.setsid()
     sandbox.enter()
     pid = os.fork()
     if pid == 0:

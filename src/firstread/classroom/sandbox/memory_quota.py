@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 
 from firstread.classroom.class_folder import ClassFolder
-from firstread.classroom.sandbox.cgroups import create_participant_cgroup, participant_memory_bytes
+from firstread.classroom.sandbox.cgroups import create_participant_cgroup, kernels_memory_bytes
 from firstread.classroom.sandbox.processes import kill_kernels, sandboxes_of, with_descendants
 
 
@@ -22,8 +22,10 @@ class MemoryQuota:
 
     def __init__(self, folder: ClassFolder, *, limit_bytes: int | None = None) -> None:
         self.folder = folder
-        self.limit_bytes = participant_memory_bytes() if limit_bytes is None else limit_bytes
-        self._has_cgroups = limit_bytes is None and create_participant_cgroup(folder.cgroup_name, "test") is not None
+        self.limit_bytes = kernels_memory_bytes() if limit_bytes is None else limit_bytes
+        self._has_cgroups = (
+            limit_bytes is None and create_participant_cgroup(folder.cgroup_name, "kernel", "test") is not None
+        )
 
     def enforce(self) -> list[str]:
         """Kill the kernels of participants over the limit; returns their usernames."""

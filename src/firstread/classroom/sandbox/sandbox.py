@@ -51,7 +51,8 @@ class Sandbox:
         uid: user id that the process changes to; None keeps its own.
         memory_bytes: address space that it may use beyond what it has at the start; None for no limit.
         file_bytes: size of the largest file that it may write.
-        nice: 0 for normal priority, up to 19 for less.
+        nice: 0 for normal priority, up to 19 for less. With autogroup scheduling a session is one group, so a process
+            of low priority stays in the session that it was forked in: all of them together weigh as one program.
         oom_score_adj: 0 to 1000; the kernel's out-of-memory killer prefers processes with a higher one.
         cgroup: of the participant, whose processes share its limits; None where there are no cgroups.
     """
@@ -86,6 +87,8 @@ class Sandbox:
             OSError: the system refuses; the process must not go on.
         """
         os.umask(0o077)
+        if not self.nice:
+            os.setsid()
         self._set_rlimits()
         self._set_priorities()
         namespaces.enter_private_root((*SYSTEM_PATHS, *self.read_paths), self.write_paths)
