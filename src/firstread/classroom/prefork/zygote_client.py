@@ -10,7 +10,7 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.sandbox.cgroups import ProcessKind
