@@ -179,7 +179,7 @@ def test_a_picture_is_pasted_for_the_instructor_alone(browser, folder, look):
             }"""
         )
         bar(cem).locator(".firstread-chosen img").wait_for()
-        bar(cem).get_by_label("Only the instructor").check()
+        bar(cem).get_by_label("Only the instructor", exact=True).check()
         bar(cem).get_by_role("button", name="Post", exact=True).click()
         post = post_of(cem, "only you and the instructor see it")
         post.wait_for()

@@ -27,7 +27,7 @@ export class ForumForm {
     this.file.addEventListener("change", () => this._take(this.file.files[0]));
     this.figure = button("This cell’s figure", () => this._take(selectedFigure(this.notebook)));
     this.choose = button("Choose a picture", () => this.file.click());
-    this.hint = el("span", { class: "calm paste-hint" }, "or paste one");
+    this.hint = el("span", { class: "calm firstread-paste-hint" }, "or paste one");
     this.chosen = el("div", { class: "chosen", hidden: true });
     this.warning = el(
       "p",
