@@ -18,14 +18,14 @@ from firstread.classroom.sandbox.processes import kernels_of, sandboxes_of
 
 
 @contextmanager
-def run_class(home, *options):
+def run_class(home, *options, python=(sys.executable,)):
     """Run `firstread class start` on a free port; yields the process and the class's folder."""
     patch = pytest.MonkeyPatch()
     patch.setenv("FIRSTREAD_HOME", str(home))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "firstread", "class", "start", "--lesson", "hello-world"]
+    command = [*python, "-m", "firstread", "class", "start", "--lesson", "hello-world"]
     command += ["--port", str(port), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     output = []

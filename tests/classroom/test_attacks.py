@@ -23,10 +23,7 @@ from firstread.classroom.sandbox.sandbox import missing_isolation
 
 from .live_class import kernel_process, participant, run_async
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(missing_isolation() != "", reason=f"not possible here: {missing_isolation()}"),
-]
+pytestmark = pytest.mark.skipif(missing_isolation() != "", reason=f"not possible here: {missing_isolation()}")
 NOTEBOOK = "hello-world.ipynb"
 
 #: configuration of every kind that a Jupyter server may look for, each leaving a mark when it is loaded

@@ -83,7 +83,8 @@ def write_template(path: Path, lesson: LessonInfo) -> None:
 def _write_kernel_spec(path: Path) -> None:
     # without a history of outputs, which would keep every figure in memory
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    command += ["--ext=firstread.lessons.events", "--InteractiveShell.cache_size=0"]
+    # figures in the notebook: the zygote imports matplotlib before ipykernel could choose that
+    command += ["--ext=firstread.lessons.events", "--InteractiveShell.cache_size=0", "--matplotlib=inline"]
     spec = {
         "argv": command,
         "display_name": "Python 3",

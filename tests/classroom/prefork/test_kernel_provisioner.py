@@ -99,6 +99,8 @@ def test_siblings_draw_different_numbers_and_find_everything_imported(folder):
         for name in ("Bo", "Cy"):
             async with participant(folder) as person:
                 await arrive(person, name)
+                backend = await person.run_cell("import matplotlib.pyplot as plt; print(plt.get_backend())")
+                assert "inline" in backend["text"], "plt.show() shows the figure in the notebook"
                 begin = time.monotonic()
                 drawn.append((await person.run_cell(code))["text"].split())
                 assert time.monotonic() - begin < 10
