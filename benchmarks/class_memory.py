@@ -22,6 +22,7 @@ from firstread.classroom.class_folder import ClassFolder, find_free_ports
 from firstread.classroom.lifecycle import find_supervisor
 from firstread.classroom.rehearsal import load_test
 from firstread.classroom.rehearsal.load_test import LoadTest
+from firstread.classroom.sandbox.processes import kernels_of, sandboxes_of, with_descendants
 
 KSM = Path("/sys/kernel/mm/ksm")
 MIB = 2**20
@@ -30,19 +31,25 @@ MIB = 2**20
 def memory_by_kind(folder: ClassFolder) -> dict[str, float]:
     """PSS in MiB of all processes of a running class, by kind."""
     supervisor = find_supervisor(folder)
+    if supervisor is None:
+        return {}
+    kinds = {process.pid: _name(process) for process in [supervisor, *supervisor.children(recursive=True)]}
+    for username, inits in sandboxes_of(folder).items():
+        kernels = kernels_of(folder, username)
+        for init in inits:
+            kinds |= {process.pid: "kernels" if init in kernels else "servers" for process in with_descendants([init])}
     totals: Counter[str] = Counter()
-    for process in [supervisor, *supervisor.children(recursive=True)] if supervisor else []:
+    for pid, kind in kinds.items():
         with contextlib.suppress(psutil.Error):
-            totals[_kind_of(process, supervisor)] += process.memory_full_info().pss
+            totals[kind] += psutil.Process(pid).memory_full_info().pss
     return {kind: round(size / MIB, 1) for kind, size in sorted(totals.items())}
 
 
-def _kind_of(process: psutil.Process, supervisor: psutil.Process) -> str:
-    line = " ".join(process.cmdline())
-    for kind in ("server", "kernel"):
-        if f"prefork.zygote {kind}" in line:
-            return f"{kind} zygote" if process.ppid() == supervisor.pid and "USER" not in process.environ() else kind
-    return next((name for name in ("proxy", "service.app", "jupyterhub") if name in line), "supervisor and others")
+def _name(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        line = " ".join(process.cmdline())
+        return next((name for name in ("zygote", "proxy", "service.app", "jupyterhub") if name in line), "supervisor")
+    return "ended"
 
 
 async def merge(seconds: float) -> dict[str, float]:
@@ -87,12 +94,12 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = ClassFolder.create(f"memory-{os.getpid()}", lesson="hello-world", port=find_free_ports(1)[0])
     try:
-        process = load_test._start_class(folder, "hello-world", None)
-        load_test._wait_until_started(process, folder.path / "log")
+        process = load_test.start_class_process(folder, "hello-world", None)
+        load_test.wait_until_started(process, folder.path / "log")
         time.sleep(2)
         values = asyncio.run(measure(folder, arguments.participants, arguments.merge_seconds))
     finally:
-        load_test._stop_and_wait(folder)
+        load_test.stop_and_wait(folder)
     shutil.rmtree(folder.path, ignore_errors=True)
     print(json.dumps(values, indent=1))
 

@@ -222,17 +222,18 @@ def run_load_test(
     load_test = LoadTest(folder, participants, ramp_up_seconds=ramp_up_seconds, report=report)
     previous_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM stops the class too
     try:
-        process = _start_class(folder, lesson, data)
-        _wait_until_started(process, folder.path / "log")
+        process = start_class_process(folder, lesson, data)
+        wait_until_started(process, folder.path / "log")
         result = asyncio.run(load_test.run())
     finally:
         signal.signal(signal.SIGTERM, previous_handler)
-        _stop_and_wait(folder)
+        stop_and_wait(folder)
     shutil.rmtree(folder.path, ignore_errors=True)
     return result
 
 
-def _start_class(folder: ClassFolder, lesson: str, data: str | None) -> subprocess.Popen[bytes]:
+def start_class_process(folder: ClassFolder, lesson: str, data: str | None) -> subprocess.Popen[bytes]:
+    """Start `firstread class start` for a class's folder in a process of its own."""
     settings = folder.settings
     command = [sys.executable, "-m", "firstread", "class", "start", "--name", settings.name]
     command += ["--lesson", lesson, "--port", str(settings.port), *(["--data", data] if data else [])]
@@ -241,7 +242,12 @@ def _start_class(folder: ClassFolder, lesson: str, data: str | None) -> subproce
         return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
 
 
-def _wait_until_started(process: subprocess.Popen[bytes], log_folder: Path) -> None:
+def wait_until_started(process: subprocess.Popen[bytes], log_folder: Path) -> None:
+    """Wait until a class can be joined.
+
+    Raises:
+        LoadTestError: it has ended, or took too long.
+    """
     end = time.monotonic() + _START_TIMEOUT_SECONDS
     while b"Ctrl-C" not in (log_folder / "start.log").read_bytes():
         if process.poll() is not None or time.monotonic() > end:
@@ -249,7 +255,8 @@ def _wait_until_started(process: subprocess.Popen[bytes], log_folder: Path) -> N
         time.sleep(0.2)
 
 
-def _stop_and_wait(folder: ClassFolder) -> None:
+def stop_and_wait(folder: ClassFolder) -> None:
+    """Stop a class, and wait until all its processes have ended."""
     stop_class(folder)
     end = time.monotonic() + 10
     while find_supervisor(folder) and time.monotonic() < end:
