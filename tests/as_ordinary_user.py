@@ -1,4 +1,4 @@
-"""Run a command as an ordinary user without an account, so that root can test what a class of an ordinary user does.
+"""Run a command as an ordinary user, so that root can test what a class of an ordinary user does.
 
 The interpreter and this checkout may lie in a folder that only root may enter; the command sees them all the same, in a
 mount namespace of its own. Nothing on the machine is changed. Anybody else runs the command as they are.
@@ -7,6 +7,7 @@ Usage: python tests/as_ordinary_user.py pytest -m "not slow" tests/classroom
 """
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -14,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-UID = 64_123
+#: an account that every Debian has, and whose user nothing else runs as (PostgreSQL wants one with a name)
+ACCOUNT = "games"
 #: environment variables that the command inherits
 KEPT = ("LANG", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONPATH", "FIRSTREAD_ATTACK_LOG", "FIRSTREAD_SHARED_DATA")
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -55,19 +57,20 @@ def main() -> None:
         os.execvpe("unshare", again, {**os.environ, "FIRSTREAD_MOUNTS": "private"})
     prefixes = (sys.base_prefix, sys.prefix)
     make_reachable(sorted({CHECKOUT, *(Path(prefix).resolve() for prefix in prefixes)}))
-    home = tempfile.mkdtemp(prefix="firstread-user-")
-    os.chown(home, UID, UID)
+    account, home = pwd.getpwnam(ACCOUNT), tempfile.mkdtemp(prefix="firstread-user-")
+    os.chown(home, account.pw_uid, account.pw_gid)
     kept = {name: value for name, value in os.environ.items() if name in KEPT}
     environment = kept | {
         "HOME": home,
-        "USER": "resident",
+        "USER": ACCOUNT,
         "TMPDIR": home,
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": f"{home}/hypothesis",
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
     }
     try:
-        ran = subprocess.run(command, check=False, cwd=CHECKOUT, env=environment, user=UID, group=UID, extra_groups=[])
+        user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        ran = subprocess.run(command, check=False, cwd=CHECKOUT, env=environment, **user)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     sys.exit(ran.returncode)
