@@ -67,7 +67,7 @@ else:
 #: differ at each start, or because the forked server is told its folders
 NOT_COMPARED = {
     *("argv", "browser_open_file", "browser_open_file_to_run", "cli_config", "config", "flags", "info_file"),
-    *("handlers", "settings", "cookie_secret", "token"),
+    *("handlers", "settings", "cookie_secret", "token", "version_hash"),
 }
 
 

@@ -22,7 +22,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar
 
 from firstread.classroom.class_folder import ClassFolder, find_free_ports
 from firstread.classroom.database.schema import Event
-from firstread.classroom.database.store import Store, as_utc
+from firstread.classroom.database.store import DEFAULT_MAX_PARTICIPANTS, Store, as_utc
 from firstread.classroom.lifecycle import find_supervisor, stop_class
 from firstread.classroom.progress.participant_view import POLL_SECONDS
 from firstread.classroom.rehearsal.class_memory import measure_class_memory
@@ -218,7 +218,13 @@ def run_load_test(
     """
     import shutil
 
-    folder = ClassFolder.create(f"rehearsal-{os.getpid()}", lesson=lesson, data=data, port=find_free_ports(1)[0])
+    folder = ClassFolder.create(
+        f"rehearsal-{os.getpid()}",
+        lesson=lesson,
+        data=data,
+        port=find_free_ports(1)[0],
+        max_participants=max(participants, DEFAULT_MAX_PARTICIPANTS),
+    )
     load_test = LoadTest(folder, participants, ramp_up_seconds=ramp_up_seconds, report=report)
     previous_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM stops the class too
     try:
@@ -237,6 +243,7 @@ def start_class_process(folder: ClassFolder, lesson: str, data: str | None) -> s
     settings = folder.settings
     command = [sys.executable, "-m", "firstread", "class", "start", "--name", settings.name]
     command += ["--lesson", lesson, "--port", str(settings.port), *(["--data", data] if data else [])]
+    command += ["--max-participants", str(settings.max_participants)]
     with open(folder.path / "log" / "start.log", "wb") as log:
         # our own command, no shell
         return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
