@@ -31,7 +31,7 @@ from firstread.classroom.prefork.zygote_client import (
     receive_packet,
     socket_path,
 )
-from firstread.classroom.sandbox.init import start_sandboxed
+from firstread.classroom.sandbox.init import launch_sandboxed, read_init_pid
 from firstread.classroom.sandbox.sandbox import python_folders
 from firstread.classroom.sandbox.syscalls import become_subreaper
 from firstread.core.errors import FirstreadError
@@ -53,6 +53,8 @@ class Zygote:
         self.folder, self.kind = folder, kind
         self.children: dict[int, str] = {}
         self.clients: dict[socket.socket, float] = {}
+        #: pipe of a sandbox that is being launched -> who waits for it, and whose it is
+        self.launches: dict[int, tuple[socket.socket, str]] = {}
         self.selector = selectors.DefaultSelector()
         self.parent_pid = os.getppid()
         self.supervisor_pidfd = os.pidfd_open(self.parent_pid)
@@ -66,6 +68,8 @@ class Zygote:
                     self._accept()
                 elif isinstance(ready.fileobj, socket.socket):
                     self._handle_request(ready.fileobj)
+                elif isinstance(ready.fileobj, int):
+                    self._answer(ready.fileobj)
             self._reap_children()
             self._drop_idle_clients()
 
@@ -92,25 +96,47 @@ class Zygote:
             self.selector.register(client, selectors.EVENT_READ)
 
     def _handle_request(self, client: socket.socket) -> None:
+        """Launch what a client asks for; it is answered when the sandbox has its init."""
+        self.selector.unregister(client)
+        del self.clients[client]
         fds: list[int] = []
         try:
             packet, fds = receive_packet(client)
             request = self._validate_request(packet, fds)
-            pid, pidfd = self._fork(request, fds)
-            self.children[pid] = request["username"]
-            socket.send_fds(client, [json.dumps({"pid": pid}).encode()], [pidfd])
-            os.close(pidfd)
+            sandbox = build_sandbox(self.folder, self.kind, request["username"], port=request["port"])
+            owners = (self.supervisor_pidfd, *fds)
+            _, pipe = launch_sandboxed(sandbox, lambda: run_child(self.folder, self.kind, request), owner_fds=owners)
+            self.launches[pipe] = (client, request["username"])
+            self.selector.register(pipe, selectors.EVENT_READ)
         except FirstreadError as error:
-            with suppress(OSError):
-                client.send(json.dumps({"refused": str(error)}).encode())
-        except OSError as error:  # no sandbox, or the client has gone
-            sys.stderr.write(f"No {self.kind} could be forked: {error}\n")
-            with suppress(OSError):
-                client.send(json.dumps({"refused": "This machine could not start your process"}).encode())
+            _refuse(client, str(error))
+        except OSError as error:
+            self._refuse_unstarted(client, error)
         finally:
             for fd in fds:
                 os.close(fd)
-            self._close_client(client)
+
+    def _answer(self, pipe: int) -> None:
+        """Tell a client the process that was launched for it; nobody waits for one that cannot be told."""
+        self.selector.unregister(pipe)
+        client, username = self.launches.pop(pipe)
+        try:
+            pid = read_init_pid(pipe)
+            pidfd = os.pidfd_open(pid)
+        except OSError as error:
+            self._refuse_unstarted(client, error)
+            return
+        self.children[pid] = username
+        try:
+            socket.send_fds(client, [json.dumps({"pid": pid}).encode()], [pidfd])
+        except OSError:  # the client has gone
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        os.close(pidfd)
+        client.close()
+
+    def _refuse_unstarted(self, client: socket.socket, error: OSError) -> None:
+        sys.stderr.write(f"No {self.kind} could be started: {error}\n")
+        _refuse(client, "This machine could not start your process")
 
     def _validate_request(self, packet: bytes, fds: list[int]) -> dict[str, Any]:
         """Parse a request and check its token and the participant's number of processes.
@@ -130,22 +156,13 @@ class Zygote:
             raise refused from None
         if not authorized or len(fds) > 1:
             raise refused
-        if sum(owner == username for owner in self.children.values()) >= _MAX_CHILDREN_EACH[self.kind]:
+        owners = [*self.children.values(), *(owner for _, owner in self.launches.values())]
+        if owners.count(username) >= _MAX_CHILDREN_EACH[self.kind]:
             raise FirstreadError(
                 "You have too many notebooks open", do="shut one down: Running Terminals and Kernels, at the left"
             )
         port = int(request.get("port", 0))
         return {"username": username, "environment": environment, "arguments": arguments, "port": port}
-
-    def _fork(self, request: dict[str, Any], fds: list[int]) -> tuple[int, int]:
-        """Fork a process in its sandbox; returns process id and pidfd of the sandbox's init."""
-        sandbox = build_sandbox(self.folder, self.kind, request["username"], port=request["port"])
-        pid = start_sandboxed(
-            sandbox,
-            lambda: run_child(self.folder, self.kind, request),
-            owner_fds=(self.supervisor_pidfd, *fds),
-        )
-        return pid, os.pidfd_open(pid)
 
     def _reap_children(self) -> None:
         with suppress(ChildProcessError):
@@ -163,6 +180,12 @@ class Zygote:
         if self.clients.pop(client, None) is not None:
             self.selector.unregister(client)
             client.close()
+
+
+def _refuse(client: socket.socket, reason: str) -> None:
+    with suppress(OSError):
+        client.send(json.dumps({"refused": reason}).encode())
+    client.close()
 
 
 def count_threads() -> int:

@@ -21,7 +21,8 @@ PROCESS_KINDS: tuple[ProcessKind, ...] = ("server", "kernel")
 #: command-line options of a zygote: import nothing before the fork; restarted, so do not run the lesson (users wait)
 NO_PRELOAD_OPTION, RESTARTED_OPTION = "--no-preload", "--restarted"
 MAX_PACKET_BYTES = 128 * 1024
-_TIMEOUT_SECONDS, _RETRY_SECONDS = 20, 60
+# a zygote that ends closes the connection at once; one that is busy is waited for, not asked twice
+_TIMEOUT_SECONDS, _RETRY_SECONDS = 110, 60
 
 
 class ZygoteError(FirstreadError):

@@ -23,23 +23,18 @@ from firstread.classroom.sandbox.sandbox import Sandbox
 _FORWARDED_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def start_sandboxed(
-    sandbox: Sandbox,
-    main: Callable[[], None],
-    *,
-    owner_fds: Sequence[int] = (),
-) -> int:
-    """Fork a process that runs `main` in a sandbox; returns the process id of the sandbox's init, a child of this one.
+def launch_sandboxed(sandbox: Sandbox, main: Callable[[], None], *, owner_fds: Sequence[int] = ()) -> tuple[int, int]:
+    """Fork a process that runs `main` in a sandbox, without waiting for it.
 
-    This process must have a single thread and be a subreaper (PR_SET_CHILD_SUBREAPER). No open file but stdin, stdout
-    and stderr is inherited: an open folder would be a way out.
+    This process must have a single thread and be a subreaper (PR_SET_CHILD_SUBREAPER): the sandbox's init becomes its
+    child. No open file but stdin, stdout and stderr is inherited: an open folder would be a way out.
 
     Args:
         main: runs in the sandbox; its SystemExit gives the exit status.
         owner_fds: pidfds, sockets or pipes of owners; when one is closed or its process ends, so does the sandbox.
 
-    Raises:
-        OSError: the system refuses the namespaces or the cgroup; what it said stands on stderr.
+    Returns:
+        Process id of the launcher, and a pipe for `read_init_pid`.
     """
     read_end, write_end = os.pipe()
     launcher = os.fork()
@@ -47,12 +42,27 @@ def start_sandboxed(
         os.close(read_end)
         _exit_after(lambda: _launch(sandbox, main, owner_fds, write_end))
     os.close(write_end)
+    return launcher, read_end
+
+
+def read_init_pid(read_end: int) -> int:
+    """Process id of a launched sandbox's init; waits until it is known, and closes the pipe.
+
+    Raises:
+        OSError: the system refuses the namespaces or the cgroup; what it said stands on stderr.
+    """
     with os.fdopen(read_end) as pipe:
         text = pipe.read()
-    os.waitpid(launcher, 0)
     if not text:
         raise OSError("no sandbox could be made for this process")
     return int(text)
+
+
+def start_sandboxed(sandbox: Sandbox, main: Callable[[], None], *, owner_fds: Sequence[int] = ()) -> int:
+    """`launch_sandboxed`, and wait for the process id of the sandbox's init."""
+    launcher, read_end = launch_sandboxed(sandbox, main, owner_fds=owner_fds)
+    os.waitpid(launcher, 0)
+    return read_init_pid(read_end)
 
 
 def _launch(sandbox: Sandbox, main: Callable[[], None], owner_fds: Sequence[int], write_end: int) -> None:
