@@ -201,7 +201,7 @@ async def restart_server(person):
     await person.open_server()
 
 
-def test_the_cookies_of_a_server_are_sent_to_no_other_server(folder):
+def test_the_cookies_of_a_server_are_sent_to_no_other_server(folder, record):
     async def story():
         async with participant(folder) as ana, participant(folder) as bea:
             for person, name in ((ana, "Ana"), (bea, "Bea")):
@@ -214,9 +214,12 @@ def test_the_cookies_of_a_server_are_sent_to_no_other_server(folder):
             assert not [name for name in neighbours if name.startswith("jupyterhub-user-")]
 
     run_async(story())
+    record(
+        "S2", "the login cookie of a participant on a neighbour's server", "not sent: its path is the participant's own"
+    )
 
 
-def test_nothing_in_a_participants_home_configures_their_server(folder):
+def test_nothing_in_a_participants_home_configures_their_server(folder, record):
     async def story():
         async with participant(folder) as ana:
             await arrive(ana, "Ana")
@@ -240,6 +243,11 @@ def test_nothing_in_a_participants_home_configures_their_server(folder):
             assert answer.status in (401, 403) or "login" in str(answer.url)
 
     run_async(story())
+    record(
+        "S1, S5",
+        "configuration, extension, start-up file or kernel of their own",
+        "none is loaded; a kernel of their own and a terminal are refused",
+    )
 
 
 def test_a_kernel_gets_nothing_that_is_not_its_own(folder, record):
@@ -293,7 +301,7 @@ def test_a_kernel_reads_none_of_the_classes_secrets(folder):
     run_async(story())
 
 
-def test_guesses_from_inside_are_counted_whatever_address_they_claim(folder):
+def test_guesses_from_inside_are_counted_whatever_address_they_claim(folder, record):
     async def story():
         hub = f"http://127.0.0.1:{folder.ports['hub']}/hub/login"  # as a participant's server reaches it
         statuses = []
@@ -311,9 +319,14 @@ def test_guesses_from_inside_are_counted_whatever_address_they_claim(folder):
             await ana.join("Ana")
 
     run_async(story())
+    record(
+        "S6, S7",
+        "guesses of the code from inside, each with another X-Forwarded-For",
+        "counted together, 403 then 429; the right code is let in all the while",
+    )
 
 
-def test_a_request_from_inside_reaches_no_instructor_page(folder):
+def test_a_request_from_inside_reaches_no_instructor_page(folder, record):
     async def story():
         service = f"http://127.0.0.1:{folder.ports['service']}{urlsplit(folder.service_url).path}"
         async with aiohttp.ClientSession() as inside:
@@ -322,6 +335,7 @@ def test_a_request_from_inside_reaches_no_instructor_page(folder):
                     assert answer.status in (303, 401), path
 
     run_async(story())
+    record("S1", "the instructor's pages, asked from inside", "401, or sent to the login")
 
 
 def test_what_was_measured_of_the_machine_reaches_participants(folder):
