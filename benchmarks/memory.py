@@ -13,8 +13,10 @@ import time
 
 import psutil
 
+from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.lifecycle import find_class, find_supervisor
 from firstread.classroom.rehearsal.scripted_participant import ScriptedParticipant
+from firstread.classroom.sandbox.processes import sandboxes_of, with_descendants
 
 SAMPLE_SECONDS = 0.5
 
@@ -22,20 +24,13 @@ SAMPLE_SECONDS = 0.5
 class ParticipantProcesses:
     """Server, kernel and child processes of one participant."""
 
-    def __init__(self, supervisor: psutil.Process, username: str) -> None:
-        self.supervisor, self.username = supervisor, username
+    def __init__(self, folder: ClassFolder, username: str) -> None:
+        self.folder, self.username = folder, username
         self.peak_mb = 0.0
 
     def processes(self) -> list[psutil.Process]:
         """List the participant's running processes."""
-        own = []
-        for process in self.supervisor.children(recursive=True):
-            try:
-                if process.environ().get("USER") == self.username:
-                    own.append(process)
-            except psutil.Error:
-                continue
-        return own
+        return with_descendants(sandboxes_of(self.folder).get(self.username, []))
 
     def memory_mb(self) -> float:
         """Sum of proportional set sizes."""
@@ -61,15 +56,14 @@ class ParticipantProcesses:
 async def measure(name: str | None) -> dict[str, float]:
     """Run one scripted participant through the lesson and measure its processes."""
     folder = find_class(name)
-    supervisor = find_supervisor(folder)
-    if supervisor is None:
+    if find_supervisor(folder) is None:
         raise SystemExit("The class does not run; start it with: firstread class start")
     notebook = f"{folder.settings.lesson}.ipynb"
     async with ScriptedParticipant(folder.public_url, folder.settings.join_code) as participant:
         await participant.join("Measured")
         await participant.open_server()
         await participant.start_kernel(notebook)
-        processes = ParticipantProcesses(supervisor, participant.username)
+        processes = ParticipantProcesses(folder, participant.username)
         joined_mb = processes.memory_mb()
         await participant.run_cell("import torch, monai, matplotlib.pyplot")
         idle_mb = processes.memory_mb()
