@@ -195,9 +195,8 @@ def test_a_participants_deletion_takes_posts_answers_and_pictures(store, ana, be
         assert connection.scalar(text("select count(*) from forum_picture")) == 0
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_nothing_of_a_withdrawn_post_is_left_in_the_file(store, ana, tmp_path):
-    if store.engine.dialect.name != "sqlite":
-        pytest.skip("the file of SQLite")
     secret = EncodedPicture("image/png", 4, 3, b"burnt-in name" * 400, b"burnt-in name")
     mine = post(store, ana, "a line nobody should keep", picture=secret)
     withdraw_post(store, ana, mine)
