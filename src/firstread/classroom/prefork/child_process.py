@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.home_directory import HARDWARE_FILE, prepare_home
-from firstread.classroom.sandbox.cgroups import ProcessKind, create_participant_cgroup
+from firstread.classroom.sandbox.cgroups import MEMORY_BYTES, ProcessKind, create_participant_cgroup
 from firstread.classroom.sandbox.disk_quota import OVER_QUOTA_FILE_BYTES, is_over_quota
 from firstread.classroom.sandbox.sandbox import MAX_FILE_BYTES, Sandbox, python_folders, readable_parent
 
@@ -39,8 +39,6 @@ _KERNEL_MODULES = (
     *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "pydicom", "tqdm.auto", "ipywidgets", "torch", "torch._dynamo"),
     *("torchvision", "timm", "monai", "monai.visualize", "accelerate", "safetensors.torch"),
 )
-#: limits of address space; lesson 1 with the largest network fits into a kernel's
-KERNEL_MEMORY_BYTES, SERVER_MEMORY_BYTES = 6 * 2**30, 2 * 2**30
 #: where there are no CPU weights: kernels give way to the hub and the service, but not to every other program
 KERNEL_NICE = 5
 #: imports that take longer are logged
@@ -108,7 +106,6 @@ def run_child(folder: ClassFolder, kind: str, request: dict[str, Any]) -> None:
     prepare_home(folder, username)
     os.environ.clear()
     os.environ.update(request["environment"])
-    os.chdir(home)
     _redirect_stdio(home / ".firstread" / f"{kind}.log")
     _reseed_generators()
     signal.set_wakeup_fd(-1)
@@ -167,7 +164,7 @@ def build_sandbox(folder: ClassFolder, kind: ProcessKind, username: str, *, port
             connect_ports=tuple(folder.ports.values()),
             working_folder=own[0],
             uid=uid,
-            memory_bytes=SERVER_MEMORY_BYTES,
+            memory_bytes=MEMORY_BYTES[kind],
             cgroup=cgroup,
             oom_score_adj=300,
         )
@@ -177,7 +174,7 @@ def build_sandbox(folder: ClassFolder, kind: ProcessKind, username: str, *, port
         working_folder=own[0],
         network=False,
         uid=uid,
-        memory_bytes=KERNEL_MEMORY_BYTES,
+        memory_bytes=MEMORY_BYTES[kind],
         cgroup=cgroup,
         file_bytes=OVER_QUOTA_FILE_BYTES if is_over_quota(folder, username) else MAX_FILE_BYTES,
         nice=0 if cgroup and cgroup.has_cpu_weight else KERNEL_NICE,

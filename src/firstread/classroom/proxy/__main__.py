@@ -15,6 +15,7 @@ from pathlib import Path
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.proxy import proxy_files
 from firstread.classroom.proxy.proxy_server import ProxyServer, ProxySettings
+from firstread.classroom.sandbox.syscalls import change_user
 
 
 def proxy_settings(folder: ClassFolder) -> ProxySettings:
@@ -66,7 +67,7 @@ async def serve(settings: ProxySettings, *, uid: int | None) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     await proxy.start()
     if uid is not None:
-        _change_user(uid)
+        change_user(uid)
     logging.getLogger(__name__).info("ready")
     while not stopped.is_set() and os.getppid() == parent:
         try:
@@ -74,13 +75,6 @@ async def serve(settings: ProxySettings, *, uid: int | None) -> None:
         except TimeoutError:
             continue
     await proxy.stop()
-
-
-def _change_user(uid: int) -> None:
-    """Change to this user and group id for good, without supplementary groups."""
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
 
 
 def main() -> None:

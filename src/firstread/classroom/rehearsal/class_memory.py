@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from firstread.classroom.sandbox.disk_quota import folder_size_bytes
 from firstread.classroom.sandbox.namespaces import TEMPORARY_FOLDERS
 
 _IN_MEMORY = ("tmpfs", "ramfs")
@@ -34,7 +35,7 @@ def measure_class_memory(supervisor: psutil.Process, folder: Path) -> ClassMemor
     """
     processes = [supervisor, *supervisor.children(recursive=True)]
     sizes = [size for size in map(_process_size, processes) if size is not None]
-    in_files = _private_tmpfs_bytes(processes) + (_folder_bytes(folder) if _is_in_memory(folder) else 0)
+    in_files = _private_tmpfs_bytes(processes) + (folder_size_bytes(folder) if _is_in_memory(folder) else 0)
     total = sum(size for size, _ in sizes) + in_files
     return ClassMemory(total, sum(not is_share for _, is_share in sizes))
 
@@ -69,12 +70,3 @@ def _is_in_memory(folder: Path) -> bool:
     path = folder.resolve()
     mounts = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
     return next((mounts[parent] in _IN_MEMORY for parent in (path, *path.parents) if parent in mounts), False)
-
-
-def _folder_bytes(folder: Path) -> int:
-    total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):  # it was removed meanwhile
-                total += os.lstat(os.path.join(path, name)).st_blocks * 512
-    return total

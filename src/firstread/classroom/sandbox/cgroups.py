@@ -19,8 +19,10 @@ from typing import Literal
 import psutil
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
-#: memory of all kernels, or of the server, of a participant; on a small machine half of what it has
-_MEMORY_BYTES, _MEMORY_SHARE = {"kernel": 6 * 2**30, "server": 2 * 2**30}, 0.5
+#: memory of a process, and of all of its kind of one participant; lesson 1 with the largest network fits a kernel
+MEMORY_BYTES = {"kernel": 6 * 2**30, "server": 2 * 2**30}
+#: a cgroup has at most so much of a small machine's memory
+_MEMORY_SHARE = 0.5
 _MAX_PROCESSES = 800
 #: CPU weights, 100 is that of any other program
 _CPU_WEIGHTS = {"kernel": 33, "server": 100}
@@ -92,9 +94,8 @@ def class_cgroup(class_name: str, *, root: Path = CGROUP_ROOT) -> Cgroup:
 def _create_v2(class_name: str, kind: ProcessKind, username: str, root: Path) -> Cgroup:
     (class_folder,) = class_cgroup(class_name, root=root).folders
     kind_folder = class_folder / kind
-    controllers = (*_REQUIRED, _OPTIONAL)
     has_cpu_weight = _OPTIONAL in (root / "cgroup.controllers").read_text().split()
-    wanted = controllers if has_cpu_weight else _REQUIRED
+    wanted = (*_REQUIRED, _OPTIONAL) if has_cpu_weight else _REQUIRED
     _enable_controllers(class_folder.parent, wanted)
     for folder in (class_folder, kind_folder):
         folder.mkdir(exist_ok=True)
@@ -123,7 +124,7 @@ def _create_v1(class_name: str, kind: ProcessKind, username: str, root: Path) ->
 
 
 def _memory_bytes(kind: ProcessKind) -> int:
-    return min(_MEMORY_BYTES[kind], int(psutil.virtual_memory().total * _MEMORY_SHARE))
+    return min(MEMORY_BYTES[kind], int(psutil.virtual_memory().total * _MEMORY_SHARE))
 
 
 def _enable_controllers(folder: Path, names: Iterable[str]) -> None:

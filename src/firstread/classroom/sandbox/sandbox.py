@@ -19,7 +19,7 @@ from pathlib import Path
 from firstread.classroom.sandbox import landlock, namespaces, seccomp
 from firstread.classroom.sandbox.cgroups import Cgroup
 from firstread.classroom.sandbox.landlock import AllowedAccess
-from firstread.classroom.sandbox.syscalls import libc_call
+from firstread.classroom.sandbox.syscalls import change_user, libc_call
 
 _ETC = (
     *("alternatives", "fonts", "group", "host.conf", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d"),
@@ -93,7 +93,8 @@ class Sandbox:
         self._set_priorities()
         namespaces.enter_private_root((*SYSTEM_PATHS, *self.read_paths), self.write_paths)
         if self.uid is not None:
-            _set_user(self.uid)
+            change_user(self.uid)
+            libc_call("prctl", _PR_SET_DUMPABLE, 1, 0, 0, 0)  # otherwise its files in /proc would be root's
         else:
             _drop_capabilities()
         if self.working_folder is not None:
@@ -164,14 +165,6 @@ def readable_parent(path: Path, allowed: Iterable[Path]) -> Path | None:
     """The folder, of `allowed` or `SYSTEM_PATHS`, through which a sandboxed process could read `path`."""
     real = path.resolve()
     return next((folder for folder in (*SYSTEM_PATHS, *allowed) if real.is_relative_to(folder.resolve())), None)
-
-
-def _set_user(uid: int) -> None:
-    """Change to this user and group id, without supplementary groups."""
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    libc_call("prctl", _PR_SET_DUMPABLE, 1, 0, 0, 0)  # otherwise its files in /proc would be root's
 
 
 def _drop_capabilities() -> None:

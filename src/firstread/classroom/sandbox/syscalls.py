@@ -31,6 +31,17 @@ def become_subreaper() -> None:
     libc_call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def change_user(uid: int) -> None:
+    """Change from root to this user and group id for good, without supplementary groups.
+
+    Raises:
+        PermissionError: this process may not change its user.
+    """
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
 def _raise_on_error(function: Any, arguments: tuple[Any, ...]) -> int:
     ctypes.set_errno(0)
     result = function(*arguments)

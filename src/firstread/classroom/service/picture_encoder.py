@@ -16,6 +16,7 @@ from typing import Any, cast
 from PIL import Image, ImageOps
 
 from firstread.classroom.sandbox import landlock, seccomp
+from firstread.classroom.sandbox.syscalls import change_user
 
 #: side of the new picture and of its preview
 MAX_SIDE_PIXELS, PREVIEW_SIDE_PIXELS = 1600, 480
@@ -55,9 +56,7 @@ def restrict_process() -> None:
         resource.setrlimit(name, (limit, limit))
     if os.geteuid() == 0:
         with suppress(PermissionError):  # root without that right, in some containers
-            os.setgroups([])
-            os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+            change_user(_NOBODY)
     if sys.platform == "linux" and landlock.abi_version():
         with suppress(OSError):  # a container may forbid it; the limits above hold all the same
             landlock.restrict_self(landlock.AllowedAccess())
