@@ -1,6 +1,8 @@
 """A class of yesterday opens today with everything in it, however many processes open it at once."""
 
 import multiprocessing
+import sqlite3
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -77,3 +79,18 @@ def test_several_processes_may_make_a_class_at_once(url):
     store = Store(url, key=b"key")
     assert store.state().door == "open"
     store.engine.dispose()
+
+
+def test_opening_waits_for_another_process_that_makes_the_same_sqlite_file(tmp_path):
+    path = tmp_path / "class.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("create table t (x)")
+    other.execute("BEGIN IMMEDIATE")  # SQLite refuses a change of the journal at once then, whatever its busy_timeout
+    release = threading.Timer(0.3, other.execute, ["COMMIT"])
+    release.start()
+    store = Store(f"sqlite:///{path}", key=b"key")
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    store.engine.dispose()
+    release.join()
+    other.close()

@@ -1,8 +1,10 @@
 """The class database: one transaction for each call, committed as a whole or rolled back."""
 
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from sqlite3 import OperationalError
 from typing import Any
 
 from sqlalchemy import create_engine, delete, event, func, select
@@ -284,16 +286,24 @@ def _create_engine(url: str) -> Engine:
 
         @event.listens_for(engine, "connect")
         def set_pragmas(connection: Any, _: Any) -> None:
-            for pragma in (
-                "busy_timeout=10000",
-                "journal_mode=WAL",
-                "synchronous=NORMAL",
-                "foreign_keys=ON",
-                "secure_delete=ON",
-            ):
+            _enable_wal(connection)
+            for pragma in ("busy_timeout=10000", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
                 connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _enable_wal(connection: Any, timeout_seconds: float = 10) -> None:
+    """Set SQLite's write-ahead log; tried again, because busy_timeout does not hold for a change of the journal."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def utc_now() -> datetime:
