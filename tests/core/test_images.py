@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from firstread.core.errors import DataError, FirstreadError
-from firstread.core.images import read_image, resize_square, scale_to_8_bit, sniff_format, to_grayscale
+from firstread.core.images import read_image, resize_square, sniff_format, to_grayscale
+from firstread.core.windows import scale_to_8_bit
 from firstread.readers import pillow
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)

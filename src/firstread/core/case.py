@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstread.core.images import WindowLike, read_image
+from firstread.core.images import read_image
+from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,8 @@ from firstread.core.case import Case
 from firstread.core.columns import COLUMNS, SPLITS, encode_labels, none_if_missing, validate_table
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import read_json, to_jsonable, write_atomically, write_json
-from firstread.core.images import WindowLike, read_image, resize_square, to_grayscale
+from firstread.core.images import read_image, resize_square, to_grayscale
+from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
     import pandas as pd

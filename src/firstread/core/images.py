@@ -5,18 +5,14 @@ NIfTI come with firstread (`firstread.readers`), other packages can add readers.
 `read_image(path, frame, window) -> array`.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 from firstread.core.errors import DataError, MissingDependencyError
-
-#: what a caller may pass as `window=`: None or "file", "full", the name of a CT window, or (center, width)
-WindowLike: TypeAlias = str | Sequence[float] | None
+from firstread.core.windows import WindowLike
 
 #: names of files that operating systems create in folders; they are never images
 STRAY_FILES = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
@@ -72,7 +68,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
         path: any image file that firstread knows.
         frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle
             slice.
-        window: for DICOM and NIfTI, see `firstread.readers.windows`. PNG and TIFF of 16 bits are stretched from their
+        window: for DICOM and NIfTI, see `firstread.core.windows`. PNG and TIFF of 16 bits are stretched from their
             darkest to their brightest pixel.
 
     Returns:
@@ -117,15 +113,6 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     if image.shape[:2] == (size, size):
         return image
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
-
-
-def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Rescale `low`..`high` linearly to uint8 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
-    span = max(float(high) - float(low), 1e-30)  # low == high: a threshold, without division by zero
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
-    rounded: np.ndarray = np.rint(np.clip(np.nan_to_num(scaled), 0, 255))
-    return rounded.astype(np.uint8)
 
 
 @cache

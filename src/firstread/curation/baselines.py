@@ -15,9 +15,10 @@ import numpy as np
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
-from firstread.core.images import WindowLike, read_image, resize_square, to_grayscale
+from firstread.core.images import read_image, resize_square, to_grayscale
 from firstread.core.predictions import Predictions
 from firstread.core.progress_bar import track
+from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from natsort import natsorted, ns
 from firstread.core.cohort import Cohort
 from firstread.core.columns import parse_split_name
 from firstread.core.errors import DataError
-from firstread.core.images import WindowLike
+from firstread.core.windows import WindowLike
 from firstread.datasets.file_scan import build_cohort, scan_files
 from firstread.dicom.pseudonyms import make_pseudonym
 

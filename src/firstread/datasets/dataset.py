@@ -6,14 +6,14 @@ from pathlib import Path
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError, suggest
-from firstread.core.images import WindowLike, sniff_format
+from firstread.core.images import sniff_format
 from firstread.core.splits import split_by_groups, split_by_patient, split_contiguous, split_random
+from firstread.core.windows import WindowLike, check_window
 from firstread.datasets.catalogue import CATALOGUE, find_named_dataset
 from firstread.datasets.csv_table import is_cohort_table, open_table
 from firstread.datasets.file_scan import build_cohort, scan_files
 from firstread.datasets.image_folder import open_folder
 from firstread.datasets.named_datasets import open_named_dataset
-from firstread.readers.windows import check_window
 
 SPLIT_METHODS = ("patient", "random", "contiguous")
 
@@ -31,7 +31,7 @@ def open_dataset(
         split: None keeps the split the data come with and otherwise splits by patient where patients are known,
             else at random; "patient", "random" or "contiguous" (by file order) makes a new split.
         seed: of a random split.
-        window: how 12 or 16 bits become 8, see `firstread.readers.windows`; None uses the window in each file.
+        window: how 12 or 16 bits become 8, see `firstread.core.windows`; None uses the window in each file.
 
     Returns:
         A Cohort. Files that were left out (broken images, stray files) are in its first step and in a warning.

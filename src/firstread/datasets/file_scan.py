@@ -11,9 +11,9 @@ from natsort import natsort_keygen, ns
 from firstread.core.cohort import Cohort, Origin, Step
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
-from firstread.core.images import WindowLike
 from firstread.core.progress_bar import track
 from firstread.core.version import package_version
+from firstread.core.windows import WindowLike
 from firstread.datasets.frames import read_frame_rows
 from firstread.dicom.headers import NoImageError
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
-from firstread.core.images import WindowLike
+from firstread.core.windows import Window, WindowLike, apply_range, apply_window, check_window, is_named_ct_window
 from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom, read_header
 from firstread.readers.decoders import decode_frame
-from firstread.readers.windows import Window, apply_range, apply_window, check_window, is_named_ct_window
 
 if TYPE_CHECKING:
     from pydicom import Dataset, Sequence
@@ -28,7 +27,7 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike
         path: a DICOM file of any name, with or without the 128-byte preamble, compressed or not.
         frame: which frame of a multi-frame file, from 0; None is the first.
         window: how 12 or 16 bits become 8: "file" (as the file states, else the 0.5th to 99.5th percentile), "full",
-            the name of a CT window such as "lung", or (center, width); see `firstread.readers.windows`.
+            the name of a CT window such as "lung", or (center, width); see `firstread.core.windows`.
 
     Returns:
         uint8 array, (height, width) for grayscale or (height, width, 3) for colour. MONOCHROME1 is inverted; padding is

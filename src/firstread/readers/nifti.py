@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from firstread.core.errors import DataError, FirstreadError, StorageError
-from firstread.core.images import WindowLike, scale_to_8_bit
-from firstread.readers.windows import apply_window, check_window
+from firstread.core.windows import WindowLike, apply_window, check_window, scale_to_8_bit
 
 #: larger volumes are refused before they are read
 MAX_VOXELS = 1_500_000_000

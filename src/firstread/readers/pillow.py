@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from firstread.core.errors import DataError, StorageError
-from firstread.core.images import MAX_IMAGE_PIXELS, WindowLike, scale_to_8_bit
+from firstread.core.images import MAX_IMAGE_PIXELS
+from firstread.core.windows import WindowLike, scale_to_8_bit
 
 
 def read_raster_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:

@@ -1,0 +1,303 @@
+"""Tasks: what is predicted of a case, as a protocol, and the tasks that firstread knows.
+
+A task says what a cohort must hold to be trained on, which columns predictions have, and how a network's outputs become
+rows and files. It knows no torch: the training, the evaluation, the service and the DICOM node all ask the same object.
+
+Another package adds a task as an entry point of the group `firstread.tasks`, its metrics as `firstread.metrics`, its
+trivial rules as `firstread.baselines` and its network as `firstread.models`, each under the task's `kind`; see
+docs/how-to/add-a-task.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from firstread.core.errors import DataError, MissingDependencyError, SettingError, suggest
+from firstread.core.geometry import Geometry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class CohortTables(Protocol):
+    """The three tables of a cohort, see `firstread.core.cohort`."""
+
+    @property
+    def cases(self) -> "pa.Table":
+        """One row a case."""
+
+    @property
+    def images(self) -> "pa.Table":
+        """One row an image or series of a case."""
+
+    @property
+    def target_table(self) -> "pa.Table":
+        """One row a thing said of a case."""
+
+
+class Sink(Protocol):
+    """Where a task puts what it decodes: `firstread.learning.prediction`, the service and the node each have one."""
+
+    def add_row(self, values: Mapping[str, Any]) -> None:
+        """Add a row with the columns of `Schema.rows`."""
+
+    def write_mask(self, case: str, values: np.ndarray, geometry: Geometry) -> str:
+        """Store a label map, uint8 (z, y, x), and return the path of its file."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns of predictions beyond `case`, `patient`, `component`, `split`, `fold` and `seed`.
+
+    Attributes:
+        rows: columns that a model's answer fills.
+        truth: columns that the reference standard fills.
+        key: columns that name a row; once in each set of predictions, for each seed.
+    """
+
+    rows: tuple[str, ...]
+    truth: tuple[str, ...]
+    key: tuple[str, ...] = ("case",)
+
+
+@runtime_checkable
+class Task(Protocol):
+    """What is predicted of a case. A task is a frozen dataclass of plain values, so that it can be stored as JSON."""
+
+    @property
+    def kind(self) -> str:
+        """Name under which the task, its metrics, rules and models are registered, such as "classification"."""
+
+    def check(self, tables: CohortTables) -> None:
+        """Refuse a cohort that cannot be trained on or evaluated for this task.
+
+        Raises:
+            DataError: what is missing, in a sentence.
+        """
+
+    def strata(self, tables: CohortTables) -> np.ndarray:
+        """Stratum of each case for splits: (N,) int64; -1 for a case that gets no split."""
+
+    def schema(self) -> Schema:
+        """Columns of this task's predictions."""
+
+    def decode(
+        self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
+    ) -> None:
+        """Turn a network's outputs for one case into rows and files in the image's own space.
+
+        Args:
+            case: its identifier.
+            outputs: of the network, on its own grid.
+            grid: of the outputs; None where there is none.
+            image: of the image that the case has; files are written on it.
+            sink: takes the rows and files.
+        """
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One class for each case.
+
+    Attributes:
+        classes: names in the order of a network's outputs; with two, the second is the positive one.
+        name: of the finding in the targets.
+
+    Example:
+        >>> Classification(("no pneumothorax", "pneumothorax")).schema().rows
+        ('prediction', 'score_no pneumothorax', 'score_pneumothorax')
+    """
+
+    classes: tuple[str, ...]
+    name: str = "label"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(str(name) for name in self.classes))
+
+    @property
+    def kind(self) -> str:
+        """ "classification"."""
+        return "classification"
+
+    def check(self, tables: CohortTables) -> None:
+        """Refuse a cohort without any class of this finding."""
+        if not (self.labels(tables) >= 0).any():
+            raise DataError("No case has a label", expected=", ".join(self.classes) or "classes", do="add labels")
+
+    def labels(self, tables: CohortTables) -> np.ndarray:
+        """Class index of each case: (N,) int64, -1 where it is not known."""
+        from firstread.core.tables import class_indices
+
+        return class_indices(tables.cases, tables.target_table, name=self.name, classes=self.classes)
+
+    def strata(self, tables: CohortTables) -> np.ndarray:
+        """The class of each case."""
+        return self.labels(tables)
+
+    def schema(self) -> Schema:
+        """A score for each class, and the class with the highest."""
+        return Schema(rows=("prediction", *(f"score_{name}" for name in self.classes)), truth=("truth",))
+
+    def decode(
+        self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
+    ) -> None:
+        """Probabilities (K,) -> one row."""
+        scores = {f"score_{name}": float(score) for name, score in zip(self.classes, outputs, strict=True)}
+        sink.add_row({"case": case, "prediction": self.classes[int(np.argmax(outputs))], **scores})
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A label map for each case: which voxels belong to which structure.
+
+    Attributes:
+        structures: names; the number of a structure in a label map is its position from 1, 0 is the background.
+
+    Example:
+        >>> Segmentation(("liver",)).number("liver")
+        1
+    """
+
+    structures: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "structures", tuple(str(name) for name in self.structures))
+        if not self.structures or len(set(self.structures)) != len(self.structures) or len(self.structures) > 254:
+            raise SettingError("A segmentation needs from 1 to 254 different structures", where=str(self.structures))
+
+    @property
+    def kind(self) -> str:
+        """ "segmentation"."""
+        return "segmentation"
+
+    def number(self, structure: str) -> int:
+        """Value of a structure in label maps."""
+        if structure not in self.structures:
+            raise SettingError(f'There is no structure "{structure}".{suggest(structure, self.structures)}')
+        return self.structures.index(structure) + 1
+
+    def check(self, tables: CohortTables) -> None:
+        """Refuse a cohort in which a structure has no mask at all."""
+        present = self._has_mask(tables).any(axis=0)
+        missing = [name for name, there in zip(self.structures, present, strict=True) if not there]
+        if missing:
+            raise DataError(f"No case has a mask of {', '.join(missing)}", expected="a mask for each structure")
+
+    def strata(self, tables: CohortTables) -> np.ndarray:
+        """Number of structures that a case has a mask of, as one stratum each; -1 without any mask."""
+        counts = self._has_mask(tables).sum(axis=1).astype(np.int64)
+        strata: np.ndarray = np.where(counts > 0, counts, -1)
+        return strata
+
+    def _has_mask(self, tables: CohortTables) -> np.ndarray:
+        """(N, S) bool: whether a case has a mask of a structure."""
+        from firstread.core.tables import cases_with_target
+
+        columns = [
+            cases_with_target(tables.cases, tables.target_table, kind="mask", name=name) for name in self.structures
+        ]
+        return np.stack(columns, axis=1)
+
+    def schema(self) -> Schema:
+        """One row a case and structure."""
+        return Schema(
+            rows=("structure", "mask_file", "value", "volume_ml"),
+            truth=("truth_file", "truth_value"),
+            key=("case", "structure"),
+        )
+
+    def decode(
+        self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
+    ) -> None:
+        """Probabilities (1 + S, z, y, x) on the network's grid -> a label map on the image's grid, a row a structure.
+
+        Each class is interpolated by itself and the most likely one taken, because nearest neighbours erode small
+        structures; one class is held at a time.
+        """
+        from firstread.core.volume import Volume
+
+        if grid is None or image is None:
+            raise DataError("A segmentation needs the place of its outputs in the patient", where=case)
+        labels = np.zeros(image.size_zyx, np.uint8)
+        best: np.ndarray | None = None
+        for number, channel in enumerate(outputs):
+            values = Volume(channel.astype(np.float32, copy=False), grid).resampled(image).values
+            if best is None:
+                best = values
+            else:
+                labels[values > best] = number
+                np.maximum(best, values, out=best)
+        file = sink.write_mask(case, labels, image)
+        counts = np.bincount(labels.ravel(), minlength=len(self.structures) + 1)
+        for structure in self.structures:
+            value = self.number(structure)
+            volume_ml = float(counts[value] * image.voxel_volume_ml)
+            row = {"case": case, "structure": structure, "mask_file": file, "value": value, "volume_ml": volume_ml}
+            sink.add_row(row)
+
+
+def task_to_json(task: Task) -> dict[str, Any]:
+    """A task as plain values: its kind and its fields."""
+    return {"kind": task.kind, **asdict(task)}  # type: ignore[call-overload]
+
+
+def task_from_json(values: Mapping[str, Any]) -> Task:
+    """The task that `task_to_json` described.
+
+    Raises:
+        MissingDependencyError: no installed package knows this kind of task.
+        DataError: the fields do not fit.
+    """
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    kind = str(fields.pop("kind", ""))
+    factory = find_registered("tasks", kind)
+    try:
+        task: Task = factory(**fields)
+    except TypeError as error:
+        raise DataError(f'This is not a "{kind}" task', expected="the fields that it was saved with") from error
+    return task
+
+
+def find_registered(group: str, name: str) -> Any:
+    """What a package registered under the entry point group `firstread.<group>` and a name.
+
+    Raises:
+        MissingDependencyError: nothing is registered under this name.
+    """
+    points = registered(group)
+    if name not in points:
+        raise MissingDependencyError(
+            f'Nothing in "firstread.{group}" is called "{name}".{suggest(name, tuple(points))}',
+            do="install the package that provides it, or install firstread again",
+        )
+    return points[name].load()
+
+
+@cache
+def registered(group: str) -> dict[str, EntryPoint]:
+    """Entry points of the group `firstread.<group>` by name."""
+    return {point.name: point for point in entry_points(group=f"firstread.{group}")}
+
+
+def same_task(first: Task, second: Task) -> bool:
+    """Whether two tasks ask the same: their kind and all their fields agree."""
+    return task_to_json(first) == task_to_json(second)
+
+
+__all__: Sequence[str] = (
+    "Classification",
+    "CohortTables",
+    "Schema",
+    "Segmentation",
+    "Sink",
+    "Task",
+    "find_registered",
+    "registered",
+    "same_task",
+    "task_from_json",
+    "task_to_json",
+)
