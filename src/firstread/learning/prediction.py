@@ -1,7 +1,5 @@
 """`predict`: class scores of a network for each case, with those of the trivial baselines."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -55,5 +53,4 @@ def predict_scores(model: Classifier, images: np.ndarray) -> np.ndarray:
 def _case_to_cohort(case: Case, model: Classifier) -> Cohort:
     row = {"case": case.case, "file": case.file, "frame": case.frame, "patient": case.patient, "split": case.split}
     row["label"] = case.label if case.label in model.classes else None
-    cohort = Cohort(make_table([row]), model.classes, Origin("one case"))
-    return replace(cohort, window=case.window)
+    return Cohort.from_table(make_table([row]), model.classes, Origin("one case"), window=case.window)
