@@ -6,7 +6,7 @@
 | `images` | an image or series of a case, such as "image", "portal", "input" or "target" |
 | `targets` | something said of a case by a reader: a class, a mask, a box, a number or an event |
 
-They are Arrow tables, which nobody can change in place, with repeated text stored once, and on disk three Parquet files.
+They are Arrow tables, which nobody can change in place, with repeated text stored once; on disk, three Parquet files.
 Text stays text: the patient "001" is not "1", and a class may be called "None".
 """
 

@@ -12,14 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from firstread.core.columns import text_column
 from firstread.core.errors import DataError, MissingDependencyError, SettingError, suggest
 from firstread.core.geometry import Geometry
 from firstread.core.tables import Tables, cases_with_target, class_indices
 from firstread.core.volume import Volume
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: how far the scores of a case may be from 1 together: numbers that were rounded for a table
+_SUM_TOLERANCE = 0.01
 
 
 class Sink(Protocol):
@@ -67,6 +74,13 @@ class Task(Protocol):
 
     def schema(self) -> Schema:
         """Columns of this task's predictions."""
+
+    def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """A copy of a table of predictions with the columns that follow from others.
+
+        Raises:
+            DataError: a column is missing, or holds values that no model of this task can answer.
+        """
 
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
@@ -124,6 +138,29 @@ class Classification:
     def schema(self) -> Schema:
         """A score for each class, and the class with the highest."""
         return Schema(rows=("prediction", *(f"score_{name}" for name in self.classes)), truth=("truth",))
+
+    def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Add the class with the highest score; scores must be probabilities."""
+        columns = [f"score_{name}" for name in self.classes]
+        missing = [name for name in ("case", "truth", *columns) if name not in table.columns]
+        if missing:
+            raise DataError(
+                f"The table lacks {', '.join(missing)}",
+                expected="columns case, truth and score_<class> for every class",
+            )
+        scores = table[columns].to_numpy(dtype=np.float64)
+        if not np.isfinite(scores).all() or (scores < -1e-6).any() or (scores > 1 + 1e-6).any():
+            raise DataError("Some scores are not between 0 and 1", do="turn logits into probabilities first")
+        wrong = int((np.abs(scores.sum(axis=1) - 1) > _SUM_TOLERANCE).sum()) if columns else 0
+        if wrong:
+            raise DataError(
+                f"The scores of {wrong} cases do not add up to 1",
+                where=", ".join(columns[:4]),
+                expected="probabilities of classes of which exactly one is right",
+                do="divide each row by its sum; findings that can occur together are one classification each",
+            )
+        answers = [self.classes[index] for index in scores.argmax(axis=1)] if len(table) else []
+        return table.assign(prediction=text_column(answers))
 
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
@@ -190,6 +227,15 @@ class Segmentation:
             truth=("truth_file", "truth_value"),
             key=("case", "structure"),
         )
+
+    def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Check the names of the structures."""
+        if "structure" not in table.columns:
+            raise DataError("The table lacks structure", expected="one row a case and structure")
+        unknown = sorted(set(table["structure"]) - set(self.structures))
+        if unknown:
+            raise DataError(f'"{unknown[0]}" is not a structure of this task', expected=", ".join(self.structures))
+        return table.copy()
 
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
