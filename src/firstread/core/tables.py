@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from firstread.core.columns import SPLITS, none_if_missing, parse_split_name
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
-from firstread.core.patients import patient_components
+from firstread.core.patient_identity import patient_components
 
 #: text that many rows share
 _WORD = pa.dictionary(pa.int32(), pa.string())
@@ -97,7 +97,7 @@ class Tables:
 
     Attributes:
         cases, images, targets: Arrow tables with the columns of CASES, IMAGES and TARGETS, and further facts. Where no
-            `component` is given, it is worked out from the patients (`firstread.core.patients`).
+            `component` is given, it is worked out from the patients (`firstread.core.patient_identity`).
 
     Raises:
         DataError: two cases or two images of a case have one name, an image or target of a case that is not there, an
@@ -178,7 +178,10 @@ class Tables:
         """A copy with a column of `cases` set."""
         if name == "split":
             values = [None if value is None else parse_split_name(value) or value for value in values]
-        return Tables(_set_column(self.cases, name, to_arrow(values)), self.images, self.targets)
+        cases = _set_column(self.cases, name, to_arrow(values))
+        if name == "patient":  # worked out anew
+            cases = cases.drop_columns(["component"])
+        return Tables(cases, self.images, self.targets)
 
     def with_classes(self, name: str, values: Sequence[str | None]) -> "Tables":
         """A copy in which the classes of one finding are replaced."""

@@ -46,6 +46,7 @@ def read_info(path: str | Path) -> ImageInfo:
             modality=header["modality"],
             unit=pixel_unit(dataset),
             patient=header["patient"],
+            component=header["component"],
             study=header["study"],
             series=header["series"],
             instance=header["instance"],
