@@ -99,7 +99,7 @@ def _with_seed(predictions: Predictions, seed: int) -> Predictions:
 
 def _rename_classes(cohort: Cohort, names: dict[str, str], classes: tuple[str, ...]) -> Cohort:
     table = cohort.table.assign(label=[names[label] for label in cohort.table["label"]])
-    return Cohort(table, classes, cohort.origin, cohort.steps)
+    return Cohort.from_table(table, classes, cohort.origin, cohort.steps)
 
 
 def _summarize(predictions: Predictions, seeds: tuple[int, ...]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def measure_few_shot(*, quick: bool = False, backbone: str = DEFAULT_BACKBONE) -
     rsna = fr.open_dataset("mednist/rsna")
     classes = tuple(name for name in rsna.classes if name != "chest CT")
     table = rsna.table[rsna.table["label"].isin(classes)].reset_index(drop=True)
-    rsna = Cohort(table, classes, rsna.origin, rsna.steps)
+    rsna = Cohort.from_table(table, classes, rsna.origin, rsna.steps)
     openi = fr.open_dataset("hello-world/openi")
     results: dict[str, Any] = {"backbone": backbone, "seeds": list(seeds)}
     for per_class in (10,) if quick else tuple(EPOCHS):
@@ -76,7 +76,7 @@ def split_at_random(cohort: Cohort, per_class: int, seed: int) -> Cohort:
 
 def _with_split(cohort: Cohort, split: np.ndarray) -> Cohort:
     table = cohort.table.assign(split=split)
-    return Cohort(table[split != ""].reset_index(drop=True), cohort.classes, cohort.origin, cohort.steps)
+    return Cohort.from_table(table[split != ""].reset_index(drop=True), cohort.classes, cohort.origin, cohort.steps)
 
 
 #: (classes, image size, seed) -> initialized model

@@ -57,7 +57,7 @@ def tiny_cohort(tmp_path):
         rows.append(
             {"case": path.stem, "file": str(path), "label": label, "patient": f"P{index // 2:02d}", "split": split}
         )
-    return Cohort(make_table(rows), ("dark", "bright"), Origin("tiny", "noise, bright or dark"))
+    return Cohort.from_table(make_table(rows), ("dark", "bright"), Origin("tiny", "noise, bright or dark"))
 
 
 def pytest_sessionfinish(session, exitstatus):

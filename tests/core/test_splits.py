@@ -24,7 +24,7 @@ def cohort_of(patients_by_class, *, unlabeled=0):
     rows += [
         {"case": f"u{index}", "file": "x.png", "label": None, "patient": f"u{index}"} for index in range(unlabeled)
     ]
-    return Cohort(make_table(rows), CLASSES, Origin("made up"))
+    return Cohort.from_table(make_table(rows), CLASSES, Origin("made up"))
 
 
 sizes = st.lists(st.integers(1, 8), min_size=3, max_size=25)

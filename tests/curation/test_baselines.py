@@ -37,7 +37,7 @@ def test_a_planted_image_size_is_found_and_nothing_else(tmp_path):
         rows.append(
             {"case": str(i), "file": str(tmp_path / f"{i}.png"), "label": label, "split": "train" if i < 40 else "test"}
         )
-    cohort = Cohort(make_table(rows), ("a", "b"), Origin("sizes"))
+    cohort = Cohort.from_table(make_table(rows), ("a", "b"), Origin("sizes"))
     found = by_name(trivial_baselines(cohort.train, cohort.test))
     assert right(found["rule: image size"]) == 1.0
     assert right(found["rule: aspect ratio"]) == 1.0

@@ -33,7 +33,7 @@ def plant(tmp_path):
             Image.fromarray(change(index, label, smooth(rng))).save(file)
             split = "train" if index < 28 else "validation" if index < 34 else "test"
             rows.append({"case": file.stem, "file": str(file), "label": label, "split": split, "patient": f"P{index}"})
-        return Cohort(make_table(rows), ("a", "b"), Origin("planted"), steps)
+        return Cohort.from_table(make_table(rows), ("a", "b"), Origin("planted"), steps)
 
     return make
 

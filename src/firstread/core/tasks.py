@@ -16,27 +16,17 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from firstread.core.columns import text_column
 from firstread.core.errors import DataError, MissingDependencyError, SettingError, suggest
 from firstread.core.geometry import Geometry
+from firstread.core.tables import Tables, cases_with_target, class_indices
+from firstread.core.volume import Volume
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pandas as pd
 
-
-class CohortTables(Protocol):
-    """The three tables of a cohort, see `firstread.core.cohort`."""
-
-    @property
-    def cases(self) -> "pa.Table":
-        """One row a case."""
-
-    @property
-    def images(self) -> "pa.Table":
-        """One row an image or series of a case."""
-
-    @property
-    def target_table(self) -> "pa.Table":
-        """One row a thing said of a case."""
+#: how far the scores of a case may be from 1 together: numbers that were rounded for a table
+_SUM_TOLERANCE = 0.01
 
 
 class Sink(Protocol):
@@ -72,18 +62,25 @@ class Task(Protocol):
     def kind(self) -> str:
         """Name under which the task, its metrics, rules and models are registered, such as "classification"."""
 
-    def check(self, tables: CohortTables) -> None:
+    def check(self, tables: Tables) -> None:
         """Refuse a cohort that cannot be trained on or evaluated for this task.
 
         Raises:
             DataError: what is missing, in a sentence.
         """
 
-    def strata(self, tables: CohortTables) -> np.ndarray:
+    def strata(self, tables: Tables) -> np.ndarray:
         """Stratum of each case for splits: (N,) int64; -1 for a case that gets no split."""
 
     def schema(self) -> Schema:
         """Columns of this task's predictions."""
+
+    def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """A copy of a table of predictions with the columns that follow from others.
+
+        Raises:
+            DataError: a column is missing, or holds values that no model of this task can answer.
+        """
 
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
@@ -106,6 +103,7 @@ class Classification:
     Attributes:
         classes: names in the order of a network's outputs; with two, the second is the positive one.
         name: of the finding in the targets.
+        reader: whose word counts; None takes what is adjudicated, else the only reader's, else refuses.
 
     Example:
         >>> Classification(("no pneumothorax", "pneumothorax")).schema().rows
@@ -114,6 +112,7 @@ class Classification:
 
     classes: tuple[str, ...]
     name: str = "label"
+    reader: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(str(name) for name in self.classes))
@@ -123,24 +122,45 @@ class Classification:
         """ "classification"."""
         return "classification"
 
-    def check(self, tables: CohortTables) -> None:
+    def check(self, tables: Tables) -> None:
         """Refuse a cohort without any class of this finding."""
         if not (self.labels(tables) >= 0).any():
             raise DataError("No case has a label", expected=", ".join(self.classes) or "classes", do="add labels")
 
-    def labels(self, tables: CohortTables) -> np.ndarray:
+    def labels(self, tables: Tables) -> np.ndarray:
         """Class index of each case: (N,) int64, -1 where it is not known."""
-        from firstread.core.tables import class_indices
+        return class_indices(tables, name=self.name, classes=self.classes, reader=self.reader)
 
-        return class_indices(tables.cases, tables.target_table, name=self.name, classes=self.classes)
-
-    def strata(self, tables: CohortTables) -> np.ndarray:
+    def strata(self, tables: Tables) -> np.ndarray:
         """The class of each case."""
         return self.labels(tables)
 
     def schema(self) -> Schema:
         """A score for each class, and the class with the highest."""
         return Schema(rows=("prediction", *(f"score_{name}" for name in self.classes)), truth=("truth",))
+
+    def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Add the class with the highest score; scores must be probabilities."""
+        columns = [f"score_{name}" for name in self.classes]
+        missing = [name for name in ("case", "truth", *columns) if name not in table.columns]
+        if missing:
+            raise DataError(
+                f"The table lacks {', '.join(missing)}",
+                expected="columns case, truth and score_<class> for every class",
+            )
+        scores = table[columns].to_numpy(dtype=np.float64)
+        if not np.isfinite(scores).all() or (scores < -1e-6).any() or (scores > 1 + 1e-6).any():
+            raise DataError("Some scores are not between 0 and 1", do="turn logits into probabilities first")
+        wrong = int((np.abs(scores.sum(axis=1) - 1) > _SUM_TOLERANCE).sum()) if columns else 0
+        if wrong:
+            raise DataError(
+                f"The scores of {wrong} cases do not add up to 1",
+                where=", ".join(columns[:4]),
+                expected="probabilities of classes of which exactly one is right",
+                do="divide each row by its sum; findings that can occur together are one classification each",
+            )
+        answers = [self.classes[index] for index in scores.argmax(axis=1)] if len(table) else []
+        return table.assign(prediction=text_column(answers))
 
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
@@ -156,6 +176,7 @@ class Segmentation:
 
     Attributes:
         structures: names; the number of a structure in a label map is its position from 1, 0 is the background.
+        reader: whose masks count; None takes the adjudicated ones, else the only reader's, else refuses.
 
     Example:
         >>> Segmentation(("liver",)).number("liver")
@@ -163,6 +184,7 @@ class Segmentation:
     """
 
     structures: tuple[str, ...]
+    reader: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "structures", tuple(str(name) for name in self.structures))
@@ -180,26 +202,22 @@ class Segmentation:
             raise SettingError(f'There is no structure "{structure}".{suggest(structure, self.structures)}')
         return self.structures.index(structure) + 1
 
-    def check(self, tables: CohortTables) -> None:
+    def check(self, tables: Tables) -> None:
         """Refuse a cohort in which a structure has no mask at all."""
         present = self._has_mask(tables).any(axis=0)
         missing = [name for name, there in zip(self.structures, present, strict=True) if not there]
         if missing:
             raise DataError(f"No case has a mask of {', '.join(missing)}", expected="a mask for each structure")
 
-    def strata(self, tables: CohortTables) -> np.ndarray:
+    def strata(self, tables: Tables) -> np.ndarray:
         """Number of structures that a case has a mask of, as one stratum each; -1 without any mask."""
         counts = self._has_mask(tables).sum(axis=1).astype(np.int64)
         strata: np.ndarray = np.where(counts > 0, counts, -1)
         return strata
 
-    def _has_mask(self, tables: CohortTables) -> np.ndarray:
+    def _has_mask(self, tables: Tables) -> np.ndarray:
         """(N, S) bool: whether a case has a mask of a structure."""
-        from firstread.core.tables import cases_with_target
-
-        columns = [
-            cases_with_target(tables.cases, tables.target_table, kind="mask", name=name) for name in self.structures
-        ]
+        columns = [cases_with_target(tables, kind="mask", name=name, reader=self.reader) for name in self.structures]
         return np.stack(columns, axis=1)
 
     def schema(self) -> Schema:
@@ -210,6 +228,15 @@ class Segmentation:
             key=("case", "structure"),
         )
 
+    def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Check the names of the structures."""
+        if "structure" not in table.columns:
+            raise DataError("The table lacks structure", expected="one row a case and structure")
+        unknown = sorted(set(table["structure"]) - set(self.structures))
+        if unknown:
+            raise DataError(f'"{unknown[0]}" is not a structure of this task', expected=", ".join(self.structures))
+        return table.copy()
+
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
     ) -> None:
@@ -218,8 +245,6 @@ class Segmentation:
         Each class is interpolated by itself and the most likely one taken, because nearest neighbours erode small
         structures; one class is held at a time.
         """
-        from firstread.core.volume import Volume
-
         if grid is None or image is None:
             raise DataError("A segmentation needs the place of its outputs in the patient", where=case)
         labels = np.zeros(image.size_zyx, np.uint8)
@@ -290,7 +315,6 @@ def same_task(first: Task, second: Task) -> bool:
 
 __all__: Sequence[str] = (
     "Classification",
-    "CohortTables",
     "Schema",
     "Segmentation",
     "Sink",

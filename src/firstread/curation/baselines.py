@@ -49,7 +49,7 @@ class ImageFeatures:
 
 def image_features(cohort: Cohort) -> list[ImageFeatures]:
     """The features of every image of a cohort; cached while the program runs."""
-    rows = zip(cohort.table["file"], cohort.table["frame"], strict=True)
+    rows = cohort.tables.first_images()
     frames = [(file, None if frame is None else int(frame)) for file, frame in rows]
     window = tuple(cohort.window) if isinstance(cohort.window, list) else cohort.window
     return [

@@ -110,7 +110,7 @@ def build_cohort(
     parameters = {**parameters, "left_out": scan.broken, "no_images": scan.no_images}
     step = Step("opened", parameters, version=package_version())
     origin = Origin(name, description)
-    return Cohort(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
+    return Cohort.from_table(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
 
 
 def _shorten(names: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ def _published_cohort(entry: NamedDataset, folder: Path) -> Cohort:
     stray = read_stray_files(folder)
     parameters = {"data": entry.name, "stray_files": len(stray), "stray_names": stray[:50]}
     step = Step("opened", parameters, version=package_version())
-    return Cohort(make_table(rows), entry.classes, entry.origin, (step,))
+    return Cohort.from_table(make_table(rows), entry.classes, entry.origin, (step,))
 
 
 def _image_row(entry: NamedDataset, folder: Path, name: str) -> dict[str, Any] | None:

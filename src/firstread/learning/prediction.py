@@ -1,7 +1,5 @@
 """`predict`: class scores of a network for each case, with those of the trivial baselines."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -20,8 +18,8 @@ def predict(model: Classifier, cases: Cohort | Case, *, baselines: bool = True) 
     Args:
         model: a trained network.
         cases: a cohort (labels may be missing), or one case.
-        baselines: also predict with the trivial baselines, fitted on the training split of the cohort that the cases
-            come from (`cases.parent`). Without a training split there are none.
+        baselines: let the trivial rules stand beside the network in `evaluate`. They are fitted then, on the training
+            split of the cohort that the cases come from (`cases.parent`). Without a training split there are none.
 
     Returns:
         Predictions: one row a case, a score for each class.
@@ -35,13 +33,13 @@ def predict(model: Classifier, cases: Cohort | Case, *, baselines: bool = True) 
     if not len(cohort):
         raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")
     scores = predict_scores(model, cohort.images(model.size, channels=model.channels))
-    predictions = Predictions.from_scores(cohort.table, scores, classes=model.classes, model=model.backbone_name)
-    parent = cohort.parent
-    if baselines and parent is not None and len(parent.train) and cohort.classes == model.classes:
-        from firstread.curation.baselines import trivial_baselines
-
-        return predictions.with_baselines(trivial_baselines(parent.train, cohort))
-    return predictions
+    return Predictions.from_scores(
+        cohort.table,
+        scores,
+        classes=model.classes,
+        model=model.backbone_name,
+        cohort=cohort if baselines else None,
+    )
 
 
 @torch.inference_mode()
@@ -55,5 +53,4 @@ def predict_scores(model: Classifier, images: np.ndarray) -> np.ndarray:
 def _case_to_cohort(case: Case, model: Classifier) -> Cohort:
     row = {"case": case.case, "file": case.file, "frame": case.frame, "patient": case.patient, "split": case.split}
     row["label"] = case.label if case.label in model.classes else None
-    cohort = Cohort(make_table([row]), model.classes, Origin("one case"))
-    return replace(cohort, window=case.window)
+    return Cohort.from_table(make_table([row]), model.classes, Origin("one case"), window=case.window)

@@ -142,7 +142,7 @@ def simulate_patients(
         rows.append({"case": name, "file": str(file), "label": kind, "patient": f"PH-{name}", **image.metadata})
     settings = {"count": count, "kinds": list(kinds), "size": size}
     step = Step("simulate_patients", settings, seed=seed, version=str(VERSION))
-    return Cohort(make_table(rows), kinds, ORIGIN, (step,))
+    return Cohort.from_table(make_table(rows), kinds, ORIGIN, (step,))
 
 
 def write_png(path: Path, pixels: np.ndarray) -> Path:

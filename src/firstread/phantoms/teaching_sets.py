@@ -71,7 +71,7 @@ def _simulate(
                 bar.update()
         step = Step(f"simulate {name}", {"size": size}, seed=seed, version=str(VERSION))
         origin = Origin(name, ORIGIN.description, ORIGIN.license, ORIGIN.citation)
-        Cohort(make_table(rows), classes, origin, (step,)).save(work)
+        Cohort.from_table(make_table(rows), classes, origin, (step,)).save(work)
     return Cohort.load(folder)
 
 
