@@ -102,7 +102,11 @@ def sniff_format(path: str | Path) -> str:
             return name
     if head.startswith(_PHANTOM_MAGIC):
         return "phantom"
-    if head[344:348] in (b"n+1\x00", b"ni1\x00") or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")):
+    if (
+        head[344:348] in (b"n+1\x00", b"ni1\x00")
+        or head[4:8] == b"n+2\x00"
+        or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz"))
+    ):
         return "nifti"
     return "zip" if head[:4] == b"PK\x03\x04" else "dicom" if _is_bare_dicom(head) else "unknown"
 

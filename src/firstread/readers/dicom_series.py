@@ -1,0 +1,291 @@
+"""Stacks of slices in DICOM series: grouping of files, order by position, stacks told apart where positions repeat.
+
+Files are grouped by series, unit, orientation, size and pixel spacing. Within a group slices are ordered by their
+position along the normal of the slices (PS3.3 C.7.6.2.1.1), never by InstanceNumber. Where positions occur more than
+once, the first tag that splits them into stacks in which each position occurs once tells the stacks apart
+(`firstread.readers.stack_tags`); else the order of the instances, if every position occurs equally often.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from firstread.core.errors import DataError, SettingError
+from firstread.core.geometry import Geometry
+from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom, pseudonymize
+from firstread.dicom.image_plane import ImagePlane, read_image_plane
+from firstread.dicom.pixel_units import pixel_unit
+from firstread.readers.stack_tags import read_stack_tags, split_by_tags
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+#: positions nearer than this are the same, in millimetres
+_SAME_POSITION_MM = 0.01
+#: directions and relative spacings nearer than this are the same
+_SAME_PLANE = 1e-3
+#: how far a slice may lie from its regular position, as a share of the distance between slices
+_REGULAR = 0.1
+_MAX_NAMED = 8
+_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Header of one slice: a single-frame file, or a frame of a multi-frame file.
+
+    Attributes:
+        path: of the file.
+        frame: index in the file, 0 in a single-frame file.
+        kind: what must agree within a stack: series, frame of reference, modality, rows, columns, colours, unit.
+        plane: place in the patient; None where it is not known.
+        problem: why this is no slice of a volume, or None.
+        uid: SOPInstanceUID; None where it is missing.
+        instance: InstanceNumber, then the frame; None where it is missing.
+        tags: values of the tags that may tell stacks apart, by the tag's keyword.
+    """
+
+    path: Path
+    frame: int
+    kind: tuple[Any, ...]
+    plane: ImagePlane | None
+    problem: DataError | None
+    uid: str | None
+    instance: tuple[int, int] | None
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class SliceStack:
+    """Slices of one orientation and size at different positions, in the order of their positions.
+
+    Attributes:
+        slices: in the order of a volume: along the normal of the slices.
+        geometry: of the volume; None where the slices are no volume.
+        problem: why they are none: slices are missing, lie unevenly, occur twice, or state no position; else None.
+        series: pseudonym of the series, as `ImageInfo.series`; None where it is not stated.
+        modality: such as "CT".
+        unit: of the values.
+        separated_by: tags that tell this stack from others at the same positions; ("InstanceNumber",) for the order of
+            the instances; () where there are no others.
+    """
+
+    slices: tuple[Slice, ...]
+    geometry: Geometry | None
+    problem: DataError | None
+    series: str | None
+    modality: str | None
+    unit: str
+    separated_by: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file of each slice; several times the same for a multi-frame file."""
+        return tuple(one.path for one in self.slices)
+
+
+def group_series(paths: Iterable[str | Path]) -> list[SliceStack]:
+    """Group DICOM files into stacks of slices; each that has a geometry is a volume.
+
+    Args:
+        paths: files of one or several series, in any order.
+
+    Returns:
+        The stacks, in the order of their first file.
+
+    Raises:
+        DataError: a file is broken or no image.
+    """
+    slices: list[Slice] = []
+    for path in map(Path, paths):
+        dataset = open_dicom(path, load_pixels=False)
+        with convert_dicom_errors(path):
+            slices += read_slices(dataset, path)
+    return group_slices(slices)
+
+
+def read_slices(dataset: "Dataset", path: Path) -> list[Slice]:
+    """Headers of the slices of an open file: one, or one a frame; what is broken in them becomes their `problem`."""
+    problem = _refusal(dataset, path)
+    kind = (
+        pseudonymize(dataset, "SeriesInstanceUID", "S"),
+        str(dataset.get("FrameOfReferenceUID") or ""),
+        str(dataset.get("Modality") or "") or None,
+        int(dataset.Rows),
+        int(dataset.Columns),
+        int(dataset.get("SamplesPerPixel") or 1) > 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR",
+    )
+    return [_read_slice(dataset, path, frame, (kind, problem)) for frame in range(number_of_frames(dataset))]
+
+
+def _read_slice(dataset: "Dataset", path: Path, frame: int, file: tuple[tuple[Any, ...], DataError | None]) -> Slice:
+    kind, problem = file
+    plane = None
+    try:
+        plane = None if problem else read_image_plane(dataset, frame)
+    except DataError as error:
+        problem = error
+    except Exception:  # a damaged element makes pydicom raise anything; the picture may still be whole
+        problem = DataError("The place of the image in the patient is stated in a damaged element", where=path)
+    uid, instance = dataset.get("SOPInstanceUID"), dataset.get("InstanceNumber")
+    return Slice(
+        path=path,
+        frame=frame,
+        kind=(*kind, pixel_unit(dataset, frame)),
+        plane=plane,
+        problem=problem,
+        uid=str(uid) if uid else None,
+        instance=(instance, frame) if isinstance(instance, int) else None,
+        tags=read_stack_tags(dataset, frame) if plane else {},
+    )
+
+
+def _refusal(dataset: "Dataset", path: Path) -> DataError | None:
+    """Why a file's frames are no slices of an image, whatever position they state."""
+    if str(dataset.get("SOPClassUID")) in _SEGMENTATIONS:
+        return DataError(
+            "This is a segmentation, not an image",
+            where=path,
+            do="read it with firstread.readers.dicom_seg.read_segmentation, on the grid of its scan",
+        )
+    if dataset.get("Modality") == "CT" and "LOCALIZER" in [str(kind) for kind in dataset.get("ImageType") or ()]:
+        return DataError("This is a localiser (scout view): a projection, not a slice", where=path, do="leave it out")
+    return None
+
+
+def group_slices(slices: Sequence[Slice]) -> list[SliceStack]:
+    """Group slices into stacks, see `group_series`."""
+    groups: list[list[Slice]] = []
+    by_kind: dict[tuple[Any, ...], list[list[Slice]]] = {}
+    for one in slices:
+        candidates = by_kind.setdefault(one.kind, [])
+        group = next((group for group in candidates if _are_parallel(group[0].plane, one.plane)), None)
+        if group is None:
+            group = []
+            candidates.append(group)
+            groups.append(group)
+        group.append(one)
+    return [stack for group in groups for stack in _divide_group(group)]
+
+
+def _are_parallel(first: ImagePlane | None, second: ImagePlane | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    turned = np.subtract(first.orientation, second.orientation)
+    scaled = np.subtract(first.spacing_mm_yx, second.spacing_mm_yx) / np.asarray(first.spacing_mm_yx)
+    return bool(max(np.abs(turned).max(), np.abs(scaled).max()) < _SAME_PLANE)
+
+
+def _divide_group(group: list[Slice]) -> list[SliceStack]:
+    problem = next((one.problem for one in group if one.problem), None) or _copies(group)
+    if problem:
+        return [_make_stack(group, problem=problem)]
+    distances = np.array([one.plane.distance_mm for one in group if one.plane])
+    order = np.argsort(distances, kind="stable")
+    positions = np.zeros(len(group), np.int64)
+    positions[order[1:]] = np.cumsum(np.diff(distances[order]) > _SAME_POSITION_MM)
+    parts = split_by_tags(positions, [one.tags for one in group], [one.instance for one in group])
+    if parts is None:
+        return [_make_stack(group, problem=_repeated_positions(group, positions, distances))]
+    return [
+        _check_stack([group[index] for index in part[np.argsort(distances[part], kind="stable")]], tags)
+        for tags, part in parts
+    ]
+
+
+def _copies(group: list[Slice]) -> DataError | None:
+    """The error for images that are in the group twice."""
+    seen: dict[tuple[str, int], Path] = {}
+    for one in group:
+        if one.uid is not None and seen.setdefault((one.uid, one.frame), one.path) is not one.path:
+            return DataError(
+                f"Two files hold the same image (SOPInstanceUID): {seen[one.uid, one.frame].name} and {one.path.name}",
+                where=one.path.parent,
+                do="leave one of the copies out",
+            )
+    return None
+
+
+def _repeated_positions(group: list[Slice], positions: np.ndarray, distances: np.ndarray) -> DataError:
+    numbers, counts = np.unique(positions, return_counts=True)
+    repeated = [float(distances[positions == number][0]) for number in numbers[counts > 1]]
+    return DataError(
+        f"{len(repeated)} of {len(numbers)} positions hold several slices, and no tag tells these apart: "
+        f"{_list_millimetres(repeated)}",
+        where=group[0].path.parent,
+        expected="each position once",
+        do="leave the repeated slices out",
+    )
+
+
+def _check_stack(slices: list[Slice], tags: tuple[str, ...]) -> SliceStack:
+    """The stack of slices at different positions, in their order, with its geometry or why it has none."""
+    planes = [one.plane for one in slices if one.plane]
+    positions = np.array([plane.position for plane in planes])
+    if len(slices) > 1:
+        step = (positions[-1] - positions[0]) / (len(slices) - 1)
+        errors = np.linalg.norm(positions - positions[0] - np.arange(len(slices))[:, None] * step, axis=1)
+        if not errors.max() <= _REGULAR * abs(float(step @ planes[0].normal)):
+            return _make_stack(slices, problem=_irregular(slices, planes), tags=tags)
+    elif planes[0].slice_mm is None:
+        return _make_stack(slices, problem=_no_thickness(slices[0]), tags=tags)
+    else:
+        step = planes[0].normal * planes[0].slice_mm
+    try:
+        geometry = planes[0].geometry((len(slices), *slices[0].kind[3:5]), step)
+    except SettingError:
+        problem = DataError("The slices state impossible positions", where=slices[0].path.parent, do="leave them out")
+        return _make_stack(slices, problem=problem, tags=tags)
+    return _make_stack(slices, geometry=geometry, tags=tags)
+
+
+def _no_thickness(one: Slice) -> DataError:
+    return DataError(
+        "A single slice that states no thickness (SpacingBetweenSlices, SliceThickness) makes no volume",
+        where=one.path,
+        expected="the other slices of its series, or a thickness",
+    )
+
+
+def _irregular(slices: list[Slice], planes: list[ImagePlane]) -> DataError:
+    """The error for slices that are missing, or that lie unevenly."""
+    distances = np.array([plane.distance_mm for plane in planes])
+    gaps = np.diff(distances)
+    step = float(np.median(gaps)) if len(gaps) > 2 else float(gaps.min())
+    steps = np.rint(gaps / step)
+    if np.abs(gaps - steps * step).max() < 2 * _REGULAR * step and steps.max() > 1 and steps.min() == 1:
+        missing = [
+            float(start + number * step)
+            for start, count in zip(distances, steps, strict=False)
+            for number in range(1, int(count))
+        ]
+        return DataError(
+            f"{len(missing)} of {len(slices) + len(missing)} slices are missing: at {_list_millimetres(missing)}",
+            where=slices[0].path.parent,
+            expected=f"a slice every {step:g} mm, as most of them lie",
+            do="get the missing files, or leave the series out",
+        )
+    if steps.min() == steps.max() == 1:
+        what = "The slices are shifted against one another, so they make no straight volume"
+    else:
+        what = f"The slices lie unevenly: from {gaps.min():.2f} to {gaps.max():.2f} mm apart"
+    return DataError(what, where=slices[0].path.parent, expected="slices at equal distances", do="leave the series out")
+
+
+def _make_stack(
+    slices: list[Slice],
+    *,
+    geometry: Geometry | None = None,
+    problem: DataError | None = None,
+    tags: tuple[str, ...] = (),
+) -> SliceStack:
+    kind = slices[0].kind
+    return SliceStack(tuple(slices), geometry, problem, kind[0], kind[2], kind[-1], tags)
+
+
+def _list_millimetres(distances: Sequence[float]) -> str:
+    named = ", ".join(f"{distance:.1f}" for distance in distances[:_MAX_NAMED])
+    return f"{named}{', ...' if len(distances) > _MAX_NAMED else ''} mm along the normal of the slices"
