@@ -6,12 +6,11 @@ wide, rotated or tilted ones too. A mask is a `Volume` of bool.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
-from firstread.core.geometry import Geometry
+from firstread.core.images import read_volume
 from firstread.core.volume import Volume
 
 #: neighbours of a voxel -> scipy's number: faces, edges too, corners too
@@ -24,7 +23,7 @@ def read_labels(file: str | Path) -> Volume:
     Raises:
         DataError: the file is broken, or its values are not whole numbers.
     """
-    volume = _load_volume(Path(file))
+    volume = read_volume(file)
     values = volume.values
     if values.dtype.kind == "f":
         whole = np.rint(values)
@@ -43,7 +42,7 @@ def read_mask(file: str | Path, value: int | None = None) -> Volume:
     """Mask of a structure from a label map.
 
     Args:
-        file: .nii or .nii.gz.
+        file: NIfTI, or another format that a reader turns into a volume.
         value: number of the structure in the file; None takes everything that is not the background.
 
     Returns:
@@ -57,6 +56,7 @@ def volume_ml(mask: Volume) -> float:
     """Volume of a mask in millilitres.
 
     Example:
+        >>> from firstread.core.geometry import Geometry
         >>> grid = Geometry.from_spacing((2, 10, 10), spacing_mm_zyx=(5, 1, 1))
         >>> round(volume_ml(Volume(np.ones((2, 10, 10), bool), grid)), 6)
         1.0
@@ -137,6 +137,7 @@ def surface_distances_mm(from_mask: Volume, to_mask: Volume) -> np.ndarray:
     order of axes cannot be mistaken. Nothing to measure from gives no distances, nothing to measure to infinite ones.
 
     Example:
+        >>> from firstread.core.geometry import Geometry
         >>> grid = Geometry.from_spacing((3, 4, 4), spacing_mm_zyx=(5, 0.8, 0.8))
         >>> low, high = np.zeros((2, 3, 4, 4), bool)
         >>> low[0], high[1] = True, True
@@ -150,20 +151,3 @@ def surface_distances_mm(from_mask: Volume, to_mask: Volume) -> np.ndarray:
         return np.full(len(start), np.inf)
     distances: np.ndarray = KDTree(end).query(start)[0]
     return distances
-
-
-def _load_volume(file: Path) -> Volume:
-    """Values of a NIfTI file with their place in the patient."""
-    import nibabel
-
-    try:
-        image: Any = nibabel.load(file)  # type: ignore[attr-defined]
-        values = np.asanyarray(image.dataobj)
-    except Exception:  # a broken file can make nibabel raise anything
-        raise DataError("The mask cannot be read", where=file, expected="a whole .nii or .nii.gz volume") from None
-    if values.ndim < 3 or values.size != np.prod(values.shape[:3]):
-        raise DataError(f"The mask has the shape {values.shape}", where=file, expected="three axes")
-    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0])
-    affine = (to_lps @ image.affine)[:, [2, 1, 0, 3]]
-    values = np.ascontiguousarray(values.reshape(values.shape[:3]).transpose(2, 1, 0))
-    return Volume(values, Geometry(values.shape, affine))

@@ -17,8 +17,6 @@ from firstread.evaluation.surface_distances import SurfaceDistances
 if TYPE_CHECKING:
     import pandas as pd
 
-#: columns of a segmentation's predictions that must be there
-COLUMNS = ("case", "structure", "mask_file", "truth_file")
 _CONTEXT = ("case", "patient", "component", "split", "fold", "seed", "structure")
 
 
@@ -42,15 +40,12 @@ class MeasureSettings:
 
 
 def check_table(table: "pd.DataFrame", settings: MeasureSettings) -> None:
-    """Refuse a table without the columns of a segmentation, and settings that name structures it does not have.
+    """Refuse rows without a predicted mask, and settings that name structures which the table does not have.
 
     Raises:
-        DataError: a column is missing, or a row has no predicted mask.
+        DataError: a row has no predicted mask.
         SettingError: an unknown structure.
     """
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
-        raise DataError(f"The table lacks {', '.join(missing)}", expected=f"columns {', '.join(COLUMNS)}")
     if table["mask_file"].isna().any():
         raise DataError(
             f"{int(table['mask_file'].isna().sum())} rows have no predicted mask",
@@ -67,7 +62,8 @@ def measure_cases(table: "pd.DataFrame", settings: MeasureSettings) -> "tuple[pd
     """Measure every case whose truth is known.
 
     Args:
-        table: rows with `COLUMNS`, and where stated `value`, `truth_value`, `patient`, `component`, `seed`.
+        table: of predictions, with the columns of `Segmentation.schema()`, and where stated `patient`, `component`,
+            `seed`.
 
     Returns:
         (cases, lesions): one row a case and structure; one row a piece, of the truth and of the prediction.
@@ -82,10 +78,12 @@ def measure_cases(table: "pd.DataFrame", settings: MeasureSettings) -> "tuple[pd
     cases, lesions = [], []
     keys = ["case", *[name for name in ("seed", "fold") if name in table]]
     for _, rows in table[table["truth_file"].notna()].groupby(keys, sort=False, dropna=False):
-        read = _read_pairs(rows)
-        for (_, row), (truth, predicted) in zip(rows.iterrows(), read.values(), strict=True):
+        files: dict[str, Volume] = {}
+        pairs = {row["structure"]: read_pair(row, files) for _, row in rows.iterrows()}
+        organ = pairs.get(settings.organ) if settings.organ else None
+        for _, row in rows.iterrows():
+            truth, predicted = pairs[row["structure"]]
             context = {name: row[name] for name in _CONTEXT if name in row}
-            organ = read.get(settings.organ) if settings.organ else None
             pieces = match_lesions(truth, predicted, settings.lesions)
             measures = measure_pair(truth, predicted, tolerance_mm=settings.tolerance_mm)
             count = int((pieces["mask"] == "truth").sum())
@@ -120,18 +118,24 @@ def measure_pair(truth: Volume, predicted: Volume, *, tolerance_mm: float = 2.0)
     }
 
 
-def _read_pairs(rows: "pd.DataFrame") -> dict[str, tuple[Volume, Volume]]:
-    """Truth and prediction of each structure of one case; each file is read once."""
-    files = {str(file): read_labels(file) for name in ("truth_file", "mask_file") for file in rows[name].unique()}
-    pairs = {}
-    for _, row in rows.iterrows():
-        truth, predicted = files[str(row["truth_file"])], files[str(row["mask_file"])]
-        names = (f"truth {Path(row['truth_file']).name}", f"predicted mask {Path(row['mask_file']).name}")
-        same_grid(truth.geometry, predicted.geometry, names=names)
-        if row["structure"] in pairs:
-            raise DataError("A structure of a case is predicted twice", expected="one row a case and structure")
-        pairs[row["structure"]] = (_mask(truth, row.get("truth_value")), _mask(predicted, row.get("value")))
-    return pairs
+def read_pair(row: "pd.Series", files: dict[str, Volume] | None = None) -> tuple[Volume, Volume]:
+    """True and predicted mask of a row of predictions.
+
+    Args:
+        row: with `truth_file`, `mask_file`, and where stated `truth_value` and `value`.
+        files: label maps that are read already, by path; what is read is added.
+
+    Raises:
+        DataError: a file cannot be read, or the two do not lie on the same grid.
+    """
+    files = {} if files is None else files
+    truth_file, mask_file = Path(row["truth_file"]), Path(row["mask_file"])
+    for file in (truth_file, mask_file):
+        if str(file) not in files:
+            files[str(file)] = read_labels(file)
+    truth, predicted = files[str(truth_file)], files[str(mask_file)]
+    same_grid(truth.geometry, predicted.geometry, names=(f"truth {truth_file.name}", f"prediction {mask_file.name}"))
+    return _mask(truth, row.get("truth_value")), _mask(predicted, row.get("value"))
 
 
 def _mask(labels: Volume, value: Any) -> Volume:

@@ -6,12 +6,14 @@ patient. Each trivial rule stands beside the network, with the difference on the
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from firstread.core.errors import FirstreadError
 from firstread.core.predictions import Predictions
-from firstread.evaluation.case_measures import MeasureSettings
+from firstread.evaluation.case_measures import MeasureSettings, read_pair
 from firstread.evaluation.evaluation import Evaluation
 from firstread.evaluation.intervals import Estimate, validate_confidence
 from firstread.evaluation.lesion_matches import DEFAULT_RULE, LesionRule
@@ -28,6 +30,8 @@ from firstread.evaluation.segmentation_summary import (
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from firstread.evaluation.segmentation_plots import Contours
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -60,16 +64,23 @@ class SegmentationEvaluation(Evaluation):
         """Figure of each structure: Dice by case beside the trivial rules, Bland-Altman of volumes, the worst case."""
         from firstread.evaluation.segmentation_plots import plot_overview
 
-        return plot_overview(self.cases, self.comparison, self._worst_rows())
+        worst = {structure: self._contours(structure) for structure in self.structures}
+        return plot_overview(self.cases, self.comparison, worst)
 
-    def _worst_rows(self) -> "dict[str, pd.Series]":
-        """Row of the predictions for the worst case of each structure."""
-        table, rows = self.predictions.table, {}
-        for structure in self.structures:
-            case = self.worst_case(structure)
-            if case is not None:
-                rows[structure] = table[(table["case"] == case) & (table["structure"] == structure)].iloc[0]
-        return rows
+    def _contours(self, structure: str) -> "Contours | None":
+        """Masks of the worst case, and its scan if it is at hand."""
+        from firstread.evaluation.segmentation_plots import Contours
+
+        case = self.worst_case(structure)
+        if case is None:
+            return None
+        table = self.predictions.table
+        row = table[(table["case"] == case) & (table["structure"] == structure)].iloc[0]
+        scan = None
+        if self.predictions.cohort is not None:
+            with suppress(FirstreadError):  # a picture without its scan is better than none
+                scan = self.predictions.cohort.find(case).volume()
+        return Contours(case, *read_pair(row), scan)
 
     def _extra_json(self) -> dict[str, Any]:
         return {
@@ -91,9 +102,9 @@ def evaluate_segmentation(
     """Segmentation metrics with intervals by patient, always beside trivial baselines (entry point of `metrics`).
 
     Args:
-        predictions: a table with `case`, `structure`, `mask_file`, `truth_file`; where stated `value` and `truth_value`
-            (numbers of the structure in the files; without them all that is not 0), `patient` or `component`. Rows
-            without `truth_file` are left out and counted. `file` may name the scan, which then is drawn.
+        predictions: of a `Segmentation`. `value` and `truth_value` are the numbers of the structure in the files; where
+            they are missing all that is not 0 counts. Rows without `truth_file` are left out and counted. Where the
+            predictions know their cohort, the scan is drawn under the contours.
         tolerance_mm: distance of surfaces that counts as agreement, for the surface Dice: what two readers differ by.
         organ: structure whose share the others are, such as "liver" for the share that is tumour.
         lesions: which structures are counted by piece, and the rule of matching.

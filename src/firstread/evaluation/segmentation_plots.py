@@ -1,15 +1,15 @@
-"""Plots of a segmentation: Dice by case beside the trivial rules, Bland-Altman of volumes, contours in the worst case."""
+"""Plots of a segmentation: Dice by case beside trivial rules, Bland-Altman of volumes, contours in the worst case."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstread.core.errors import FirstreadError
+from firstread.core.errors import DataError
 from firstread.core.figures import PALETTE, new_figure
 from firstread.core.geometry import Geometry, same_grid
-from firstread.core.masks import read_image_volume, read_mask
 from firstread.core.volume import Volume
 
 if TYPE_CHECKING:
@@ -21,9 +21,32 @@ _TRUTH_COLOR, _PREDICTED_COLOR = "#00E5FF", "#FFB000"
 _MISSED_MARKER = "X"
 
 
-def plot_overview(
-    cases: "pd.DataFrame", comparison: "pd.DataFrame", worst_rows: "Mapping[str, pd.Series]"
-) -> "Figure":
+@dataclass(frozen=True)
+class Contours:
+    """Masks of a case that are drawn as contours.
+
+    Attributes:
+        case: its identifier.
+        truth: (z, y, x) bool.
+        predicted: (z, y, x) bool, on the same grid.
+        scan: that is drawn under them, or None.
+    """
+
+    case: str
+    truth: Volume
+    predicted: Volume
+    scan: Volume | None = None
+
+    def background(self) -> np.ndarray:
+        """Picture under the contours: uint8 (z, y, x); the true mask in gray where no scan fits."""
+        if self.scan is not None and not self.scan.is_color:
+            with suppress(DataError):
+                same_grid(self.scan.geometry, self.truth.geometry)
+                return self.scan.shown("abdomen" if self.scan.unit == "HU" else None)
+        return self.truth.values * np.uint8(70)
+
+
+def plot_overview(cases: "pd.DataFrame", comparison: "pd.DataFrame", worst: Mapping[str, Contours | None]) -> "Figure":
     """Figure with a row for each structure: Dice by case, Bland-Altman of volumes, the worst case."""
     structures = list(dict.fromkeys(cases["structure"]))
     models = len(dict.fromkeys(cases["name"]))
@@ -33,9 +56,10 @@ def plot_overview(
         mine = cases[cases["structure"] == structure]
         plot_dice(axes[row, 0], mine, comparison[comparison["structure"] == structure])
         plot_bland_altman(axes[row, 1], mine[mine["role"] == "network"])
-        if structure in worst_rows:
-            worst = mine[(mine["role"] == "network") & (mine["case"] == worst_rows[structure]["case"])].iloc[0]
-            plot_contours(axes[row, 2], worst_rows[structure], title=f"Worst: {worst['case']}, {_outcome(worst)}")
+        contours = worst[structure]
+        if contours is not None:
+            case = mine[(mine["role"] == "network") & (mine["case"] == contours.case)].iloc[0]
+            plot_contours(axes[row, 2], contours, title=f"Worst: {contours.case}, {_outcome(case)}")
         else:
             _leave_empty(axes[row, 2], f"No case has {structure}")
     return figure
@@ -80,40 +104,37 @@ def plot_bland_altman(ax: "Axes", cases: "pd.DataFrame") -> None:
         label = f"95 % of cases: {bias - spread:+.0f} to {bias + spread:+.0f} ml"
         ax.axhline(bias - spread, color=PALETTE[0], linewidth=1.3, linestyle="--", label=label)
         ax.axhline(bias + spread, color=PALETTE[0], linewidth=1.3, linestyle="--")
-    ax.margins(y=0.28)
-    ax.set(xlabel="Mean of truth and prediction, ml", ylabel="Prediction minus truth, ml", title="Volume (Bland-Altman)")
+    ax.margins(y=0.1)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.5 * (high - low))  # room for the legend
+    ax.set(
+        xlabel="Mean of truth and prediction, ml", ylabel="Prediction minus truth, ml", title="Volume (Bland-Altman)"
+    )
     handles, labels = ax.get_legend_handles_labels()
-    shown = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label != "missed" or missed.any()]
+    shown = [
+        (handle, label) for handle, label in zip(handles, labels, strict=True) if label != "missed" or missed.any()
+    ]
     if shown:
         ax.legend(*zip(*shown, strict=True), fontsize=9, loc="upper left")
 
 
-def plot_contours(ax: "Axes", row: "pd.Series", *, title: str = "") -> None:
-    """Draw the axial slice in which truth and prediction differ most, with both contours, over the scan if it is there.
-
-    Args:
-        row: of the predictions: `truth_file`, `mask_file`, and where stated `truth_value`, `value`, `file`.
-    """
-    truth = read_mask(row["truth_file"], _number(row.get("truth_value")))
-    predicted = read_mask(row["mask_file"], _number(row.get("value")))
-    scan = _read_scan(row.get("file"), truth.geometry)
-    pictures = [axial_view(values, truth.geometry) for values in (truth.values, predicted.values)]
-    differing = (pictures[0] ^ pictures[1]).sum(axis=(1, 2))
-    occupied = (pictures[0] | pictures[1]).sum(axis=(1, 2))
-    index = int(differing.argmax()) if differing.any() else int(occupied.argmax())
-    background = pictures[0][index] * np.uint8(70) if scan is None else axial_view(scan, truth.geometry)[index]
-    aspect = pixel_aspect(truth.geometry)
-    ax.imshow(background, cmap="gray", vmin=0, vmax=255, aspect=aspect, interpolation="nearest")
-    for picture, color, style, name in (
-        (pictures[0][index], _TRUTH_COLOR, "solid", "truth"),
-        (pictures[1][index], _PREDICTED_COLOR, "dashed", "prediction"),
+def plot_contours(ax: "Axes", contours: Contours, *, title: str = "") -> None:
+    """Draw the axial slice in which truth and prediction differ most, with both contours."""
+    geometry = contours.truth.geometry
+    truth, predicted = (axial_view(mask.values, geometry) for mask in (contours.truth, contours.predicted))
+    differing = (truth ^ predicted).sum(axis=(1, 2))
+    index = int(differing.argmax()) if differing.any() else int(truth.sum(axis=(1, 2)).argmax())
+    background = axial_view(contours.background(), geometry)[index]
+    ax.imshow(background, cmap="gray", vmin=0, vmax=255, aspect=pixel_aspect(geometry), interpolation="nearest")
+    for mask, color, style, name in (
+        (truth[index], _TRUTH_COLOR, "solid", "truth"),
+        (predicted[index], _PREDICTED_COLOR, "dashed", "prediction"),
     ):
-        if picture.any():
-            ax.contour(picture.astype(float), [0.5], colors=[color], linestyles=[style], linewidths=1.8)
-        label = name if picture.any() else f"{name}: nothing here"
-        ax.plot([], [], color=color, linestyle=style, label=label)
+        if mask.any():
+            ax.contour(mask.astype(float), [0.5], colors=[color], linestyles=[style], linewidths=1.8)
+        ax.plot([], [], color=color, linestyle=style, label=name if mask.any() else f"{name}: nothing here")
     ax.legend(fontsize=9, loc="upper left", labelcolor="white", facecolor="black", framealpha=0.55, frameon=True)
-    _zoom(ax, pictures[0][index] | pictures[1][index])
+    _zoom(ax, truth[index] | predicted[index])
     ax.set(xticks=[], yticks=[], title=title)
     ax.grid(False)
 
@@ -157,28 +178,8 @@ def _zoom(ax: "Axes", mask: np.ndarray) -> None:
     ax.set_ylim(min(height - 0.5, row + reach), max(-0.5, row - reach))
 
 
-def _read_scan(file: Any, geometry: Geometry) -> np.ndarray | None:
-    """The scan as 8-bit pixels, if a file is named, can be read and lies on the masks' grid."""
-    import pandas as pd
-
-    if not pd.notna(file) or not str(file).lower().endswith((".nii", ".nii.gz")):
-        return None
-    try:
-        scan = read_image_volume(Path(file))
-        same_grid(scan.geometry, geometry)
-    except FirstreadError:  # a picture without its scan is better than none
-        return None
-    return scan.shown("abdomen" if scan.unit == "HU" else None)
-
-
 def _outcome(case: "pd.Series") -> str:
     return "missed" if case["outcome"] == "missed" else f"Dice {case['dice']:.3f}"
-
-
-def _number(value: Any) -> int | None:
-    import pandas as pd
-
-    return int(value) if pd.notna(value) else None
 
 
 def _leave_empty(ax: "Axes", text: str) -> None:

@@ -117,8 +117,9 @@ def summarize_lesions(
         return mean_by_patient(rows["dice"].to_numpy(float), groups, confidence=confidence)
 
     sizes = {f"sensitivity by lesion, {size}": share(truth[truth["size"] == size], "found") for size in SIZE_CLASSES}
-    alarms = predicted[~predicted["matched"].astype(bool)].groupby(_scan_keys(predicted)).size()
-    counts = np.array([alarms.get(key, 0) for key in _scans(cases)], float)
+    keys = _scan_keys(cases)
+    alarms = predicted[~predicted["matched"].astype(bool)].groupby(keys).size().rename("alarms").reset_index()
+    counts = cases[keys].merge(alarms, on=keys, how="left")["alarms"].fillna(0).to_numpy(float)
     return {
         "sensitivity by lesion": share(truth, "found"),
         **{name: estimate for name, estimate in sizes.items() if estimate.cases},
@@ -190,12 +191,6 @@ def _share_error(cases: "pd.DataFrame", confidence: float) -> Estimate:
 
 def _scan_keys(rows: "pd.DataFrame") -> list[str]:
     return ["case", *[name for name in ("seed", "fold") if name in rows]]
-
-
-def _scans(cases: "pd.DataFrame") -> list[Any]:
-    """Key of each row as `groupby` gives it: the case, or a tuple with seed and fold."""
-    keys = _scan_keys(cases)
-    return list(cases[keys].itertuples(index=False, name=None)) if len(keys) > 1 else [(c,) for c in cases["case"]]
 
 
 def _keys(cases: "pd.DataFrame") -> list[tuple[str, str]]:
