@@ -10,10 +10,13 @@ from firstread.core.images import sniff_format
 from firstread.core.splits import split_by_groups, split_by_patient, split_contiguous, split_random
 from firstread.core.windows import WindowLike, check_window
 from firstread.datasets.catalogue import CATALOGUE, find_named_dataset
+from firstread.datasets.coco import is_coco_file, open_coco
 from firstread.datasets.csv_table import is_cohort_table, open_table
 from firstread.datasets.file_scan import build_cohort, scan_files
 from firstread.datasets.image_folder import open_folder
 from firstread.datasets.named_datasets import open_named_dataset
+from firstread.datasets.nifti_pairs import find_pairs, open_pairs
+from firstread.datasets.nnunet import is_nnunet_dataset, open_nnunet
 
 SPLIT_METHODS = ("patient", "random", "contiguous")
 
@@ -27,7 +30,8 @@ def open_dataset(
         name_or_path: a name of the catalogue ("hello-world", "mednist", "hello-world/openi", "mednist/rsna",
             "mednist/monai"), or a path: a folder with one folder a class, train/validation/test folders with the
             classes in them, a CSV of paths and labels, a saved cohort, or one image file. PNG, JPEG, TIFF, BMP,
-            DICOM and NIfTI may be mixed. A stack gives one row for each frame or axial slice.
+            DICOM and NIfTI may be mixed. A stack gives one row for each frame or axial slice. NIfTI volumes with label
+            maps (pairs by name, or in nnU-Net's format) give one row a volume, a COCO file boxes.
         split: None keeps the split the data come with and otherwise splits by patient where patients are known,
             else at random; "patient", "random" or "contiguous" (by file order) makes a new split.
         seed: of a random split.
@@ -66,16 +70,32 @@ def open_dataset(
 
 def _open_path(path: Path, window: WindowLike) -> Cohort:
     if path.is_file():
-        return open_table(path, window=window) if path.suffix.lower() in (".csv", ".tsv") else _open_file(path, window)
+        if path.suffix.lower() in (".csv", ".tsv"):
+            return open_table(path, window=window)
+        return open_coco(path, window=window) if is_coco_file(path) else _open_file(path, window)
+    return _open_folder(path, window)
+
+
+def _open_folder(path: Path, window: WindowLike) -> Cohort:
+    """Open a folder by what describes it: a saved cohort, nnU-Net's dataset.json, a table, COCO, pairs, else folders."""
     if (path / "cohort.json").is_file():
         saved = Cohort.load(path)
         return saved if window is None else replace(saved, window=window)
+    if is_nnunet_dataset(path):
+        return open_nnunet(path, window=window)
     tables = [file for file in sorted(path.glob("*.csv")) if is_cohort_table(file)]
     if len(tables) > 1:
         raise DataError(
             f"The folder holds {len(tables)} tables of images and labels", where=path, do="give the path of one of them"
         )
-    return open_table(tables[0], window=window) if tables else open_folder(path, window=window)
+    if tables:
+        return open_table(tables[0], window=window)
+    described = [file for file in sorted(path.glob("*.json")) if is_coco_file(file)]
+    if len(described) == 1:
+        return open_coco(described[0], window=window)
+    if pairs := find_pairs(path):
+        return open_pairs(path, pairs, window=window)
+    return open_folder(path, window=window)
 
 
 def _open_file(path: Path, window: WindowLike) -> Cohort:
@@ -96,7 +116,7 @@ def _split_cohort(cohort: Cohort, split: str, seed: int) -> Cohort:
 
 def _split_by_default(cohort: Cohort, seed: int) -> Cohort:
     """Default split: by patient, with each case of an unknown patient as a patient of its own."""
-    if not cohort.classes:
+    if not (cohort.task.strata(cohort.tables) >= 0).any():
         return cohort
     known_count = sum(value is not None for value in cohort.components)
     name = "split by known patients" if known_count else "split at random"
