@@ -17,12 +17,19 @@ from firstread.datasets.image_folder import open_folder
 from firstread.datasets.named_datasets import open_named_dataset
 from firstread.datasets.nifti_pairs import find_pairs, open_pairs
 from firstread.datasets.nnunet import is_nnunet_dataset, open_nnunet
+from firstread.datasets.series_scan import open_series
 
 SPLIT_METHODS = ("patient", "random", "contiguous")
+UNITS = ("frame", "series")
 
 
 def open_dataset(
-    name_or_path: str | Path, *, split: str | None = None, seed: int = 0, window: WindowLike = None
+    name_or_path: str | Path,
+    *,
+    unit: str = "frame",
+    split: str | None = None,
+    seed: int = 0,
+    window: WindowLike = None,
 ) -> Cohort:
     """Open images and their classes as a Cohort, by name or by path.
 
@@ -32,6 +39,7 @@ def open_dataset(
             classes in them, a CSV of paths and labels, a saved cohort, or one image file. PNG, JPEG, TIFF, BMP,
             DICOM and NIfTI may be mixed. A stack gives one row for each frame or axial slice. NIfTI volumes with label
             maps (pairs by name, or in nnU-Net's format) give one row a volume, a COCO file boxes.
+        unit: what is one row of DICOM files: "frame" (each image or frame), or "series" (a whole series is one volume).
         split: None keeps the split the data come with and otherwise splits by patient where patients are known,
             else at random; "patient", "random" or "contiguous" (by file order) makes a new split.
         seed: of a random split.
@@ -47,6 +55,8 @@ def open_dataset(
     """
     if split is not None and split not in SPLIT_METHODS:
         raise SettingError(f'There is no split called "{split}".{suggest(split, SPLIT_METHODS)}')
+    if unit not in UNITS:
+        raise SettingError(f'unit="{unit}" is not possible.{suggest(unit, UNITS)}')
     check_window(window)
     name = str(name_or_path)
     if name in CATALOGUE:
@@ -59,7 +69,7 @@ def open_dataset(
     try:
         if not path.exists():
             find_named_dataset(name)
-        cohort = _open_path(path, window)
+        cohort = open_series(path, window=window) if unit == "series" else _open_path(path, window)
     except (PermissionError, NotADirectoryError) as error:
         raise DataError("This cannot be read", where=error.filename or path, do="check that it is yours") from error
     _warn_of_patient_leakage(cohort)
@@ -77,7 +87,7 @@ def _open_path(path: Path, window: WindowLike) -> Cohort:
 
 
 def _open_folder(path: Path, window: WindowLike) -> Cohort:
-    """Open a folder by what describes it: a saved cohort, nnU-Net's dataset.json, a table, COCO, pairs, else folders."""
+    """Open a folder by what describes it: a saved cohort, dataset.json, a table, COCO, pairs, else its folders."""
     if (path / "cohort.json").is_file():
         saved = Cohort.load(path)
         return saved if window is None else replace(saved, window=window)
