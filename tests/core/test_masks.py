@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from firstread.core.errors import DataError, SettingError
@@ -102,7 +101,7 @@ def test_the_surface_is_what_has_an_outer_face_and_the_edge_of_the_scan_is_outsi
     assert surface_voxels(mask_of(((0, 6), (0, 20), (0, 20)))).sum() == 2400 - 4 * 18 * 18
 
 
-@pytest.mark.parametrize("axis, expected_mm", [(0, 5.0), (1, 0.8), (2, 0.8)])
+@pytest.mark.parametrize(("axis", "expected_mm"), [(0, 5.0), (1, 0.8), (2, 0.8)])
 def test_a_shift_by_a_voxel_is_as_far_as_the_spacing_of_its_axis(axis, expected_mm):
     first = mask_of(((2, 4), (5, 10), (5, 10)))
     second = Volume(np.roll(first.values, 1, axis=axis), GRID)
