@@ -9,7 +9,7 @@ import numpy as np
 
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import Geometry, same_grid
-from firstread.core.images import read_image
+from firstread.core.images import read_image, read_volume
 from firstread.core.tables import ADJUDICATED
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike
@@ -56,8 +56,6 @@ class Image:
         Raises:
             DataError: a file is broken, slices are missing, or the format states no geometry.
         """
-        from firstread.core.images import read_volume
-
         return read_volume(self.files, frame=self.frame)
 
 
@@ -155,8 +153,6 @@ class Case:
         Raises:
             DataError: no such mask, several readers, or a file that cannot be read.
         """
-        from firstread.core.images import read_volume
-
         row = self._find_mask(structure, reader)
         volume = read_volume([row["file"]], frame=row.get("frame"))
         value = row.get("value")

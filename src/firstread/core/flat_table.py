@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from firstread.core.columns import COLUMNS, none_if_missing, parse_split_name, text_column
 from firstread.core.errors import DataError
-from firstread.core.patients import patient_components
 from firstread.core.tables import CASES, Tables, conform, to_arrow
 
 if TYPE_CHECKING:
@@ -52,7 +51,6 @@ def tables_from_flat(table: "pd.DataFrame", *, name: str, classes: Sequence[str]
     for column, values in columns.items():
         place = images if column in _IMAGE_FACTS else cases
         place[_fact_name(column, values)] = values
-    cases.setdefault("component", patient_components(text["patient"]))
     known = [i for i, label in enumerate(text["label"]) if label is not None]
     targets = {
         "case": [text["case"][i] for i in known],

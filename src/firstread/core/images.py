@@ -44,6 +44,7 @@ class ImageInfo:
         modality: as in DICOM, such as "CT"; None where it is not stated.
         unit: of the values that `read_volume` returns: "HU", "BQML", ..., or "".
         patient: pseudonym, or None where the file names no patient.
+        component: pseudonym that spellings of one patient share (`firstread.core.patient_identity`), or None.
         study: pseudonym, or None.
         series: pseudonym, or None.
         instance: number of the image in its series (InstanceNumber), or None.
@@ -57,6 +58,7 @@ class ImageInfo:
     modality: str | None = None
     unit: str = ""
     patient: str | None = None
+    component: str | None = None
     study: str | None = None
     series: str | None = None
     instance: int | None = None

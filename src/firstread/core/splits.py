@@ -33,7 +33,7 @@ def split_by_patient(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15,
     Raises:
         DataError: patients are not known, or a class has fewer patients than there are splits.
     """
-    patients = _require_patients(cohort)
+    patients = _require_components(cohort)
     return split_by_groups(cohort, patients, fractions=fractions, seed=seed, name="split by patient")
 
 
@@ -98,8 +98,7 @@ def folds_by_patient(cohort: Cohort, *, folds: int = 5, seed: int = 0) -> list[t
     """
     targets = cohort.targets
     labeled = targets >= 0
-    patients = cohort.table["patient"]
-    groups = cohort.table["case"] if patients.isna().all() else _require_patients(cohort)
+    groups = _require_components(cohort) if any(cohort.components) else cohort.groups
     fold_of_case = np.full(len(cohort), -1)
     groups = np.asarray(groups, object)[labeled]
     fold_of_case[labeled] = assign_folds(targets[labeled], groups, folds=folds, seed=seed)
@@ -217,9 +216,10 @@ def assign_folds(labels: ArrayLike, groups: Sequence[Any] | np.ndarray, *, folds
     return fold_of_case
 
 
-def _require_patients(cohort: Cohort) -> np.ndarray:
-    """The patient of each case, (N,) objects; raises DataError where one is missing."""
-    missing = int(cohort.table["patient"].isna().sum())
+def _require_components(cohort: Cohort) -> np.ndarray:
+    """The independent unit of each case, (N,) text; raises DataError where one is not known."""
+    components = cohort.components
+    missing = sum(value is None for value in components)
     if missing:
         raise DataError(
             f"{missing} of {len(cohort)} cases have no patient, so they cannot be kept apart by patient",
@@ -227,7 +227,7 @@ def _require_patients(cohort: Cohort) -> np.ndarray:
             expected="a pseudonym for every case",
             do='add a column "patient", or use split="contiguous" for series of slices',
         )
-    return cohort.table["patient"].to_numpy(dtype=object)
+    return components
 
 
 def _summarize_groups(

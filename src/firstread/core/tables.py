@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from firstread.core.columns import SPLITS, none_if_missing, parse_split_name
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
+from firstread.core.patient_identity import patient_components
 
 #: text that many rows share
 _WORD = pa.dictionary(pa.int32(), pa.string())
@@ -95,7 +96,8 @@ class Tables:
     """Cases, images and targets, checked against one another; images and targets are in the order of the cases.
 
     Attributes:
-        cases, images, targets: Arrow tables with the columns of CASES, IMAGES and TARGETS, and further facts.
+        cases, images, targets: Arrow tables with the columns of CASES, IMAGES and TARGETS, and further facts. Where no
+            `component` is given, it is worked out from the patients (`firstread.core.patient_identity`).
 
     Raises:
         DataError: two cases or two images of a case have one name, an image or target of a case that is not there, an
@@ -116,6 +118,8 @@ class Tables:
                 where="column 'case'",
                 do="give every row a name of its own",
             )
+        if cases["component"].null_count == len(cases) > cases["patient"].null_count:
+            cases = _set_column(cases, "component", _components(cases["patient"]))
         _check_words(cases["split"], SPLITS, "split")
         _check_words(cases["patient_source"], PATIENT_SOURCES, "patient_source")
         object.__setattr__(self, "cases", cases)
@@ -174,7 +178,10 @@ class Tables:
         """A copy with a column of `cases` set."""
         if name == "split":
             values = [None if value is None else parse_split_name(value) or value for value in values]
-        return Tables(_set_column(self.cases, name, to_arrow(values)), self.images, self.targets)
+        cases = _set_column(self.cases, name, to_arrow(values))
+        if name == "patient":  # worked out anew
+            cases = cases.drop_columns(["component"])
+        return Tables(cases, self.images, self.targets)
 
     def with_classes(self, name: str, values: Sequence[str | None]) -> "Tables":
         """A copy in which the classes of one finding are replaced."""
@@ -341,6 +348,15 @@ def _class_table(cases: Any, name: str, values: Sequence[str | None]) -> pa.Tabl
 def _table_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["case"]
     return pa.table({name: to_arrow([row.get(name) for row in rows]) for name in names})
+
+
+def _components(patients: Any) -> Any:
+    """The component of each patient, worked out once for each spelling."""
+    column = patients.combine_chunks()
+    spellings = column.dictionary.to_pylist()
+    components = pa.array(patient_components(spellings), pa.string()).dictionary_encode()
+    codes = pc.take(components.indices, column.indices)
+    return pa.DictionaryArray.from_arrays(codes, components.dictionary)
 
 
 def _trusted(cases: pa.Table, images: pa.Table, targets: pa.Table) -> Tables:

@@ -98,22 +98,20 @@ def _split_by_default(cohort: Cohort, seed: int) -> Cohort:
     """Default split: by patient, with each case of an unknown patient as a patient of its own."""
     if not cohort.classes:
         return cohort
-    table = cohort.table
-    groups = table["patient"].where(table["patient"].notna(), table["case"])
-    known_count = int(table["patient"].notna().sum())
+    known_count = sum(value is not None for value in cohort.components)
     name = "split by known patients" if known_count else "split at random"
     if known_count == len(cohort):
         name = "split by patient"
     try:
-        return split_by_groups(cohort, groups.to_numpy(dtype=object), seed=seed, name=name)
+        return split_by_groups(cohort, cohort.groups, seed=seed, name=name)
     except DataError as error:
         warnings.warn(f"The cases were not divided: {error}", UserWarning, stacklevel=3)
         return cohort
 
 
 def _warn_of_patient_leakage(cohort: Cohort) -> None:
-    rows = cohort.table[cohort.table["patient"].notna() & cohort.table["split"].notna()]
-    leaked = int((rows.groupby("patient")["split"].nunique() > 1).sum())
+    rows = cohort.table.assign(component=cohort.components).dropna(subset=["component", "split"])
+    leaked = int((rows.groupby("component")["split"].nunique() > 1).sum())
     if leaked:
         warnings.warn(
             f"{leaked} patients are on two sides of the split, so a network is tested on patients it was trained on. "

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: how far directions may be from unit length and from perpendicular
 _DIRECTION_TOLERANCE = 1e-2
+#: no patient is a kilometre long; larger numbers are damage
+_MAX_MM = 1e6
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ def read_image_plane(dataset: "Dataset", frame: int = 0) -> ImagePlane:
     orientation = _read_numbers(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient")
     spacing = _read_numbers(dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
     stated = {
-        "position (ImagePositionPatient)": len(position) == 3,
+        "position (ImagePositionPatient)": len(position) == 3 and max(np.abs(position)) < _MAX_MM,
         "orientation (ImageOrientationPatient)": len(orientation) == 6 and _are_directions(orientation),
-        "pixel spacing (PixelSpacing)": len(spacing) == 2 and min(spacing) > 0,
+        "pixel spacing (PixelSpacing)": len(spacing) == 2 and 0 < min(spacing) <= max(spacing) < _MAX_MM,
     }
     missing = [name for name, is_stated in stated.items() if not is_stated]
     if missing:
@@ -80,7 +82,7 @@ def read_image_plane(dataset: "Dataset", frame: int = 0) -> ImagePlane:
         )
     between = _read_numbers(dataset, frame, "PixelMeasuresSequence", "SpacingBetweenSlices")
     thickness = _read_numbers(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
-    lengths = [abs(value) for value in (*between[:1], *thickness[:1]) if value]
+    lengths = [abs(value) for value in (*between[:1], *thickness[:1]) if 0 < abs(value) < _MAX_MM]
     return ImagePlane(position, orientation, spacing, lengths[0] if lengths else None)
 
 

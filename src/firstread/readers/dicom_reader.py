@@ -1,6 +1,7 @@
 """DICOM reader: pictures, headers and volumes of DICOM files (entry point of the group `firstread.readers`)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def read_info(path: str | Path) -> ImageInfo:
             modality=header["modality"],
             unit=pixel_unit(dataset),
             patient=header["patient"],
+            component=header["component"],
             study=header["study"],
             series=header["series"],
             instance=header["instance"],
@@ -71,7 +73,7 @@ def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Vol
     stacks = group_series(paths)
     if len(stacks) == 1:
         return read_stack(stacks[0])
-    sizes = [f"{len(stack.files)} slices{_reason(stack)}" for stack in stacks[:_MAX_NAMED_STACKS]]
+    sizes = [_describe_stack(stack) for stack in stacks[:_MAX_NAMED_STACKS]]
     raise DataError(
         f"The files hold {len(stacks)} stacks of slices, not one volume: {'; '.join(sizes)}"
         + ("; ..." if len(stacks) > _MAX_NAMED_STACKS else ""),
@@ -81,8 +83,11 @@ def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Vol
     )
 
 
-def _reason(stack: SliceStack) -> str:
-    return f" (by {', '.join(stack.separated_by)})" if stack.separated_by else ""
+def _describe_stack(stack: SliceStack) -> str:
+    """Number of slices, what tells the stack from others, and why it is no volume."""
+    size = "1 slice" if len(stack.files) == 1 else f"{len(stack.files)} slices"
+    tags = f" (by {', '.join(stack.separated_by)})" if stack.separated_by else ""
+    return size + tags + (f", no volume: {stack.problem.what}" if stack.problem else "")
 
 
 def _one_frame(paths: Sequence[str | Path], frame: int) -> SliceStack:
@@ -96,4 +101,9 @@ def _one_frame(paths: Sequence[str | Path], frame: int) -> SliceStack:
         slices = read_slices(dataset, path)
         if not 0 <= frame < len(slices):
             raise DataError(f"There is no frame {frame}: the file has {len(slices)}", where=path)
+        for stack in group_slices(slices):
+            index = next((index for index, one in enumerate(stack.slices) if one.frame == frame), None)
+            if index is not None and stack.geometry is not None:  # the distance of the slices is known from the others
+                grid = stack.geometry.cropped((index, 0, 0), (1, *stack.geometry.size_zyx[1:]))
+                return replace(stack, slices=(slices[frame],), geometry=grid)
         return group_slices([slices[frame]])[0]

@@ -4,6 +4,7 @@ A SEG stores a frame for each segment and slice, leaves empty ones out, and stat
 every frame is put where it says that it lies, whatever the order of frames, and a left-right flip cannot happen.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,7 @@ from firstread.readers.dicom_series import SliceStack, group_series
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation, SegmentDescription
+    from pydicom import Dataset
 
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 #: how far a segmentation's voxels may lie from the scan's, in voxels
@@ -41,6 +43,17 @@ _CODES = {
 }
 _OTHER_CODES = ("Tissue", "Tissue")
 _MAX_LABEL_CHARACTERS = 64
+#: of patient and study; may be empty, must be there (type 2), and are removed by some de-identification
+_EMPTY_WHERE_MISSING = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
 
 
 class LabelMap(NamedTuple):
@@ -178,12 +191,14 @@ def write_segmentation(
     values = _check_labels(labels, structures)
     path = Path(path)
     try:
-        segmentation = _make_segmentation(stack, values, structures)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # highdicom's warnings hold values of the patient, as its errors may
+            segmentation = _make_segmentation(stack, values, structures)
     except FirstreadError:
         raise
     except AttributeError as error:
         raise _unwritable(stack, f": they lack {error.name}" if error.name else "") from None
-    except Exception:  # highdicom's messages may hold values of the patient
+    except Exception:
         raise _unwritable(stack, "") from None
     return write_atomically(path, lambda temporary: segmentation.save_as(temporary, enforce_file_format=True))
 
@@ -235,7 +250,7 @@ def _make_segmentation(stack: SliceStack, values: np.ndarray, structures: Sequen
     files = list(dict.fromkeys(stack.files))
     version = package_version()
     return Segmentation(
-        source_images=[open_dicom(file, load_pixels=False) for file in files],
+        source_images=[_open_source(file) for file in files],
         pixel_array=values,
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_describe(number, name) for number, name in enumerate(structures, start=1)],
@@ -251,6 +266,17 @@ def _make_segmentation(stack: SliceStack, values: np.ndarray, structures: Sequen
         content_description="firstread: for teaching and research only",
         series_description="firstread, research use only",
     )
+
+
+def _open_source(file: Path) -> "Dataset":
+    """The header of a source image with what highdicom asks of it, where that may be empty."""
+    dataset = open_dicom(file, load_pixels=False)
+    if not dataset.get("SpecificCharacterSet"):
+        dataset.pop("SpecificCharacterSet", None)
+    for keyword in _EMPTY_WHERE_MISSING:
+        if keyword not in dataset:
+            setattr(dataset, keyword, None)
+    return dataset
 
 
 def _describe(number: int, name: str) -> "SegmentDescription":

@@ -30,6 +30,8 @@ _SAME_PLANE = 1e-3
 #: how far a slice may lie from its regular position, as a share of the distance between slices
 _REGULAR = 0.1
 _MAX_NAMED = 8
+#: slices over a longer way than this many times their number are far apart, rather than missing some between them
+_MAX_STRETCH = 10
 _SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 
@@ -256,7 +258,8 @@ def _irregular(slices: list[Slice], planes: list[ImagePlane]) -> DataError:
     gaps = np.diff(distances)
     step = float(np.median(gaps)) if len(gaps) > 2 else float(gaps.min())
     steps = np.rint(gaps / step)
-    if np.abs(gaps - steps * step).max() < 2 * _REGULAR * step and steps.max() > 1 and steps.min() == 1:
+    is_grid = np.abs(gaps - steps * step).max() < 2 * _REGULAR * step and steps.min() == 1
+    if is_grid and len(gaps) < steps.sum() <= _MAX_STRETCH * len(gaps):
         missing = [
             float(start + number * step)
             for start, count in zip(distances, steps, strict=False)
