@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from firstread.core.columns import make_table
-from firstread.core.errors import DataError, SettingError
+from firstread.core.errors import DataError, MissingDependencyError, SettingError
 from firstread.core.predictions import Predictions, concat_predictions
-from firstread.evaluation.evaluation import evaluate
+from firstread.core.tasks import registered
+from firstread.evaluation.classification import ClassificationEvaluation
+from firstread.evaluation.evaluation import Evaluation, evaluate
+from firstread.evaluation.segmentation import SegmentationEvaluation
+
+from .mask_files import BOX, predictions
 
 BINARY = ("abdomen", "chest")
 
@@ -129,3 +134,55 @@ def test_it_shows_itself():
 
 def test_same_seed_same_bootstrap():
     assert evaluate(binary()).table.equals(evaluate(binary()).table)
+
+
+def test_the_metrics_are_those_of_the_task(tmp_path):
+    assert isinstance(evaluate(binary()), ClassificationEvaluation)
+    found = evaluate(predictions(tmp_path, [(BOX, BOX)] * 6), tolerance_mm=3)
+    assert isinstance(found, SegmentationEvaluation)
+    assert "lesion: surface Dice at 3 mm" in found.summary
+
+
+@pytest.mark.parametrize("kind", sorted(registered("metrics")))
+def test_every_registered_kind_returns_what_all_evaluations_have(kind, tmp_path):
+    made = {"classification": binary(), "segmentation": predictions(tmp_path, [(BOX, BOX)] * 6)}[kind]
+    found = evaluate(made)
+    assert isinstance(found, Evaluation)
+    assert found.show() is found
+    assert found.predictions is made
+    assert list(found.table["metric"]) == list(found.summary)
+    assert {"metric", "value", "low", "high", "method"} <= set(found.table)
+    assert {"name", "role"} <= set(found.comparison)
+    assert found.comparison["role"].iloc[0] == "network"
+    assert all(isinstance(note, str) for note in found.notes)
+    assert found.figure() is not None
+    assert found.details() is not None
+    assert found._repr_html_().count("<table") == 2
+    assert {"model", "cases", "metrics", "comparison", "notes"} <= set(json.loads(json.dumps(found.to_json())))
+
+
+def test_an_option_of_another_kind_is_refused_with_the_options_there_are():
+    with pytest.raises(SettingError, match=r'classification has no option "tolerance_mm".*threshold'):
+        evaluate(binary(), tolerance_mm=2)
+    with pytest.raises(SettingError, match='Did you mean "threshold"'):
+        evaluate(binary(), treshold=0.4)
+
+
+def test_a_kind_without_metrics_says_so():
+    class Unknown:
+        kind = "divination"
+
+    class Answers:
+        task = Unknown()
+
+    with pytest.raises(MissingDependencyError, match=r'Nothing in "firstread\.metrics" is called "divination"'):
+        evaluate(Answers())
+
+
+def test_a_patient_who_is_not_stated_counts_as_one_of_his_own_and_is_mentioned():
+    patients = [f"P{i // 8}" for i in range(40)]
+    grouped = evaluate(binary(patient=patients))
+    one_missing = evaluate(binary(patient=[None, *patients[1:]]))
+    assert "by patient" in one_missing.metric("accuracy").method
+    assert any("1 rows have no stated patient" in note for note in one_missing.notes)
+    assert not any("no stated patient" in note for note in grouped.notes)

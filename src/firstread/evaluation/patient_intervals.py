@@ -48,14 +48,13 @@ class Units:
 
 def independent_units(table: "pd.DataFrame") -> Units:
     """Patient of each row: `component` where a cohort joined spellings, else `patient`, else the case."""
-    cases = table["case"].astype(str).to_numpy(dtype=object)
+    cases = [f"case {case}" for case in table["case"]]
     for column in ("component", "patient"):
         if column in table and table[column].notna().any():
             stated = table[column].notna().to_numpy()
-            names = table[column].astype(str).to_numpy(dtype=object)
-            groups = np.where(stated, "patient " + names, "case " + cases)
-            return Units(groups.astype(str), "patient", int((~stated).sum()))
-    return Units(cases.astype(str), "case", len(cases))
+            patients = [f"patient {name}" for name in table[column]]
+            return Units(np.where(stated, patients, cases), "patient", int((~stated).sum()))
+    return Units(np.array(cases, dtype=str), "case", len(cases))
 
 
 def mean_by_patient(
