@@ -1,7 +1,8 @@
 """DICOM segmentations (SEG) by highdicom: label maps read on the grid of their scan, and written for it.
 
 A SEG stores a frame for each segment and slice, leaves empty ones out, and states the place of each in the patient. So
-every frame is put where it says that it lies, whatever the order of frames, and a left-right flip cannot happen.
+every frame is put where it says that it lies, whatever the order of frames, and a left-right flip cannot happen. For
+the same reason a tilted gantry is no obstacle, though highdicom's own volumes refuse sheared axes.
 """
 
 import warnings
@@ -250,7 +251,7 @@ def _make_segmentation(stack: SliceStack, values: np.ndarray, structures: Sequen
     files = list(dict.fromkeys(stack.files))
     version = package_version()
     return Segmentation(
-        source_images=[_open_source(file) for file in files],
+        source_images=[_open_source(file, stack) for file in files],
         pixel_array=values,
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_describe(number, name) for number, name in enumerate(structures, start=1)],
@@ -268,14 +269,16 @@ def _make_segmentation(stack: SliceStack, values: np.ndarray, structures: Sequen
     )
 
 
-def _open_source(file: Path) -> "Dataset":
-    """The header of a source image with what highdicom asks of it, where that may be empty."""
+def _open_source(file: Path, stack: SliceStack) -> "Dataset":
+    """The header of a source image with what highdicom asks of it and files may lack."""
     dataset = open_dicom(file, load_pixels=False)
     if not dataset.get("SpecificCharacterSet"):
         dataset.pop("SpecificCharacterSet", None)
     for keyword in _EMPTY_WHERE_MISSING:
         if keyword not in dataset:
             setattr(dataset, keyword, None)
+    if not dataset.get("SliceThickness") and stack.geometry is not None:
+        dataset.SliceThickness = round(stack.geometry.spacing_mm_zyx[0], 6)
     return dataset
 
 
