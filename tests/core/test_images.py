@@ -121,7 +121,10 @@ def test_the_header_of_a_picture(tmp_path):
     assert read_info(tmp_path / "p.tif") == ImageInfo("tiff", frames=4, rows=3, columns=5)
     whole = save(tmp_path / "a.png", RAMP)
     assert read_info(whole) == ImageInfo("png", frames=1, rows=16, columns=16)
-    (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:-20])
+    pages[0].save(tmp_path / "moving.png", save_all=True, append_images=[Image.fromarray(np.ones((3, 5), np.uint8))])
+    assert read_info(tmp_path / "moving.png").frames == 1
+    noise = save(tmp_path / "noise.png", np.random.default_rng(0).integers(0, 255, (32, 32)).astype(np.uint8))
+    (tmp_path / "cut.png").write_bytes(noise.read_bytes()[:300])
     with pytest.raises(DataError, match="broken or cut short"):
         read_info(tmp_path / "cut.png")
 

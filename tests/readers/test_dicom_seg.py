@@ -1,12 +1,14 @@
 """DICOM segmentations: labels on the grid of the scan, whatever the order and axes of the frames; written and read."""
 
+import random
+
 import highdicom
 import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
-from firstread.core.errors import DataError, SettingError
+from firstread.core.errors import DataError, FirstreadError, SettingError
 from firstread.core.geometry import Geometry
 from firstread.core.volume import Volume
 from firstread.readers.dicom_reader import read_volume
@@ -203,6 +205,23 @@ def test_every_type_of_segmentation_is_read(tmp_path, kind):
     read = read_segmentation(tmp_path / "seg.dcm", grid=volume.geometry)
     assert np.array_equal(read.labels.values, LABELS)
     assert set(read.structures.values()) == set(NAMES)
+
+
+def test_damaged_segmentations_are_labels_or_a_sentence(tmp_path, scan):
+    paths, volume = scan
+    data = write(tmp_path / "seg.dcm", LABELS, volume.geometry, paths).read_bytes()
+    rng = random.Random(0)
+    for _ in range(60):
+        changed = bytearray(data)
+        for _ in range(rng.choice([1, 3, 20])):
+            changed[rng.randrange(len(data))] = rng.randrange(256)
+        (tmp_path / "x").write_bytes(changed[: rng.choice([len(data), rng.randrange(len(data))])])
+        try:
+            outcome = str(read_segmentation(tmp_path / "x", grid=volume.geometry).labels.values.shape)
+        except FirstreadError as error:
+            outcome = str(error)
+        assert outcome == "(4, 6, 8)" or "Where" in outcome
+        assert "SECRET" not in outcome
 
 
 def _in_order(paths):

@@ -13,7 +13,8 @@ from firstread.core.windows import WindowLike
 from firstread.dicom.headers import convert_dicom_errors, describe_header, open_dicom
 from firstread.dicom.pixel_units import pixel_unit
 from firstread.readers.dicom_pixels import read_dicom
-from firstread.readers.dicom_series import SliceStack, group_series, group_slices, read_slices
+from firstread.readers.dicom_series import SliceStack, group_series, group_slices
+from firstread.readers.dicom_slices import read_slices
 from firstread.readers.dicom_values import read_stack
 
 _MAX_NAMED_STACKS = 6
