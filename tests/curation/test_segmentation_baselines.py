@@ -1,11 +1,13 @@
 """segmentation_baselines: the rules on a cohort, as predictions that evaluate measures."""
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 
 from firstread.core.cohort import Cohort, Origin
 from firstread.core.errors import DataError, SettingError
 from firstread.core.masks import read_mask
+from firstread.core.predictions import Predictions
 from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
 from firstread.curation.segmentation_baselines import segmentation_baselines
@@ -76,3 +78,13 @@ def test_cases_without_a_mask_are_segmented_and_have_no_truth(cohort, tmp_path):
 def test_another_kind_of_task_is_refused(tiny_cohort, tmp_path):
     with pytest.raises(SettingError, match="the task is classification"):
         segmentation_baselines(tiny_cohort.train, tiny_cohort.test, folder=tmp_path)
+
+
+def test_predictions_that_know_their_cohort_have_the_rules_beside_them(cohort, tmp_path):
+    rule = segmentation_baselines(cohort.train, cohort.test, folder=tmp_path)[1]
+    network = Predictions(rule.table, TASK, "net", cohort=cohort.test)
+    found = evaluate_segmentation(network)
+    assert list(found.comparison["name"].unique()) == ["net", "rule: HU window", "rule: mean label map"]
+    scan = found.figure().axes[2].images[0].get_array()
+    assert scan.shape == (64, 72)
+    assert len(np.unique(scan)) > 10  # the scan, not a mask

@@ -54,12 +54,12 @@ def segmentation_baselines(
         mean.add(scan, labels)
     if not mean.cases:
         raise DataError("No training case has a mask of every structure", expected=", ".join(task.structures))
-    rules = {"rule: HU window": window, "rule: mean label map": mean}
+    rules: dict[str, WindowRule | MeanLabelMap] = {"rule: HU window": window, "rule: mean label map": mean}
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in rules}
     truths, table = _truths(cases, task), cases.table
-    context = table[[name for name in _CONTEXT if name in table]]
+    known = [name for name in _CONTEXT if name in table]
     for position, case in enumerate(track(cases, "Segmenting by trivial rules", total=len(cases))):
-        facts = {"case": case.case, **context.iloc[position].to_dict()}
+        facts = {"case": case.case, **{name: table[name].iloc[position] for name in known}}
         scan = case.volume()
         for name, rule in rules.items():
             file = target / name.removeprefix("rule: ").replace(" ", "-") / f"{position:05d}.nii.gz"
