@@ -156,7 +156,7 @@ class Case:
         row = self._find_mask(structure, reader)
         volume = read_volume([row["file"]], frame=row.get("frame"))
         value = row.get("value")
-        inside = volume.values != 0 if value is None else volume.values == int(value)
+        inside = volume.values != 0 if value is None else np.isin(volume.values, [int(n) for n in value.split()])
         return Volume(inside, volume.geometry)
 
     def mask_volume(self, structures: Sequence[str], *, grid: Geometry | None = None) -> Volume:

@@ -217,6 +217,11 @@ class Cohort:
         return self._targets
 
     @property
+    def strata(self) -> np.ndarray:
+        """Stratum of each case for splits, by the task: (N,) int64; -1 for a case that gets no split."""
+        return self.task.strata(self.tables)
+
+    @property
     def components(self) -> np.ndarray:
         """Independent unit of each case: (N,) text; spellings of one patient share it, None where it is not known."""
         return np.array(self.tables.cases["component"].to_pylist(), dtype=object)

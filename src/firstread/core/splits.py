@@ -53,7 +53,7 @@ def split_contiguous(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15,
         DataError: a class is too small.
     """
     fractions = validate_fractions(fractions)
-    targets = cohort.targets
+    targets = cohort.strata
     labeled = targets >= 0
     split = np.full(len(cohort), None, dtype=object)
     split[labeled] = assign_contiguous(targets[labeled], fractions=fractions, gap=gap)
@@ -71,21 +71,28 @@ def split_by_groups(
 ) -> Cohort:
     """Split so that cases with the same value in `groups` (N,) stay together; `name` is that of the step."""
     fractions = validate_fractions(fractions)
-    targets = cohort.targets
+    targets = cohort.strata
     labeled = targets >= 0
-    parts = sum(share > 0 for share in fractions)
-    for index, label in enumerate(cohort.classes):
-        count = len(set(groups[targets == index]))
-        if count < parts:
-            unit = "patients" if "patient" in name else "images"
-            raise DataError(
-                f'The class "{label}" has {count} {unit}, too few to be divided into {parts} parts',
-                expected=f"at least {parts} in each class",
-                do="add images, or give fractions with fewer parts, such as (0.8, 0.2, 0)",
-            )
+    _check_enough_groups(cohort, groups, parts=sum(share > 0 for share in fractions), by_patient="patient" in name)
     split = np.full(len(cohort), None, dtype=object)
     split[labeled] = assign_groups(targets[labeled], groups[labeled].tolist(), fractions=fractions, seed=seed)
     return cohort.with_column("split", split, step=Step(name, {"fractions": fractions}, seed, package_version()))
+
+
+def _check_enough_groups(cohort: Cohort, groups: np.ndarray, *, parts: int, by_patient: bool) -> None:
+    """Refuse a cohort, or a class of it, that has fewer groups than there are parts."""
+    strata = cohort.strata
+    counts = {f'The class "{label}"': set(groups[strata == i]) for i, label in enumerate(cohort.classes)}
+    if not cohort.classes:
+        counts = {"The cohort": set(groups[strata >= 0])}
+    for what, members in counts.items():
+        if len(members) < parts:
+            raise DataError(
+                f"{what} has {len(members)} {'patients' if by_patient else 'images'}, too few to be divided into "
+                f"{parts} parts",
+                expected=f"at least {parts}" + (" in each class" if cohort.classes else ""),
+                do="add images, or give fractions with fewer parts, such as (0.8, 0.2, 0)",
+            )
 
 
 def folds_by_patient(cohort: Cohort, *, folds: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -96,7 +103,7 @@ def folds_by_patient(cohort: Cohort, *, folds: int = 5, seed: int = 0) -> list[t
     Returns:
         `folds` pairs of boolean masks (N,): training cases, test cases. Cases without a label are in neither.
     """
-    targets = cohort.targets
+    targets = cohort.strata
     labeled = targets >= 0
     groups = _require_components(cohort) if any(cohort.components) else cohort.groups
     fold_of_case = np.full(len(cohort), -1)

@@ -1,7 +1,7 @@
 """Scan of image files into the rows of a cohort: broken files are reported, DICOM slices are sorted."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,19 +131,29 @@ def _set_components(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         folders.setdefault(Path(row["file"]).name, set()).add(str(Path(row["file"]).parent))
     for row in rows:
-        path, is_stack = Path(row["file"]), row.get("frame") is not None
-        is_shared_name = is_stack and len(folders[path.name]) > 1
-        candidates = {
-            "stated": row.get("component") or row.get("patient"),
-            "study": row.get("study"),
-            "series": row.get("series"),
-            "folder": str(path.parent) if is_shared_name else None,
-            "file": str(path) if is_stack else None,
-        }
-        source = next((name for name, value in candidates.items() if value), "none")
-        row["patient_source"] = source
-        if source not in ("stated", "none"):
-            row["component"] = make_pseudonym(f"{source}:{candidates[source]}", prefix="U")
+        row.update(patient_facts(row, is_shared_name=len(folders[Path(row["file"]).name]) > 1))
+
+
+def patient_facts(row: Mapping[str, Any], *, is_shared_name: bool = False) -> dict[str, Any]:
+    """`patient_source` and `component` of a row.
+
+    Args:
+        row: `file`, `frame`, and what is stated of `patient`, `component`, `study` and `series`.
+        is_shared_name: files in several folders have this file's name.
+    """
+    path, is_stack = Path(row["file"]), row.get("frame") is not None
+    candidates = {
+        "stated": row.get("component") or row.get("patient"),
+        "study": row.get("study"),
+        "series": row.get("series"),
+        "folder": str(path.parent) if is_stack and is_shared_name else None,
+        "file": str(path) if is_stack else None,
+    }
+    source = next((name for name, value in candidates.items() if value), "none")
+    component = candidates["stated"]
+    if source not in ("stated", "none"):
+        component = make_pseudonym(f"{source}:{candidates[source]}", prefix="U")
+    return {"patient_source": source, "component": component}
 
 
 def _set_case_names(rows: list[dict[str, Any]]) -> None:
