@@ -156,7 +156,8 @@ def test_every_registered_kind_returns_what_all_evaluations_have(kind, tmp_path)
     assert found.comparison["role"].iloc[0] == "network"
     assert all(isinstance(note, str) for note in found.notes)
     assert found.figure() is not None
-    assert found.details() is not None
+    assert found.headline().endswith(".")
+    assert all(len(table.columns) for table in found.tables().values())
     assert found._repr_html_().count("<table") == 2
     assert {"model", "cases", "metrics", "comparison", "notes"} <= set(json.loads(json.dumps(found.to_json())))
 

@@ -222,3 +222,14 @@ def test_it_shows_itself_with_the_scan_under_the_contours(tmp_path):
     assert len([item for item in figure.axes[2].get_children() if isinstance(item, ContourSet)]) == 1  # one is missed
     with_scans = evaluate_segmentation(replace(net, rules=(), cohort=Scans()))
     assert with_scans.figure().axes[2].images[0].get_array().max() == scan.shown("abdomen").max()
+
+
+def test_the_first_words_of_a_report_are_dice_its_misses_and_the_best_rule(tmp_path):
+    net = predictions(tmp_path, [(BOX, NEAR)] * 5 + [(BOX, NOTHING)])
+    rule = predictions(tmp_path, [(BOX, shifted(BOX, voxels=4, axis=2))] * 6, model="rule: HU window")
+    found = evaluate_segmentation(net.with_baselines([rule]))
+    assert found.headline().startswith("lesion: Dice 0.667 [")
+    assert found.headline().endswith(", 1 of 6 missed; the best trivial rule, HU window, 0.600.")
+    worst = found.tables()["The cases with the lowest Dice"]
+    assert worst["case"].iloc[0] == "c5"
+    assert worst["outcome"].iloc[0] == "missed"

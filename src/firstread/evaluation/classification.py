@@ -50,6 +50,25 @@ class ClassificationEvaluation(Evaluation):
 
         return plot_details(self.predictions)
 
+    def headline(self) -> str:
+        """Accuracy of the network, and of the best trivial rule."""
+        network, rules = self.comparison.iloc[0], self.comparison[self.comparison["role"] != "network"]
+        text = (
+            f"The network answered {network['accuracy']:.1%} of {len(self.predictions)} held-out cases correctly "
+            f"(95 % interval {network['low']:.1%} to {network['high']:.1%})."
+        )
+        if len(rules):
+            best = rules.iloc[rules["accuracy"].argmax()]
+            text += f" The best trivial rule, {best['name'].removeprefix('rule: ')}, reached {best['accuracy']:.1%}."
+        return text
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Each class against the rest, and for two classes what thresholds cost."""
+        tables = {"Each class against the rest": self.per_class}
+        if self.costs is not None:
+            tables[f"What thresholds mean for 1,000 patients of whom {self.prevalence:.0%} are positive"] = self.costs
+        return tables
+
     def _extra_text(self) -> tuple[str, ...]:
         return (self.confusion.to_string(),)
 

@@ -62,9 +62,18 @@ class Evaluation(ABC):
     def figure(self) -> "Figure":
         """Figure of the main results, the trivial rules among them."""
 
-    def details(self) -> "Figure":
-        """Figure with more detail, where a kind has one; else the same as `figure`."""
-        return self.figure()
+    def details(self) -> "Figure | None":
+        """Figure with more detail, where a kind has one."""
+        return None
+
+    def headline(self) -> str:
+        """The main result in a sentence or two, the best trivial rule beside it; the first words of a report."""
+        name, estimate = next(iter(self.summary.items()))
+        return f"{self.predictions.model}, {name}: {estimate}."
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Caption -> further tables of the kind, for a report."""
+        return {}
 
     def show(self) -> Self:
         """Return the evaluation, which a notebook displays as tables and figures."""

@@ -146,8 +146,10 @@ def bootstrap_interval(
     if len(values) < resamples / 2:
         return Estimate(value, float("nan"), float("nan"), "bootstrap not possible")
     tail = (1 - confidence) / 2
-    between = "linear" if np.isfinite(values).all() else "inverted_cdf"  # nothing lies between a number and infinity
-    low, high = np.quantile(values, [tail, 1 - tail], method=between)
+    if np.isfinite(values).all():
+        low, high = np.quantile(values, [tail, 1 - tail])
+    else:  # nothing lies between a number and infinity
+        low, high = np.quantile(values, [tail, 1 - tail], method="inverted_cdf")
     method = "bootstrap" if ungrouped else "bootstrap by group"
     return Estimate(value, float(min(low, value)), float(max(high, value)), method)
 

@@ -1,8 +1,9 @@
 """Intervals by patient of a mean, a median and a difference, where a patient may have several cases or lesions.
 
 A mean has Student's interval with the variance between patients, on the logit scale where values lie between 0 and 1.
-In simulations of 6 to 20 patients with the skewed values that Dice has, it covers 94 to 96 % where the bootstrap, the
-bias-corrected one (BCa) too, covers 86 to 92 %.
+In simulations of 5 to 40 patients with the skewed values that Dice has it covers 94 to 96 %, where the bootstrap covers
+80 to 95 % and the bias-corrected one (BCa) 82 to 94 %. If one in ten is missed altogether, and 5 to 20 patients are
+too few to have seen it, it covers 85 to 91 %: no interval knows of what did not occur.
 """
 
 from dataclasses import dataclass, replace

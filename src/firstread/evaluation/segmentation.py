@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from firstread.core.errors import FirstreadError
 from firstread.core.predictions import Predictions
 from firstread.evaluation.case_measures import MeasureSettings, read_pair
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from firstread.evaluation.segmentation_plots import Contours
+
+#: cases in the table of the worst ones
+_WORST_SHOWN = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -58,7 +63,7 @@ class SegmentationEvaluation(Evaluation):
     def worst_case(self, structure: str) -> str | None:
         """Case with the lowest Dice of the network among those that have the structure; None if none has it."""
         cases = self.cases.query("role == 'network' and structure == @structure").dropna(subset="dice")
-        return None if cases.empty else str(cases.loc[cases["dice"].idxmin(), "case"])
+        return None if cases.empty else str(cases["case"].iloc[int(cases["dice"].argmin())])
 
     def figure(self) -> "Figure":
         """Figure of each structure: Dice by case beside the trivial rules, Bland-Altman of volumes, the worst case."""
@@ -66,6 +71,24 @@ class SegmentationEvaluation(Evaluation):
 
         worst = {structure: self._contours(structure) for structure in self.structures}
         return plot_overview(self.cases, self.comparison, worst)
+
+    def headline(self) -> str:
+        """Dice of each structure with its misses, and of the best trivial rule."""
+        sentences = []
+        for structure, rows in self.comparison.groupby("structure", sort=False):
+            network, rules = rows.iloc[0], rows.iloc[1:]
+            text = f"{structure}: Dice {self.metric(f'{structure}: Dice')}"
+            if len(rules) and rules["Dice"].notna().any():
+                best = rules.iloc[int(np.nanargmax(rules["Dice"]))]
+                text += f"; the best trivial rule, {best['name'].removeprefix('rule: ')}, {best['Dice']:.3f}"
+            sentences.append(f"{text}." if np.isfinite(network["Dice"]) else f"{structure}: in no case.")
+        return " ".join(sentences)
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """The cases of the network, worst first."""
+        columns = ["case", "structure", "outcome", "dice", "surface_dice", "hd95_mm", "truth_ml", "predicted_ml"]
+        network = self.cases[self.cases["role"] == "network"].sort_values("dice", kind="stable")
+        return {"The cases with the lowest Dice": network[columns].head(_WORST_SHOWN).reset_index(drop=True)}
 
     def _contours(self, structure: str) -> "Contours | None":
         """Masks of the worst case, and its scan if it is at hand."""
