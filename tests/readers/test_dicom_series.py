@@ -166,14 +166,9 @@ def test_a_slice_of_another_size_and_a_localiser_stand_apart(tmp_path):
         **place_tags,
     )
     assert [len(stack.files) for stack in group_series([*paths, odd])] == [6, 1]
-    scout = save_dicom(
-        tmp_path / "scout.dcm",
-        SLICES[0],
-        ImagePositionPatient=[0, 0, 0],
-        ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
-        **place_tags,
-    )
-    assert "localiser" in problem_of([scout])
+    for kind, words in (("LOCALIZER", "localiser"), ("MOSAIC", "many slices side by side")):
+        tags = {"ImagePositionPatient": [0, 0, 0], "ImageType": ["ORIGINAL", "PRIMARY", kind], **place_tags}
+        assert words in problem_of([save_dicom(tmp_path / "scout.dcm", SLICES[0], **tags)])
 
 
 def test_several_series_are_several_stacks(tmp_path):

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, MissingDependencyError
 from firstread.core.geometry import Geometry
 from firstread.core.tasks import find_registered
 from firstread.core.volume import Volume
@@ -210,7 +210,11 @@ def find_reader(path: str | Path) -> Reader:
             expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
             do="remove the file from the folder, or convert it",
         )
-    return cast(Reader, find_registered("readers", kind))
+    try:
+        return cast(Reader, find_registered("readers", kind))
+    except MissingDependencyError:
+        what = f"No reader for {kind} files is installed"
+        raise MissingDependencyError(what, where=path, do="install firstread again") from None
 
 
 def to_grayscale(image: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from firstread.core.windows import WindowLike
 from firstread.dicom.headers import convert_dicom_errors, describe_header, open_dicom
 from firstread.dicom.pixel_units import pixel_unit
 from firstread.readers.dicom_pixels import read_dicom
-from firstread.readers.dicom_series import SliceStack, group_series, group_slices, read_slices
+from firstread.readers.dicom_series import SliceStack, group_series, group_slices
+from firstread.readers.dicom_slices import read_slices
 from firstread.readers.dicom_values import read_stack
 
 _MAX_NAMED_STACKS = 6
@@ -96,14 +98,19 @@ def _one_frame(paths: Sequence[str | Path], frame: int) -> SliceStack:
             f"A frame was asked of {len(paths)} files", expected="one file", do="name the file of the frame"
         )
     path = Path(paths[0])
-    dataset = open_dicom(path, load_pixels=False)
-    with convert_dicom_errors(path):
-        slices = read_slices(dataset, path)
-        if not 0 <= frame < len(slices):
-            raise DataError(f"There is no frame {frame}: the file has {len(slices)}", where=path)
-        for stack in group_slices(slices):
-            index = next((index for index, one in enumerate(stack.slices) if one.frame == frame), None)
-            if index is not None and stack.geometry is not None:  # the distance of the slices is known from the others
-                grid = stack.geometry.cropped((index, 0, 0), (1, *stack.geometry.size_zyx[1:]))
-                return replace(stack, slices=(slices[frame],), geometry=grid)
-        return group_slices([slices[frame]])[0]
+    stacks = _read_stacks(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    frames = sum(len(stack.slices) for stack in stacks)
+    for stack in stacks:
+        index = next((index for index, one in enumerate(stack.slices) if one.frame == frame), None)
+        if index is not None and stack.geometry is not None:  # the distance of the slices is known from the others
+            grid = stack.geometry.cropped((index, 0, 0), (1, *stack.geometry.size_zyx[1:]))
+            return replace(stack, slices=stack.slices[index : index + 1], geometry=grid)
+        if index is not None:
+            return group_slices(stack.slices[index : index + 1])[0]
+    raise DataError(f"There is no frame {frame}: the file has {frames}", where=path, expected=f"0 to {frames - 1}")
+
+
+@lru_cache(maxsize=2)
+def _read_stacks(path: Path, _modified_ns: int) -> tuple[SliceStack, ...]:
+    """The stacks of one file; the last two files are remembered, because the frames of one are read in turn."""
+    return tuple(group_series([path]))

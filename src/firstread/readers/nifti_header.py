@@ -9,6 +9,7 @@ comment, code 6) with the unit and the affine in full; it counts only as long as
 
 import gzip
 import json
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -42,7 +43,9 @@ def open_nifti(path: Path) -> "Nifti1Image":
     if not path.is_file():
         raise DataError("There is no such file", where=path, do="check the path")
     try:
-        return cast("Nifti1Image", _check_shape(nibabel.load(path, mmap=False), path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of nibabel, about damage that it can live with
+            return cast("Nifti1Image", _check_shape(nibabel.load(path, mmap=False), path))
     except FirstreadError:
         raise
     except Exception:  # a broken file can make nibabel raise anything
