@@ -33,6 +33,14 @@ def test_a_miss_is_counted_and_never_averaged_away(tmp_path):
     assert found.worst_case("lesion") == "c9"
 
 
+def test_a_blob_elsewhere_is_a_miss_too_and_its_distance_is_what_it_is(tmp_path):
+    elsewhere = boxes(((2, 6), (10, 20), (28, 38)))
+    found = evaluate_segmentation(predictions(tmp_path, [(BOX, elsewhere), (BOX, NEAR)]))
+    assert list(found.cases["outcome"]) == ["missed", "segmented"]
+    assert found.metric("lesion: Dice").remark == "1 of 2 missed"
+    assert found.cases["hd_mm"].iloc[0] == pytest.approx(18 * 0.8)
+
+
 def test_all_missed_is_infinitely_far_and_not_perfect(tmp_path):
     found = evaluate_segmentation(predictions(tmp_path, [(BOX, NOTHING)] * 7))
     distance = found.metric("lesion: HD95 in mm, median (lower is better)")

@@ -16,8 +16,6 @@ from firstread.core.volume import Volume
 
 #: outside air is below it, the body above
 _BODY_HU = -300.0
-#: share of a neighbourhood that must lie within a window
-_MAJORITY = 0.5
 #: percentiles of the values within a structure that its window spans
 _WINDOW_PERCENTILES = (5.0, 95.0)
 _VALUES_PER_CASE = 20_000
@@ -43,11 +41,16 @@ def hu_window_rule(scan: Volume, *, low: float, high: float, opening_mm: float =
         >>> int(hu_window_rule(water, low=-10, high=10, opening_mm=0).values.sum())
         256
     """
-    within = (scan.values >= low) & (scan.values <= high)
-    mask = Volume(smoothed(within) > _MAJORITY, scan.geometry)  # noise does not riddle it with holes, edges stay
+    mask = Volume(mostly((scan.values >= low) & (scan.values <= high)), scan.geometry)
     if opening_mm > 0:
         mask = replace(mask, values=opened(mask, radius_mm=opening_mm))
     return largest_component(mask) if largest else mask
+
+
+def mostly(within: np.ndarray) -> np.ndarray:
+    """Majority around each voxel, so that noise riddles no mask with holes and edges stay: (z, y, x) bool."""
+    result: np.ndarray = smoothed(within) > 0.5
+    return result
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
@@ -130,7 +133,8 @@ class WindowRule:
     """A window of values for each structure, fitted on training masks: 5th to 95th percentile within the structure.
 
     A structure that is one piece in training (an organ) is opened and its largest piece kept. One that is not (lesions)
-    keeps all pieces, and is sought within the structure that surrounds it in training.
+    keeps all pieces, and is sought within the structure that surrounds it in training, where values are of its window
+    and not of the surrounding's.
 
     Attributes:
         structures: number of structures; their values in label maps are 1, 2, ...
@@ -179,13 +183,22 @@ class WindowRule:
             window = self.window(number)
             if window is None:
                 continue
-            organ = float(np.mean(self._one_piece[number - 1])) >= _ONE_PIECE_SHARE
-            mask = hu_window_rule(scan, low=window[0], high=window[1], opening_mm=6.0 * organ, largest=organ).values
             around = self.surrounding(number)
-            if around:
-                mask &= closed(Volume(labels == around, scan.geometry), radius_mm=6.0)
-            labels[mask] = number
+            labels[self._within(scan, labels, around, window) if around else self._alone(scan, number, window)] = number
         return Volume(labels, scan.geometry)
+
+    def _alone(self, scan: Volume, number: int, window: tuple[float, float]) -> np.ndarray:
+        organ = float(np.mean(self._one_piece[number - 1])) >= _ONE_PIECE_SHARE
+        return hu_window_rule(
+            scan, low=window[0], high=window[1], opening_mm=6.0 if organ else 0.0, largest=organ
+        ).values
+
+    def _within(self, scan: Volume, labels: np.ndarray, around: int, window: tuple[float, float]) -> np.ndarray:
+        """Voxels of a window, and not of that of the structure around, in what that one spans."""
+        other = self.window(around) or (np.inf, -np.inf)
+        own = (scan.values >= window[0]) & (scan.values <= window[1])
+        surrounding = (scan.values >= other[0]) & (scan.values <= other[1])
+        return mostly(own & ~surrounding) & closed(Volume(labels == around, scan.geometry), radius_mm=6.0)
 
 
 def _distance_mm(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:

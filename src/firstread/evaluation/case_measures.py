@@ -67,8 +67,8 @@ def measure_cases(table: "pd.DataFrame", settings: MeasureSettings) -> "tuple[pd
 
     Returns:
         (cases, lesions): one row a case and structure; one row a piece, of the truth and of the prediction.
-        `outcome` of a case is "segmented", "missed" (infinite distances, Dice 0), "absent" (rightly nothing) or
-        "false positive"; the last two have no Dice and no distance.
+        `outcome` of a case is "segmented", "missed" (no voxel in common: Dice 0, and infinite distances where nothing
+        was predicted at all), "absent" (rightly nothing) or "false positive"; the last two have no Dice, no distance.
 
     Raises:
         DataError: a mask cannot be read, or does not lie on the grid of its truth.
@@ -101,7 +101,8 @@ def measure_pair(truth: Volume, predicted: Volume, *, tolerance_mm: float = 2.0)
     """
     truth_ml, predicted_ml = volume_ml(truth), volume_ml(predicted)
     present = truth_ml > 0
-    outcome = ("segmented" if predicted_ml else "missed") if present else "false positive" if predicted_ml else "absent"
+    overlaps = bool((truth.values & predicted.values).any())
+    outcome = ("segmented" if overlaps else "missed") if present else "false positive" if predicted_ml else "absent"
     undefined = float("nan")
     distances = SurfaceDistances.between(truth, predicted) if present else None
     return {

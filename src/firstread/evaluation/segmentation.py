@@ -181,8 +181,8 @@ def _make_notes(evaluation: SegmentationEvaluation) -> Iterator[str]:
         missed, absent = int((rows["outcome"] == "missed").sum()), int((rows["truth_ml"] == 0).sum())
         if missed:
             yield (
-                f"{structure}: {missed} of {len(rows) - absent} missed. Their Dice is 0 and their distances are "
-                "infinite; nothing is averaged over the rest."
+                f"{structure}: {missed} of {len(rows) - absent} missed, without a voxel in common. Their Dice is 0, "
+                "and where nothing was predicted at all their distance is infinite; nothing is averaged over the rest."
             )
         if absent:
             yield f"{structure}: {absent} of {len(rows)} cases do not have it and enter the false positives only."
