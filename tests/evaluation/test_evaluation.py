@@ -8,7 +8,7 @@ import pytest
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, MissingDependencyError, SettingError
 from firstread.core.predictions import Predictions, concat_predictions
-from firstread.core.tasks import registered
+from firstread.core.tasks import Classification, registered
 from firstread.evaluation.classification import ClassificationEvaluation
 from firstread.evaluation.evaluation import Evaluation, evaluate
 from firstread.evaluation.segmentation import SegmentationEvaluation
@@ -74,14 +74,14 @@ def test_cases_without_a_truth_are_left_out_and_counted():
     predictions = binary()
     table = predictions.table.copy()
     table.loc[:4, "truth"] = None
-    found = evaluate(Predictions(table, BINARY, "net"))
+    found = evaluate(Predictions(table, Classification(BINARY), "net"))
     assert any("5 cases have no known truth" in note for note in found.notes)
     assert found.confusion.to_numpy().sum() == 35
 
 
 def test_one_class_only_says_what_is_not_defined():
     predictions = binary()
-    only = Predictions(predictions.table[predictions.truth == 1], BINARY, "net")
+    only = Predictions(predictions.table[predictions.truth == 1], Classification(BINARY), "net")
     found = evaluate(only)
     assert np.isnan(found.metric("AUC").value)
     assert any("No case of abdomen" in note for note in found.notes)
@@ -91,7 +91,7 @@ def test_one_class_only_says_what_is_not_defined():
 def test_no_truth_at_all_is_refused():
     predictions = binary()
     with pytest.raises(DataError, match="No case has a truth"):
-        evaluate(Predictions(predictions.table.assign(truth=None), BINARY, "net"))
+        evaluate(Predictions(predictions.table.assign(truth=None), Classification(BINARY), "net"))
 
 
 def test_impossible_arguments_are_refused():

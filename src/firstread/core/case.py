@@ -73,6 +73,11 @@ class Case:
         metadata: every other column of the row.
         images: name -> Image.
         targets: what is said of the case, one dictionary a row of the table `targets`, without what is missing.
+
+    Example:
+        >>> case = fr.simulate_patients(1, kinds=("brain MR",), size=64)[0]
+        >>> case.label, case.image().shape, list(case.images)
+        ('brain MR', (64, 64), ['image'])
     """
 
     case: str

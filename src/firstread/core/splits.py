@@ -32,6 +32,11 @@ def split_by_patient(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15,
 
     Raises:
         DataError: patients are not known, or a class has fewer patients than there are splits.
+
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=32))
+        >>> len(cohort.train), len(cohort.validation), len(cohort.test)
+        (14, 4, 2)
     """
     patients = _require_components(cohort)
     return split_by_groups(cohort, patients, fractions=fractions, seed=seed, name="split by patient")

@@ -345,7 +345,7 @@ def select_targets(targets: pa.Table, *, kind: str, name: str, reader: str | Non
 
 
 def _says_something(column: Any) -> bool:
-    return column.null_count < len(column)
+    return int(column.null_count) < len(column)
 
 
 def _class_table(cases: Any, name: str, values: Sequence[str | None]) -> pa.Table:

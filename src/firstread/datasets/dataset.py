@@ -52,6 +52,12 @@ def open_dataset(
         SettingError: unknown name, split or window; the most similar known one is suggested.
         DataError: no images, an empty class, a single class, a table without paths or labels, a broken saved cohort.
         NetworkError: a published set is not on this computer yet and cannot be fetched.
+
+    Example:
+        >>> saved = fr.simulate_patients(3, size=32).save("my data")   # stands for a folder of your own
+        >>> cohort = fr.open_dataset(saved, split="patient")
+        >>> len(cohort), cohort.classes
+        (6, ('abdomen radiograph', 'chest radiograph'))
     """
     if split is not None and split not in SPLIT_METHODS:
         raise SettingError(f'There is no split called "{split}".{suggest(split, SPLIT_METHODS)}')

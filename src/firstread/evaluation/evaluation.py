@@ -142,7 +142,8 @@ def evaluate(predictions: Predictions, **options: Any) -> Evaluation:
     Example:
         >>> import pandas as pd
         >>> table = pd.DataFrame({"case": list("abcd"), "truth": list("nynn"), "score_n": [0.9, 0.2, 0.8, 0.7]})
-        >>> answers = Predictions(table.assign(score_y=1 - table["score_n"]), ("n", "y"))
+        >>> from firstread.core.tasks import Classification
+        >>> answers = Predictions(table.assign(score_y=1 - table["score_n"]), Classification(("n", "y")))
         >>> str(evaluate(answers).metric("accuracy"))
         '1.000 [0.510, 1.000]'
     """

@@ -47,6 +47,11 @@ class Augmentation:
         SettingError: a value is outside its range.
 
     Source: the augmentation of Lakhani 2018, doi 10.1007/s10278-018-0079-6, in the terms of Keras.
+
+    Example:
+        >>> augmentation = Augmentation(rotate_degrees=10, shift=0.1)
+        >>> augmentation(torch.rand(2, 1, 32, 32), torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 1, 32, 32])
     """
 
     rotate_degrees: float = 0.0

@@ -127,6 +127,6 @@ def _train_and_predict(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) 
 
 def _add_columns(predictions: Predictions, **columns: int) -> Predictions:
     def add(part: Predictions) -> Predictions:
-        return Predictions(part.table.assign(**columns), part.classes, part.model)
+        return Predictions(part.table.assign(**columns), part.task, part.model)
 
     return add(predictions).with_baselines([add(baseline) for baseline in predictions.baselines])
