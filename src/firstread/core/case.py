@@ -149,7 +149,7 @@ class Case:
         return (self.images[name] if name else self._first_image).volume()
 
     def mask(self, structure: str, *, reader: str | None = None) -> Volume:
-        """The mask of a structure: bool values (z, y, x), on the grid of its file.
+        """The mask of a structure, or of all lesions of a name: bool values (z, y, x), on the grid of its file.
 
         Args:
             structure: name of the mask in the targets.
@@ -158,11 +158,10 @@ class Case:
         Raises:
             DataError: no such mask, several readers, or a file that cannot be read.
         """
-        row = self._find_mask(structure, reader)
-        volume = read_volume([row["file"]], frame=row.get("frame"))
-        value = row.get("value")
-        inside = volume.values != 0 if value is None else np.isin(volume.values, [int(n) for n in value.split()])
-        return Volume(inside, volume.geometry)
+        rows = self._find_masks(structure, reader)
+        volume = read_volume([rows[0]["file"]], frame=rows[0].get("frame"))
+        values = [int(number) for row in rows for number in row.get("value", "").split()]
+        return Volume(np.isin(volume.values, values) if values else volume.values != 0, volume.geometry)
 
     def mask_volume(self, structures: Sequence[str], *, grid: Geometry | None = None) -> Volume:
         """Label map of several structures: uint8 (z, y, x), 0 the background, then in the order of `structures`.
@@ -186,14 +185,17 @@ class Case:
             raise SettingError("No structure was asked for", expected="the name of at least one")
         return labels
 
-    def _find_mask(self, structure: str, reader: str | None) -> Mapping[str, Any]:
+    def _find_masks(self, structure: str, reader: str | None) -> list[Mapping[str, Any]]:
+        """Rows of one mask: one, or those of several numbered lesions in one file."""
         rows = [row for row in self.targets if row.get("kind") == "mask" and row.get("name") == structure]
         readers = {row.get("reader") for row in rows}
         if reader is None and ADJUDICATED in readers:
             reader = ADJUDICATED
         if reader is not None:
             rows = [row for row in rows if row.get("reader") == reader]
-        if len(rows) != 1:
+        lesions = {row.get("lesion") for row in rows}
+        is_numbered = len(lesions) == len(rows) > 1 and len({row.get("file") for row in rows}) == 1
+        if len(rows) != 1 and not is_numbered:
             raise DataError(
                 f"The case has {len(rows) or 'no'} mask{'s' if len(rows) > 1 else ''} of {structure}"
                 + (f" by {reader}" if reader else ""),
@@ -201,7 +203,7 @@ class Case:
                 expected="one mask" if len(rows) < 2 else "one mask, or an adjudicated one",
                 do="choose a reader" if len(rows) > 1 else "check the table 'targets'",
             )
-        return rows[0]
+        return rows
 
     def show(self, title: str | None = None) -> "Figure":
         """Draw the image in grayscale or color; returns the matplotlib figure."""

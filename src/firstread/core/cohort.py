@@ -239,10 +239,10 @@ class Cohort:
         import pandas as pd
 
         split = self.table["split"].fillna("(none)")
-        label = self.table["label"].fillna("(no label)")
+        label = self.table["label"].fillna("(no label)" if self.classes else "cases")
         counts = pd.crosstab(label, split)
         columns = [name for name in (*SPLITS, "(none)") if name in counts.columns]
-        rows = [name for name in (*self.classes, "(no label)") if name in counts.index]
+        rows = [name for name in (*self.classes, "(no label)", "cases") if name in counts.index]
         counts = counts.loc[rows, columns].rename_axis(index="class", columns=None)
         counts["all"] = counts.sum(axis=1)
         return counts
@@ -382,7 +382,9 @@ class Cohort:
         return summary
 
     def __repr__(self) -> str:
-        return f"Cohort {self.origin.name!r}: {len(self)} cases, classes {', '.join(self.classes)}\n{self.counts()}"
+        names = [*self.classes, *getattr(self.task, "structures", ())]
+        what = f", {self.task.kind} of {', '.join(names)}" if names else ""
+        return f"Cohort {self.origin.name!r}: {len(self)} cases{what}\n{self.counts()}"
 
     def _repr_html_(self) -> str:
         return f"<p><b>{escape(self.origin.name)}</b>: {len(self)} cases</p>{self.counts().to_html()}"

@@ -89,6 +89,18 @@ _NAMED_DATASETS = (
         factory="make_mednist",
     ),
     NamedDataset(
+        "liver-phantoms",
+        Origin(
+            "liver-phantoms",
+            "100 phantom patients with abdominal CT in the portal phase and masks of the liver, simulated by firstread",
+            "Apache-2.0",
+            "after Montagnon 2020, Insights Imaging 11:22, doi 10.1186/s13244-019-0832-5",
+        ),
+        (),
+        "liver-phantoms",
+        factory="make_liver_phantoms",
+    ),
+    NamedDataset(
         "hello-world/openi",
         Origin(
             "hello-world/openi",

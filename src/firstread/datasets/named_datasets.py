@@ -38,7 +38,7 @@ def open_phantoms(entry: NamedDataset) -> Cohort:
     if folder.is_dir():
         try:
             cohort = Cohort.load(folder)
-            if len(cohort) and all(Path(file).is_file() for file in cohort.table["file"]):
+            if len(cohort) and all(Path(file).is_file() for file, _ in cohort.tables.first_images()):
                 return cohort
         except DataError:
             pass

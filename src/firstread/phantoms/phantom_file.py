@@ -20,6 +20,8 @@ import numpy as np
 
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import write_text
+from firstread.core.geometry import Geometry
+from firstread.core.images import ImageInfo
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike, check_window
 from firstread.phantoms.abdomen import (
@@ -79,6 +81,10 @@ class PhantomScan:
             raise SettingError("The volume is too large to simulate", expected=f"at most {MAX_VOXELS:,} voxels")
         object.__setattr__(self, "size_zyx", size)
         object.__setattr__(self, "spacing_mm_zyx", spacing)
+
+    def geometry(self) -> Geometry:
+        """Place of the voxels in the patient."""
+        return _draw(self.seed, self.lesion_count).geometry(self.size_zyx, spacing_mm_zyx=self.spacing_mm_zyx)
 
     def volume(self) -> Volume:
         """Simulate it, or take it from the last few that were simulated; the values are read-only."""
@@ -143,26 +149,61 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
     """
     scan, checked = read_phantom_file(path), check_window(window)
     count = scan.size_zyx[0]
-    index = count // 2 if frame is None else int(frame)
-    if not 0 <= index < count:
-        raise DataError(f"There is no slice {index}: the volume has {count}", where=path, expected=f"0 to {count - 1}")
+    index = count // 2 if frame is None else _check_frame(frame, count, path)
     named = window if isinstance(window, str) else checked
     return np.array(_show(scan, named)[index])
 
 
-def read_volume(paths: Sequence[str | Path]) -> Volume:
+def read_info(path: str | Path) -> ImageInfo:
+    """What a phantom file states, and the place of its voxels in the patient (reader protocol); no voxel is simulated.
+
+    Raises:
+        DataError: the file is not valid.
+    """
+    scan = read_phantom_file(path)
+    is_ct = scan.shows == "ct"
+    patient = make_name(scan.seed)
+    return ImageInfo(
+        format="phantom",
+        frames=scan.size_zyx[0],
+        rows=scan.size_zyx[1],
+        columns=scan.size_zyx[2],
+        geometry=scan.geometry(),
+        modality="CT" if is_ct else "SEG",
+        unit="HU" if is_ct else "",
+        patient=patient,
+        component=patient,
+    )
+
+
+def make_name(seed: int) -> str:
+    """Name of the phantom patient of a seed."""
+    return f"PH-abdomen-{seed}"
+
+
+def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Volume:
     """Read a phantom file as a volume in real units (reader protocol): int16 in HU, or uint8 labels.
 
     Args:
         paths: of one file.
+        frame: one slice, 0 is the lowest, as a volume of one slice; None is the whole volume.
 
     Raises:
-        DataError: more or fewer files than one, or the file is not valid.
+        DataError: more or fewer files than one, the file is not valid, or has no such slice.
     """
     if isinstance(paths, (str, Path)) or len(paths) != 1:
         raise DataError("A phantom's volume is one file", expected="a list of one path")
     volume = read_phantom_file(paths[0]).volume()
+    if frame is not None:
+        _, rows, columns = volume.geometry.size_zyx
+        volume = volume.cropped((_check_frame(frame, len(volume.values), paths[0]), 0, 0), (1, rows, columns))
     return Volume(volume.values.copy(), volume.geometry, volume.unit)
+
+
+def _check_frame(frame: int, count: int, path: str | Path) -> int:
+    if not 0 <= int(frame) < count:
+        raise DataError(f"There is no slice {frame}: the volume has {count}", where=path, expected=f"0 to {count - 1}")
+    return int(frame)
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -217,8 +258,7 @@ def _draw(seed: int, lesion_count: int | None) -> AbdomenPatient:
 
 @lru_cache(maxsize=3)
 def _simulate(scan: PhantomScan) -> Volume:
-    patient = _draw(scan.seed, scan.lesion_count)
-    grid = patient.geometry(scan.size_zyx, spacing_mm_zyx=scan.spacing_mm_zyx)
+    patient, grid = _draw(scan.seed, scan.lesion_count), scan.geometry()
     if scan.shows == "ct":
         volume = simulate_ct(patient, phase=scan.phase, geometry=grid)
     else:
