@@ -94,7 +94,7 @@ def _transfer(phantoms: Cohort, published: Cohort, recipe: dict[str, Any], seeds
 
 
 def _with_seed(predictions: Predictions, seed: int) -> Predictions:
-    return Predictions(predictions.table.assign(seed=seed), predictions.classes, predictions.model)
+    return Predictions(predictions.table.assign(seed=seed), predictions.task, predictions.model)
 
 
 def _rename_classes(cohort: Cohort, names: dict[str, str], classes: tuple[str, ...]) -> Cohort:

@@ -73,6 +73,11 @@ class Case:
         metadata: every other column of the row.
         images: name -> Image.
         targets: what is said of the case, one dictionary a row of the table `targets`, without what is missing.
+
+    Example:
+        >>> case = fr.simulate_patients(1, kinds=("brain MR",), size=64)[0]
+        >>> case.label, case.image().shape, list(case.images)
+        ('brain MR', (64, 64), ['image'])
     """
 
     case: str
@@ -156,7 +161,7 @@ class Case:
         row = self._find_mask(structure, reader)
         volume = read_volume([row["file"]], frame=row.get("frame"))
         value = row.get("value")
-        inside = volume.values != 0 if value is None else volume.values == int(value)
+        inside = volume.values != 0 if value is None else np.isin(volume.values, [int(n) for n in value.split()])
         return Volume(inside, volume.geometry)
 
     def mask_volume(self, structures: Sequence[str], *, grid: Geometry | None = None) -> Volume:

@@ -216,6 +216,24 @@ class Cohort:
         """Class indices of the labels: (N,) int64, positions in `classes`; -1 where there is no label. Read-only."""
         return self._targets
 
+    @property
+    def strata(self) -> np.ndarray:
+        """Stratum of each case for splits, by the task: (N,) int64; -1 for a case that gets no split."""
+        return self.task.strata(self.tables)
+
+    @property
+    def components(self) -> np.ndarray:
+        """Independent unit of each case: (N,) text; spellings of one patient share it, None where it is not known."""
+        return np.array(self.tables.cases["component"].to_pylist(), dtype=object)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Cases that belong together: (N,) text, the component, or the case itself where none is known."""
+        components = self.components
+        cases = np.array(self.tables.cases["case"].to_pylist(), dtype=object)
+        groups: np.ndarray = np.where(components == None, "case:" + cases, components)  # noqa: E711 - elementwise
+        return groups
+
     def counts(self) -> "pd.DataFrame":
         """Number of cases of each class in each split."""
         import pandas as pd

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, MissingDependencyError
 from firstread.core.geometry import Geometry
 from firstread.core.tasks import find_registered
 from firstread.core.volume import Volume
@@ -44,6 +44,7 @@ class ImageInfo:
         modality: as in DICOM, such as "CT"; None where it is not stated.
         unit: of the values that `read_volume` returns: "HU", "BQML", ..., or "".
         patient: pseudonym, or None where the file names no patient.
+        component: pseudonym that spellings of one patient share (`firstread.core.patient_identity`), or None.
         study: pseudonym, or None.
         series: pseudonym, or None.
         instance: number of the image in its series (InstanceNumber), or None.
@@ -57,6 +58,7 @@ class ImageInfo:
     modality: str | None = None
     unit: str = ""
     patient: str | None = None
+    component: str | None = None
     study: str | None = None
     series: str | None = None
     instance: int | None = None
@@ -208,7 +210,11 @@ def find_reader(path: str | Path) -> Reader:
             expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
             do="remove the file from the folder, or convert it",
         )
-    return cast(Reader, find_registered("readers", kind))
+    try:
+        return cast(Reader, find_registered("readers", kind))
+    except MissingDependencyError:
+        what = f"No reader for {kind} files is installed"
+        raise MissingDependencyError(what, where=path, do="install firstread again") from None
 
 
 def to_grayscale(image: np.ndarray) -> np.ndarray:

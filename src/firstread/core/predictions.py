@@ -41,7 +41,7 @@ class Predictions:
             columns of `task.schema()`, and optionally `file`, `frame`, `patient`, `component` (the independent unit),
             `split`, `fold`, `seed`. For a classification: `case`, `truth` (class name, or missing), `prediction` (class
             with the highest score) and one column `score_<class>` for each class (0 to 1, a row sums to 1).
-        task: what was predicted; class names stand for a `Classification`.
+        task: what was predicted.
         model: name of the model or rule.
         rules: predictions of trivial rules for the same cases, if they are made already; see `baselines`.
         cohort: the cases that were predicted; trivial rules are fitted on the training part of the cohort that they
@@ -55,10 +55,8 @@ class Predictions:
     cohort: Cohort | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        task = self.task if hasattr(self.task, "kind") else Classification(tuple(self.task))
-        object.__setattr__(self, "task", task)
         object.__setattr__(self, "rules", None if self.rules is None else tuple(self.rules))
-        object.__setattr__(self, "table", _validate_table(self.table, task))
+        object.__setattr__(self, "table", _validate_table(self.table, self.task))
 
     @property
     def classes(self) -> tuple[str, ...]:

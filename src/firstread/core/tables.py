@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from firstread.core.columns import SPLITS, none_if_missing, parse_split_name
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
-from firstread.core.patients import patient_components
+from firstread.core.patient_identity import patient_components
 
 #: text that many rows share
 _WORD = pa.dictionary(pa.int32(), pa.string())
@@ -97,7 +97,7 @@ class Tables:
 
     Attributes:
         cases, images, targets: Arrow tables with the columns of CASES, IMAGES and TARGETS, and further facts. Where no
-            `component` is given, it is worked out from the patients (`firstread.core.patients`).
+            `component` is given, it is worked out from the patients (`firstread.core.patient_identity`).
 
     Raises:
         DataError: two cases or two images of a case have one name, an image or target of a case that is not there, an
@@ -143,7 +143,7 @@ class Tables:
     def _in_case_order(self, table: pa.Table, what: str) -> pa.Table:
         """Sort a table by the order of the cases, stably; raise DataError for a case that is not there."""
         if table["case"].equals(self.cases["case"]):
-            return table
+            return _set_column(table, "case", self.cases["case"])  # one copy in memory
         positions = _positions(table["case"], self.cases["case"])
         unknown = int((positions < 0).sum())
         if unknown:
@@ -178,7 +178,10 @@ class Tables:
         """A copy with a column of `cases` set."""
         if name == "split":
             values = [None if value is None else parse_split_name(value) or value for value in values]
-        return Tables(_set_column(self.cases, name, to_arrow(values)), self.images, self.targets)
+        cases = _set_column(self.cases, name, to_arrow(values))
+        if name == "patient":  # worked out anew
+            cases = cases.drop_columns(["component"])
+        return Tables(cases, self.images, self.targets)
 
     def with_classes(self, name: str, values: Sequence[str | None]) -> "Tables":
         """A copy in which the classes of one finding are replaced."""
@@ -230,12 +233,18 @@ class Tables:
         tables = {}
         for name, schema in schemas.items():
             words = [field.name for field in schema if field.type == _WORD]
-            tables[name] = pq.read_table(folder / _FILES[name], read_dictionary=words)
-        files = tables["images"]["files"]
-        flat, offsets = pc.list_flatten(files), np.concatenate([[0], np.cumsum(pc.list_value_length(files).to_numpy())])
-        absolute = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _absolute(flat, folder))
-        tables["images"] = _set_column(tables["images"], "files", absolute)
-        tables["targets"] = _set_column(tables["targets"], "file", _absolute(tables["targets"]["file"], folder))
+            tables[name] = table = _read_parquet(folder / _FILES[name], words)
+            if name != "cases" and table["case"].equals(tables["cases"]["case"]):
+                tables[name] = _set_column(table, "case", tables["cases"]["case"])  # one copy in memory
+            del table
+            pa.default_memory_pool().release_unused()
+        files = [_absolute_lists(chunk, folder) for chunk in tables["images"]["files"].chunks]
+        column = pa.chunked_array(files, IMAGES.field("files").type)
+        tables["images"] = _set_column(tables["images"], "files", column)
+        masks = [_absolute(chunk, folder) for chunk in tables["targets"]["file"].chunks]
+        tables["targets"] = _set_column(tables["targets"], "file", pa.chunked_array(masks, pa.string()))
+        del files, column
+        pa.default_memory_pool().release_unused()
         return cls(**tables)
 
 
@@ -247,8 +256,9 @@ def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
     """
     columns = {}
     for field in schema:
-        if field.name not in table.column_names:
-            columns[field.name] = pa.nulls(len(table), field.type)
+        if field.name not in table.column_names or table[field.name].null_count == len(table):
+            # without a type, a column that says nothing takes no memory
+            columns[field.name] = pa.nulls(len(table)) if len(table) else pa.nulls(0, field.type)
             continue
         try:
             columns[field.name] = _cast(table[field.name], field.type)
@@ -318,7 +328,7 @@ def select_targets(targets: pa.Table, *, kind: str, name: str, reader: str | Non
         DataError: several readers, and none of them adjudicated.
     """
     wanted = pc.and_(pc.equal(targets["kind"], kind), pc.equal(targets["name"], name))
-    rows = targets.filter(pc.fill_null(wanted, False))
+    rows = targets.filter(pc.fill_null(wanted, False)) if _says_something(targets["name"]) else targets.slice(0, 0)
     readers = [text for text in pc.unique(rows["reader"]).to_pylist() if text is not None]
     if reader is None and ADJUDICATED in readers:
         reader = ADJUDICATED
@@ -332,6 +342,10 @@ def select_targets(targets: pa.Table, *, kind: str, name: str, reader: str | Non
             do=f"choose one with reader=..., of {', '.join(sorted(readers)[:5])}",
         )
     return rows
+
+
+def _says_something(column: Any) -> bool:
+    return int(column.null_count) < len(column)
 
 
 def _class_table(cases: Any, name: str, values: Sequence[str | None]) -> pa.Table:
@@ -393,10 +407,29 @@ def _set_column(table: pa.Table, name: str, values: Any) -> pa.Table:
     return table.append_column(name, values)
 
 
+def _read_parquet(path: Path, words: Sequence[str]) -> pa.Table:
+    """A Parquet file without the columns that say nothing, by its statistics."""
+    metadata = pq.read_metadata(path)
+    spoken = set()
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            column = metadata.row_group(group).column(index)
+            statistics = column.statistics
+            if statistics is None or statistics.null_count is None or statistics.null_count < column.num_values:
+                spoken.add(column.path_in_schema.split(".")[0])
+    columns = [name for name in pq.read_schema(path).names if name in spoken or name in ("case", "files", "file")]
+    return pq.read_table(path, columns=columns, read_dictionary=[name for name in words if name in columns])
+
+
+def _absolute_lists(lists: Any, folder: Path) -> Any:
+    """Lists of file names with the folder before those that are relative."""
+    values, counts = lists.flatten(), pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, _absolute(values, folder))
+
+
 def _absolute(files: Any, folder: Path) -> Any:
     """Names of files with the folder before those that are relative."""
-    if isinstance(files, pa.ChunkedArray):
-        files = files.combine_chunks()
     is_absolute = pc.match_substring_regex(files, r"^(/|\\|[A-Za-z]:)")
     joined = pc.binary_join_element_wise(pa.scalar(str(folder)), files, "/")
     return pc.if_else(is_absolute, files, joined)

@@ -116,15 +116,15 @@ def show_values(values: np.ndarray, window: WindowLike = None, *, unit: str = ""
         values: numbers; those that are not finite become black.
         window: "file" or None stretches the 0.5th to the 99.5th percentile, because the file's own window is not at
             hand; else as in this module's list.
-        unit: of the values; a named CT window is for Hounsfield units.
+        unit: of the values; a named CT window is for Hounsfield units, and for values of no stated unit.
 
     Raises:
-        SettingError: an impossible window, or a CT window for values that are not in Hounsfield units.
+        SettingError: an impossible window, or a CT window for values that are in another unit.
     """
     checked = check_window(window)
-    if is_named_ct_window(window) and unit != "HU":
+    if is_named_ct_window(window) and unit not in ("HU", ""):  # NIfTI states no unit
         raise SettingError(
-            f'The window "{window}" is for CT, and these values are in {unit or "no stated unit"}',
+            f'The window "{window}" is for CT, and these values are in {unit}',
             expected='"file", "full" or (center, width)',
         )
     if isinstance(checked, tuple):

@@ -39,7 +39,7 @@ def find_imbalance(cohort: Cohort) -> list[Finding]:
         rare = cohort.classes[int(counts.argmin())]
         text = f"{rare} has {counts.min()} images, the largest class {counts.max()}. Accuracy alone will mislead."
         findings.append(Finding("warning", "balance", text))
-    if cohort.table["patient"].isna().all():
+    if not any(cohort.components):
         text = "Patients are not known, so nothing keeps images of one patient on one side of a split."
         findings.append(Finding("note", "patients", text))
     return findings

@@ -90,6 +90,11 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
     )
 
 
+def list_image_files(folder: Path) -> list[Path]:
+    """Images below a folder, in natural order."""
+    return _list_files(folder).images
+
+
 def _list_files(base: Path) -> _Listing:
     listing = _Listing([], [], [], [])
     visited: set[str] = set()

@@ -15,10 +15,20 @@ def functional_group(dataset: "Dataset", frame: int, keyword: str) -> "Dataset |
 
     Source: DICOM PS3.3 C.7.6.16.
     """
+    return find_group(frame_groups(dataset, frame), keyword)
+
+
+def frame_groups(dataset: "Dataset", frame: int) -> tuple["Dataset", ...]:
+    """The functional groups of a frame, then those that all frames share; () in a single-frame file."""
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for group in [*([per_frame[frame]] if frame < len(per_frame) else []), *shared[:1]]:
-        items: Sequence | None = group.get(keyword)
+    return (*([per_frame[frame]] if frame < len(per_frame) else []), *shared[:1])
+
+
+def find_group(groups: tuple["Dataset", ...], keyword: str) -> "Dataset | None":
+    """The first item of a functional group in `frame_groups`."""
+    for group in groups:
+        items: Sequence | None = group.get(keyword) if keyword in group else None
         if items:
             return items[0]
     return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstread.core.errors import DataError, FirstreadError, StorageError
 from firstread.core.images import MAX_IMAGE_PIXELS
-from firstread.dicom.pseudonyms import make_pseudonym
+from firstread.dicom.pseudonyms import component_pseudonym, make_pseudonym
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -99,6 +99,7 @@ def describe_header(dataset: "Dataset") -> dict[str, Any]:
         "transfer_syntax": getattr(transfer_syntax(dataset), "name", None),
         "instance": _get_int(dataset, "InstanceNumber"),
         "patient": pseudonymize(dataset, "PatientID", "P"),
+        "component": component_pseudonym(_get_str(dataset, "PatientID")),
         "study": pseudonymize(dataset, "StudyInstanceUID", "T"),
         "series": pseudonymize(dataset, "SeriesInstanceUID", "S"),
     }

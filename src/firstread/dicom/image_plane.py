@@ -7,13 +7,15 @@ import numpy as np
 
 from firstread.core.errors import DataError
 from firstread.core.geometry import Geometry
-from firstread.dicom.functional_groups import functional_group
+from firstread.dicom.functional_groups import find_group, frame_groups
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 #: how far directions may be from unit length and from perpendicular
 _DIRECTION_TOLERANCE = 1e-2
+#: no patient is a kilometre long; larger numbers are damage
+_MAX_MM = 1e6
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,14 @@ def read_image_plane(dataset: "Dataset", frame: int = 0) -> ImagePlane:
     Raises:
         DataError: the file states no position, orientation or pixel spacing, or impossible ones.
     """
-    position = _read_numbers(dataset, frame, "PlanePositionSequence", "ImagePositionPatient")
-    orientation = _read_numbers(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient")
-    spacing = _read_numbers(dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
+    sources = (frame_groups(dataset, frame), dataset if int(dataset.get("NumberOfFrames") or 1) == 1 else None)
+    position = _read_numbers(sources, "PlanePositionSequence", "ImagePositionPatient")
+    orientation = _read_numbers(sources, "PlaneOrientationSequence", "ImageOrientationPatient")
+    spacing = _read_numbers(sources, "PixelMeasuresSequence", "PixelSpacing")
     stated = {
-        "position (ImagePositionPatient)": len(position) == 3,
+        "position (ImagePositionPatient)": len(position) == 3 and max(np.abs(position)) < _MAX_MM,
         "orientation (ImageOrientationPatient)": len(orientation) == 6 and _are_directions(orientation),
-        "pixel spacing (PixelSpacing)": len(spacing) == 2 and min(spacing) > 0,
+        "pixel spacing (PixelSpacing)": len(spacing) == 2 and 0 < min(spacing) <= max(spacing) < _MAX_MM,
     }
     missing = [name for name, is_stated in stated.items() if not is_stated]
     if missing:
@@ -78,18 +81,18 @@ def read_image_plane(dataset: "Dataset", frame: int = 0) -> ImagePlane:
             expected="slices of CT, MR or PET",
             do="read it as a picture, or leave it out",
         )
-    between = _read_numbers(dataset, frame, "PixelMeasuresSequence", "SpacingBetweenSlices")
-    thickness = _read_numbers(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
-    lengths = [abs(value) for value in (*between[:1], *thickness[:1]) if value]
+    between = _read_numbers(sources, "PixelMeasuresSequence", "SpacingBetweenSlices")
+    thickness = _read_numbers(sources, "PixelMeasuresSequence", "SliceThickness")
+    lengths = [abs(value) for value in (*between[:1], *thickness[:1]) if 0 < abs(value) < _MAX_MM]
     return ImagePlane(position, orientation, spacing, lengths[0] if lengths else None)
 
 
-def _read_numbers(dataset: "Dataset", frame: int, group: str, keyword: str) -> tuple[float, ...]:
-    """Finite numbers of an element, of the frame's functional group or of a single-frame file; () if not stated."""
-    item = functional_group(dataset, frame, group)
-    if item is None and int(dataset.get("NumberOfFrames") or 1) == 1:
-        item = dataset
-    return finite_numbers(item.get(keyword)) if item is not None else ()
+def _read_numbers(
+    sources: tuple[tuple["Dataset", ...], "Dataset | None"], group: str, keyword: str
+) -> tuple[float, ...]:
+    """Finite numbers of an element in the frame's functional group, else in a single-frame file; () if not stated."""
+    item = find_group(sources[0], group) or sources[1]
+    return finite_numbers(item.get(keyword)) if item is not None and keyword in item else ()
 
 
 def finite_numbers(value: Any) -> tuple[float, ...]:

@@ -127,7 +127,9 @@ def simulate_patients(
         SettingError: unknown kind, or count or size out of range.
 
     Example:
-        >>> fr.simulate_patients(2, kinds=("brain MR",), size=64, seed=1)  # doctest: +SKIP
+        >>> cohort = fr.simulate_patients(2, kinds=("brain MR",), size=64, seed=1)
+        >>> cohort.images(64).shape
+        (2, 64, 64)
     """
     if count < 1 or not 16 <= size <= 2048:
         raise SettingError(f"count={count}, size={size} is not possible", expected="count from 1, size 16 to 2048")

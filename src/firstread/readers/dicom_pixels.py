@@ -40,6 +40,12 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike
         SettingError: the window does not apply to this file.
 
     Source: DICOM PS3.3 C.7.6.3, C.11.1, C.11.2; PS3.4 N.2.
+
+    Example:
+        >>> from pydicom.data import get_testdata_file
+        >>> pixels = fr.read_dicom(get_testdata_file("CT_small.dcm"), window="abdomen")
+        >>> pixels.shape, pixels.dtype
+        ((128, 128), dtype('uint8'))
     """
     path = Path(path)
     checked_window = check_window(window)

@@ -1,6 +1,8 @@
 """DICOM reader: pictures, headers and volumes of DICOM files (entry point of the group `firstread.readers`)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from firstread.core.windows import WindowLike
 from firstread.dicom.headers import convert_dicom_errors, describe_header, open_dicom
 from firstread.dicom.pixel_units import pixel_unit
 from firstread.readers.dicom_pixels import read_dicom
-from firstread.readers.dicom_series import SliceStack, group_series, group_slices, read_slices
+from firstread.readers.dicom_series import SliceStack, group_series, group_slices
+from firstread.readers.dicom_slices import read_slices
 from firstread.readers.dicom_values import read_stack
 
 _MAX_NAMED_STACKS = 6
@@ -46,6 +49,7 @@ def read_info(path: str | Path) -> ImageInfo:
             modality=header["modality"],
             unit=pixel_unit(dataset),
             patient=header["patient"],
+            component=header["component"],
             study=header["study"],
             series=header["series"],
             instance=header["instance"],
@@ -71,7 +75,7 @@ def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Vol
     stacks = group_series(paths)
     if len(stacks) == 1:
         return read_stack(stacks[0])
-    sizes = [f"{len(stack.files)} slices{_reason(stack)}" for stack in stacks[:_MAX_NAMED_STACKS]]
+    sizes = [_describe_stack(stack) for stack in stacks[:_MAX_NAMED_STACKS]]
     raise DataError(
         f"The files hold {len(stacks)} stacks of slices, not one volume: {'; '.join(sizes)}"
         + ("; ..." if len(stacks) > _MAX_NAMED_STACKS else ""),
@@ -81,8 +85,11 @@ def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Vol
     )
 
 
-def _reason(stack: SliceStack) -> str:
-    return f" (by {', '.join(stack.separated_by)})" if stack.separated_by else ""
+def _describe_stack(stack: SliceStack) -> str:
+    """Number of slices, what tells the stack from others, and why it is no volume."""
+    size = "1 slice" if len(stack.files) == 1 else f"{len(stack.files)} slices"
+    tags = f" (by {', '.join(stack.separated_by)})" if stack.separated_by else ""
+    return size + tags + (f", no volume: {stack.problem.what}" if stack.problem else "")
 
 
 def _one_frame(paths: Sequence[str | Path], frame: int) -> SliceStack:
@@ -91,9 +98,19 @@ def _one_frame(paths: Sequence[str | Path], frame: int) -> SliceStack:
             f"A frame was asked of {len(paths)} files", expected="one file", do="name the file of the frame"
         )
     path = Path(paths[0])
-    dataset = open_dicom(path, load_pixels=False)
-    with convert_dicom_errors(path):
-        slices = read_slices(dataset, path)
-        if not 0 <= frame < len(slices):
-            raise DataError(f"There is no frame {frame}: the file has {len(slices)}", where=path)
-        return group_slices([slices[frame]])[0]
+    stacks = _read_stacks(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    frames = sum(len(stack.slices) for stack in stacks)
+    for stack in stacks:
+        index = next((index for index, one in enumerate(stack.slices) if one.frame == frame), None)
+        if index is not None and stack.geometry is not None:  # the distance of the slices is known from the others
+            grid = stack.geometry.cropped((index, 0, 0), (1, *stack.geometry.size_zyx[1:]))
+            return replace(stack, slices=stack.slices[index : index + 1], geometry=grid)
+        if index is not None:
+            return group_slices(stack.slices[index : index + 1])[0]
+    raise DataError(f"There is no frame {frame}: the file has {frames}", where=path, expected=f"0 to {frames - 1}")
+
+
+@lru_cache(maxsize=2)
+def _read_stacks(path: Path, _modified_ns: int) -> tuple[SliceStack, ...]:
+    """The stacks of one file; the last two files are remembered, because the frames of one are read in turn."""
+    return tuple(group_series([path]))

@@ -1,10 +1,12 @@
 """DICOM segmentations (SEG) by highdicom: label maps read on the grid of their scan, and written for it.
 
 A SEG stores a frame for each segment and slice, leaves empty ones out, and states the place of each in the patient. So
-every frame is put where it says that it lies, whatever the order of frames, and a left-right flip cannot happen.
+every frame is put where it says that it lies, whatever the order of frames, and a left-right flip cannot happen. For
+the same reason a tilted gantry is no obstacle, though highdicom's own volumes refuse sheared axes.
 """
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,11 +21,12 @@ from firstread.dicom.functional_groups import functional_group
 from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom
 from firstread.dicom.image_plane import ImagePlane, read_image_plane
 from firstread.readers.dicom_series import SliceStack, group_series
+from firstread.readers.dicom_slices import SEGMENTATION_CLASSES
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation, SegmentDescription
+    from pydicom import Dataset
 
-_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 #: how far a segmentation's voxels may lie from the scan's, in voxels
 _OFF_GRID = 0.1
 #: structure in lower case -> category and type, as keywords of SNOMED CT codes in pydicom (PS3.16 CID 7150, 7151)
@@ -41,6 +44,17 @@ _CODES = {
 }
 _OTHER_CODES = ("Tissue", "Tissue")
 _MAX_LABEL_CHARACTERS = 64
+#: of patient and study; may be empty, must be there (type 2), and are removed by some de-identification
+_EMPTY_WHERE_MISSING = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
 
 
 class LabelMap(NamedTuple):
@@ -78,10 +92,9 @@ def read_segmentation(path: str | Path, *, grid: Geometry, structures: Sequence[
         names = _choose(segmentation, structures)
         labels = np.zeros(grid.size_zyx, np.uint8 if max(names) < 256 else np.uint16)
         for frame in range(number_of_frames(segmentation)):
-            pixels = _frame_labels(segmentation, frame)
             plane = read_image_plane(segmentation, frame)
-            for number in np.intersect1d(pixels, list(names)).tolist():
-                voxels = _locate(pixels == number, plane, grid, path)
+            for number, mask in _frame_masks(segmentation, frame, names):
+                voxels = _locate(mask, plane, grid, path)
                 if labels[voxels].any():
                     raise DataError(
                         "Segments overlap, or a frame occurs twice, and a voxel can have one label only",
@@ -96,9 +109,9 @@ def _open_segmentation(path: Path) -> "Segmentation":
     from highdicom.seg import Segmentation
 
     dataset = open_dicom(path)
-    if str(dataset.get("SOPClassUID")) not in _SEGMENTATIONS:
-        raise DataError("This DICOM file is no segmentation", where=path, expected="a SEG object")
     with convert_dicom_errors(path):
+        if str(dataset.get("SOPClassUID")) not in SEGMENTATION_CLASSES:
+            raise DataError("This DICOM file is no segmentation", where=path, expected="a SEG object")
         return Segmentation.from_dataset(dataset, copy=False)
 
 
@@ -117,16 +130,20 @@ def _choose(segmentation: "Segmentation", structures: Sequence[str] | None) -> d
     return chosen
 
 
-def _frame_labels(segmentation: "Segmentation", frame: int) -> np.ndarray:
-    """Number of the segment of each pixel of a frame, 0 for none: (rows, columns)."""
-    stored = segmentation.get_stored_frame(frame + 1)
+def _frame_masks(
+    segmentation: "Segmentation", frame: int, names: Mapping[int, str]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Number and pixels, bool (rows, columns), of each wanted segment in a frame."""
     kind = segmentation.segmentation_type.value
     if kind == "LABELMAP":
-        return stored
+        stored = segmentation.get_stored_frame(frame + 1)
+        yield from ((number, stored == number) for number in np.unique(stored).tolist() if number in names)
+        return
     item = functional_group(segmentation, frame, "SegmentIdentificationSequence")
     number = int(item.ReferencedSegmentNumber) if item is not None else 1
-    threshold = float(segmentation.MaximumFractionalValue) / 2 if kind == "FRACTIONAL" else 1
-    return np.where((stored > 0) & (stored >= threshold), number, 0)
+    if number in names:
+        threshold = float(segmentation.MaximumFractionalValue) / 2 if kind == "FRACTIONAL" else 1
+        yield number, segmentation.get_stored_frame(frame + 1) >= max(threshold, 1)
 
 
 def _locate(mask: np.ndarray, plane: ImagePlane, grid: Geometry, path: Path) -> tuple[np.ndarray, ...]:
@@ -178,12 +195,14 @@ def write_segmentation(
     values = _check_labels(labels, structures)
     path = Path(path)
     try:
-        segmentation = _make_segmentation(stack, values, structures)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # highdicom's warnings hold values of the patient, as its errors may
+            segmentation = _make_segmentation(stack, values, structures)
     except FirstreadError:
         raise
     except AttributeError as error:
         raise _unwritable(stack, f": they lack {error.name}" if error.name else "") from None
-    except Exception:  # highdicom's messages may hold values of the patient
+    except Exception:
         raise _unwritable(stack, "") from None
     return write_atomically(path, lambda temporary: segmentation.save_as(temporary, enforce_file_format=True))
 
@@ -235,7 +254,7 @@ def _make_segmentation(stack: SliceStack, values: np.ndarray, structures: Sequen
     files = list(dict.fromkeys(stack.files))
     version = package_version()
     return Segmentation(
-        source_images=[open_dicom(file, load_pixels=False) for file in files],
+        source_images=[_open_source(file, stack) for file in files],
         pixel_array=values,
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_describe(number, name) for number, name in enumerate(structures, start=1)],
@@ -251,6 +270,19 @@ def _make_segmentation(stack: SliceStack, values: np.ndarray, structures: Sequen
         content_description="firstread: for teaching and research only",
         series_description="firstread, research use only",
     )
+
+
+def _open_source(file: Path, stack: SliceStack) -> "Dataset":
+    """The header of a source image with what highdicom asks of it and files may lack."""
+    dataset = open_dicom(file, load_pixels=False)
+    if not dataset.get("SpecificCharacterSet"):
+        dataset.pop("SpecificCharacterSet", None)
+    for keyword in _EMPTY_WHERE_MISSING:
+        if keyword not in dataset:
+            setattr(dataset, keyword, None)
+    if not dataset.get("SliceThickness") and stack.geometry is not None:
+        dataset.SliceThickness = round(stack.geometry.spacing_mm_zyx[0], 6)
+    return dataset
 
 
 def _describe(number: int, name: str) -> "SegmentDescription":

@@ -9,19 +9,15 @@ once, the first tag that splits them into stacks in which each position occurs o
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
 from firstread.core.geometry import Geometry
-from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom, pseudonymize
-from firstread.dicom.image_plane import ImagePlane, read_image_plane
-from firstread.dicom.pixel_units import pixel_unit
-from firstread.readers.stack_tags import read_stack_tags, split_by_tags
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from firstread.dicom.headers import convert_dicom_errors, open_dicom
+from firstread.dicom.image_plane import ImagePlane
+from firstread.readers.dicom_slices import Slice, SliceKind, read_slices
+from firstread.readers.stack_tags import split_by_tags
 
 #: positions nearer than this are the same, in millimetres
 _SAME_POSITION_MM = 0.01
@@ -30,32 +26,8 @@ _SAME_PLANE = 1e-3
 #: how far a slice may lie from its regular position, as a share of the distance between slices
 _REGULAR = 0.1
 _MAX_NAMED = 8
-_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """Header of one slice: a single-frame file, or a frame of a multi-frame file.
-
-    Attributes:
-        path: of the file.
-        frame: index in the file, 0 in a single-frame file.
-        kind: what must agree within a stack: series, frame of reference, modality, rows, columns, colours, unit.
-        plane: place in the patient; None where it is not known.
-        problem: why this is no slice of a volume, or None.
-        uid: SOPInstanceUID; None where it is missing.
-        instance: InstanceNumber, then the frame; None where it is missing.
-        tags: values of the tags that may tell stacks apart, by the tag's keyword.
-    """
-
-    path: Path
-    frame: int
-    kind: tuple[Any, ...]
-    plane: ImagePlane | None
-    problem: DataError | None
-    uid: str | None
-    instance: tuple[int, int] | None
-    tags: dict[str, str]
+#: slices over a longer way than this many times their number are far apart, rather than missing some between them
+_MAX_STRETCH = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,59 +79,10 @@ def group_series(paths: Iterable[str | Path]) -> list[SliceStack]:
     return group_slices(slices)
 
 
-def read_slices(dataset: "Dataset", path: Path) -> list[Slice]:
-    """Headers of the slices of an open file: one, or one a frame; what is broken in them becomes their `problem`."""
-    problem = _refusal(dataset, path)
-    kind = (
-        pseudonymize(dataset, "SeriesInstanceUID", "S"),
-        str(dataset.get("FrameOfReferenceUID") or ""),
-        str(dataset.get("Modality") or "") or None,
-        int(dataset.Rows),
-        int(dataset.Columns),
-        int(dataset.get("SamplesPerPixel") or 1) > 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR",
-    )
-    return [_read_slice(dataset, path, frame, (kind, problem)) for frame in range(number_of_frames(dataset))]
-
-
-def _read_slice(dataset: "Dataset", path: Path, frame: int, file: tuple[tuple[Any, ...], DataError | None]) -> Slice:
-    kind, problem = file
-    plane = None
-    try:
-        plane = None if problem else read_image_plane(dataset, frame)
-    except DataError as error:
-        problem = error
-    except Exception:  # a damaged element makes pydicom raise anything; the picture may still be whole
-        problem = DataError("The place of the image in the patient is stated in a damaged element", where=path)
-    uid, instance = dataset.get("SOPInstanceUID"), dataset.get("InstanceNumber")
-    return Slice(
-        path=path,
-        frame=frame,
-        kind=(*kind, pixel_unit(dataset, frame)),
-        plane=plane,
-        problem=problem,
-        uid=str(uid) if uid else None,
-        instance=(instance, frame) if isinstance(instance, int) else None,
-        tags=read_stack_tags(dataset, frame) if plane else {},
-    )
-
-
-def _refusal(dataset: "Dataset", path: Path) -> DataError | None:
-    """Why a file's frames are no slices of an image, whatever position they state."""
-    if str(dataset.get("SOPClassUID")) in _SEGMENTATIONS:
-        return DataError(
-            "This is a segmentation, not an image",
-            where=path,
-            do="read it with firstread.readers.dicom_seg.read_segmentation, on the grid of its scan",
-        )
-    if dataset.get("Modality") == "CT" and "LOCALIZER" in [str(kind) for kind in dataset.get("ImageType") or ()]:
-        return DataError("This is a localiser (scout view): a projection, not a slice", where=path, do="leave it out")
-    return None
-
-
 def group_slices(slices: Sequence[Slice]) -> list[SliceStack]:
     """Group slices into stacks, see `group_series`."""
     groups: list[list[Slice]] = []
-    by_kind: dict[tuple[Any, ...], list[list[Slice]]] = {}
+    by_kind: dict[SliceKind, list[list[Slice]]] = {}
     for one in slices:
         candidates = by_kind.setdefault(one.kind, [])
         group = next((group for group in candidates if _are_parallel(group[0].plane, one.plane)), None)
@@ -235,7 +158,7 @@ def _check_stack(slices: list[Slice], tags: tuple[str, ...]) -> SliceStack:
     else:
         step = planes[0].normal * planes[0].slice_mm
     try:
-        geometry = planes[0].geometry((len(slices), *slices[0].kind[3:5]), step)
+        geometry = planes[0].geometry((len(slices), slices[0].kind.rows, slices[0].kind.columns), step)
     except SettingError:
         problem = DataError("The slices state impossible positions", where=slices[0].path.parent, do="leave them out")
         return _make_stack(slices, problem=problem, tags=tags)
@@ -256,7 +179,8 @@ def _irregular(slices: list[Slice], planes: list[ImagePlane]) -> DataError:
     gaps = np.diff(distances)
     step = float(np.median(gaps)) if len(gaps) > 2 else float(gaps.min())
     steps = np.rint(gaps / step)
-    if np.abs(gaps - steps * step).max() < 2 * _REGULAR * step and steps.max() > 1 and steps.min() == 1:
+    is_grid = np.abs(gaps - steps * step).max() < 2 * _REGULAR * step and steps.min() == 1
+    if is_grid and len(gaps) < steps.sum() <= _MAX_STRETCH * len(gaps):
         missing = [
             float(start + number * step)
             for start, count in zip(distances, steps, strict=False)
@@ -283,7 +207,7 @@ def _make_stack(
     tags: tuple[str, ...] = (),
 ) -> SliceStack:
     kind = slices[0].kind
-    return SliceStack(tuple(slices), geometry, problem, kind[0], kind[2], kind[-1], tags)
+    return SliceStack(tuple(slices), geometry, problem, kind.series, kind.modality, kind.unit, tags)
 
 
 def _list_millimetres(distances: Sequence[float]) -> str:

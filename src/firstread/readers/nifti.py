@@ -105,8 +105,8 @@ def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Vol
             top; only this slice is read from an uncompressed file.
 
     Returns:
-        Volume: integers stay as the file stores them (a label map); scaled ones become int16 where that is exact, else
-        float32; RGB is uint8 (z, y, x, 3).
+        Volume: integers stay as the file stores them (a label map); scaled and real numbers become int16 where that is
+        exact, else float32; RGB is uint8 (z, y, x, 3).
 
     Raises:
         DataError: several files; broken or cut short; several volumes in the file (time, contrast); an impossible
@@ -125,16 +125,18 @@ def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Vol
         )
     grid = read_geometry(image, path)
     if frame is None:
-        values = _real_values(_read_voxels(image, path, (slice(None),) * 3), image, path)
+        values = _real_values(_read_voxels(image, path, (slice(None),) * 3), path)
         return Volume(np.ascontiguousarray(values.swapaxes(0, 2)), grid, unit=read_unit(image))
     index = _check_slice(frame, _axial_axis(image)[1], path)
-    values = _real_values(_read_slab(image, index, path), image, path)[::-1, ::-1]
+    values = _real_values(_read_slab(image, index, path), path)[::-1, ::-1]
     geometry = _slice_geometry(image, index, grid)
     return Volume(np.ascontiguousarray(values.swapaxes(0, 2)), geometry, unit=read_unit(image))
 
 
 def write_nifti(path: str | Path, volume: Volume) -> Path:
     """Write a volume as NIfTI, atomically; `read_volume` gives the same voxels, geometry and unit back.
+
+    The grid is kept as it is; programs that read the file find the patient's axes in its affine.
 
     Args:
         path: ends in .nii or .nii.gz.
@@ -251,7 +253,7 @@ def _mean_of_colors(data: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _real_values(data: np.ndarray, image: "Nifti1Image", path: Path) -> np.ndarray:
+def _real_values(data: np.ndarray, path: Path) -> np.ndarray:
     """Values of a type that Volume holds, (i, j, k) or (i, j, k, 3), in the machine's byte order."""
     data = data.reshape(data.shape[:3])
     if data.dtype.fields:
@@ -260,11 +262,18 @@ def _real_values(data: np.ndarray, image: "Nifti1Image", path: Path) -> np.ndarr
         return data.astype(data.dtype.newbyteorder("="), copy=False)
     if data.dtype.kind != "f":
         raise DataError("The NIfTI file holds complex numbers", where=path, expected="integers or real numbers")
-    if image.get_data_dtype().kind in "iu" and np.isfinite(data).all():  # scaled integers
-        whole = np.rint(data)
-        if (whole == data).all() and whole.min() >= _INT16.min and whole.max() <= _INT16.max:
-            return whole.astype(np.int16)
-    return data.astype(np.float32)
+    return _narrow(data)
+
+
+def _narrow(data: np.ndarray) -> np.ndarray:
+    """int16 if all values are whole numbers in its range, as of scaled CT or labels stored as floats, else float32."""
+    narrow = np.empty(data.shape, np.int16, order="F")
+    for index in range(data.shape[2]):  # a slice at a time: the file's 64-bit values fill the memory already
+        whole = np.rint(data[..., index])
+        if not ((whole == data[..., index]) & (whole >= _INT16.min) & (whole <= _INT16.max)).all():
+            return data.astype(np.float32)
+        narrow[..., index] = whole
+    return narrow
 
 
 def _volume_shape(image: "Nifti1Image") -> tuple[int, ...]:

@@ -9,6 +9,7 @@ comment, code 6) with the unit and the affine in full; it counts only as long as
 
 import gzip
 import json
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -42,7 +43,9 @@ def open_nifti(path: Path) -> "Nifti1Image":
     if not path.is_file():
         raise DataError("There is no such file", where=path, do="check the path")
     try:
-        return cast("Nifti1Image", _check_shape(nibabel.load(path, mmap=False), path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of nibabel, about damage that it can live with
+            return cast("Nifti1Image", _check_shape(nibabel.load(path, mmap=False), path))
     except FirstreadError:
         raise
     except Exception:  # a broken file can make nibabel raise anything
@@ -105,7 +108,7 @@ def read_geometry(image: Any, path: Path) -> Geometry:
         DataError: the affine is not one of a volume.
     """
     try:
-        return geometry_from_ras(image.affine, image.shape[:3], image.header.get_xyzt_units()[0], _stated(image))
+        return geometry_from_ras(image.affine, image.shape[:3], image.header.get_xyzt_units()[0], _stated(image)[1])
     except (SettingError, KeyError):
         raise DataError(
             "The NIfTI file states an impossible place of its voxels in the patient (sform or qform)",
@@ -116,18 +119,17 @@ def read_geometry(image: Any, path: Path) -> Geometry:
 
 
 def geometry_from_ras(
-    affine_ras: np.ndarray, shape_ijk: tuple[int, ...], unit: str = "mm", stated: dict[str, Any] | None = None
+    affine_ras: np.ndarray, shape_ijk: tuple[int, ...], unit: str = "mm", exact: np.ndarray | None = None
 ) -> Geometry:
     """Geometry in (z, y, x) and LPS from an affine (4, 4) of (i, j, k) in RAS.
 
     Args:
         unit: of length: "mm", "meter", "micron" or "unknown".
-        stated: what firstread's header extension states.
+        exact: the affine in (z, y, x) and LPS as firstread's header extension states it; it counts if it agrees.
     """
     affine = (_RAS_LPS @ np.asarray(affine_ras, np.float64))[:, _REVERSED_AXES]
     affine[:3] *= _MM_PER_UNIT.get(unit, 1.0)
-    exact = np.asarray((stated or {}).get("affine_lps", ()), np.float64)
-    if exact.shape == (4, 4) and np.allclose(exact, affine, rtol=1e-5, atol=1e-4 * np.abs(affine[:3, :3]).max()):
+    if exact is not None and np.allclose(exact, affine, rtol=1e-5, atol=1e-4 * np.abs(affine[:3, :3]).max()):
         affine = exact  # the same in full, where the header rounds to 32 bits
     slices, rows, columns = reversed(shape_ijk)
     return Geometry((slices, rows, columns), affine)
@@ -141,7 +143,7 @@ def affine_to_ras(geometry: Geometry) -> np.ndarray:
 
 def read_unit(image: Any) -> str:
     """Unit of the values as firstread's header extension states it, or "": NIfTI itself has no place for it."""
-    return str(_stated(image).get("unit", ""))
+    return _stated(image)[0]
 
 
 def make_extension(geometry: Geometry, unit: str) -> Any:
@@ -152,13 +154,15 @@ def make_extension(geometry: Geometry, unit: str) -> Any:
     return Nifti1Extension("comment", json.dumps(content).encode())
 
 
-def _stated(image: Any) -> dict[str, Any]:
-    """What firstread's header extension states; {} without one."""
+def _stated(image: Any) -> tuple[str, np.ndarray | None]:
+    """Unit and affine as firstread's header extension states them; "" and None without one."""
     for extension in getattr(image.header, "extensions", ()):
         content = bytes(extension.get_content()) if extension.get_code() == _COMMENT else b""
         if content.startswith(_EXTENSION_BEGIN):
             try:
-                return dict(json.loads(content.rstrip(b"\0")))
-            except (ValueError, TypeError):  # changed by another program: the header itself counts
-                return {}
-    return {}
+                stated = json.loads(content.rstrip(b"\0"))
+                affine = np.array(stated["affine_lps"], np.float64).reshape(4, 4)
+                return str(stated["unit"]), affine
+            except (ValueError, TypeError, KeyError):  # changed by another program: the header itself counts
+                return "", None
+    return "", None

@@ -40,8 +40,8 @@ def read_info(path: str | Path) -> ImageInfo:
     Raises:
         DataError: as `read_image`.
     """
-    (rows, columns), pages = _decode(path, 0, lambda image: (_to_8_bit(image).shape[:2], getattr(image, "n_frames", 1)))
-    return ImageInfo(format=sniff_format(path), frames=int(pages), rows=rows, columns=columns)
+    (rows, columns), pages = _decode(path, 0, lambda image: (_to_8_bit(image).shape[:2], _count_pages(image)))
+    return ImageInfo(format=sniff_format(path), frames=pages, rows=rows, columns=columns)
 
 
 def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Volume:
@@ -100,6 +100,11 @@ def _decode(path: str | Path, frame: int, convert: Callable[[Any], _Result]) -> 
             expected="a whole PNG, JPEG, TIFF or BMP file",
             do="copy it again from where it came from, or leave it out",
         ) from error
+
+
+def _count_pages(image: Any) -> int:
+    """Pages of a TIFF; the second picture that a phone or an animation hides in a JPEG or PNG is none."""
+    return int(image.n_frames) if image.format == "TIFF" else 1
 
 
 def _to_8_bit(image: Any) -> np.ndarray:

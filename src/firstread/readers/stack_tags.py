@@ -1,11 +1,11 @@
 """DICOM tags that tell stacks of slices at the same positions apart: phases, echoes, time points, b-values."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstread.dicom.functional_groups import functional_group
+from firstread.dicom.functional_groups import find_group, frame_groups
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -32,15 +32,19 @@ _STACK_TAGS: dict[str, tuple[str, str] | None] = {
 
 
 def read_stack_tags(dataset: "Dataset", frame: int) -> dict[str, str]:
-    """Values, as text, of the tags that may tell stacks apart; "" where a tag is missing or damaged."""
-    return {keyword: _read(dataset, frame, keyword, group) for keyword, group in _STACK_TAGS.items()}
+    """Values, as text, of the tags that may tell stacks apart; those that are missing or damaged are left out."""
+    groups = frame_groups(dataset, frame)
+    tags = {keyword: _read(dataset, groups, keyword) for keyword in _STACK_TAGS}
+    return {keyword: value for keyword, value in tags.items() if value}
 
 
-def _read(dataset: "Dataset", frame: int, keyword: str, group: tuple[str, str] | None) -> str:
+def _read(dataset: "Dataset", groups: tuple["Dataset", ...], keyword: str) -> str:
     try:
-        item = functional_group(dataset, frame, group[0]) if group else None
-        value: Any = item.get(group[1]) if item is not None and group else dataset.get(keyword)
-        return "" if value is None else str(value)
+        group = _STACK_TAGS[keyword] if groups else None
+        item = find_group(groups, group[0]) if group else None
+        if item is not None and group and group[1] in item:
+            return str(item.get(group[1]))
+        return str(dataset.get(keyword)) if keyword in dataset else ""
     except Exception:  # a damaged element makes pydicom raise anything; it tells nothing apart then
         return ""
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.patients import normalize_patient, patient_components
+from firstread.core.patient_identity import normalize_patient, patient_components
 
 
 @pytest.mark.parametrize(
