@@ -21,7 +21,8 @@ import firstread as fr
 from firstread.core.cohort import Cohort
 from firstread.core.errors import NetworkError
 from firstread.curation.baselines import trivial_baselines
-from firstread.learning.devices import make_accelerator
+from firstread.learning.devices import choose_placement
+from firstread.learning.examples import ArrayExamples
 from firstread.learning.feature_cache import FeatureCache
 from firstread.learning.models import Classifier, build_model
 from firstread.learning.prediction import predict_scores
@@ -119,8 +120,9 @@ def fit_linear_head(initialize: Initializer, cohort: Cohort, seed: int) -> np.nd
     images = [part.images(model.size, channels=model.channels) for part in (cohort.train, cohort.test)]
     if not model.fitted:
         model.fit_normalization(images[0])
-    features = FeatureCache(model, make_accelerator(device="cpu"))
-    training, test = (features.extract(part, batch_size=64).numpy() for part in images)
+    features = FeatureCache(model, choose_placement(device="cpu"))
+    parts = [ArrayExamples(part, np.zeros(len(part), int)) for part in images]
+    training, test = (np.asarray(features.extract(part, batch_size=64).inputs) for part in parts)
     head = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=5000))
     return head.fit(training, cohort.train.targets).predict_proba(test)
 

@@ -1,5 +1,7 @@
 """`predict`: class scores of a network for each case, with those of the trivial baselines."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -8,12 +10,13 @@ from firstread.core.cohort import Cohort, Origin
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
-from firstread.learning.loop import inference_batch_size, sequential_batches
-from firstread.learning.models import Classifier
+from firstread.learning.examples import ArrayExamples, Examples, load_pictures
+from firstread.learning.loop import sequential_batches
+from firstread.learning.models.protocol import Model, check_predictor
 
 
-def predict(model: Classifier, cases: Cohort | Case, *, baselines: bool = True) -> Predictions:
-    """Predict the classes of cases.
+def predict(model: Model, cases: Cohort | Case, *, baselines: bool = True) -> Predictions:
+    """Predict cases, on the device that the network was trained on.
 
     Args:
         model: a trained network.
@@ -27,30 +30,37 @@ def predict(model: Classifier, cases: Cohort | Case, *, baselines: bool = True) 
     Raises:
         DataError: no cases, or a file that cannot be read.
     """
-    if not isinstance(model, Classifier) or not isinstance(cases, (Cohort, Case)):
+    check_predictor(model)
+    if not isinstance(cases, (Cohort, Case)):
         raise SettingError("predict takes a network and a cohort or one case, in this order")
     cohort = _case_to_cohort(cases, model) if isinstance(cases, Case) else cases
     if not len(cohort):
         raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")
-    scores = predict_scores(model, cohort.images(model.size, channels=model.channels))
+    scores = _predict_examples(model, load_pictures(cohort, model.inputs, cohort.targets, once=True))
     return Predictions.from_scores(
         cohort.table,
         scores,
-        classes=model.classes,
-        model=model.backbone_name,
+        classes=model.task.classes,  # type: ignore[attr-defined]
+        model=model.describe()["backbone"],
         cohort=cohort if baselines else None,
     )
 
 
-@torch.inference_mode()
-def predict_scores(model: Classifier, images: np.ndarray) -> np.ndarray:
+def predict_scores(model: Model, images: np.ndarray) -> np.ndarray:
     """Class probabilities (N, K) of uint8 images (N, S, S) or (N, S, S, 3)."""
+    return _predict_examples(model, ArrayExamples(images, np.full(len(images), -1)))
+
+
+@torch.inference_mode()
+def _predict_examples(model: Any, examples: Examples) -> np.ndarray:
+    """Class probabilities (N, K)."""
     model.eval()
-    batches = sequential_batches(model, images, batch_size=inference_batch_size(model.size))
-    return np.concatenate([model.probabilities(model(batch)).cpu().numpy() for batch in batches])
+    batches = sequential_batches(examples, prepare=model.prepare, batch_size=model.inputs.inference_batch_size)
+    return np.concatenate([model.probabilities(model(batch)).cpu().numpy() for batch, _ in batches])
 
 
-def _case_to_cohort(case: Case, model: Classifier) -> Cohort:
+def _case_to_cohort(case: Case, model: Model) -> Cohort:
+    classes = model.task.classes  # type: ignore[attr-defined]
     row = {"case": case.case, "file": case.file, "frame": case.frame, "patient": case.patient, "split": case.split}
-    row["label"] = case.label if case.label in model.classes else None
-    return Cohort.from_table(make_table([row]), model.classes, Origin("one case"), window=case.window)
+    row["label"] = case.label if case.label in classes else None
+    return Cohort.from_table(make_table([row]), classes, Origin("one case"), window=case.window)
