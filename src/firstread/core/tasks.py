@@ -204,7 +204,7 @@ class Segmentation:
 
     def check(self, tables: Tables) -> None:
         """Refuse a cohort in which a structure has no mask at all."""
-        present: list[bool] = self._has_mask(tables).any(axis=0).tolist()
+        present = np.atleast_1d(self._has_mask(tables).any(axis=0))
         missing = [name for name, there in zip(self.structures, present, strict=True) if not there]
         if missing:
             raise DataError(f"No case has a mask of {', '.join(missing)}", expected="a mask for each structure")

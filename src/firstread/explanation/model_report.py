@@ -37,6 +37,16 @@ def write_report(
 
     Returns:
         The path.
+
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=96)
+        >>> run = fr.train(model, cohort, epochs=1, freeze=True, quiet=True)
+        >>> predictions = fr.predict(model, cohort.test)
+        >>> evaluation = fr.evaluate(predictions)
+        >>> facts = {"run": run, "model": model, "evaluation": evaluation, "predictions": predictions}
+        >>> fr.write_report("report.html", cohort=cohort, **facts).name
+        'report.html'
     """
     report = Report(
         f"{cohort.origin.name}: {' or '.join(cohort.classes)}", f"{model.backbone_name}, {run.epochs} epochs"

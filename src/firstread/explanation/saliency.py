@@ -69,6 +69,13 @@ def explain(model: Classifier, case: Case, *, method: str = "grad-cam", target: 
 
     Raises:
         SettingError: an unknown method or class, or a network that answers no classes.
+
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=96)
+        >>> explanation = fr.explain(model, cohort.test[0])
+        >>> explanation.map.shape, explanation.method
+        ((96, 96), 'grad-cam')
     """
     check_explainable(model)
     if method not in METHODS:

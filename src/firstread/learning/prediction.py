@@ -29,6 +29,13 @@ def predict(model: Model, cases: Cohort | Case, *, baselines: bool = True) -> Pr
 
     Raises:
         DataError: no cases, or a file that cannot be read.
+
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=32)
+        >>> predictions = fr.predict(model, cohort.test)
+        >>> len(predictions), predictions.scores.sum(axis=1).round(6).tolist()
+        (2, [1.0, 1.0])
     """
     check_predictor(model)
     if not isinstance(cases, (Cohort, Case)):

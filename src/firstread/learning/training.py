@@ -83,8 +83,12 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
         KeyboardInterrupt: interrupted before the first epoch was whole.
 
     Example:
-        >>> run = fr.train(model, cohort, epochs=5, freeze=True)        # doctest: +SKIP
-        >>> run = fr.train(model, cohort, epochs=3, resume=run)         # doctest: +SKIP
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=32)
+        >>> run = fr.train(model, cohort, epochs=2, freeze=True, quiet=True)
+        >>> run = fr.train(model, cohort, epochs=1, resume=run, quiet=True)
+        >>> run.table["phase"].tolist()
+        ['frozen', 'frozen', 'unfrozen']
     """
     refuse_unknown_settings(unknown)
     check_trainable(model)
