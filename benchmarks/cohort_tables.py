@@ -28,7 +28,8 @@ def write_cohort(folder: str, count: int) -> None:
     import numpy as np
     import pyarrow as pa
 
-    from firstread.core.cohort import Cohort, Origin
+    from firstread.core.cohort import Cohort
+    from firstread.core.provenance import Origin
     from firstread.core.tables import Tables
     from firstread.core.tasks import Classification
 

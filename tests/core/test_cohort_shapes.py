@@ -5,9 +5,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
-from firstread.core.tables import CASES, IMAGES, TARGETS, Tables, select_targets
+from firstread.core.provenance import Origin
+from firstread.core.table_schemas import CASES, IMAGES, TARGETS
+from firstread.core.tables import Tables
+from firstread.core.target_selection import select_targets
 from firstread.core.tasks import Classification, Segmentation
 
 ORIGIN = Origin("made up")

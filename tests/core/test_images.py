@@ -20,7 +20,7 @@ from firstread.core.images import (
     sniff_format,
     to_grayscale,
 )
-from firstread.core.tasks import find_registered, registered
+from firstread.core.registry import find_registered, registered
 from firstread.core.windows import scale_to_8_bit
 from firstread.readers import pillow
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
+from firstread.core.provenance import Origin
 from firstread.core.splits import assign_folds, folds_by_patient, split_by_patient, split_contiguous, split_random
 
 CLASSES = ("abdomen", "chest")

@@ -4,10 +4,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
-from firstread.core.tables import Tables, class_indices, to_arrow
+from firstread.core.provenance import Origin
+from firstread.core.table_schemas import to_arrow
+from firstread.core.tables import Tables
+from firstread.core.target_selection import class_indices
 
 CASE, IMAGE = {"case": "a"}, {"case": "a", "files": ["a.png"]}
 

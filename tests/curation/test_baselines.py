@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
+from firstread.core.provenance import Origin
 from firstread.curation.baselines import RULES, trivial_baselines
 
 

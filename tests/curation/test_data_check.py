@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
+from firstread.core.provenance import Origin, Step
 from firstread.curation.data_check import check_data
 from firstread.datasets.dataset import open_dataset
 

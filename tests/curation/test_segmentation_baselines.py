@@ -4,10 +4,11 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError
 from firstread.core.masks import read_mask
 from firstread.core.predictions import Predictions
+from firstread.core.provenance import Origin
 from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
 from firstread.curation.segmentation_baselines import segmentation_baselines

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import atomic_folder
+from firstread.core.provenance import Origin
 from firstread.datasets.dataset import open_dataset
 
 

@@ -8,7 +8,8 @@ import pytest
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, MissingDependencyError, SettingError
 from firstread.core.predictions import Predictions, concat_predictions
-from firstread.core.tasks import Classification, registered
+from firstread.core.registry import registered
+from firstread.core.tasks import Classification
 from firstread.evaluation.classification import ClassificationEvaluation
 from firstread.evaluation.evaluation import Evaluation, evaluate
 from firstread.evaluation.segmentation import SegmentationEvaluation

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from firstread.core.errors import SettingError
-from firstread.core.tasks import registered, task_from_json, task_to_json
+from firstread.core.registry import registered
+from firstread.core.task_protocol import task_from_json, task_to_json
 from firstread.evaluation.evaluation import evaluate
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "add-a-metric.md"

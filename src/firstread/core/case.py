@@ -10,7 +10,7 @@ import numpy as np
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import Geometry, same_grid
 from firstread.core.images import read_image, read_volume
-from firstread.core.tables import ADJUDICATED
+from firstread.core.table_schemas import ADJUDICATED
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike
 

@@ -15,8 +15,10 @@ from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import read_json, to_jsonable, write_json
 from firstread.core.flat_table import flat_table, tables_from_flat
 from firstread.core.images import read_image, resize_square, to_grayscale
+from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
-from firstread.core.tasks import Classification, Task, task_from_json, task_to_json
+from firstread.core.task_protocol import Task, task_from_json, task_to_json
+from firstread.core.tasks import Classification
 from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
@@ -25,27 +27,6 @@ if TYPE_CHECKING:
 
 #: of the tables and of cohort.json; a cohort of another one is not read
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Source of the data: name, license, citation, URL; shown in every report about them."""
-
-    name: str
-    description: str = ""
-    license: str = ""
-    citation: str = ""
-    url: str = ""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One processing step of a cohort, recorded for reproducibility."""
-
-    name: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    seed: int | None = None
-    version: str = ""
 
 
 @dataclass(frozen=True, eq=False)

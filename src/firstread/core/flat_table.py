@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from firstread.core.columns import COLUMNS, none_if_missing, parse_split_name, text_column
 from firstread.core.errors import DataError
-from firstread.core.tables import CASES, Tables, conform, to_arrow
+from firstread.core.table_schemas import CASES, conform, to_arrow
+from firstread.core.tables import Tables
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ import numpy as np
 
 from firstread.core.errors import DataError, MissingDependencyError
 from firstread.core.geometry import Geometry
-from firstread.core.tasks import find_registered
+from firstread.core.registry import find_registered
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike
 

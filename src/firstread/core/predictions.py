@@ -12,15 +12,9 @@ from firstread.core.cohort import Cohort
 from firstread.core.columns import encode_labels, text_column
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
-from firstread.core.tasks import (
-    Classification,
-    Task,
-    find_registered,
-    registered,
-    same_task,
-    task_from_json,
-    task_to_json,
-)
+from firstread.core.registry import find_registered, registered
+from firstread.core.task_protocol import Task, same_task, task_from_json, task_to_json
+from firstread.core.tasks import Classification
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from firstread.core.cohort import Cohort, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import SPLITS
 from firstread.core.errors import DataError, SettingError
+from firstread.core.provenance import Step
 from firstread.core.version import package_version
 
 

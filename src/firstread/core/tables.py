@@ -19,76 +19,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from firstread.core.columns import SPLITS, none_if_missing, parse_split_name
+from firstread.core.columns import SPLITS, parse_split_name
 from firstread.core.errors import DataError
-from firstread.core.files import write_atomically
 from firstread.core.patient_identity import patient_components
-
-#: text that many rows share
-_WORD = pa.dictionary(pa.int32(), pa.string())
-_NUMBERS = pa.list_(pa.float64())
-
-#: columns of `cases`, key first; any others are facts about the case
-CASES = pa.schema(
-    {
-        "case": pa.string(),
-        "unit": _WORD,
-        "parent": _WORD,
-        "patient": _WORD,
-        "patient_source": _WORD,
-        "component": _WORD,
-        "site": _WORD,
-        "days": pa.int32(),
-        "split": _WORD,
-        "age_years": pa.float32(),
-        "sex": _WORD,
-    }
-)
-#: columns of `images`, key first; any others are facts about the image
-IMAGES = pa.schema(
-    {
-        "case": pa.string(),
-        "name": _WORD,
-        "files": pa.list_(pa.string()),
-        "frame": pa.int32(),
-        "series": _WORD,
-        "study": _WORD,
-        "modality": _WORD,
-        "rows": pa.int32(),
-        "columns": pa.int32(),
-        "slices": pa.int32(),
-        "spacing_mm": _NUMBERS,
-        "affine_lps": _NUMBERS,
-        "unit": _WORD,
-    }
-)
-#: columns of `targets`, key first
-TARGETS = pa.schema(
-    {
-        "case": pa.string(),
-        "kind": _WORD,
-        "name": _WORD,
-        "value": _WORD,
-        "image": _WORD,
-        "frame": pa.int32(),
-        "file": pa.string(),
-        **{name: pa.float64() for name in ("x0", "y0", "z0", "x1", "y1", "z1")},
-        "space": _WORD,
-        "lesion": _WORD,
-        "reader": _WORD,
-        "round": _WORD,
-        "source": _WORD,
-        "days": pa.int32(),
-        "known_on_day": pa.int32(),
-    }
-)
-TARGET_KINDS = ("class", "mask", "box", "number", "event")
-PATIENT_SOURCES = ("stated", "study", "series", "file", "folder", "none")
-#: reader of a target that several readers agreed upon
-ADJUDICATED = "adjudicated"
-_FILES = {"cases": "cases.parquet", "images": "images.parquet", "targets": "targets.parquet"}
+from firstread.core.table_files import read_tables, set_column, write_tables
+from firstread.core.table_schemas import CASES, IMAGES, PATIENT_SOURCES, TARGET_KINDS, TARGETS, conform, to_arrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +55,7 @@ class Tables:
                 do="give every row a name of its own",
             )
         if cases["component"].null_count == len(cases) > cases["patient"].null_count:
-            cases = _set_column(cases, "component", _components(cases["patient"]))
+            cases = set_column(cases, "component", _components(cases["patient"]))
         _check_words(cases["split"], SPLITS, "split")
         _check_words(cases["patient_source"], PATIENT_SOURCES, "patient_source")
         object.__setattr__(self, "cases", cases)
@@ -143,8 +79,8 @@ class Tables:
     def _in_case_order(self, table: pa.Table, what: str) -> pa.Table:
         """Sort a table by the order of the cases, stably; raise DataError for a case that is not there."""
         if table["case"].equals(self.cases["case"]):
-            return _set_column(table, "case", self.cases["case"])  # one copy in memory
-        positions = _positions(table["case"], self.cases["case"])
+            return set_column(table, "case", self.cases["case"])  # one copy in memory
+        positions = positions_of_cases(table["case"], self.cases["case"])
         unknown = int((positions < 0).sum())
         if unknown:
             raise DataError(f"{unknown} rows are of a case that is not there", where=f"table '{what}', column 'case'")
@@ -165,7 +101,7 @@ class Tables:
     def _offsets(self, table: pa.Table) -> np.ndarray:
         if table["case"].equals(self.cases["case"]):
             return np.arange(len(self) + 1)
-        return np.searchsorted(_positions(table["case"], self.cases["case"]), np.arange(len(self) + 1))
+        return np.searchsorted(positions_of_cases(table["case"], self.cases["case"]), np.arange(len(self) + 1))
 
     def filter(self, mask: np.ndarray) -> "Tables":
         """The cases for which `mask` (N,) is true, with their images and targets."""
@@ -178,7 +114,7 @@ class Tables:
         """A copy with a column of `cases` set."""
         if name == "split":
             values = [None if value is None else parse_split_name(value) or value for value in values]
-        cases = _set_column(self.cases, name, to_arrow(values))
+        cases = set_column(self.cases, name, to_arrow(values))
         if name == "patient":  # worked out anew
             cases = cases.drop_columns(["component"])
         return Tables(cases, self.images, self.targets)
@@ -193,8 +129,8 @@ class Tables:
     def with_files(self, files: Sequence[str], frames: Sequence[int | None]) -> "Tables":
         """A copy in which every case has one image, in another file."""
         images = self.images.take(pa.array(self.image_offsets[:-1]))
-        images = _set_column(images, "files", pa.array([[file] for file in files], IMAGES.field("files").type))
-        return Tables(self.cases, _set_column(images, "frame", pa.array(frames, pa.int32())), self.targets)
+        images = set_column(images, "files", pa.array([[file] for file in files], IMAGES.field("files").type))
+        return Tables(self.cases, set_column(images, "frame", pa.array(frames, pa.int32())), self.targets)
 
     def row(self, index: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
         """A case as (facts, images, targets), each a dictionary of what is known."""
@@ -217,135 +153,13 @@ class Tables:
 
     def save(self, folder: Path, relative: Callable[[str], str]) -> None:
         """Write three Parquet files; `relative` names a file relative to the folder."""
-        files = pa.array([relative(file) for file in pc.list_flatten(self.images["files"]).to_pylist()], pa.string())
-        counts = pc.fill_null(pc.list_value_length(self.images["files"]), 0).to_numpy()
-        offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
-        images = _set_column(self.images, "files", pa.ListArray.from_arrays(offsets, files))
-        masks = [None if file is None else relative(file) for file in self.targets["file"].to_pylist()]
-        targets = _set_column(self.targets, "file", pa.array(masks, pa.string()))
-        for name, table in (("cases", self.cases), ("images", images), ("targets", targets)):
-            write_atomically(folder / _FILES[name], lambda path, table=table: pq.write_table(table, path))  # type: ignore[misc]
+        tables = {"cases": self.cases, "images": self.images, "targets": self.targets}
+        write_tables(folder, tables, relative)
 
     @classmethod
     def load(cls, folder: Path) -> "Tables":
         """Read the three Parquet files; relative names of files are taken from the folder."""
-        schemas = {"cases": CASES, "images": IMAGES, "targets": TARGETS}
-        tables = {}
-        for name, schema in schemas.items():
-            words = [field.name for field in schema if field.type == _WORD]
-            tables[name] = table = _read_parquet(folder / _FILES[name], words)
-            if name != "cases" and table["case"].equals(tables["cases"]["case"]):
-                tables[name] = _set_column(table, "case", tables["cases"]["case"])  # one copy in memory
-            del table
-            pa.default_memory_pool().release_unused()
-        files = [_absolute_lists(chunk, folder) for chunk in tables["images"]["files"].chunks]
-        column = pa.chunked_array(files, IMAGES.field("files").type)
-        tables["images"] = _set_column(tables["images"], "files", column)
-        masks = [_absolute(chunk, folder) for chunk in tables["targets"]["file"].chunks]
-        tables["targets"] = _set_column(tables["targets"], "file", pa.chunked_array(masks, pa.string()))
-        del files, column
-        pa.default_memory_pool().release_unused()
-        return cls(**tables)
-
-
-def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """A table with the columns of a schema in its order and types, and any others after them.
-
-    Raises:
-        DataError: a column cannot be converted.
-    """
-    columns = {}
-    for field in schema:
-        if field.name not in table.column_names or table[field.name].null_count == len(table):
-            # without a type, a column that says nothing takes no memory
-            columns[field.name] = pa.nulls(len(table)) if len(table) else pa.nulls(0, field.type)
-            continue
-        try:
-            columns[field.name] = _cast(table[field.name], field.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-            raise DataError(
-                "A column holds values of another kind",
-                where=f"table '{name}', column '{field.name}'",
-                expected=str(field.type).replace("dictionary<values=string, indices=int32, ordered=0>", "text"),
-            ) from error
-    columns |= {other: table[other] for other in table.column_names if other not in columns}
-    return pa.table(columns)
-
-
-def to_arrow(values: Sequence[Any]) -> pa.Array:
-    """Convert values to an Arrow array of one type; values of mixed kinds become text."""
-    plain = [none_if_missing(value) for value in values]
-    try:
-        return pa.array(plain)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([None if value is None else str(value) for value in plain], pa.string())
-
-
-def class_indices(tables: Tables, *, name: str, classes: Sequence[str], reader: str | None = None) -> np.ndarray:
-    """Class index of each case for one finding: (N,) int64, -1 where it is not known.
-
-    Args:
-        tables: of a cohort.
-        name: of the finding.
-        classes: in the order of their indices.
-        reader: whose word counts; None takes the adjudicated one, else that of the only reader.
-
-    Raises:
-        DataError: several readers, and none of them adjudicated; or a class that is not among `classes`.
-    """
-    rows = select_targets(tables.targets, kind="class", name=name, reader=reader)
-    values = rows["value"].combine_chunks()
-    known = values.dictionary.to_pylist() if len(rows) else []
-    codes = np.array([classes.index(text) if text in classes else -1 for text in known] + [-1], np.int64)
-    indices = np.full(len(tables), -1, np.int64)
-    if len(rows):
-        numbers = pc.fill_null(values.indices, len(known)).to_numpy()
-        positions = _positions(rows["case"], tables.cases["case"])
-        if len(np.unique(positions)) != len(positions):
-            raise DataError(f'Some cases have two classes of "{name}"', where="table 'targets'", expected="one a case")
-        indices[positions] = codes[numbers]
-    return indices
-
-
-def cases_with_target(tables: Tables, *, kind: str, name: str, reader: str | None = None) -> np.ndarray:
-    """Whether a case has a target of a kind and name: (N,) bool."""
-    rows = select_targets(tables.targets, kind=kind, name=name, reader=reader)
-    has: np.ndarray = np.zeros(len(tables), bool)
-    has[_positions(rows["case"], tables.cases["case"])] = True
-    return has
-
-
-def select_targets(targets: pa.Table, *, kind: str, name: str, reader: str | None = None) -> pa.Table:
-    """The targets of a kind and name of the reader whose word counts.
-
-    Args:
-        targets: the table.
-        kind: such as "mask".
-        name: of the finding or structure.
-        reader: a reader; None takes what is adjudicated, else the only reader's.
-
-    Raises:
-        DataError: several readers, and none of them adjudicated.
-    """
-    wanted = pc.and_(pc.equal(targets["kind"], kind), pc.equal(targets["name"], name))
-    rows = targets.filter(pc.fill_null(wanted, False)) if _says_something(targets["name"]) else targets.slice(0, 0)
-    readers = [text for text in pc.unique(rows["reader"]).to_pylist() if text is not None]
-    if reader is None and ADJUDICATED in readers:
-        reader = ADJUDICATED
-    if reader is not None:
-        return rows.filter(pc.fill_null(pc.equal(rows["reader"], reader), False))
-    if len(readers) > 1:
-        raise DataError(
-            f'{len(readers)} readers said something of "{name}", and nothing is adjudicated',
-            where="table 'targets', column 'reader'",
-            expected=f"one reader, or rows of the reader '{ADJUDICATED}'",
-            do=f"choose one with reader=..., of {', '.join(sorted(readers)[:5])}",
-        )
-    return rows
-
-
-def _says_something(column: Any) -> bool:
-    return int(column.null_count) < len(column)
+        return cls(**read_tables(folder))
 
 
 def _class_table(cases: Any, name: str, values: Sequence[str | None]) -> pa.Table:
@@ -378,61 +192,13 @@ def _trusted(cases: pa.Table, images: pa.Table, targets: pa.Table) -> Tables:
     return tables
 
 
-def _positions(names: Any, cases: Any) -> np.ndarray:
+def positions_of_cases(names: Any, cases: Any) -> np.ndarray:
     """Position of each name among the cases: (M,) int64, -1 for one that is not there."""
     if names.equals(cases):
         return np.arange(len(cases))
     found = pc.index_in(names, value_set=cases.combine_chunks() if isinstance(cases, pa.ChunkedArray) else cases)
     positions: np.ndarray = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return positions
-
-
-def _cast(column: Any, kind: pa.DataType) -> Any:
-    if column.type == kind:
-        return column
-    if kind == _WORD:
-        text = column if pa.types.is_dictionary(column.type) else column.cast(pa.string())
-        encoded = text if pa.types.is_dictionary(text.type) else pc.dictionary_encode(text)
-        return encoded.cast(_WORD)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_string(column.type) and not pa.types.is_string(kind):
-        raise pa.ArrowInvalid("text where numbers were expected")
-    return column.cast(kind)
-
-
-def _set_column(table: pa.Table, name: str, values: Any) -> pa.Table:
-    if name in table.column_names:
-        return table.set_column(table.column_names.index(name), name, values)
-    return table.append_column(name, values)
-
-
-def _read_parquet(path: Path, words: Sequence[str]) -> pa.Table:
-    """A Parquet file without the columns that say nothing, by its statistics."""
-    metadata = pq.read_metadata(path)
-    spoken = set()
-    for group in range(metadata.num_row_groups):
-        for index in range(metadata.num_columns):
-            column = metadata.row_group(group).column(index)
-            statistics = column.statistics
-            if statistics is None or statistics.null_count is None or statistics.null_count < column.num_values:
-                spoken.add(column.path_in_schema.split(".")[0])
-    columns = [name for name in pq.read_schema(path).names if name in spoken or name in ("case", "files", "file")]
-    return pq.read_table(path, columns=columns, read_dictionary=[name for name in words if name in columns])
-
-
-def _absolute_lists(lists: Any, folder: Path) -> Any:
-    """Lists of file names with the folder before those that are relative."""
-    values, counts = lists.flatten(), pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, _absolute(values, folder))
-
-
-def _absolute(files: Any, folder: Path) -> Any:
-    """Names of files with the folder before those that are relative."""
-    is_absolute = pc.match_substring_regex(files, r"^(/|\\|[A-Za-z]:)")
-    joined = pc.binary_join_element_wise(pa.scalar(str(folder)), files, "/")
-    return pc.if_else(is_absolute, files, joined)
 
 
 def _check_words(column: Any, known: Sequence[str], name: str) -> None:

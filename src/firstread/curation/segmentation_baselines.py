@@ -13,7 +13,7 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.paths import home_folder
 from firstread.core.predictions import Predictions
 from firstread.core.progress_bar import track
-from firstread.core.tables import select_targets
+from firstread.core.target_selection import select_targets
 from firstread.core.tasks import Segmentation
 from firstread.core.volume import Volume
 from firstread.curation.segmentation_rules import MeanLabelMap, WindowRule

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from firstread.core.cohort import Cohort, Step
+from firstread.core.cohort import Cohort
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import write_atomically
 from firstread.core.images import to_grayscale
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Step
 
 
 def add_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: str = "L") -> Cohort:

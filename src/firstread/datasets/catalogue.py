@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from importlib.resources import files
 
-from firstread.core.cohort import Origin
 from firstread.core.errors import SettingError, suggest
+from firstread.core.provenance import Origin
 from firstread.phantoms import MEDNIST_CLASSES
 
 HELLO_WORLD_CLASSES = ("abdomen", "chest")

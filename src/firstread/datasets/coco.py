@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.files import read_json
+from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
 from firstread.core.tasks import Classification
 from firstread.core.version import package_version

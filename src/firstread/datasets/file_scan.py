@@ -8,10 +8,11 @@ from typing import Any
 
 from natsort import natsort_keygen, ns
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin, Step
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
 from firstread.datasets.frames import read_frame_rows

@@ -7,10 +7,11 @@ from typing import Any
 
 from natsort import natsorted, ns
 
-from firstread.core.cohort import Cohort, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
 from firstread.core.paths import data_folder
+from firstread.core.provenance import Step
 from firstread.core.splits import split_contiguous, split_random
 from firstread.core.version import package_version
 from firstread.datasets.catalogue import NamedDataset

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.images import ImageInfo, read_info, sniff_format
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
 from firstread.core.tasks import Classification
 from firstread.core.version import package_version

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.geometry import same_grid
 from firstread.core.images import ImageInfo, read_info
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
 from firstread.core.version import package_version

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import to_jsonable
 from firstread.core.predictions import Predictions
-from firstread.core.tasks import find_registered
+from firstread.core.registry import find_registered
 from firstread.evaluation.intervals import Estimate
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from firstread.core.case import Case
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
+from firstread.core.provenance import Origin
 from firstread.learning.examples import ArrayExamples, Examples, load_pictures
 from firstread.learning.loop import sequential_batches
 from firstread.learning.models.protocol import Model, check_predictor

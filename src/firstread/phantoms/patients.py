@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import write_atomically
 from firstread.core.paths import data_folder
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin, Step
 from firstread.phantoms import VERSION
 from firstread.phantoms.breast import BREAST_SIGNAL, make_breasts, simulate_breast_mr
 from firstread.phantoms.ct import make_scanner, simulate_trunk_ct

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import SPLITS, make_table
 from firstread.core.files import atomic_folder
 from firstread.core.progress_bar import ProgressBar
+from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
 from firstread.phantoms import MEDNIST_CLASSES, VERSION

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from firstread.core.errors import SettingError
-from firstread.core.tasks import Classification, Task, find_registered
+from firstread.core.registry import find_registered
+from firstread.core.task_protocol import Task
+from firstread.core.tasks import Classification
 from firstread.learning.models.classifier import Classifier, per_image_standardization
 from firstread.learning.models.model_file import load_model
 from firstread.learning.models.protocol import Model

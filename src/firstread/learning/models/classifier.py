@@ -16,7 +16,8 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from firstread.core.errors import SettingError, suggest
-from firstread.core.tasks import Classification, Task
+from firstread.core.task_protocol import Task
+from firstread.core.tasks import Classification
 from firstread.learning.backbones import Blueprint, count_features, create_backbone
 from firstread.learning.input_spec import InputSpec
 from firstread.learning.models.model_file import save_model

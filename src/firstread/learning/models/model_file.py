@@ -9,7 +9,7 @@ import torch
 
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
-from firstread.core.tasks import find_registered
+from firstread.core.registry import find_registered
 
 if TYPE_CHECKING:
     from firstread.learning.models.protocol import Model

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from firstread.core.errors import SettingError
-from firstread.core.tasks import Task
+from firstread.core.task_protocol import Task
 from firstread.learning.input_spec import InputSpec
 
 
