@@ -158,7 +158,7 @@ class Case:
         Raises:
             DataError: no such mask, several readers, or a file that cannot be read.
         """
-        rows = self._find_masks(structure, reader)
+        rows = self.find_masks(structure, reader)
         volume = read_volume([rows[0]["file"]], frame=rows[0].get("frame"))
         values = [int(number) for row in rows for number in row.get("value", "").split()]
         return Volume(np.isin(volume.values, values) if values else volume.values != 0, volume.geometry)
@@ -185,8 +185,12 @@ class Case:
             raise SettingError("No structure was asked for", expected="the name of at least one")
         return labels
 
-    def _find_masks(self, structure: str, reader: str | None) -> list[Mapping[str, Any]]:
-        """Rows of one mask: one, or those of several numbered lesions in one file."""
+    def find_masks(self, structure: str, reader: str | None) -> list[Mapping[str, Any]]:
+        """Rows of one mask in the targets: one, or those of several numbered lesions in one file.
+
+        Raises:
+            DataError: no such mask, or those of several readers.
+        """
         rows = [row for row in self.targets if row.get("kind") == "mask" and row.get("name") == structure]
         readers = {row.get("reader") for row in rows}
         if reader is None and ADJUDICATED in readers:

@@ -97,7 +97,7 @@ class DiskExamples:
         self._shape = picture_shape(inputs)
         self._bytes = int(np.prod(self._shape))
         self._is_cached = np.zeros(len(targets), bool)
-        self._file = _unnamed_file(self._bytes * len(targets)) if cached else None
+        self._file = open_unnamed_file(self._bytes * len(targets)) if cached else None
         self.source = "disk, decoded once" if self._file else "disk, decoded each time"
 
     def __len__(self) -> int:
@@ -139,8 +139,7 @@ def load_pictures(cohort: Cohort, inputs: InputSpec, targets: np.ndarray, *, onc
         targets: (N,) class indices.
         once: whether each is read only once.
     """
-    needed = len(cohort) * int(np.prod(picture_shape(inputs)))
-    if needed <= min(_MAX_MEMORY_BYTES, _MEMORY_SHARE * available_memory_bytes()):
+    if len(cohort) * int(np.prod(picture_shape(inputs))) <= memory_limit_bytes():
         return ArrayExamples(cohort.images(inputs.patch_size[0], channels=inputs.channels), targets)
     return DiskExamples(cohort, inputs, targets, cached=not once)
 
@@ -160,7 +159,12 @@ def read_picture(case: Case, inputs: InputSpec) -> np.ndarray:
     return resize_square(image, inputs.patch_size[0])
 
 
-def _unnamed_file(size_bytes: int) -> IO[bytes] | None:
+def memory_limit_bytes() -> float:
+    """Memory that examples may take: a quarter of what is free, 2 GB at most."""
+    return min(_MAX_MEMORY_BYTES, _MEMORY_SHARE * available_memory_bytes())
+
+
+def open_unnamed_file(size_bytes: int) -> IO[bytes] | None:
     """A file without a name beside firstread's data; None if the disk has no room for so many bytes."""
     for folder in (home_folder(), Path(tempfile.gettempdir())):
         try:

@@ -129,7 +129,8 @@ def shuffled_batches(
         inputs, truth = examples.batch(indices, generator)
         batch, targets = prepare(inputs), torch.from_numpy(truth)
         if augmentation is not None and targets.ndim > 1:
-            batch, targets = augmentation.with_masks(batch, targets, generator)
+            moved = augmentation.apply(batch, generator, masks=targets.to(batch.device))
+            batch, targets = moved.images, moved.masks
         elif augmentation is not None:
             batch = augmentation(batch, generator)
         yield batch, targets.to(batch.device)
