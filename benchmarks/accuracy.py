@@ -94,12 +94,12 @@ def _transfer(phantoms: Cohort, published: Cohort, recipe: dict[str, Any], seeds
 
 
 def _with_seed(predictions: Predictions, seed: int) -> Predictions:
-    return Predictions(predictions.table.assign(seed=seed), predictions.classes, predictions.model)
+    return Predictions(predictions.table.assign(seed=seed), predictions.task, predictions.model)
 
 
 def _rename_classes(cohort: Cohort, names: dict[str, str], classes: tuple[str, ...]) -> Cohort:
     table = cohort.table.assign(label=[names[label] for label in cohort.table["label"]])
-    return Cohort(table, classes, cohort.origin, cohort.steps)
+    return Cohort.from_table(table, classes, cohort.origin, cohort.steps)
 
 
 def _summarize(predictions: Predictions, seeds: tuple[int, ...]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ import firstread as fr
 from firstread.core.cohort import Cohort
 from firstread.core.errors import NetworkError
 from firstread.curation.baselines import trivial_baselines
-from firstread.learning.devices import make_accelerator
+from firstread.learning.devices import choose_placement
+from firstread.learning.examples import ArrayExamples
 from firstread.learning.feature_cache import FeatureCache
 from firstread.learning.models import Classifier, build_model
 from firstread.learning.prediction import predict_scores
@@ -41,7 +42,7 @@ def measure_few_shot(*, quick: bool = False, backbone: str = DEFAULT_BACKBONE) -
     rsna = fr.open_dataset("mednist/rsna")
     classes = tuple(name for name in rsna.classes if name != "chest CT")
     table = rsna.table[rsna.table["label"].isin(classes)].reset_index(drop=True)
-    rsna = Cohort(table, classes, rsna.origin, rsna.steps)
+    rsna = Cohort.from_table(table, classes, rsna.origin, rsna.steps)
     openi = fr.open_dataset("hello-world/openi")
     results: dict[str, Any] = {"backbone": backbone, "seeds": list(seeds)}
     for per_class in (10,) if quick else tuple(EPOCHS):
@@ -76,7 +77,7 @@ def split_at_random(cohort: Cohort, per_class: int, seed: int) -> Cohort:
 
 def _with_split(cohort: Cohort, split: np.ndarray) -> Cohort:
     table = cohort.table.assign(split=split)
-    return Cohort(table[split != ""].reset_index(drop=True), cohort.classes, cohort.origin, cohort.steps)
+    return Cohort.from_table(table[split != ""].reset_index(drop=True), cohort.classes, cohort.origin, cohort.steps)
 
 
 #: (classes, image size, seed) -> initialized model
@@ -119,8 +120,9 @@ def fit_linear_head(initialize: Initializer, cohort: Cohort, seed: int) -> np.nd
     images = [part.images(model.size, channels=model.channels) for part in (cohort.train, cohort.test)]
     if not model.fitted:
         model.fit_normalization(images[0])
-    features = FeatureCache(model, make_accelerator(device="cpu"))
-    training, test = (features.extract(part, batch_size=64).numpy() for part in images)
+    features = FeatureCache(model, choose_placement(device="cpu"))
+    parts = [ArrayExamples(part, np.zeros(len(part), int)) for part in images]
+    training, test = (np.asarray(features.extract(part, batch_size=64).inputs) for part in parts)
     head = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=5000))
     return head.fit(training, cohort.train.targets).predict_proba(test)
 

@@ -43,8 +43,9 @@ def tiny_cohort(tmp_path):
     """24 images of 32 x 32 pixels, bright and dark, in three splits; a network learns them in a second."""
     from PIL import Image
 
-    from firstread.core.cohort import Cohort, Origin
+    from firstread.core.cohort import Cohort
     from firstread.core.columns import make_table
+    from firstread.core.provenance import Origin
 
     rng = np.random.default_rng(0)
     rows = []
@@ -57,7 +58,7 @@ def tiny_cohort(tmp_path):
         rows.append(
             {"case": path.stem, "file": str(path), "label": label, "patient": f"P{index // 2:02d}", "split": split}
         )
-    return Cohort(make_table(rows), ("dark", "bright"), Origin("tiny", "noise, bright or dark"))
+    return Cohort.from_table(make_table(rows), ("dark", "bright"), Origin("tiny", "noise, bright or dark"))
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -52,7 +52,7 @@ lesson.question("use")
 lesson.step("bits")
 import numpy as np
 
-from firstread.readers.windows import CT_WINDOWS, apply_window
+from firstread.core.windows import CT_WINDOWS, apply_window
 
 values_hu = np.array([-1000, -700, -100, 0, 40, 60, 120, 400, 1200])
 print("Hounsfield units:", *(f"{value:6d}" for value in values_hu))

@@ -5,15 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
+from firstread.core.provenance import Origin, Step
 
 CLASSES = ("dark", "bright")
 
 
 def cohort_of(rows, classes=CLASSES):
-    return Cohort(make_table(rows), classes, Origin("made up", license="CC0"))
+    return Cohort.from_table(make_table(rows), classes, Origin("made up", license="CC0"))
 
 
 def test_parts_positive_and_counts(tiny_cohort):
@@ -108,7 +109,7 @@ def test_a_saved_folder_can_be_moved(tiny_cohort, tmp_path):
 
 def test_a_window_survives(tmp_path):
     table = make_table([{"file": "a.png"}])
-    saved = Cohort(table, CLASSES, Origin("x"), window=(40, 400)).save(tmp_path)
+    saved = Cohort.from_table(table, CLASSES, Origin("x"), window=(40, 400)).save(tmp_path)
     assert Cohort.load(saved).window == (40, 400)
 
 
@@ -130,7 +131,7 @@ def test_a_broken_saved_cohort_is_told(tmp_path):
     with pytest.raises(DataError, match="missing"):
         Cohort.load(tmp_path)
     cohort_of([{"file": "a.png"}]).save(tmp_path)
-    (tmp_path / "cohort.csv").write_text("nonsense\n1\n")
+    (tmp_path / "cases.parquet").write_text("nonsense\n1\n")
     with pytest.raises(DataError, match="broken"):
         Cohort.load(tmp_path)
 
@@ -147,6 +148,8 @@ def test_missing_labels_are_minus_one():
 
 def test_a_cohort_of_an_older_version_is_refused(tmp_path):
     file = cohort_of([{"file": "a.png"}]).save(tmp_path) / "cohort.json"
-    file.write_text(file.read_text().replace('"license"', '"licence"'))
-    with pytest.raises(DataError, match="older version of firstread"):
-        Cohort.load(tmp_path)
+    text = file.read_text()
+    for version, age in (("null", "an older"), ("99", "a newer")):
+        file.write_text(text.replace('"schema": 1', f'"schema": {version}'))
+        with pytest.raises(DataError, match=f"{age} version of firstread"):
+            Cohort.load(tmp_path)

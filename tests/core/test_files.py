@@ -1,8 +1,10 @@
 """Atomic files and folders, JSON, and errors of a full or read-only disk."""
 
 import errno
+import itertools
 import json
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -98,3 +100,33 @@ def test_broken_and_missing_json(tmp_path):
         read_json(tmp_path / "a.json")
     with pytest.raises(DataError, match="missing"):
         read_json(tmp_path / "b.json")
+
+
+def test_files_are_as_open_as_the_umask_says_and_no_thread_sees_another(tmp_path):
+    """Another thread's files stay as its umask says while files are written atomically."""
+    before = os.umask(0o077)
+    try:
+        stop, wrong = threading.Event(), []
+
+        def create_files():
+            for number in itertools.count():
+                path = tmp_path / f"own{number % 50}"
+                path.unlink(missing_ok=True)
+                path.touch()
+                if path.stat().st_mode & 0o077:
+                    wrong.append(path.name)
+                if stop.is_set():
+                    return
+
+        thread = threading.Thread(target=create_files)
+        thread.start()
+        for number in range(200):
+            assert write_text(tmp_path / f"atomic{number % 5}", "x").stat().st_mode & 0o777 == 0o600
+        with atomic_folder(tmp_path / "folder"):
+            pass
+        stop.set()
+        thread.join()
+    finally:
+        os.umask(before)
+    assert wrong == []
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700

@@ -1,4 +1,6 @@
-"""Image files as 8-bit pixels; a DataError for anything else."""
+"""Image files as 8-bit pixels and as volumes; a DataError for anything else."""
+
+import inspect
 
 import numpy as np
 import pytest
@@ -6,8 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from firstread.core.errors import DataError, FirstreadError
-from firstread.core.images import read_image, resize_square, scale_to_8_bit, sniff_format, to_grayscale
+from firstread.core import tasks
+from firstread.core.errors import DataError, FirstreadError, MissingDependencyError
+from firstread.core.images import (
+    ImageInfo,
+    Reader,
+    read_image,
+    read_info,
+    read_volume,
+    resize_square,
+    sniff_format,
+    to_grayscale,
+)
+from firstread.core.registry import find_registered, registered
+from firstread.core.windows import scale_to_8_bit
 from firstread.readers import pillow
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -92,11 +106,73 @@ def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
         (b"II*\x00" + b"\0" * 124 + b"DICM", "dicom"),
         (b"\x08\x00\x05\x00\xff\xff\xff\x7f" + b"\0" * 20, "unknown"),
         (b"BM" + b"\0" * 30, "bmp"),
+        (b"\x1c\x02\0\0n+2\0\r\n\x1a\n", "nifti"),
+        (b'{"firstread": "phantom", "seed": 1}', "phantom"),
     ],
 )
 def test_formats_are_told_by_their_first_bytes(tmp_path, head, kind):
     (tmp_path / "a").write_bytes(head)
     assert sniff_format(tmp_path / "a") == kind
+
+
+def test_the_header_of_a_picture(tmp_path):
+    pages = [Image.fromarray(np.zeros((3, 5), np.uint8)) for _ in range(4)]
+    pages[0].save(tmp_path / "p.tif", save_all=True, append_images=pages[1:])
+    assert read_info(tmp_path / "p.tif") == ImageInfo("tiff", frames=4, rows=3, columns=5)
+    whole = save(tmp_path / "a.png", RAMP)
+    assert read_info(whole) == ImageInfo("png", frames=1, rows=16, columns=16)
+    pages[0].save(tmp_path / "moving.png", save_all=True, append_images=[Image.fromarray(np.ones((3, 5), np.uint8))])
+    assert read_info(tmp_path / "moving.png").frames == 1
+    noise = save(tmp_path / "noise.png", np.random.default_rng(0).integers(0, 255, (32, 32)).astype(np.uint8))
+    (tmp_path / "cut.png").write_bytes(noise.read_bytes()[:300])
+    with pytest.raises(DataError, match="broken or cut short"):
+        read_info(tmp_path / "cut.png")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "kind"),
+    [(RAMP, np.uint8), (RAMP.astype(np.uint16) * 100, np.int16), (RAMP.astype(np.uint16) * 200, np.float32)],
+)
+def test_a_picture_is_a_volume_of_one_slice_with_its_own_values(tmp_path, pixels, kind):
+    volume = read_volume(save(tmp_path / "a.png", pixels))
+    assert (volume.values.dtype, volume.unit) == (kind, "")
+    assert np.array_equal(volume.values[0], pixels)
+    assert volume.geometry.spacing_mm_zyx == (1, 1, 1)
+
+
+def test_pictures_and_pages_make_no_volume_together(tmp_path):
+    paths = [save(tmp_path / f"{index}.png", RAMP) for index in range(2)]
+    with pytest.raises(DataError, match="2 pictures, and they state no distance"):
+        read_volume(paths)
+    pages = [Image.fromarray(np.full((4, 4), value, np.uint8)) for value in (1, 2)]
+    pages[0].save(tmp_path / "p.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(DataError, match="2 pictures"):
+        read_volume(tmp_path / "p.tif")
+    assert read_volume(tmp_path / "p.tif", frame=1).values.max() == 2
+
+
+def test_files_of_a_volume_are_of_one_format(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    with pytest.raises(DataError, match="several formats: png and dicom"):
+        read_volume([save(tmp_path / "a.png", RAMP), tmp_path / "a.dcm"])
+    with pytest.raises(DataError, match="no file to read a volume from"):
+        read_volume([])
+
+
+def test_a_format_without_a_reader_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b'{"firstread": "phantom"}')
+    monkeypatch.setattr(tasks, "registered", lambda group: {})
+    with pytest.raises(MissingDependencyError, match="No reader for phantom files is installed"):
+        read_image(tmp_path / "a")
+
+
+@pytest.mark.parametrize("kind", sorted(registered("readers")))
+def test_every_registered_reader_has_the_three_functions(kind):
+    reader = find_registered("readers", kind)
+    for name in ("read_image", "read_info", "read_volume"):
+        ours = inspect.signature(getattr(Reader, name)).parameters
+        theirs = inspect.signature(getattr(reader, name)).parameters
+        assert list(theirs) == [parameter for parameter in ours if parameter != "self"]
 
 
 WHOLE = {}

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
+from firstread.core.provenance import Origin
 from firstread.core.splits import assign_folds, folds_by_patient, split_by_patient, split_contiguous, split_random
 
 CLASSES = ("abdomen", "chest")
@@ -24,7 +25,7 @@ def cohort_of(patients_by_class, *, unlabeled=0):
     rows += [
         {"case": f"u{index}", "file": "x.png", "label": None, "patient": f"u{index}"} for index in range(unlabeled)
     ]
-    return Cohort(make_table(rows), CLASSES, Origin("made up"))
+    return Cohort.from_table(make_table(rows), CLASSES, Origin("made up"))
 
 
 sizes = st.lists(st.integers(1, 8), min_size=3, max_size=25)

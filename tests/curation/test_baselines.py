@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
+from firstread.core.provenance import Origin
 from firstread.curation.baselines import RULES, trivial_baselines
 
 
@@ -37,7 +38,7 @@ def test_a_planted_image_size_is_found_and_nothing_else(tmp_path):
         rows.append(
             {"case": str(i), "file": str(tmp_path / f"{i}.png"), "label": label, "split": "train" if i < 40 else "test"}
         )
-    cohort = Cohort(make_table(rows), ("a", "b"), Origin("sizes"))
+    cohort = Cohort.from_table(make_table(rows), ("a", "b"), Origin("sizes"))
     found = by_name(trivial_baselines(cohort.train, cohort.test))
     assert right(found["rule: image size"]) == 1.0
     assert right(found["rule: aspect ratio"]) == 1.0

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
+from firstread.core.provenance import Origin, Step
 from firstread.curation.data_check import check_data
 from firstread.datasets.dataset import open_dataset
 
@@ -33,7 +34,7 @@ def plant(tmp_path):
             Image.fromarray(change(index, label, smooth(rng))).save(file)
             split = "train" if index < 28 else "validation" if index < 34 else "test"
             rows.append({"case": file.stem, "file": str(file), "label": label, "split": split, "patient": f"P{index}"})
-        return Cohort(make_table(rows), ("a", "b"), Origin("planted"), steps)
+        return Cohort.from_table(make_table(rows), ("a", "b"), Origin("planted"), steps)
 
     return make
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import atomic_folder
+from firstread.core.provenance import Origin
 from firstread.datasets.dataset import open_dataset
 
 
@@ -84,9 +85,9 @@ def phantoms(monkeypatch, tmp_path):
         made.append(folder)
         with atomic_folder(folder) as temporary:
             file = write_image(temporary / "a.png")
-            Cohort(make_table([{"file": str(file), "label": "chest"}]), ("abdomen", "chest"), Origin("x")).save(
-                temporary
-            )
+            Cohort.from_table(
+                make_table([{"file": str(file), "label": "chest"}]), ("abdomen", "chest"), Origin("x")
+            ).save(temporary)
 
     module = types.ModuleType("firstread.phantoms.teaching_sets")
     module.make_hello_world = make
@@ -101,7 +102,7 @@ def test_phantoms_are_made_once_and_again_when_damaged(phantoms):
     (phantoms[0] / "a.png").unlink()
     with pytest.warns(UserWarning, match="made again"):
         open_dataset("hello-world")
-    (phantoms[0] / "cohort.csv").write_text("broken")
+    (phantoms[0] / "cases.parquet").write_text("broken")
     with pytest.warns(UserWarning, match="made again"):
         assert len(open_dataset("hello-world")) == 1
     assert len(phantoms) == 3

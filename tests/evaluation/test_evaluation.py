@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from firstread.core.columns import make_table
-from firstread.core.errors import DataError, SettingError
+from firstread.core.errors import DataError, MissingDependencyError, SettingError
 from firstread.core.predictions import Predictions, concat_predictions
-from firstread.evaluation.evaluation import evaluate
+from firstread.core.registry import registered
+from firstread.core.tasks import Classification
+from firstread.evaluation.classification import ClassificationEvaluation
+from firstread.evaluation.evaluation import Evaluation, evaluate
+from firstread.evaluation.segmentation import SegmentationEvaluation
+
+from .mask_files import BOX, predictions
 
 BINARY = ("abdomen", "chest")
 
@@ -69,14 +75,14 @@ def test_cases_without_a_truth_are_left_out_and_counted():
     predictions = binary()
     table = predictions.table.copy()
     table.loc[:4, "truth"] = None
-    found = evaluate(Predictions(table, BINARY, "net"))
+    found = evaluate(Predictions(table, Classification(BINARY), "net"))
     assert any("5 cases have no known truth" in note for note in found.notes)
     assert found.confusion.to_numpy().sum() == 35
 
 
 def test_one_class_only_says_what_is_not_defined():
     predictions = binary()
-    only = Predictions(predictions.table[predictions.truth == 1], BINARY, "net")
+    only = Predictions(predictions.table[predictions.truth == 1], Classification(BINARY), "net")
     found = evaluate(only)
     assert np.isnan(found.metric("AUC").value)
     assert any("No case of abdomen" in note for note in found.notes)
@@ -86,7 +92,7 @@ def test_one_class_only_says_what_is_not_defined():
 def test_no_truth_at_all_is_refused():
     predictions = binary()
     with pytest.raises(DataError, match="No case has a truth"):
-        evaluate(Predictions(predictions.table.assign(truth=None), BINARY, "net"))
+        evaluate(Predictions(predictions.table.assign(truth=None), Classification(BINARY), "net"))
 
 
 def test_impossible_arguments_are_refused():
@@ -129,3 +135,56 @@ def test_it_shows_itself():
 
 def test_same_seed_same_bootstrap():
     assert evaluate(binary()).table.equals(evaluate(binary()).table)
+
+
+def test_the_metrics_are_those_of_the_task(tmp_path):
+    assert isinstance(evaluate(binary()), ClassificationEvaluation)
+    found = evaluate(predictions(tmp_path, [(BOX, BOX)] * 6), tolerance_mm=3)
+    assert isinstance(found, SegmentationEvaluation)
+    assert "lesion: surface Dice at 3 mm" in found.summary
+
+
+@pytest.mark.parametrize("kind", sorted(registered("metrics")))
+def test_every_registered_kind_returns_what_all_evaluations_have(kind, tmp_path):
+    made = {"classification": binary(), "segmentation": predictions(tmp_path, [(BOX, BOX)] * 6)}[kind]
+    found = evaluate(made)
+    assert isinstance(found, Evaluation)
+    assert found.show() is found
+    assert found.predictions is made
+    assert list(found.table["metric"]) == list(found.summary)
+    assert {"metric", "value", "low", "high", "method"} <= set(found.table)
+    assert {"name", "role"} <= set(found.comparison)
+    assert found.comparison["role"].iloc[0] == "network"
+    assert all(isinstance(note, str) for note in found.notes)
+    assert found.figure() is not None
+    assert found.headline().endswith(".")
+    assert all(len(table.columns) for table in found.tables().values())
+    assert found._repr_html_().count("<table") == 2
+    assert {"model", "cases", "metrics", "comparison", "notes"} <= set(json.loads(json.dumps(found.to_json())))
+
+
+def test_an_option_of_another_kind_is_refused_with_the_options_there_are():
+    with pytest.raises(SettingError, match=r'classification has no option "tolerance_mm".*threshold'):
+        evaluate(binary(), tolerance_mm=2)
+    with pytest.raises(SettingError, match='Did you mean "threshold"'):
+        evaluate(binary(), treshold=0.4)
+
+
+def test_a_kind_without_metrics_says_so():
+    class Unknown:
+        kind = "divination"
+
+    class Answers:
+        task = Unknown()
+
+    with pytest.raises(MissingDependencyError, match=r'Nothing in "firstread\.metrics" is called "divination"'):
+        evaluate(Answers())
+
+
+def test_a_patient_who_is_not_stated_counts_as_one_of_his_own_and_is_mentioned():
+    patients = [f"P{i // 8}" for i in range(40)]
+    grouped = evaluate(binary(patient=patients))
+    one_missing = evaluate(binary(patient=[None, *patients[1:]]))
+    assert "by patient" in one_missing.metric("accuracy").method
+    assert any("1 rows have no stated patient" in note for note in one_missing.notes)
+    assert not any("no stated patient" in note for note in grouped.notes)

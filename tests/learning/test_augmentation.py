@@ -1,5 +1,7 @@
 """Augmentation changes what it says, by as much as it says, and nothing else."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -78,3 +80,66 @@ def test_impossible_values_are_refused_by_name(name, value):
 def test_show_draws_the_original_first():
     figure = Augmentation(rotate_degrees=20).show(np.zeros((20, 20), np.uint8))
     assert figure.axes[0].get_title() == "original"
+
+
+def turned(degrees, **arguments):
+    """Augment with a turn of exactly `degrees`: the only draw of a generator whose numbers are all 1."""
+    augmentation = Augmentation(rotate_degrees=abs(degrees))
+    angle = math.radians(degrees)
+    rows = [[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0]]
+    matrices = torch.tensor([rows], dtype=torch.float32)
+    object.__setattr__(augmentation, "matrices", lambda count, generator, aspect=1.0: matrices.repeat(count, 1, 1))
+    return augmentation.apply(generator=torch.Generator(), **arguments)
+
+
+def test_masks_and_boxes_move_with_the_image_as_in_torchvision():
+    from torchvision import tv_tensors
+    from torchvision.transforms.v2 import functional
+
+    image = torch.zeros(1, 1, 40, 40)
+    image[:, :, 8:14, 20:32] = 1.0
+    box = torch.tensor([[20.0, 8.0, 32.0, 14.0]])
+    moved = turned(90, images=image, masks=image[:, 0].long(), boxes=[box])
+    assert torch.equal(moved.masks[0], moved.images[0, 0].round().long())
+    expected = functional.rotate(tv_tensors.BoundingBoxes(box, format="XYXY", canvas_size=(40, 40)), 90)
+    torch.testing.assert_close(moved.boxes[0], expected.as_subclass(torch.Tensor), atol=1e-3, rtol=0)
+    torch.testing.assert_close(moved.images[0], functional.rotate(image[0], 90), atol=1e-3, rtol=0)
+    ys, xs = torch.nonzero(moved.masks[0], as_tuple=True)
+    around = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+    torch.testing.assert_close(moved.boxes[0][0], torch.stack(around).float(), atol=1e-3, rtol=0)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_a_box_stays_around_its_mask_and_no_new_number_appears(seed):
+    augmentation = Augmentation(rotate_degrees=30, shift=0.2, zoom=0.3, shear_degrees=10, flip=True)
+    masks = torch.zeros(3, 48, 64, dtype=torch.uint8)
+    masks[:, 10:30, 12:40] = 7
+    boxes = [torch.tensor([[12.0, 10.0, 40.0, 30.0]])] * 3
+    generator = torch.Generator().manual_seed(seed)
+    moved = augmentation.apply(masks[:, None].float(), generator, masks=masks, boxes=boxes)
+    assert set(moved.masks.unique().tolist()) <= {0, 7}
+    for mask, box, kept in zip(moved.masks, moved.boxes, moved.kept, strict=True):
+        ys, xs = torch.nonzero(mask, as_tuple=True)
+        if kept[0]:
+            x0, y0, x1, y1 = box[0].tolist()
+            assert 0 <= x0 <= x1 <= 64
+            assert 0 <= y0 <= y1 <= 48
+            assert not len(xs) or (
+                xs.min() >= x0 - 1 and xs.max() < x1 + 1 and ys.min() >= y0 - 1 and ys.max() < y1 + 1
+            )
+
+
+def test_a_box_that_left_the_image_is_counted_and_empty():
+    boxes = [torch.tensor([[0.0, 0.0, 4.0, 4.0], [14.0, 14.0, 18.0, 18.0]])]
+    moved = turned(45, images=torch.zeros(1, 1, 32, 32), boxes=boxes)
+    assert moved.kept[0].tolist() == [False, True]
+    assert moved.boxes[0][0].tolist() == [0, 0, 0, 0]
+
+
+def test_without_augmentation_nothing_moves():
+    boxes = [torch.tensor([[1.0, 2.0, 3.0, 4.0]])]
+    masks = torch.ones(1, 8, 8, dtype=torch.uint8)
+    same = Augmentation().apply(torch.zeros(1, 1, 8, 8), torch.Generator(), masks=masks, boxes=boxes)
+    assert torch.equal(same.masks, masks)
+    assert same.boxes == boxes
+    assert same.kept[0].all()

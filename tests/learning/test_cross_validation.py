@@ -14,7 +14,7 @@ RECIPE = {"backbone": "mobilenetv3_small_050", "size": 32, "phases": [{"epochs":
     [
         ({"backbone": None}, 'no "backbone"'),
         ({"phases": []}, 'no "phases"'),
-        ({"phases": [{"freeze": True}]}, "epochs=0"),
+        ({"phases": [{"freeze": True}]}, "epochs or minutes, and neither"),
         ({"phases": [{"epochs": 1, "learning_rat": 1}]}, 'Did you mean "learning_rate"'),
         ({"augmentation": {"rotate": 3}}, 'Augmentation has no "rotate"'),
         ({"sise": 32}, 'Did you mean "size"'),

@@ -9,7 +9,8 @@ from torch import nn
 
 from firstread.learning import training_state
 from firstread.learning.augmentation import Augmentation
-from firstread.learning.devices import make_accelerator
+from firstread.learning.devices import choose_placement
+from firstread.learning.examples import ArrayExamples
 from firstread.learning.feature_cache import FeatureCache
 from firstread.learning.loop import sequential_batches
 from firstread.learning.models import build_model
@@ -22,17 +23,16 @@ SETTINGS = {"schedule": "one-cycle", "learning_rate": 3e-3, "batch_size": 4, "ch
 class PlainWay:
     """Every batch through the whole backbone, at every step, as any training loop would do it."""
 
-    def __init__(self, model, accelerator):
+    def __init__(self, model, placement):
         self.model = model
 
     def _extract(self, pixels):
         with torch.no_grad():
             return self.model.backbone(self.model.normalize(pixels)).float()
 
-    def extract(self, images, *, batch_size):
-        return torch.cat(
-            [self._extract(batch) for batch in sequential_batches(self.model, images, batch_size=batch_size)]
-        )
+    def extract(self, examples, *, batch_size):
+        batches = sequential_batches(examples, prepare=self.model.prepare, batch_size=batch_size)
+        return ArrayExamples(torch.cat([self._extract(batch) for batch, _ in batches]), examples.targets)
 
     def extract_batches(self, batches, *, batch_size):
         for pixels, targets in batches:
@@ -76,11 +76,12 @@ def test_features_are_those_of_the_network(backbone):
     def away(features):
         return float((features - plain).square().mean().sqrt() / spread)
 
-    halves, whole = (make_accelerator(device="cpu", precision=kind) for kind in ("bfloat16", "float32"))
+    halves, whole = (choose_placement(device="cpu", precision=kind) for kind in ("bfloat16", "float32"))
     with torch.no_grad(), halves.autocast():
         autocast = model.backbone(model.normalize(model.prepare(images))).float()
-    assert away(FeatureCache(model, whole).extract(images, batch_size=8)) < 1e-4
-    assert away(FeatureCache(model, halves).extract(images, batch_size=8)) < 1.2 * away(autocast) + 1e-3
+    examples = ArrayExamples(images, np.zeros(8, int))
+    assert away(FeatureCache(model, whole).extract(examples, batch_size=8).inputs) < 1e-4
+    assert away(FeatureCache(model, halves).extract(examples, batch_size=8).inputs) < 1.2 * away(autocast) + 1e-3
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -90,7 +91,7 @@ def test_features_are_those_of_the_network(backbone):
 def test_batchnorm_becomes_part_of_the_convolution_before_it(backbone, parts):
     """Where only that convolution goes into it; a network that cannot be traced is read as it is."""
     model = build_model(backbone, classes=("dark", "bright"), size=64, weights="none")
-    reads = FeatureCache(model, make_accelerator(device="cpu", precision="float32")).backbone
+    reads = FeatureCache(model, choose_placement(device="cpu", precision="float32")).backbone
     count = {
         part: sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
         for part, network in (("before", model.backbone), ("after", reads))
@@ -114,7 +115,7 @@ def test_without_augmentation_each_image_is_read_once(tiny_cohort, monkeypatch):
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 100])
 def test_batches_come_out_as_they_went_in(batch_size):
     model = build_model("resnet18", classes=("dark", "bright"), size=32).eval()
-    frozen = FeatureCache(model, make_accelerator(device="cpu", precision="float32"))
+    frozen = FeatureCache(model, choose_placement(device="cpu", precision="float32"))
     pixels = torch.rand(11, 1, 32, 32)
     batches = [(pixels[s], torch.arange(11)[s]) for s in (slice(0, 4), slice(4, 8), slice(8, 11))]
     found = list(frozen.extract_batches(iter(batches), batch_size=batch_size))
@@ -126,8 +127,8 @@ def test_batches_come_out_as_they_went_in(batch_size):
 
 def test_features_let_the_head_learn():
     model = build_model("resnet18", classes=("dark", "bright"), size=32)
-    frozen = FeatureCache(model, make_accelerator(device="cpu", precision="float32"))
-    features = frozen.extract(np.zeros((3, 32, 32), np.uint8), batch_size=2)
+    frozen = FeatureCache(model, choose_placement(device="cpu", precision="float32"))
+    features = frozen.extract(ArrayExamples(np.zeros((3, 32, 32), np.uint8), np.arange(3)), batch_size=2).inputs
     assert features.shape == (3, 512)
     model.head(features).sum().backward()
     assert model.head[0].weight.grad is not None

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from firstread.learning import hardware
-from firstread.learning.devices import choose_device, limit_cpu_threads, make_accelerator
+from firstread.learning.devices import choose_device, choose_placement, limit_cpu_threads
 from firstread.learning.hardware import Hardware, available_cores, this_hardware
 
 
@@ -74,12 +74,12 @@ def test_a_containers_limit_counts(tmp_path, text, cores):
 
 
 def test_precision_is_taken_from_the_machine(monkeypatch):
-    for seconds, mixed in ((0.4, "bf16"), (None, "no")):
+    for seconds, precision in ((0.4, "bfloat16"), (None, "float32")):
         monkeypatch.setattr(
             "firstread.learning.devices.this_hardware", lambda s=seconds: Hardware("p", 2, True, 1.0, s)
         )
-        assert make_accelerator(device="cpu").mixed_precision == mixed
-    assert make_accelerator(device="cpu", precision="float32").mixed_precision == "no"
+        assert choose_placement(device="cpu").precision == precision
+    assert choose_placement(device="cpu", precision="float32").precision == "float32"
 
 
 def test_threads_are_held_within_the_limit_and_given_back(monkeypatch):

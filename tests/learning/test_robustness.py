@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.run import Run
 from firstread.learning import trainer
 from firstread.learning.augmentation import Augmentation
+from firstread.learning.examples import ArrayExamples
 from firstread.learning.loop import run_one_epoch, shuffled_batches
 from firstread.learning.models import build_model
 from firstread.learning.training import continue_training, train
@@ -42,14 +42,74 @@ def test_a_second_run_in_the_same_folder_does_not_overwrite_the_first(tiny_cohor
     assert Run.load(first.folder).history == first.history
 
 
-def test_resuming_from_an_older_copy_of_a_run_loses_no_epoch(tiny_cohort, tmp_path, capsys):
+def test_two_branches_from_one_run_do_not_touch_each_other_nor_their_parent(tiny_cohort, tmp_path, capsys):
+    base_model = network()
+    base = train(base_model, tiny_cohort, epochs=1, folder=tmp_path / "base", **QUICK)
+    kept = {file.name: file.read_bytes() for file in base.folder.iterdir()}
+    first = train(base_model, tiny_cohort, epochs=2, resume=base, folder=tmp_path / "a", **QUICK)
+    other_model = network(1)
+    second = train(other_model, tiny_cohort, epochs=1, resume=base, folder=tmp_path / "b", **QUICK)
+    assert (first.epochs, second.epochs) == (3, 2)
+    assert (first.folder.name, second.folder.name) == ("a", "b")
+    assert first.parent == second.parent == base.id
+    assert first.history[:1] == second.history[:1] == base.history
+    assert {file.name: file.read_bytes() for file in base.folder.iterdir()} == kept
+    assert "has the weights again" in capsys.readouterr().err
+    assert "has the weights again" in second.metadata["messages"][-1]
+
+
+def test_the_cell_was_run_twice(tiny_cohort, tmp_path):
+    """The second time it begins where the first time began: the run that it names is not changed by what followed."""
     model = network()
-    first = train(model, tiny_cohort, epochs=1, folder=tmp_path / "run", **QUICK)
-    second = train(model, tiny_cohort, epochs=1, resume=first, **QUICK)
-    third = train(model, tiny_cohort, epochs=1, resume=first, **QUICK)  # the cell was run twice
-    assert third.history[:2] == second.history
-    assert third.epochs == 3
-    assert "continued from epoch 2" in capsys.readouterr().err
+    base = train(model, tiny_cohort, epochs=1, folder=tmp_path / "run", **QUICK)
+    ones = train(model, tiny_cohort, epochs=1, resume=base, **QUICK)
+    again = train(model, tiny_cohort, epochs=1, resume=base, quiet=True, **QUICK)
+    assert (ones.folder.name, again.folder.name) == ("run-2", "run-3")
+    assert again.history[-1]["train_loss"] == ones.history[-1]["train_loss"]
+    assert again.epochs == 2
+    assert "has the weights again" in again.metadata["messages"][-1]
+
+
+def test_what_does_not_belong_to_a_run_is_refused(tiny_cohort, tmp_path):
+    model = network()
+    run = train(model, tiny_cohort, epochs=1, checkpoints=False, **QUICK)
+    with pytest.raises(SettingError, match="not the network as the run left it"):
+        train(network(), tiny_cohort, epochs=1, resume=run, **QUICK)
+    with pytest.raises(SettingError, match=r"different network.*backbone: resnet18, the run's: mobilenetv3_small_050"):
+        train(build_model("resnet18", classes=("dark", "bright"), size=64), tiny_cohort, epochs=1, resume=run)
+    labels = tiny_cohort.table["label"].to_numpy()
+    with pytest.raises(SettingError, match="another cohort"):
+        train(model, tiny_cohort.with_column("label", labels[::-1]), epochs=1, resume=run, **QUICK)
+    whole = train(model, tiny_cohort, epochs=1, folder=tmp_path / "run", **QUICK)
+    with pytest.raises(DataError, match="begun with another cohort"):
+        continue_training(whole.folder, tiny_cohort.with_column("label", labels[::-1]))
+
+
+def test_with_patience_a_child_goes_on_from_the_best_epoch(tiny_cohort, tmp_path, monkeypatch):
+    losses = iter([0.5, 0.3, 0.6, 0.7])
+    real = trainer.validate
+    monkeypatch.setattr(
+        trainer, "validate", lambda *_a, **_k: {"validation_loss": next(losses), "validation_accuracy": 0.5}
+    )
+    model = network()
+    run = train(model, tiny_cohort, epochs=4, patience=2, folder=tmp_path / "run", **QUICK)
+    best = weights_of(model)
+    assert run.metadata["kept_epoch"] == 2
+    assert run.weights_file.name == "best.safetensors"
+    monkeypatch.setattr(trainer, "validate", real)
+    started = []
+    one_epoch = trainer.run_one_epoch
+
+    def watch(network, *arguments, **keywords):
+        started.append(weights_of(keywords["model"]))
+        return one_epoch(network, *arguments, **keywords)
+
+    monkeypatch.setattr(trainer, "run_one_epoch", watch)
+    child = train(model, tiny_cohort, epochs=1, resume=run, **QUICK)
+    other = train(network(5), tiny_cohort, epochs=1, resume=Run.load(run.folder), **QUICK)
+    assert same(started[0], best)
+    assert same(started[1], best)
+    assert [row["epoch"] for row in child.history] == [1, 2, 3, 4, 5] == [row["epoch"] for row in other.history]
 
 
 def test_epochs_without_checkpoints_are_not_undone_by_an_older_checkpoint(tiny_cohort, tmp_path):
@@ -67,9 +127,9 @@ def test_interrupted_in_the_middle_of_an_epoch_the_network_is_that_of_the_last_w
 ):
     real, calls = trainer.run_one_epoch, []
 
-    def interrupted(model, batches, **keywords):
+    def interrupted(module, batches, **keywords):
         calls.append(1)
-        result = real(model, batches, **keywords)
+        result = real(module, batches, **keywords)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return result
@@ -81,7 +141,79 @@ def test_interrupted_in_the_middle_of_an_epoch_the_network_is_that_of_the_last_w
     assert "resume=run" in capsys.readouterr().err
     kept, _ = trainer.load_checkpoint(tmp_path / "run" / "last.safetensors")
     assert same(model.state_dict(), kept)
+    assert Run.load(run.folder).metadata["interrupted"] is True
     assert "interrupted" not in train(model, tiny_cohort, epochs=1, resume=run, **QUICK).metadata
+
+
+def test_interrupted_in_the_first_epoch_nothing_has_happened_and_nothing_goes_on(tiny_cohort, tmp_path, monkeypatch):
+    real = trainer.run_one_epoch
+
+    def interrupted(*arguments, **keywords):
+        real(*arguments, **keywords)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "run_one_epoch", interrupted)
+    model = network()
+    model.fit_normalization(tiny_cohort.train.images(32))
+    before = weights_of(model)
+    with pytest.raises(KeyboardInterrupt, match="before the first epoch was whole"):
+        train(model, tiny_cohort, epochs=3, folder=tmp_path / "run", **QUICK)
+    assert same(before, model.state_dict())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert Run.load(tmp_path / "run").metadata["interrupted"] is True
+
+
+@pytest.mark.parametrize("checkpoints", [True, False])
+def test_an_epoch_that_ran_out_of_memory_is_done_again_from_its_beginning(
+    tiny_cohort, tmp_path, monkeypatch, checkpoints
+):
+    """Its images in the same order, its weights and Adam's state as before: only the batches are smaller."""
+    seen, real = [], trainer.run_one_epoch
+
+    def fails_after_some_steps(network, batches, **keywords):
+        optimizer = keywords["optimizer"]
+        state = optimizer.state_dict()["state"]
+        seen.append((weights_of(keywords["model"]), {k: float(v["exp_avg"].abs().sum()) for k, v in state.items()}))
+        row = real(network, batches, **keywords)
+        if len(seen) == 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return row
+
+    monkeypatch.setattr(trainer, "run_one_epoch", fails_after_some_steps)
+    run = train(network(), tiny_cohort, epochs=2, folder=tmp_path / "run", checkpoints=checkpoints, **QUICK)
+    assert run.epochs == 2
+    assert same(seen[1][0], seen[2][0])
+    assert seen[1][1] == seen[2][1]
+    assert any(seen[1][1].values())
+
+
+def test_what_its_owner_froze_stays_frozen(tiny_cohort):
+    model = network()
+    model.fit_normalization(tiny_cohort.train.images(32))
+    before = weights_of(model)
+    for name, parameter in model.backbone.named_parameters():
+        parameter.requires_grad_(not name.startswith(("conv_stem", "bn1", "blocks.0")))
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    run = train(model, tiny_cohort, epochs=1, checkpoints=False, **QUICK)
+    train(model, tiny_cohort, epochs=1, freeze=True, resume=run, checkpoints=False, **QUICK)
+    assert frozen == {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    after = model.state_dict()
+    statistics = [name for name in before if name.startswith("backbone.bn1.running")]
+    assert len(frozen) > 5
+    assert all(torch.equal(before[name], after[name]) for name in (*frozen, *statistics))
+    assert not torch.equal(before["backbone.conv_head.weight"], after["backbone.conv_head.weight"])
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    with pytest.raises(SettingError, match="every weight of the network is frozen"):
+        train(model, tiny_cohort, epochs=1, checkpoints=False, **QUICK)
+
+
+def test_gradients_that_were_left_behind_do_not_count(tiny_cohort):
+    clean, other = network(), network()
+    for parameter in other.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    one, two = (train(m, tiny_cohort, epochs=1, checkpoints=False, **QUICK).history[0] for m in (clean, other))
+    assert one["train_loss"] == two["train_loss"]
 
 
 def test_a_gpu_that_dies_takes_nothing_with_it(tiny_cohort, monkeypatch, capsys):
@@ -89,14 +221,14 @@ def test_a_gpu_that_dies_takes_nothing_with_it(tiny_cohort, monkeypatch, capsys)
     monkeypatch.setattr(trainer.Trainer, "_on_gpu", property(lambda self: self.device != "cpu"))
     real, state = trainer.run_one_epoch, {"failed": False}
 
-    def dies(model, batches, **keywords):
+    def dies(module, batches, **keywords):
         if not state["failed"]:
             state["failed"] = True
             with torch.no_grad():
-                for value in model.parameters():
+                for value in module.parameters():
                     value.fill_(float("nan"))
             raise RuntimeError("CUDA error: unspecified launch failure")
-        return real(model, batches, **keywords)
+        return real(module, batches, **keywords)
 
     monkeypatch.setattr(trainer, "run_one_epoch", dies)
     run = train(network(), tiny_cohort, epochs=2, checkpoints=False, **QUICK)
@@ -168,8 +300,7 @@ def test_processes_share_every_image_and_take_the_same_number_of_steps(count):
         for index in range(count):
             generator = torch.Generator().manual_seed(5)
             batches = shuffled_batches(
-                pixels,
-                np.arange(images),
+                ArrayExamples(pixels, np.arange(images)),
                 prepare=model.prepare,
                 batch_size=3,
                 generator=generator,
@@ -188,17 +319,19 @@ def test_two_classes_with_an_empty_run_folder_cannot_be_continued(tmp_path, tiny
 
 
 def test_arguments_in_the_wrong_order(tiny_cohort):
-    with pytest.raises(SettingError, match="a network and a cohort"):
+    with pytest.raises(SettingError, match=r"a network and a cohort.*Cohort, which has no"):
         train(tiny_cohort, network(), epochs=1)
+    with pytest.raises(SettingError, match="a network and a cohort"):
+        train(network(), "cohort", epochs=1)
     with pytest.raises(SettingError, match="is not a run"):
         train(network(), tiny_cohort, epochs=1, resume="run")
 
 
 def test_a_run_of_other_classes_is_not_resumed(tiny_cohort):
     run = train(network(), tiny_cohort, epochs=1, checkpoints=False, **QUICK)
-    other = replace(run, model={**run.model, "classes": ["a", "b"]})
-    with pytest.raises(SettingError, match="had other classes"):
-        train(network(), tiny_cohort, epochs=1, resume=other)
+    other = build_model("mobilenetv3_small_050", classes=("a", "b"), size=32)
+    with pytest.raises(SettingError, match=r"had other classes.*dark, bright"):
+        train(other, tiny_cohort, epochs=1, resume=run)
 
 
 def test_the_loop_is_short_enough_for_a_lesson():
@@ -255,4 +388,5 @@ def test_two_processes_train_one_network(tiny_cohort, tmp_path):
     assert len(found) == 2, done.stderr[-2000:]
     assert found[0] == found[1]
     assert len(found[0]["losses"]) == 3
-    assert Run.load(tmp_path / "run").epochs == 3
+    assert Run.load(tmp_path / "run").epochs == 2
+    assert Run.load(tmp_path / "run-2").epochs == 3

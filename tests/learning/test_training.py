@@ -38,7 +38,7 @@ def test_every_training_of_a_network_has_the_precision_that_was_asked_for(tiny_c
         half.clear()
     train(model, tiny_cohort, epochs=1, precision="float32", checkpoints=False, **QUICK)
     assert not any(half), "autocast was on"
-    assert "forward" not in vars(model), "Accelerate's wrapping is still on the network"
+    assert "forward" not in vars(model), "the network is still wrapped"
 
 
 def test_it_learns_and_keeps_a_run(tiny_cohort, tmp_path):
@@ -224,6 +224,9 @@ def test_a_gpu_that_is_not_there(tiny_cohort):
         ({"epochs": 1, "schedule": "onecycle"}, 'Did you mean "one-cycle"'),
         ({"epochs": 1, "batch_size": 0}, "batch_size=0"),
         ({"epochs": 1, "learning_rate": -1.0}, "learning_rate=-1.0"),
+        ({}, "epochs or minutes, and neither"),
+        ({"epochs": 1, "minutes": 1}, "epochs or minutes, and both"),
+        ({"minutes": 0}, "minutes=0"),
     ],
 )
 def test_impossible_settings_are_refused(tiny_cohort, settings, message):

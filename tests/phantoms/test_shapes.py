@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firstread.phantoms.organs import Organ
 from firstread.phantoms.shapes import Ellipsoid, Plane, make_tube
 
 radius = st.floats(15, 45)
@@ -42,3 +43,11 @@ def test_what_lies_outside_is_not_drawn():
     assert Ellipsoid((0, 0, 0), (10, 10, 10)).intersect(plane, 50) is None
     assert Ellipsoid((500, 0, 0), (10, 10, 10)).project(plane) is None
     assert make_tube((500, 0, -5), (500, 0, 5), radius=3).project(plane) is None
+
+
+def test_shapes_that_hold_arrays_can_be_compared_and_put_in_sets():
+    tube, plane = make_tube((0, 0, -80), (0, 0, 80), radius=10), Plane.centered(8, field_mm=100)
+    organ = Organ("vessel", "blood", tube)
+    assert len({tube, plane, organ}) == 3
+    assert organ in (organ,)
+    assert tube != make_tube((0, 0, -80), (0, 0, 80), radius=10)

@@ -1,95 +1,176 @@
-"""Cohort: the table of cases, one row an image or series, with its origin and processing steps."""
+"""Cohort: cases, images and targets, with their task, origin and processing steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, lru_cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from firstread.core.case import Case
-from firstread.core.columns import COLUMNS, SPLITS, encode_labels, none_if_missing, validate_table
+from firstread.core.columns import SPLITS, none_if_missing
 from firstread.core.errors import DataError, SettingError, suggest
-from firstread.core.files import read_json, to_jsonable, write_atomically, write_json
-from firstread.core.images import WindowLike, read_image, resize_square, to_grayscale
+from firstread.core.files import read_json, to_jsonable, write_json
+from firstread.core.flat_table import flat_table, tables_from_flat
+from firstread.core.images import read_image, resize_square, to_grayscale
+from firstread.core.provenance import Origin, Step
+from firstread.core.tables import Tables
+from firstread.core.task_protocol import Task, task_from_json, task_to_json
+from firstread.core.tasks import Classification
+from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-
-@dataclass(frozen=True)
-class Origin:
-    """Source of the data: name, license, citation, URL; shown in every report about them."""
-
-    name: str
-    description: str = ""
-    license: str = ""
-    citation: str = ""
-    url: str = ""
+#: of the tables and of cohort.json; a cohort of another one is not read
+SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Step:
-    """One processing step of a cohort, recorded for reproducibility."""
-
-    name: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    seed: int | None = None
-    version: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cohort:
-    """Images with their classes, patients and splits.
+    """Cases with their images, targets, patients and splits, and the task that is to be learnt from them.
 
     Attributes:
-        table: pandas table; columns `case` (unique text), `file`, `frame` (frame or slice, or missing), `label` (one of
-            `classes`, or missing), `patient` (pseudonym, or missing), `split` ("train", "validation", "test" or
-            missing), and any further metadata. Rows are in file order, which the "contiguous" split relies on.
-        classes: class names in the order of a network's outputs. With two classes the second is the *positive* one.
+        tables: cases, images and targets as Arrow tables, which cannot be changed; see `firstread.core.tables`. Cases
+            are in file order, which the "contiguous" split relies on.
+        task: what is predicted, such as `Classification(("abdomen", "chest"))`.
         origin: name, license and citation of the data.
-        steps: processing steps that made this table, oldest first.
-        window: how 16-bit pixels are converted to 8 bits, as in `read_dicom`.
+        steps: processing steps that made this cohort, oldest first.
+        window: how values of 16 bits are shown with 8, as in `read_dicom`.
         parent: the cohort of which this is a subset (`cohort.test.parent` is `cohort`), or None.
 
-    A cohort is never changed in place: every method returns a new one.
+    A cohort is never changed: every method returns a new one.
+
+    Example:
+        >>> from firstread.core.columns import make_table
+        >>> rows = [{"file": "a.png", "label": "chest", "patient": "001"}, {"file": "b.png", "label": "abdomen"}]
+        >>> cohort = Cohort.from_table(make_table(rows), ("abdomen", "chest"), Origin("two"))
+        >>> cohort.targets.tolist(), cohort[0].patient
+        ([1, 0], '001')
     """
 
-    table: "pd.DataFrame"
-    classes: tuple[str, ...]
+    tables: Tables
+    task: Task
     origin: Origin
     steps: tuple[Step, ...] = ()
     window: WindowLike = None
     parent: "Cohort | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", tuple(str(name) for name in self.classes))
         object.__setattr__(self, "steps", tuple(self.steps))
-        object.__setattr__(self, "table", validate_table(self.table, self.classes))
+
+    @classmethod
+    def from_table(
+        cls,
+        table: "pd.DataFrame",
+        classes: Sequence[str],
+        origin: Origin,
+        steps: Sequence[Step] = (),
+        *,
+        window: WindowLike = None,
+    ) -> "Cohort":
+        """A cohort for classification from a flat table.
+
+        Args:
+            table: one row an image; column `file`, and optionally `case` (unique text), `frame` (frame or slice),
+                `label` (one of `classes`), `patient`, `split` ("train", "validation", "test") and any further facts.
+            classes: class names in the order of a network's outputs. With two classes the second is the *positive* one.
+            origin: name, license and citation of the data.
+            steps: processing steps so far.
+            window: see the class.
+
+        Raises:
+            DataError: no column `file`, two cases of one name, a label that is not among `classes`, an unknown split.
+        """
+        task = Classification(tuple(classes))
+        return cls(tables_from_flat(table, name=task.name, classes=task.classes), task, origin, tuple(steps), window)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of a network's outputs; empty for a task without classes."""
+        return tuple(getattr(self.task, "classes", ()))
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The cases as a pandas table, one row each: `case`, `file`, `frame`, `label`, `patient`, `split` and facts.
+
+        It is a copy: changing it does not change the cohort.
+        """
+        return self._flat.copy(deep=False)  # pandas copies when it is written to
+
+    @cached_property
+    def _flat(self) -> "pd.DataFrame":
+        names = [*self.classes, None]
+        return flat_table(self.tables, [names[index] for index in self.targets])
+
+    @cached_property
+    def _targets(self) -> np.ndarray:
+        if isinstance(self.task, Classification):
+            targets = self.task.labels(self.tables)
+        else:
+            targets = np.full(len(self), -1, np.int64)
+        targets.setflags(write=False)
+        return targets
 
     # ---- cases and counts
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.tables)
 
     def __iter__(self) -> Iterator[Case]:
         return (self[index] for index in range(len(self)))
 
-    def __getitem__(self, index: int) -> Case:
-        try:
-            row = self.table.iloc[index]
-        except IndexError:
-            raise IndexError(f"There is no case {index}: the cohort has {len(self)}.") from None
-        values = {str(column): none_if_missing(value) for column, value in row.items()}
-        frame = values.pop("frame")
-        return Case(
-            frame=None if frame is None else int(frame),
-            window=self.window,
-            metadata={column: values.pop(column) for column in list(values) if column not in COLUMNS},
-            **values,
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+
+    @overload
+    def __getitem__(self, index: "slice | Sequence[bool] | np.ndarray | pd.Series") -> "Cohort": ...
+
+    def __getitem__(self, index: Any) -> "Case | Cohort":
+        """One case by its position; or the cases of a slice or of a mask (N,), as a cohort.
+
+        Raises:
+            IndexError: there is no such position.
+            SettingError: neither a position nor a slice nor a mask.
+        """
+        if isinstance(index, slice):
+            mask = np.zeros(len(self), bool)
+            mask[index] = True
+            if (index.step or 1) < 0:
+                raise SettingError("A cohort keeps the order of its cases", where=f"cohort[{index}]")
+            return self.where(mask)
+        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"There is no case {index}: the cohort has {len(self)}.")
+            position = int(index) % len(self)
+            facts, images, targets = self.tables.row(position)
+            label = [*self.classes, None][self.targets[position]]
+            return Case.from_rows(facts, images, targets, label=label, window=self.window)
+        if not isinstance(index, str) and hasattr(index, "__len__") and np.asarray(index).dtype == bool:
+            return self.where(index)
+        if isinstance(index, str) and index in self._flat.columns:
+            raise SettingError(f'cohort["{index}"] is not possible', do=f'cohort.table["{index}"] is the column')
+        raise SettingError(
+            f"cohort[{index!r}] is not possible",
+            expected="a position such as cohort[0], a slice such as cohort[:10], or a mask with a value for each case",
+            do="cohort.find(name) finds a case by its name",
         )
+
+    def find(self, case: str) -> Case:
+        """The case with a name.
+
+        Raises:
+            SettingError: there is none.
+        """
+        import pyarrow.compute as pc
+
+        position = pc.index(self.tables.cases["case"], str(case)).as_py()
+        if position < 0:
+            raise SettingError(f'There is no case "{case}"', do="cohort.table shows their names")
+        return self[int(position)]
 
     @property
     def train(self) -> "Cohort":
@@ -113,18 +194,36 @@ class Cohort:
 
     @property
     def targets(self) -> np.ndarray:
-        """Class indices of the labels: (N,) int64, positions in `classes`; -1 where there is no label."""
-        return encode_labels(self.table["label"], self.classes)
+        """Class indices of the labels: (N,) int64, positions in `classes`; -1 where there is no label. Read-only."""
+        return self._targets
+
+    @property
+    def strata(self) -> np.ndarray:
+        """Stratum of each case for splits, by the task: (N,) int64; -1 for a case that gets no split."""
+        return self.task.strata(self.tables)
+
+    @property
+    def components(self) -> np.ndarray:
+        """Independent unit of each case: (N,) text; spellings of one patient share it, None where it is not known."""
+        return np.array(self.tables.cases["component"].to_pylist(), dtype=object)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Cases that belong together: (N,) text, the component, or the case itself where none is known."""
+        components = self.components
+        cases = np.array(self.tables.cases["case"].to_pylist(), dtype=object)
+        groups: np.ndarray = np.where(components == None, "case:" + cases, components)  # noqa: E711 - elementwise
+        return groups
 
     def counts(self) -> "pd.DataFrame":
         """Number of cases of each class in each split."""
         import pandas as pd
 
         split = self.table["split"].fillna("(none)")
-        label = self.table["label"].fillna("(no label)")
+        label = self.table["label"].fillna("(no label)" if self.classes else "cases")
         counts = pd.crosstab(label, split)
         columns = [name for name in (*SPLITS, "(none)") if name in counts.columns]
-        rows = [name for name in (*self.classes, "(no label)") if name in counts.index]
+        rows = [name for name in (*self.classes, "(no label)", "cases") if name in counts.index]
         counts = counts.loc[rows, columns].rename_axis(index="class", columns=None)
         counts["all"] = counts.sum(axis=1)
         return counts
@@ -161,9 +260,9 @@ class Cohort:
             raise SettingError(f"channels={channels} is not possible", expected="1 (grayscale) or 3 (colour)")
         shape = (len(self), size, size) if channels == 1 else (len(self), size, size, 3)
         stack = np.zeros(shape, np.uint8)
-        rows = zip(self.table["file"], self.table["frame"], strict=True)
+        rows = self.tables.first_images()
         for index, (file, frame) in enumerate(track(rows, "Reading images", total=len(self))):
-            pixels = read_image(file, frame=none_if_missing(frame), window=self.window)
+            pixels = read_image(file, frame=frame, window=self.window)
             if channels == 1:
                 pixels = to_grayscale(pixels)
             elif pixels.ndim == 2:
@@ -177,39 +276,53 @@ class Cohort:
         """The cases of one split: "train", "validation" or "test"."""
         if split not in SPLITS:
             raise SettingError(f'There is no split called "{split}".{suggest(split, SPLITS)}')
-        return self.where(self.table["split"] == split)
+        import pyarrow.compute as pc
+
+        return self.where(pc.fill_null(pc.equal(self.tables.cases["split"], split), False).to_numpy())
 
     def where(self, mask: "Sequence[bool] | np.ndarray | pd.Series") -> "Cohort":
         """The cases for which `mask` (N,) is true; their `parent` is this cohort, or its parent."""
         mask = np.asarray(mask, dtype=bool)
         if mask.shape != (len(self),):
             raise SettingError(f"The mask has the shape {mask.shape}", expected=f"({len(self)},): one value a case")
-        selected = self.table[mask].reset_index(drop=True)
-        return replace(self, table=selected, parent=self.parent or self)
+        return replace(self, tables=self.tables.filter(mask), parent=self.parent or self)
 
     def with_column(self, name: str, values: "Sequence[Any] | np.ndarray", *, step: Step | None = None) -> "Cohort":
-        """A copy with the column `name` (such as "split") set to `values` (N,)."""
-        import pandas as pd
-
-        values = list(values)
+        """A copy with the column `name` of the cases (such as "split"), or "label", set to `values` (N,)."""
+        values = [none_if_missing(value) for value in values]
         if len(values) != len(self):
             raise SettingError(f"{len(values)} values were given for {len(self)} cases", expected="one value a case")
-        table = self.table.copy()
-        table[name] = pd.Series(values, dtype=object)
-        return replace(self, table=table, steps=self.steps + ((step,) if step else ()), parent=None)
+        if name == "label":
+            unknown = {value for value in values if value is not None} - set(self.classes)
+            if unknown:
+                raise DataError(f"{len(unknown)} labels are not among the classes", expected=", ".join(self.classes))
+            tables = self.tables.with_classes(getattr(self.task, "name", "label"), values)
+        else:
+            tables = self.tables.with_cases_column(name, values)
+        return replace(self, tables=tables, steps=self.steps + ((step,) if step else ()), parent=None)
+
+    def with_files(self, files: Sequence[str], *, step: Step | None = None) -> "Cohort":
+        """A copy in which every case has one image, in a file of its own (N,)."""
+        tables = self.tables.with_files(list(files), [None] * len(self))
+        return replace(self, tables=tables, steps=self.steps + ((step,) if step else ()), parent=None)
+
+    def with_window(self, window: WindowLike) -> "Cohort":
+        """A copy that is shown with another window."""
+        return replace(self, window=window)
 
     # ---- saving and loading
 
     def save(self, folder: str | Path) -> Path:
-        """Write `cohort.csv` and `cohort.json` into `folder`; files under it are named relative to it."""
+        """Write `cases.parquet`, `images.parquet`, `targets.parquet` and `cohort.json` into `folder`.
+
+        Files under the folder are named relative to it, so that it can be moved.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        base = folder.resolve()
-        table = self.table.copy()
-        table["file"] = [_relative_path(Path(file), base) for file in table["file"]]
-        write_atomically(folder / "cohort.csv", lambda path: table.to_csv(path, index=False))
-        header = {"classes": self.classes, "origin": asdict(self.origin), "window": self.window}
-        write_json(folder / "cohort.json", {**header, "steps": [asdict(step) for step in self.steps]})
+        self.tables.save(folder, _relative_to(folder.resolve()))
+        header = {"schema": SCHEMA_VERSION, "task": task_to_json(self.task), "origin": asdict(self.origin)}
+        steps = [asdict(step) for step in self.steps]
+        write_json(folder / "cohort.json", {**header, "window": self.window, "steps": steps})
         return folder
 
     @classmethod
@@ -217,32 +330,23 @@ class Cohort:
         """Read a cohort from a folder that `save` wrote.
 
         Raises:
-            DataError: the folder holds no cohort, a broken one, or one of an older version of firstread.
+            DataError: the folder holds no cohort, a broken one, or one of another version of firstread.
         """
-        import pandas as pd
-
         folder = Path(folder)
         header = read_json(folder / "cohort.json")
         remedy = "delete the folder and run the step again"
         try:
-            if "licence" in header["origin"]:  # the spelling of older versions
-                what = "The saved cohort was written by an older version of firstread"
-                raise DataError(what, where=folder, do=remedy)
-            table = pd.read_csv(
-                folder / "cohort.csv",
-                dtype={name: "object" for name in ("case", "file", "label", "patient", "split")},
-                keep_default_na=False,  # a class may be called "None" or "NA"
-                na_values=[""],
-            )
-            table["file"] = [str(folder / file) for file in table["file"]]
+            if header.get("schema") != SCHEMA_VERSION:
+                age = "a newer" if int(header.get("schema") or 0) > SCHEMA_VERSION else "an older"
+                raise DataError(f"The saved cohort was written by {age} version of firstread", where=folder, do=remedy)
             return cls(
-                table=table,
-                classes=tuple(header["classes"]),
+                tables=Tables.load(folder),
+                task=task_from_json(header["task"]),
                 origin=Origin(**header["origin"]),
                 steps=tuple(Step(**step) for step in header["steps"]),
                 window=tuple(header["window"]) if isinstance(header["window"], list) else header["window"],
             )
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError("The saved cohort is broken", where=folder, do=remedy) from error
 
     def describe(self) -> dict[str, Any]:
@@ -259,15 +363,23 @@ class Cohort:
         return summary
 
     def __repr__(self) -> str:
-        return f"Cohort {self.origin.name!r}: {len(self)} cases, classes {', '.join(self.classes)}\n{self.counts()}"
+        names = [*self.classes, *getattr(self.task, "structures", ())]
+        what = f", {self.task.kind} of {', '.join(names)}" if names else ""
+        return f"Cohort {self.origin.name!r}: {len(self)} cases{what}\n{self.counts()}"
 
     def _repr_html_(self) -> str:
         return f"<p><b>{escape(self.origin.name)}</b>: {len(self)} cases</p>{self.counts().to_html()}"
 
 
-def _relative_path(file: Path, base: Path) -> str:
-    """Path of `file` relative to `base` if it is inside, else its absolute path."""
-    try:
-        return str(file.resolve().relative_to(base))
-    except ValueError:
-        return str(file.resolve())
+def _relative_to(base: Path) -> Callable[[str], str]:
+    """Function that names a file relative to a folder if it is inside, else by its absolute path."""
+
+    @lru_cache(maxsize=4096)
+    def resolved(folder: Path) -> Path:
+        return folder.resolve()
+
+    def relative(file: str) -> str:
+        path = resolved(Path(file).parent) / Path(file).name
+        return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
+
+    return relative

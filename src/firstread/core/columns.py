@@ -1,12 +1,10 @@
-"""Columns of a cohort's table: their names, allowed values, and how missing values are represented."""
+"""Columns of a cohort's flat table: their names, allowed values, and how missing values are represented."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from firstread.core.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,47 +47,6 @@ def encode_labels(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -
     """Convert labels to class indices: (N,) int64, the position in `classes`, -1 where the label is missing."""
     index = {name: position for position, name in enumerate(classes)}
     return np.array([index.get(label, -1) for label in labels], dtype=np.int64)
-
-
-def validate_table(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
-    """Validate a cohort table; returns a copy with all columns in canonical order and type.
-
-    Raises:
-        DataError: no column `file`, two cases of one name, a label that is not among `classes`, an unknown split.
-    """
-    import pandas as pd
-
-    table = table.reset_index(drop=True)
-    if "file" not in table.columns:
-        raise DataError("The table has no column 'file'", expected=f"columns {', '.join(COLUMNS)}")
-    for name in COLUMNS:
-        if name not in table.columns:
-            table[name] = None
-    if table["case"].isna().all() and len(table):
-        table["case"] = [f"case{i:05d}" for i in range(len(table))]
-    for name in ("case", "file", "label", "patient", "split"):
-        table[name] = text_column(table[name])
-    table["frame"] = pd.Series([none_if_missing(value) for value in table["frame"]], dtype=object)
-    table["split"] = text_column(_SPLIT_ALIASES.get(value, value) for value in table["split"])
-    repeated = table["case"].duplicated()
-    if repeated.any():
-        raise DataError(
-            f"{int(repeated.sum())} cases have a name that another case has too",
-            where="column 'case'",
-            do="give every row a name of its own",
-        )
-    unknown_labels = sorted({value for value in table["label"] if value is not None} - set(classes))
-    if unknown_labels:
-        raise DataError(
-            f"{len(unknown_labels)} labels are not among the classes",
-            where="column 'label'",
-            expected=", ".join(classes),
-        )
-    unknown_splits = sorted({value for value in table["split"] if value is not None} - set(SPLITS))
-    if unknown_splits:
-        raise DataError("A split has an unknown name", where="column 'split'", expected=", ".join(SPLITS))
-    metadata_columns = [name for name in table.columns if name not in COLUMNS]
-    return table[[*COLUMNS, *metadata_columns]].reset_index(drop=True)
 
 
 def none_if_missing(value: Any) -> Any:

@@ -62,6 +62,11 @@ def show_images(
         titles: one line above each, or nothing.
         columns: images in a row.
         size_inches: width and height of each image.
+
+    Example:
+        >>> figure = fr.show_images([np.zeros((8, 8), np.uint8), np.full((8, 8), 255, np.uint8)], ["black", "white"])
+        >>> [axes.get_title() for axes in figure.axes][:2]
+        ['black', 'white']
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, -(-len(images) // columns))

@@ -8,6 +8,7 @@ import errno
 import json
 import math
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,14 +28,13 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     path = Path(path)
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix or ".part")
-        os.close(descriptor)
-        temporary = Path(name)
+        temporary = _unused_name(path, path.suffix or ".part")
+        # created with the mode that the umask leaves; asking for the umask would change it for all threads
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             write(temporary)
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_current_umask())
             temporary.replace(path)
         finally:
             with suppress(FileNotFoundError):
@@ -79,10 +79,10 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        temporary = _unused_name(path, "")
+        temporary.mkdir()
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_current_umask())
             replaced = None
             if path.exists():
                 replaced = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
@@ -135,7 +135,6 @@ def translate_os_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def _current_umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _unused_name(path: Path, suffix: str) -> Path:
+    """A hidden name beside a path that nobody else uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}{suffix}")

@@ -1,30 +1,84 @@
-"""Read image files of any supported format as 8-bit pixels, for display and for networks.
+"""Read image files of any supported format: 8-bit pixels for display, volumes in real units, and their headers.
 
-Each format has a reader, registered under the entry point group `firstread.readers`: PNG, JPEG, TIFF, BMP, DICOM and
-NIfTI come with firstread (`firstread.readers`), other packages can add readers. A reader is a function
-`read_image(path, frame, window) -> array`.
+Each format has a reader, registered under the entry point group `firstread.readers` by the name that `sniff_format`
+gives: PNG, JPEG, TIFF, BMP, DICOM and NIfTI come with firstread (`firstread.readers`), other packages can add readers.
+A reader is a module or an object with the three functions of `Reader`.
 """
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, cast
 
 import numpy as np
 
 from firstread.core.errors import DataError, MissingDependencyError
-
-#: what a caller may pass as `window=`: None or "file", "full", the name of a CT window, or (center, width)
-WindowLike: TypeAlias = str | Sequence[float] | None
+from firstread.core.geometry import Geometry
+from firstread.core.registry import find_registered
+from firstread.core.volume import Volume
+from firstread.core.windows import WindowLike
 
 #: names of files that operating systems create in folders; they are never images
 STRAY_FILES = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
 
 #: larger images are not decoded: a "decompression bomb" of 30,000 x 30,000 pixels must not exhaust memory
 MAX_IMAGE_PIXELS = 120_000_000
+#: larger volumes are refused before they are read
+MAX_VOXELS = 1_500_000_000
 
+_PHANTOM_MAGIC = b'{"firstread": "phantom"'
 _MAGIC_BYTES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the header of an image file states; nothing in it names a person.
+
+    Attributes:
+        format: as `sniff_format` says, such as "dicom".
+        frames: number of pictures that `read_image` counts: frames, pages, or the axial slices of a volume.
+        rows: height of a picture in pixels.
+        columns: width of a picture in pixels.
+        geometry: place in the patient of all frames together, in the order in which `read_volume` returns them; None
+            where the file states none, or where its frames are no single volume.
+        modality: as in DICOM, such as "CT"; None where it is not stated.
+        unit: of the values that `read_volume` returns: "HU", "BQML", ..., or "".
+        patient: pseudonym, or None where the file names no patient.
+        component: pseudonym that spellings of one patient share (`firstread.core.patient_identity`), or None.
+        study: pseudonym, or None.
+        series: pseudonym, or None.
+        instance: number of the image in its series (InstanceNumber), or None.
+    """
+
+    format: str
+    frames: int
+    rows: int
+    columns: int
+    geometry: Geometry | None = None
+    modality: str | None = None
+    unit: str = ""
+    patient: str | None = None
+    component: str | None = None
+    study: str | None = None
+    series: str | None = None
+    instance: int | None = None
+
+
+class Reader(Protocol):
+    """What reads one format: a module with these functions, as an entry point of the group `firstread.readers`.
+
+    Each raises DataError for a file that is broken, cut short, too large or no image; no message holds a value of a
+    patient's record.
+    """
+
+    def read_image(self, path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
+        """One picture, uint8 (height, width) or (height, width, 3); see `firstread.core.images.read_image`."""
+
+    def read_info(self, path: str | Path) -> ImageInfo:
+        """The header, checked against the length of the file."""
+
+    def read_volume(self, paths: Sequence[str | Path], *, frame: int | None = None) -> Volume:
+        """Values in real units with their place in the patient; see `firstread.core.images.read_volume`."""
 
 
 def sniff_format(path: str | Path) -> str:
@@ -33,7 +87,7 @@ def sniff_format(path: str | Path) -> str:
     DICOM without the 128-byte preamble is recognised by its first group number.
 
     Returns:
-        "png", "jpeg", "tiff", "bmp", "dicom", "nifti", "zip", "empty" or "unknown".
+        "png", "jpeg", "tiff", "bmp", "dicom", "nifti", "phantom", "zip", "empty" or "unknown".
     """
     path = Path(path)
     try:
@@ -48,7 +102,13 @@ def sniff_format(path: str | Path) -> str:
     for magic, name in _MAGIC_BYTES.items():
         if head.startswith(magic):
             return name
-    if head[344:348] in (b"n+1\x00", b"ni1\x00") or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz")):
+    if head.startswith(_PHANTOM_MAGIC):
+        return "phantom"
+    if (
+        head[344:348] in (b"n+1\x00", b"ni1\x00")
+        or head[4:8] == b"n+2\x00"
+        or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz"))
+    ):
         return "nifti"
     return "zip" if head[:4] == b"PK\x03\x04" else "dicom" if _is_bare_dicom(head) else "unknown"
 
@@ -72,7 +132,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
         path: any image file that firstread knows.
         frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle
             slice.
-        window: for DICOM and NIfTI, see `firstread.readers.windows`. PNG and TIFF of 16 bits are stretched from their
+        window: for DICOM and NIfTI, see `firstread.core.windows`. PNG and TIFF of 16 bits are stretched from their
             darkest to their brightest pixel.
 
     Returns:
@@ -80,6 +140,66 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
 
     Raises:
         DataError: the file is not an image, is broken, or has no registered reader.
+    """
+    return find_reader(path).read_image(path, frame=frame, window=window)
+
+
+def read_info(path: str | Path) -> ImageInfo:
+    """Read the header of an image file, checked as deeply as it can be without decoding a volume.
+
+    Pictures (PNG, JPEG, TIFF, BMP) are decoded to the end, so that a broken one is found now and not in the middle of
+    training. Of DICOM and NIfTI the header is checked against the length of the file.
+
+    Raises:
+        DataError: as `read_image`.
+    """
+    return find_reader(path).read_info(path)
+
+
+def read_volume(files: str | Path | Sequence[str | Path], *, frame: int | None = None) -> Volume:
+    """Read a volume in the units that its files state, with its place in the patient, in the scan's own grid.
+
+    Args:
+        files: a NIfTI file, a multi-frame DICOM file, or the DICOM files of a series in any order.
+        frame: one frame or slice, as `read_image` counts them, as a volume of one slice; only it is decoded.
+
+    Returns:
+        Volume: int16 where that loses nothing, the file's own integers for a NIfTI label map, else float32; Hounsfield
+        units for CT. A PNG, JPEG, TIFF or BMP states no place in the patient: its pixels count as 1 mm.
+
+    Raises:
+        DataError: as `read_image`; or the files are no single volume: slices are missing, lie unevenly, occur twice, or
+            belong to several stacks. The message says which.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from firstread.readers.nifti import write_nifti
+        >>> grid = Geometry.from_spacing((4, 8, 8), spacing_mm_zyx=(5, 0.8, 0.8))
+        >>> file = Path(tempfile.mkdtemp()) / "scan.nii.gz"
+        >>> _ = write_nifti(file, Volume(np.zeros((4, 8, 8), np.int16), grid, unit="HU"))
+        >>> read_volume(file).geometry.spacing_mm_zyx
+        (5.0, 0.8, 0.8)
+    """
+    paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
+    if not paths:
+        raise DataError("There is no file to read a volume from", expected="at least one file")
+    formats = {path: sniff_format(path) for path in paths}
+    other = next((path for path in paths if formats[path] != formats[paths[0]]), None)
+    if other is not None:
+        raise DataError(
+            f"The files have several formats: {formats[paths[0]]} and {formats[other]}",
+            where=other,
+            expected="the files of one volume",
+        )
+    return find_reader(paths[0]).read_volume(paths, frame=frame)
+
+
+def find_reader(path: str | Path) -> Reader:
+    """The reader for a file, by its first bytes.
+
+    Raises:
+        DataError: no image of any known format.
+        MissingDependencyError: the format has no registered reader.
     """
     kind = sniff_format(path)
     if kind in ("empty", "unknown", "zip"):
@@ -90,12 +210,11 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
             expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
             do="remove the file from the folder, or convert it",
         )
-    reader = _reader_entry_points().get(kind)
-    if reader is None:
+    try:
+        return cast(Reader, find_registered("readers", kind))
+    except MissingDependencyError:
         what = f"No reader for {kind} files is installed"
-        raise MissingDependencyError(what, where=path, do="install firstread again")
-    pixels: np.ndarray = reader.load()(path, frame=frame, window=window)
-    return pixels
+        raise MissingDependencyError(what, where=path, do="install firstread again") from None
 
 
 def to_grayscale(image: np.ndarray) -> np.ndarray:
@@ -117,18 +236,3 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     if image.shape[:2] == (size, size):
         return image
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
-
-
-def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Rescale `low`..`high` linearly to uint8 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
-    span = max(float(high) - float(low), 1e-30)  # low == high: a threshold, without division by zero
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
-    rounded: np.ndarray = np.rint(np.clip(np.nan_to_num(scaled), 0, 255))
-    return rounded.astype(np.uint8)
-
-
-@cache
-def _reader_entry_points() -> dict[str, EntryPoint]:
-    """Registered readers by format name."""
-    return {point.name: point for point in entry_points(group="firstread.readers")}

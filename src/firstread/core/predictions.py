@@ -1,55 +1,95 @@
-"""Predictions: table of case, truth and scores by model; the input of evaluation and monitoring."""
+"""Predictions: what a model answered for each case, beside the truth; the input of evaluation and monitoring."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from firstread.core.cohort import Cohort
 from firstread.core.columns import encode_labels, text_column
 from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
+from firstread.core.registry import find_registered, registered
+from firstread.core.task_protocol import Task, same_task, task_from_json, task_to_json
+from firstread.core.tasks import Classification
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SCORE_PREFIX = "score_"
+#: columns that are text, whatever they look like: the case "001" is not "1", and a class may be called "None"
+_TEXT_COLUMNS = ("case", "truth", "prediction", "file", "patient", "component", "split", "structure", "role", "model")
+#: columns of a case that predictions carry along
+_CASE_COLUMNS = ("file", "frame", "patient", "component", "split", "fold", "seed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictions:
-    """Scores of a model (or a trivial rule) for each case, with the truth.
+    """Answers of a model (or a trivial rule) for each case, with the truth.
 
     Attributes:
-        table: one row a case: `case`, `truth` (class name, or missing), `prediction` (class with the highest score),
-            one column `score_<class>` for each class (0 to 1, rows sum to 1), and optionally `file`, `frame`,
-            `patient`, `split`, `fold`, `seed`.
-        classes: class names in the order of the score columns. With two classes the second is the positive one.
+        table: one row for each key of the task's schema (a case; for a segmentation, a case and a structure), with the
+            columns of `task.schema()`, and optionally `file`, `frame`, `patient`, `component` (the independent unit),
+            `split`, `fold`, `seed`. For a classification: `case`, `truth` (class name, or missing), `prediction` (class
+            with the highest score) and one column `score_<class>` for each class (0 to 1, a row sums to 1).
+        task: what was predicted.
         model: name of the model or rule.
-        baselines: predictions of trivial rules (image size, mean brightness, thumbnail, ...) for the same cases, fitted
-            on the same training cases; every result shows them beside the model.
+        rules: predictions of trivial rules for the same cases, if they are made already; see `baselines`.
+        cohort: the cases that were predicted; trivial rules are fitted on the training part of the cohort that they
+            come from, once they are asked for.
     """
 
     table: "pd.DataFrame"
-    classes: tuple[str, ...]
+    task: Task
     model: str = "model"
-    baselines: tuple["Predictions", ...] = field(default=(), repr=False)
+    rules: "tuple[Predictions, ...] | None" = field(default=None, repr=False)
+    cohort: Cohort | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", tuple(self.classes))
-        object.__setattr__(self, "baselines", tuple(self.baselines))
-        object.__setattr__(self, "table", _validate_table(self.table, self.classes))
+        object.__setattr__(self, "rules", None if self.rules is None else tuple(self.rules))
+        object.__setattr__(self, "table", _validate_table(self.table, self.task))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the score columns; with two, the second is the positive one."""
+        return tuple(getattr(self.task, "classes", ()))
+
+    @cached_property
+    def baselines(self) -> "tuple[Predictions, ...]":
+        """Predictions of trivial rules (image size, mean brightness, thumbnail, ...) for the same cases.
+
+        They are fitted, when they are first asked for, on the training cases of the cohort that the cases come from;
+        every result shows them beside the model. Empty where no training cases are known.
+        """
+        if self.rules is not None or self.cohort is None:
+            return self.rules or ()
+        parent = self.cohort.parent
+        known = self.task.kind in registered("baselines") and same_task(self.cohort.task, self.task)
+        if parent is None or not known or not len(parent.train):
+            return ()
+        return tuple(find_registered("baselines", self.task.kind)(parent.train, self.cohort))
 
     @classmethod
     def from_scores(
-        cls, cases: "pd.DataFrame", scores: np.ndarray, *, classes: Sequence[str], model: str = "model"
+        cls,
+        cases: "pd.DataFrame",
+        scores: np.ndarray,
+        *,
+        classes: Sequence[str],
+        model: str = "model",
+        cohort: Cohort | None = None,
     ) -> "Predictions":
         """Build predictions from the rows of a cohort's table and an array of scores.
 
         Args:
             cases: a table with `case` and `label` (and, if present, `file`, `frame`, `patient`, `split`).
             scores: (N, K) probabilities in the order of `classes`; or (N,) scores of the positive class of two.
+            classes: class names.
+            model: name of the model or rule.
+            cohort: the cases, if trivial rules are to stand beside them.
         """
         scores = np.asarray(scores, dtype=np.float64)
         if scores.ndim == 1 and len(classes) == 2:
@@ -59,12 +99,12 @@ class Predictions:
                 f"Scores have the shape {scores.shape}",
                 expected=f"({len(cases)}, {len(classes)}): cases, classes",
             )
-        columns = ["case"] + [name for name in ("file", "frame", "patient", "split", "fold", "seed") if name in cases]
+        columns = ["case"] + [name for name in _CASE_COLUMNS if name in cases]
         table = cases[columns].reset_index(drop=True).copy()
         table.insert(1, "truth", cases["label"].to_numpy() if "label" in cases else None)
         for index, name in enumerate(classes):
             table[_SCORE_PREFIX + name] = scores[:, index]
-        return cls(table=table, classes=tuple(classes), model=model)
+        return cls(table, Classification(tuple(classes)), model, cohort=cohort)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -91,7 +131,7 @@ class Predictions:
 
     def with_baselines(self, baselines: Sequence["Predictions"]) -> "Predictions":
         """A copy with the predictions of trivial rules for the same cases."""
-        return replace(self, baselines=tuple(baselines))
+        return replace(self, rules=tuple(baselines))
 
     def hardest(self, count: int = 8) -> "pd.DataFrame":
         """The cases with the lowest score of their true class, lowest first, with the column `score_of_truth`."""
@@ -108,27 +148,28 @@ class Predictions:
         parts += [b.table.assign(model=b.model, role="baseline") for b in self.baselines]
         combined = pd.concat(parts, ignore_index=True)
         combined["frame"] = pd.to_numeric(combined["frame"]) if "frame" in combined else None
-        combined.attrs = {"classes": list(self.classes)}
+        combined.attrs = {"task": task_to_json(self.task)}
         return write_atomically(path, lambda temporary: combined.to_parquet(temporary, index=False))
 
     @classmethod
     def load(cls, path: str | Path) -> "Predictions":
-        """Read predictions that `save` wrote, or a CSV or Parquet table with `truth` and `score_<class>` columns."""
-        import pandas as pd
+        """Read predictions that `save` wrote, or a CSV or Parquet table with `truth` and `score_<class>` columns.
 
+        Raises:
+            DataError: no such table, or predictions of several models.
+        """
         path = Path(path)
-        try:
-            combined = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise DataError("The predictions cannot be read", where=path, expected="a Parquet or CSV table") from error
+        combined = _read_table(path)
         score_columns = [str(name) for name in combined if str(name).startswith(_SCORE_PREFIX)]
-        classes = tuple(combined.attrs.get("classes") or [name.removeprefix(_SCORE_PREFIX) for name in score_columns])
+        stored = combined.attrs.get("task")
+        classes = combined.attrs.get("classes") or [name.removeprefix(_SCORE_PREFIX) for name in score_columns]
+        task = task_from_json(stored) if stored else Classification(tuple(classes))
         if "role" not in combined:
             combined = combined.assign(role="model", model=combined.get("model", path.stem))
         by_role: dict[str, list[Predictions]] = {"model": [], "baseline": []}
         for (role, model), rows in combined.groupby(["role", "model"], sort=False):
             table = rows.drop(columns=["role", "model"]).reset_index(drop=True)
-            by_role[str(role)].append(cls(table, classes, str(model)))
+            by_role[str(role)].append(cls(table, task, str(model)))
         if len(by_role["model"]) != 1:
             raise DataError(
                 f"The file holds predictions of {len(by_role['model'])} models", where=path, expected="exactly one"
@@ -139,22 +180,37 @@ class Predictions:
         return self.table.to_html(max_rows=12, float_format="{:.3f}".format, index=False)
 
 
-def _validate_table(table: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":
-    """A copy of `table` with text columns and the predicted class; raises DataError for missing or invalid values."""
-    table = table.reset_index(drop=True)
-    missing = [name for name in ("case", "truth", *(_SCORE_PREFIX + c for c in classes)) if name not in table.columns]
+def _read_table(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        if path.suffix.lower() != ".csv":
+            return pd.read_parquet(path)
+        text = dict.fromkeys(_TEXT_COLUMNS, "object")
+        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError("The predictions cannot be read", where=path, expected="a Parquet or CSV table") from error
+
+
+def _validate_table(table: "pd.DataFrame", task: Task) -> "pd.DataFrame":
+    """A copy of `table` with text columns and what follows from others; raises DataError for what is missing."""
+    schema = task.schema()
+    table = task.complete_rows(table.reset_index(drop=True))
+    missing = [name for name in (*schema.key, *schema.truth, *schema.rows) if name not in table.columns]
     if missing:
         raise DataError(
-            f"The table lacks {', '.join(missing)}",
-            expected="columns case, truth and score_<class> for every class",
+            f"The table lacks {', '.join(dict.fromkeys(missing))}",
+            expected=f"columns {', '.join(dict.fromkeys((*schema.key, *schema.truth, *schema.rows)))}",
         )
-    scores = table[[_SCORE_PREFIX + name for name in classes]].to_numpy(dtype=np.float64)
-    if not np.isfinite(scores).all() or (scores < -1e-6).any() or (scores > 1 + 1e-6).any():
-        raise DataError("Some scores are not between 0 and 1", do="turn logits into probabilities first")
-    if table["case"].duplicated().any() and "seed" not in table:
-        raise DataError("Some cases are predicted twice", where="column 'case'", expected="one row a case")
-    table["truth"] = text_column(table["truth"])
-    table["prediction"] = text_column(classes[index] for index in scores.argmax(axis=1)) if len(table) else None
+    if table.duplicated([*schema.key, *(["seed"] if "seed" in table else [])]).any():
+        raise DataError(
+            "Some cases are predicted twice",
+            where=f"column{'s' if len(schema.key) > 1 else ''} {', '.join(map(repr, schema.key))}",
+            expected="one row for each, or a column 'seed' that tells them apart",
+        )
+    for name in (*schema.key, "truth", "patient", "component", "split"):
+        if name in table:
+            table[name] = text_column(table[name])
     return table
 
 
@@ -169,5 +225,5 @@ def concat_predictions(parts: Sequence[Predictions], *, model: str | None = None
     for name in names:
         rows = [b.table for part in parts for b in part.baselines if b.model == name]
         if len(rows) == len(parts):
-            baselines.append(Predictions(pd.concat(rows, ignore_index=True), first.classes, name))
-    return Predictions(table, first.classes, model or first.model, tuple(baselines))
+            baselines.append(Predictions(pd.concat(rows, ignore_index=True), first.task, name))
+    return Predictions(table, first.task, model or first.model, tuple(baselines))

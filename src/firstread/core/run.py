@@ -1,6 +1,6 @@
 """Run: settings, history and metadata of one training. Needs no torch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +12,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_FORMAT = "firstread-run-2"
+
 
 @dataclass(frozen=True)
 class Run:
-    """A training run.
+    """One training: what a call of `train` made.
+
+    A run that went on from another one (`train(..., resume=run)`) is its child: it has a folder of its own, and nothing
+    is ever written into that of its parent.
 
     Attributes:
         folder: of its checkpoints (`last.safetensors`, `best.safetensors`) and `run.json`.
         model: backbone name and how the network was built.
-        settings: every argument of every call to `train` that made this run, oldest first (a resumed run has several).
-        history: one row an epoch: `epoch` (1, 2, ...), `phase` ("frozen" or "unfrozen"), `train_loss`,
-            `validation_loss`, `train_accuracy`, `validation_accuracy`, `learning_rate`, `seconds`.
+        settings: every argument of every call to `train` that led here, oldest first: those of the parents, then its
+            own.
+        history: one row an epoch, over the parents too: `epoch` (1, 2, ...), `phase` ("frozen" or "unfrozen"),
+            `train_loss`, `validation_loss`, `train_<metric>`, `validation_<metric>` (accuracy, dice), `learning_rate`,
+            `seconds`.
         arms: the experiment arms as they were really run, such as {"augmentation": "on", "dropout": "off"}.
-        metadata: versions, device, precision, seed, seconds by phase, messages (a smaller batch, CPU instead of GPU).
+        metadata: versions, device, precision, where the examples were read from, seconds by phase, messages (a smaller
+            batch, CPU instead of GPU), `interrupted`, `kept_epoch` (whose weights the network has at the end).
+        id: its name, unique; that of its folder unless a folder was given.
+        parent: id of the run that it went on from, or None.
+        epochs_before: number of rows of `history` that its parents trained.
+        fingerprints: of the network's blueprint ("model"), the training and validation cases ("cohort"), and the
+            weights at its end ("weights"): what does not have them is not taken for a part of this run.
     """
 
     folder: Path
@@ -33,6 +46,10 @@ class Run:
     history: list[dict[str, Any]]
     arms: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    id: str = ""
+    parent: str | None = None
+    epochs_before: int = 0
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -46,16 +63,28 @@ class Run:
         """Number of epochs trained, over all calls."""
         return len(self.history)
 
+    @property
+    def metric(self) -> str:
+        """Name of the metric in `history` beside the loss: "accuracy" of a classifier, "dice" of a segmentation."""
+        names = [name.removeprefix("train_") for row in self.history[-1:] for name in row if name.startswith("train_")]
+        return next((name for name in names if name != "loss"), "accuracy")
+
+    @property
+    def weights_file(self) -> Path:
+        """File of the weights that the network had at the end: the best epoch's with `patience`, else the last's."""
+        kept_epoch = self.metadata.get("kept_epoch", self.epochs)
+        return self.folder / ("last.safetensors" if kept_epoch == self.epochs else "best.safetensors")
+
     def plot(self) -> "Figure":
-        """Plot loss and accuracy by epoch: training solid, validation dashed, a line where the phase changes."""
+        """Plot loss and metric by epoch: training solid, validation dashed, a line where the phase changes."""
         from firstread.core.figures import new_figure
 
         figure, axes = new_figure(1, 2, panel_width_inches=5.2, panel_height_inches=3.6)
         table = self.table
-        for axis, name, label in zip(axes[0], ("loss", "accuracy"), ("Loss", "Accuracy"), strict=True):
+        for axis, name in zip(axes[0], ("loss", self.metric), strict=True):
             _draw_history(axis, table, name)
             _draw_phase_changes(axis, table)
-            axis.set(xlabel="Epoch", title=label)
+            axis.set(xlabel="Epoch", title=name.capitalize())
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.legend()
         axes[0][1].set_ylim(-0.02, 1.02)
@@ -63,8 +92,8 @@ class Run:
 
     def save(self) -> Path:
         """Write `run.json` into the run's folder, atomically."""
-        value = {name: getattr(self, name) for name in ("model", "settings", "history", "arms", "metadata")}
-        return write_json(self.folder / "run.json", value)
+        value = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "folder"}
+        return write_json(self.folder / "run.json", {"format": _FORMAT, **value})
 
     @classmethod
     def load(cls, folder: str | Path) -> "Run":
@@ -75,11 +104,11 @@ class Run:
         """
         folder = Path(folder)
         value = read_json(folder / "run.json")
-        if isinstance(value, dict) and "facts" in value:
+        if isinstance(value, dict) and "history" in value and value.get("format") != _FORMAT:
             raise DataError("This run was written by an older version of firstread", where=folder, do="train again")
         try:
-            return cls(folder=folder, **value)
-        except TypeError as error:
+            return cls(folder=folder, **{name: item for name, item in value.items() if name != "format"})
+        except (TypeError, AttributeError) as error:
             raise DataError(
                 "This is not a training run", where=folder, do="choose a folder that holds run.json"
             ) from error

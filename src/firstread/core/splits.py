@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from firstread.core.cohort import Cohort, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import SPLITS
 from firstread.core.errors import DataError, SettingError
+from firstread.core.provenance import Step
 from firstread.core.version import package_version
 
 
@@ -32,8 +33,13 @@ def split_by_patient(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15,
 
     Raises:
         DataError: patients are not known, or a class has fewer patients than there are splits.
+
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=32))
+        >>> len(cohort.train), len(cohort.validation), len(cohort.test)
+        (14, 4, 2)
     """
-    patients = _require_patients(cohort)
+    patients = _require_components(cohort)
     return split_by_groups(cohort, patients, fractions=fractions, seed=seed, name="split by patient")
 
 
@@ -53,7 +59,7 @@ def split_contiguous(cohort: Cohort, *, fractions: Sequence[float] = (0.7, 0.15,
         DataError: a class is too small.
     """
     fractions = validate_fractions(fractions)
-    targets = cohort.targets
+    targets = cohort.strata
     labeled = targets >= 0
     split = np.full(len(cohort), None, dtype=object)
     split[labeled] = assign_contiguous(targets[labeled], fractions=fractions, gap=gap)
@@ -71,21 +77,28 @@ def split_by_groups(
 ) -> Cohort:
     """Split so that cases with the same value in `groups` (N,) stay together; `name` is that of the step."""
     fractions = validate_fractions(fractions)
-    targets = cohort.targets
+    targets = cohort.strata
     labeled = targets >= 0
-    parts = sum(share > 0 for share in fractions)
-    for index, label in enumerate(cohort.classes):
-        count = len(set(groups[targets == index]))
-        if count < parts:
-            unit = "patients" if "patient" in name else "images"
-            raise DataError(
-                f'The class "{label}" has {count} {unit}, too few to be divided into {parts} parts',
-                expected=f"at least {parts} in each class",
-                do="add images, or give fractions with fewer parts, such as (0.8, 0.2, 0)",
-            )
+    _check_enough_groups(cohort, groups, parts=sum(share > 0 for share in fractions), by_patient="patient" in name)
     split = np.full(len(cohort), None, dtype=object)
     split[labeled] = assign_groups(targets[labeled], groups[labeled].tolist(), fractions=fractions, seed=seed)
     return cohort.with_column("split", split, step=Step(name, {"fractions": fractions}, seed, package_version()))
+
+
+def _check_enough_groups(cohort: Cohort, groups: np.ndarray, *, parts: int, by_patient: bool) -> None:
+    """Refuse a cohort, or a class of it, that has fewer groups than there are parts."""
+    strata = cohort.strata
+    counts = {f'The class "{label}"': set(groups[strata == i]) for i, label in enumerate(cohort.classes)}
+    if not cohort.classes:
+        counts = {"The cohort": set(groups[strata >= 0])}
+    for what, members in counts.items():
+        if len(members) < parts:
+            raise DataError(
+                f"{what} has {len(members)} {'patients' if by_patient else 'images'}, too few to be divided into "
+                f"{parts} parts",
+                expected=f"at least {parts}" + (" in each class" if cohort.classes else ""),
+                do="add images, or give fractions with fewer parts, such as (0.8, 0.2, 0)",
+            )
 
 
 def folds_by_patient(cohort: Cohort, *, folds: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -96,10 +109,9 @@ def folds_by_patient(cohort: Cohort, *, folds: int = 5, seed: int = 0) -> list[t
     Returns:
         `folds` pairs of boolean masks (N,): training cases, test cases. Cases without a label are in neither.
     """
-    targets = cohort.targets
+    targets = cohort.strata
     labeled = targets >= 0
-    patients = cohort.table["patient"]
-    groups = cohort.table["case"] if patients.isna().all() else _require_patients(cohort)
+    groups = _require_components(cohort) if any(cohort.components) else cohort.groups
     fold_of_case = np.full(len(cohort), -1)
     groups = np.asarray(groups, object)[labeled]
     fold_of_case[labeled] = assign_folds(targets[labeled], groups, folds=folds, seed=seed)
@@ -217,9 +229,10 @@ def assign_folds(labels: ArrayLike, groups: Sequence[Any] | np.ndarray, *, folds
     return fold_of_case
 
 
-def _require_patients(cohort: Cohort) -> np.ndarray:
-    """The patient of each case, (N,) objects; raises DataError where one is missing."""
-    missing = int(cohort.table["patient"].isna().sum())
+def _require_components(cohort: Cohort) -> np.ndarray:
+    """The independent unit of each case, (N,) text; raises DataError where one is not known."""
+    components = cohort.components
+    missing = sum(value is None for value in components)
     if missing:
         raise DataError(
             f"{missing} of {len(cohort)} cases have no patient, so they cannot be kept apart by patient",
@@ -227,7 +240,7 @@ def _require_patients(cohort: Cohort) -> np.ndarray:
             expected="a pseudonym for every case",
             do='add a column "patient", or use split="contiguous" for series of slices',
         )
-    return cohort.table["patient"].to_numpy(dtype=object)
+    return components
 
 
 def _summarize_groups(

@@ -15,9 +15,10 @@ import numpy as np
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
-from firstread.core.images import WindowLike, read_image, resize_square, to_grayscale
+from firstread.core.images import read_image, resize_square, to_grayscale
 from firstread.core.predictions import Predictions
 from firstread.core.progress_bar import track
+from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,7 @@ class ImageFeatures:
 
 def image_features(cohort: Cohort) -> list[ImageFeatures]:
     """The features of every image of a cohort; cached while the program runs."""
-    rows = zip(cohort.table["file"], cohort.table["frame"], strict=True)
+    rows = cohort.tables.first_images()
     frames = [(file, None if frame is None else int(frame)) for file, frame in rows]
     window = tuple(cohort.window) if isinstance(cohort.window, list) else cohort.window
     return [

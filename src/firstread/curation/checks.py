@@ -39,7 +39,7 @@ def find_imbalance(cohort: Cohort) -> list[Finding]:
         rare = cohort.classes[int(counts.argmin())]
         text = f"{rare} has {counts.min()} images, the largest class {counts.max()}. Accuracy alone will mislead."
         findings.append(Finding("warning", "balance", text))
-    if cohort.table["patient"].isna().all():
+    if not any(cohort.components):
         text = "Patients are not known, so nothing keeps images of one patient on one side of a split."
         findings.append(Finding("note", "patients", text))
     return findings
@@ -72,7 +72,7 @@ def find_artefacts(cohort: Cohort, examples: dict[str, list[int]]) -> list[Findi
     """Blank images, images of noise, and images with burned-in annotations."""
     without_content: dict[str, list[int]] = {"empty": [], "noise": []}
     annotated: dict[str, list[int]] = {kind: [] for kind in ANNOTATIONS}
-    rows = zip(cohort.table["file"], cohort.table["frame"], strict=True)
+    rows = cohort.tables.first_images()
     for index, (file, frame) in enumerate(rows):
         image = read_image(file, frame=None if frame is None else int(frame), window=cohort.window)
         defect = detect_blank_or_noise(image)

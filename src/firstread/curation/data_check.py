@@ -118,6 +118,11 @@ def check_data(cohort: Cohort) -> DataCheck:
 
     Raises:
         DataError: there are no images.
+
+    Example:
+        >>> check = fr.check_data(fr.simulate_patients(6, size=64))
+        >>> check.of_kind("sizes")[0].text
+        'All images have 64 x 64 pixels. All are gray.'
     """
     if not len(cohort):
         raise DataError("There are no images to check", where=cohort.origin.name)

@@ -84,14 +84,14 @@ def _find_label_conflicts(cohort: Cohort, groups: list[list[int]]) -> list[Findi
 def find_series(cohort: Cohort, thumbnails: np.ndarray) -> list[Finding]:
     """Classes of which many images are slices of one scan."""
     findings, targets, names = [], cohort.targets, cohort.table["case"]
-    patients = cohort.table["patient"]
+    components = cohort.components
     for index, label in enumerate(cohort.classes):
         members = np.flatnonzero(targets == index)
         if len(members) < 10:
             continue
         series = assign_series(thumbnails[members])
         largest = members[series == np.bincount(series).argmax()]
-        if patients[largest].notna().all() and patients[largest].nunique() == 1:
+        if components[largest[0]] is not None and len(set(components[largest])) == 1:
             continue
         if len(largest) >= max(10, 0.2 * len(members)):
             text = (

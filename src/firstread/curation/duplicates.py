@@ -21,7 +21,7 @@ _CHUNK_ROWS = 1024
 def hash_pixels(cohort: Cohort) -> list[str]:
     """SHA-256 of the decoded pixels of each image: equal pictures match even where the files differ."""
     hashes = []
-    rows = zip(cohort.table["file"], cohort.table["frame"], strict=True)
+    rows = cohort.tables.first_images()
     for file, frame in track(rows, "Comparing images", total=len(cohort)):
         pixels = read_image(file, frame=None if frame is None else int(frame), window=cohort.window)
         hashes.append(hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).hexdigest())

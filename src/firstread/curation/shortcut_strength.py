@@ -69,7 +69,7 @@ def measure_rules(cohort: Cohort, features: list[ImageFeatures]) -> list[Shortcu
     labeled = np.flatnonzero(targets >= 0)
     features, targets = [features[i] for i in labeled], targets[labeled]
     split = cohort.table["split"].to_numpy()[labeled]
-    patients = cohort.table["patient"].to_numpy(dtype=object)[labeled]
+    patients = cohort.components[labeled]
     class_count, total = len(cohort.classes), len(targets)
     majority_share = float(np.bincount(targets).max() / total)
     strengths = [_measure_majority_class(targets, split)]

@@ -6,17 +6,17 @@ doi 10.1371/journal.pmed.1002683).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from firstread.core.cohort import Cohort, Step
+from firstread.core.cohort import Cohort
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import write_atomically
 from firstread.core.images import to_grayscale
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Step
 
 
 def add_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: str = "L") -> Cohort:
@@ -46,9 +46,9 @@ def add_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: s
         if case.label in on:
             pixels = draw_marker(pixels, text=text)
         files.append(str(write_atomically(folder / f"{index:05d}.png", partial(_save_png, pixels=pixels))))
-    table = cohort.table.assign(file=files, frame=None, marker=cohort.table["label"].isin(list(on)))
     step = Step("plant_marker", {"on": list(on), "text": text})
-    return replace(cohort, table=table, steps=(*cohort.steps, step), parent=None)
+    marked = cohort.table["label"].isin(list(on)).tolist()
+    return cohort.with_files(files, step=step).with_column("marker", marked)
 
 
 def add_label_noise(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from importlib.resources import files
 
-from firstread.core.cohort import Origin
 from firstread.core.errors import SettingError, suggest
+from firstread.core.provenance import Origin
 from firstread.phantoms import MEDNIST_CLASSES
 
 HELLO_WORLD_CLASSES = ("abdomen", "chest")
@@ -87,6 +87,18 @@ _NAMED_DATASETS = (
         MEDNIST_CLASSES,
         "mednist",
         factory="make_mednist",
+    ),
+    NamedDataset(
+        "liver-phantoms",
+        Origin(
+            "liver-phantoms",
+            "100 phantom patients with abdominal CT in the portal phase and masks of the liver, simulated by firstread",
+            "Apache-2.0",
+            "after Montagnon 2020, Insights Imaging 11:22, doi 10.1186/s13244-019-0832-5",
+        ),
+        (),
+        "liver-phantoms",
+        factory="make_liver_phantoms",
     ),
     NamedDataset(
         "hello-world/openi",

@@ -16,9 +16,9 @@ from natsort import natsorted, ns
 from firstread.core.cohort import Cohort
 from firstread.core.columns import parse_split_name
 from firstread.core.errors import DataError
-from firstread.core.images import WindowLike
+from firstread.core.windows import WindowLike
 from firstread.datasets.file_scan import build_cohort, scan_files
-from firstread.dicom.pseudonyms import make_pseudonym
+from firstread.dicom.pseudonyms import component_pseudonym, make_pseudonym
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,6 +140,7 @@ def _parse_rows(table: "pd.DataFrame", columns: dict[str, str], path: Path) -> l
             "label": values.get("label"),
             "split": _parse_split(values.get("split"), path, line),
             "patient": make_pseudonym(f"PatientID::{values['patient']}") if values.get("patient") else None,
+            "component": component_pseudonym(values.get("patient")),
             "frame": _parse_frame(values.get("frame"), path, line),
         }
         metadata = {_metadata_name(name): cells[name] for name in extra_columns if not pd.isna(cells[name])}

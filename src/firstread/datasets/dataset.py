@@ -6,20 +6,30 @@ from pathlib import Path
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError, suggest
-from firstread.core.images import WindowLike, sniff_format
+from firstread.core.images import sniff_format
 from firstread.core.splits import split_by_groups, split_by_patient, split_contiguous, split_random
+from firstread.core.windows import WindowLike, check_window
 from firstread.datasets.catalogue import CATALOGUE, find_named_dataset
+from firstread.datasets.coco import is_coco_file, open_coco
 from firstread.datasets.csv_table import is_cohort_table, open_table
 from firstread.datasets.file_scan import build_cohort, scan_files
 from firstread.datasets.image_folder import open_folder
 from firstread.datasets.named_datasets import open_named_dataset
-from firstread.readers.windows import check_window
+from firstread.datasets.nifti_pairs import find_pairs, open_pairs
+from firstread.datasets.nnunet import is_nnunet_dataset, open_nnunet
+from firstread.datasets.series_scan import open_series
 
 SPLIT_METHODS = ("patient", "random", "contiguous")
+UNITS = ("frame", "series")
 
 
 def open_dataset(
-    name_or_path: str | Path, *, split: str | None = None, seed: int = 0, window: WindowLike = None
+    name_or_path: str | Path,
+    *,
+    unit: str = "frame",
+    split: str | None = None,
+    seed: int = 0,
+    window: WindowLike = None,
 ) -> Cohort:
     """Open images and their classes as a Cohort, by name or by path.
 
@@ -27,11 +37,13 @@ def open_dataset(
         name_or_path: a name of the catalogue ("hello-world", "mednist", "hello-world/openi", "mednist/rsna",
             "mednist/monai"), or a path: a folder with one folder a class, train/validation/test folders with the
             classes in them, a CSV of paths and labels, a saved cohort, or one image file. PNG, JPEG, TIFF, BMP,
-            DICOM and NIfTI may be mixed. A stack gives one row for each frame or axial slice.
+            DICOM and NIfTI may be mixed. A stack gives one row for each frame or axial slice. NIfTI volumes with label
+            maps (pairs by name, or in nnU-Net's format) give one row a volume, a COCO file boxes.
+        unit: what is one row of DICOM files: "frame" (each image or frame), or "series" (a whole series is one volume).
         split: None keeps the split the data come with and otherwise splits by patient where patients are known,
             else at random; "patient", "random" or "contiguous" (by file order) makes a new split.
         seed: of a random split.
-        window: how 12 or 16 bits become 8, see `firstread.readers.windows`; None uses the window in each file.
+        window: how 12 or 16 bits become 8, see `firstread.core.windows`; None uses the window in each file.
 
     Returns:
         A Cohort. Files that were left out (broken images, stray files) are in its first step and in a warning.
@@ -40,9 +52,17 @@ def open_dataset(
         SettingError: unknown name, split or window; the most similar known one is suggested.
         DataError: no images, an empty class, a single class, a table without paths or labels, a broken saved cohort.
         NetworkError: a published set is not on this computer yet and cannot be fetched.
+
+    Example:
+        >>> saved = fr.simulate_patients(3, size=32).save("my data")   # stands for a folder of your own
+        >>> cohort = fr.open_dataset(saved, split="patient")
+        >>> len(cohort), cohort.classes
+        (6, ('abdomen radiograph', 'chest radiograph'))
     """
     if split is not None and split not in SPLIT_METHODS:
         raise SettingError(f'There is no split called "{split}".{suggest(split, SPLIT_METHODS)}')
+    if unit not in UNITS:
+        raise SettingError(f'unit="{unit}" is not possible.{suggest(unit, UNITS)}')
     check_window(window)
     name = str(name_or_path)
     if name in CATALOGUE:
@@ -55,7 +75,7 @@ def open_dataset(
     try:
         if not path.exists():
             find_named_dataset(name)
-        cohort = _open_path(path, window)
+        cohort = open_series(path, window=window) if unit == "series" else _open_path(path, window)
     except (PermissionError, NotADirectoryError) as error:
         raise DataError("This cannot be read", where=error.filename or path, do="check that it is yours") from error
     _warn_of_patient_leakage(cohort)
@@ -66,16 +86,32 @@ def open_dataset(
 
 def _open_path(path: Path, window: WindowLike) -> Cohort:
     if path.is_file():
-        return open_table(path, window=window) if path.suffix.lower() in (".csv", ".tsv") else _open_file(path, window)
+        if path.suffix.lower() in (".csv", ".tsv"):
+            return open_table(path, window=window)
+        return open_coco(path, window=window) if is_coco_file(path) else _open_file(path, window)
+    return _open_folder(path, window)
+
+
+def _open_folder(path: Path, window: WindowLike) -> Cohort:
+    """Open a folder by what describes it: a saved cohort, dataset.json, a table, COCO, pairs, else its folders."""
     if (path / "cohort.json").is_file():
         saved = Cohort.load(path)
         return saved if window is None else replace(saved, window=window)
+    if is_nnunet_dataset(path):
+        return open_nnunet(path, window=window)
     tables = [file for file in sorted(path.glob("*.csv")) if is_cohort_table(file)]
     if len(tables) > 1:
         raise DataError(
             f"The folder holds {len(tables)} tables of images and labels", where=path, do="give the path of one of them"
         )
-    return open_table(tables[0], window=window) if tables else open_folder(path, window=window)
+    if tables:
+        return open_table(tables[0], window=window)
+    described = [file for file in sorted(path.glob("*.json")) if is_coco_file(file)]
+    if len(described) == 1:
+        return open_coco(described[0], window=window)
+    if pairs := find_pairs(path):
+        return open_pairs(path, pairs, window=window)
+    return open_folder(path, window=window)
 
 
 def _open_file(path: Path, window: WindowLike) -> Cohort:
@@ -96,24 +132,22 @@ def _split_cohort(cohort: Cohort, split: str, seed: int) -> Cohort:
 
 def _split_by_default(cohort: Cohort, seed: int) -> Cohort:
     """Default split: by patient, with each case of an unknown patient as a patient of its own."""
-    if not cohort.classes:
+    if not (cohort.task.strata(cohort.tables) >= 0).any():
         return cohort
-    table = cohort.table
-    groups = table["patient"].where(table["patient"].notna(), table["case"])
-    known_count = int(table["patient"].notna().sum())
+    known_count = sum(value is not None for value in cohort.components)
     name = "split by known patients" if known_count else "split at random"
     if known_count == len(cohort):
         name = "split by patient"
     try:
-        return split_by_groups(cohort, groups.to_numpy(dtype=object), seed=seed, name=name)
+        return split_by_groups(cohort, cohort.groups, seed=seed, name=name)
     except DataError as error:
         warnings.warn(f"The cases were not divided: {error}", UserWarning, stacklevel=3)
         return cohort
 
 
 def _warn_of_patient_leakage(cohort: Cohort) -> None:
-    rows = cohort.table[cohort.table["patient"].notna() & cohort.table["split"].notna()]
-    leaked = int((rows.groupby("patient")["split"].nunique() > 1).sum())
+    rows = cohort.table.assign(component=cohort.components).dropna(subset=["component", "split"])
+    leaked = int((rows.groupby("component")["split"].nunique() > 1).sum())
     if leaked:
         warnings.warn(
             f"{leaked} patients are on two sides of the split, so a network is tested on patients it was trained on. "

@@ -1,21 +1,23 @@
 """Scan of image files into the rows of a cohort: broken files are reported, DICOM slices are sorted."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from natsort import natsort_keygen, ns
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
-from firstread.core.images import WindowLike
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin, Step
 from firstread.core.version import package_version
+from firstread.core.windows import WindowLike
 from firstread.datasets.frames import read_frame_rows
 from firstread.dicom.headers import NoImageError
+from firstread.dicom.pseudonyms import make_pseudonym
 
 #: sort key with "image2" before "image10"
 _NATURAL_KEY = natsort_keygen(alg=ns.IGNORECASE)
@@ -59,6 +61,7 @@ def scan_files(files: Iterable[tuple[Path, dict[str, Any]]], *, base: Path) -> F
         for row in rows:
             scan.rows.append({"case": name, "file": str(path), **row, **overrides})
     _check_readable(scan, base)
+    _set_components(scan.rows)
     _set_case_names(scan.rows)
     scan.rows = _sort_series(scan.rows)
     return scan
@@ -110,12 +113,48 @@ def build_cohort(
     parameters = {**parameters, "left_out": scan.broken, "no_images": scan.no_images}
     step = Step("opened", parameters, version=package_version())
     origin = Origin(name, description)
-    return Cohort(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
+    return Cohort.from_table(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
 
 
 def _shorten(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:_MAX_NAMES_IN_WARNING]) + (", ..." if len(names) > _MAX_NAMES_IN_WARNING else "")
+
+
+def _set_components(rows: list[dict[str, Any]]) -> None:
+    """State how it is known which images belong together, and join those that do.
+
+    Where no patient is stated, the images of one study count as one, else those of one series, else the frames of one
+    file; volumes of one name in several folders ("P1/ct.nii.gz", "P2/ct.nii.gz") belong to their folders. A lone
+    picture has the source "none".
+    """
+    folders: dict[str, set[str]] = {}
+    for row in rows:
+        folders.setdefault(Path(row["file"]).name, set()).add(str(Path(row["file"]).parent))
+    for row in rows:
+        row.update(patient_facts(row, is_shared_name=len(folders[Path(row["file"]).name]) > 1))
+
+
+def patient_facts(row: Mapping[str, Any], *, is_shared_name: bool = False) -> dict[str, Any]:
+    """`patient_source` and `component` of a row.
+
+    Args:
+        row: `file`, `frame`, and what is stated of `patient`, `component`, `study` and `series`.
+        is_shared_name: files in several folders have this file's name.
+    """
+    path, is_stack = Path(row["file"]), row.get("frame") is not None
+    candidates = {
+        "stated": row.get("component") or row.get("patient"),
+        "study": row.get("study"),
+        "series": row.get("series"),
+        "folder": str(path.parent) if is_stack and is_shared_name else None,
+        "file": str(path) if is_stack else None,
+    }
+    source = next((name for name, value in candidates.items() if value), "none")
+    component = candidates["stated"]
+    if source not in ("stated", "none"):
+        component = make_pseudonym(f"{source}:{candidates[source]}", prefix="U")
+    return {"patient_source": source, "component": component}
 
 
 def _set_case_names(rows: list[dict[str, Any]]) -> None:

@@ -22,7 +22,7 @@ from natsort import natsorted, ns
 from firstread.core.cohort import Cohort
 from firstread.core.columns import parse_split_name
 from firstread.core.errors import DataError
-from firstread.core.images import WindowLike
+from firstread.core.windows import WindowLike
 from firstread.datasets.archives import is_stray_file
 from firstread.datasets.file_scan import FileScan, build_cohort, scan_files
 from firstread.datasets.frames import is_image_file
@@ -88,6 +88,11 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
         parameters=parameters,
         description="images in a folder of your own",
     )
+
+
+def list_image_files(folder: Path) -> list[Path]:
+    """Images below a folder, in natural order."""
+    return _list_files(folder).images
 
 
 def _list_files(base: Path) -> _Listing:

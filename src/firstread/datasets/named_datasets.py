@@ -7,10 +7,11 @@ from typing import Any
 
 from natsort import natsorted, ns
 
-from firstread.core.cohort import Cohort, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError
 from firstread.core.paths import data_folder
+from firstread.core.provenance import Step
 from firstread.core.splits import split_contiguous, split_random
 from firstread.core.version import package_version
 from firstread.datasets.catalogue import NamedDataset
@@ -38,7 +39,7 @@ def open_phantoms(entry: NamedDataset) -> Cohort:
     if folder.is_dir():
         try:
             cohort = Cohort.load(folder)
-            if len(cohort) and all(Path(file).is_file() for file in cohort.table["file"]):
+            if len(cohort) and all(Path(file).is_file() for file, _ in cohort.tables.first_images()):
                 return cohort
         except DataError:
             pass
@@ -53,7 +54,7 @@ def _published_cohort(entry: NamedDataset, folder: Path) -> Cohort:
     stray = read_stray_files(folder)
     parameters = {"data": entry.name, "stray_files": len(stray), "stray_names": stray[:50]}
     step = Step("opened", parameters, version=package_version())
-    return Cohort(make_table(rows), entry.classes, entry.origin, (step,))
+    return Cohort.from_table(make_table(rows), entry.classes, entry.origin, (step,))
 
 
 def _image_row(entry: NamedDataset, folder: Path, name: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstread.core.errors import DataError, FirstreadError, StorageError
 from firstread.core.images import MAX_IMAGE_PIXELS
-from firstread.dicom.pseudonyms import make_pseudonym
+from firstread.dicom.pseudonyms import component_pseudonym, make_pseudonym
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -84,19 +84,25 @@ def read_header(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     dataset = open_dicom(path, load_pixels=False)
     with convert_dicom_errors(path):
-        return {
-            "modality": _get_str(dataset, "Modality"),
-            "rows": int(dataset.Rows),
-            "columns": int(dataset.Columns),
-            "frames": number_of_frames(dataset),
-            "bits": int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 0),
-            "photometric": _get_str(dataset, "PhotometricInterpretation"),
-            "transfer_syntax": getattr(transfer_syntax(dataset), "name", None),
-            "instance": _get_int(dataset, "InstanceNumber"),
-            "patient": _pseudonymize(dataset, "PatientID", "P"),
-            "study": _pseudonymize(dataset, "StudyInstanceUID", "T"),
-            "series": _pseudonymize(dataset, "SeriesInstanceUID", "S"),
-        }
+        return describe_header(dataset)
+
+
+def describe_header(dataset: "Dataset") -> dict[str, Any]:
+    """The values of `read_header`, of a dataset that is open."""
+    return {
+        "modality": _get_str(dataset, "Modality"),
+        "rows": int(dataset.Rows),
+        "columns": int(dataset.Columns),
+        "frames": number_of_frames(dataset),
+        "bits": int(dataset.get("BitsStored") or dataset.get("BitsAllocated") or 0),
+        "photometric": _get_str(dataset, "PhotometricInterpretation"),
+        "transfer_syntax": getattr(transfer_syntax(dataset), "name", None),
+        "instance": _get_int(dataset, "InstanceNumber"),
+        "patient": pseudonymize(dataset, "PatientID", "P"),
+        "component": component_pseudonym(_get_str(dataset, "PatientID")),
+        "study": pseudonymize(dataset, "StudyInstanceUID", "T"),
+        "series": pseudonymize(dataset, "SeriesInstanceUID", "S"),
+    }
 
 
 def number_of_frames(dataset: "Dataset") -> int:
@@ -276,7 +282,8 @@ def _get_int(dataset: "Dataset", keyword: str) -> int | None:
         return None
 
 
-def _pseudonymize(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
+def pseudonymize(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
+    """Pseudonym of the patient, study or series that an element names; None where it is empty."""
     value = _get_str(dataset, keyword)
     if value is None:
         return None

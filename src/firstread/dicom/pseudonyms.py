@@ -12,6 +12,7 @@ from pathlib import Path
 
 from firstread.core.files import write_bytes
 from firstread.core.paths import home_folder
+from firstread.core.patient_identity import normalize_patient
 
 _KEY_BYTES = 32
 _DIGEST_CHARACTERS = 12
@@ -21,6 +22,11 @@ def make_pseudonym(identifier: str, *, prefix: str = "P") -> str:
     """Make a short pseudonym of an identifier, stable on this computer."""
     digest = hmac.new(_load_key(home_folder() / "pseudonym.key"), identifier.encode("utf-8", "replace"), hashlib.sha256)
     return prefix + digest.hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def component_pseudonym(patient: str | None) -> str | None:
+    """Pseudonym that all spellings of a patient's identifier share; None where no patient is stated."""
+    return None if not patient else make_pseudonym(f"component:{normalize_patient(patient)}")
 
 
 _KEY_CACHE: dict[Path, bytes] = {}

@@ -1,1 +1,1 @@
-"""Evaluation of predictions: metrics with confidence intervals, curves, thresholds, comparison. Needs no torch."""
+"""Evaluation of predictions of any kind: metrics with confidence intervals, curves, comparison. Needs no torch."""

@@ -103,6 +103,15 @@ def compare(results: Mapping[str, Predictions], *, confidence: float = 0.95) -> 
     Raises:
         DataError: nothing to compare, or the predictions are not of the same cases.
 
+    Example:
+        >>> import pandas as pd
+        >>> from firstread.core.tasks import Classification
+        >>> table = pd.DataFrame({"case": list("abcd"), "truth": list("nynn"), "score_n": [0.9, 0.2, 0.8, 0.7]})
+        >>> answers = Predictions(table.assign(score_y=1 - table["score_n"]), Classification(("n", "y")))
+        >>> comparison = fr.compare({"first": answers, "second": answers})
+        >>> comparison.table["accuracy"].tolist()
+        [1.0, 1.0]
+
     Source:
         Wilson 1927, doi 10.1080/01621459.1927.10502953; McNemar 1947, doi 10.1007/BF02295996.
     """

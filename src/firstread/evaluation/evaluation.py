@@ -1,91 +1,100 @@
-"""`evaluate`: all metrics with confidence intervals, for predictions and their trivial baselines."""
+"""`evaluate`: metrics with confidence intervals for predictions of any kind, beside their trivial baselines.
 
+Each kind of task has its metrics in a module of its own, registered under the entry point group `firstread.metrics`:
+`firstread.evaluation.classification`, `firstread.evaluation.segmentation`. Another package adds a kind the same way,
+see docs/how-to/add-a-metric.md.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from firstread.core.errors import DataError, SettingError
+from firstread.core.errors import SettingError, suggest
 from firstread.core.files import to_jsonable
 from firstread.core.predictions import Predictions
-from firstread.evaluation import metrics
-from firstread.evaluation.intervals import Estimate, validate_confidence
-from firstread.evaluation.scorer import Scorer
-from firstread.evaluation.thresholds import outcomes_per_1000
+from firstread.core.registry import find_registered
+from firstread.evaluation.intervals import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Result of `evaluate`: metrics, baselines, confusion matrix and notes.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Evaluation(ABC):
+    """Result of `evaluate`, whatever the kind of task: metrics, the trivial rules, notes, figures.
 
     Attributes:
-        table: columns `metric`, `value`, `low`, `high`, `method`.
-        comparison: the network and each trivial rule: `name`, `role`, `accuracy`, `low`, `high`, `AUC`, `AUC low`,
-            `AUC high` (macro over classes where there are more than two).
-        confusion: counts; rows the truth, columns the prediction.
-        per_class: one row a class against the rest: sensitivity, specificity, PPV, NPV, F1, AUC, each the text of an
-            Estimate.
-        costs: for two classes, outcomes of thresholds for 1,000 patients at `prevalence`; else None.
-        prevalence: share of positives that `costs` is for, or None.
-        notes: remarks for the reader: positive class, cases left out, metrics that could not be computed.
+        summary: name of a metric -> its estimate. A name says where lower is better, and which structure is meant.
+        comparison: the network and each trivial rule, with at least `name` and `role` ("network", "trivial rule").
+        notes: remarks for the reader: what is positive, cases left out, metrics that could not be computed.
         predictions: the evaluated predictions.
     """
 
-    table: "pd.DataFrame"
+    summary: dict[str, Estimate]
     comparison: "pd.DataFrame"
-    confusion: "pd.DataFrame"
-    per_class: "pd.DataFrame"
-    costs: "pd.DataFrame | None"
-    prevalence: float | None
     notes: tuple[str, ...]
     predictions: Predictions = field(repr=False)
 
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """The summary as a table: `metric`, `value`, `low`, `high`, `method`; where stated, `cases` and `remark`."""
+        import pandas as pd
+
+        rows = [(name, e.value, e.low, e.high, e.method) for name, e in self.summary.items()]
+        table = pd.DataFrame(rows, columns=["metric", "value", "low", "high", "method"])
+        for column in ("cases", "remark"):
+            values = [getattr(estimate, column) for estimate in self.summary.values()]
+            if any(value not in (None, "") for value in values):
+                table.insert(len(table.columns) - 1, column, pd.Series(values, dtype=object))
+        return table
+
     def metric(self, name: str) -> Estimate:
-        """One metric by name, such as "AUC"."""
-        row = self.table[self.table["metric"] == name]
-        if row.empty:
-            raise SettingError(f'There is no metric "{name}"', expected=", ".join(self.table["metric"]))
-        first = row.iloc[0]
-        return Estimate(first["value"], first["low"], first["high"], first["method"])
+        """One metric by name, such as "AUC" or "liver: Dice"."""
+        if name not in self.summary:
+            raise SettingError(f'There is no metric "{name}"', expected=", ".join(self.summary))
+        return self.summary[name]
 
+    @abstractmethod
     def figure(self) -> "Figure":
-        """Figure of ROC, confusion matrix, and the network beside the trivial rules."""
-        from firstread.evaluation.plots import plot_overview
+        """Figure of the main results, the trivial rules among them."""
 
-        auc_texts = dict(zip(self.per_class["class"], self.per_class["AUC"], strict=True))
-        return plot_overview(self.predictions, self.confusion, self.comparison, auc_texts=auc_texts)
+    def details(self) -> "Figure | None":
+        """Figure with more detail, where a kind has one."""
+        return None
 
-    def details(self) -> "Figure":
-        """Figure of precision-recall and calibration."""
-        from firstread.evaluation.plots import plot_details
+    def headline(self) -> str:
+        """The main result in a sentence or two, the best trivial rule beside it; the first words of a report."""
+        name, estimate = next(iter(self.summary.items()))
+        return f"{self.predictions.model}, {name}: {estimate}."
 
-        return plot_details(self.predictions)
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Caption -> further tables of the kind, for a report."""
+        return {}
 
-    def show(self) -> "Evaluation":
+    def show(self) -> Self:
         """Return the evaluation, which a notebook displays as tables and figures."""
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Metrics, comparison, confusion matrix and notes as JSON-serializable values."""
+        """Metrics, comparison, notes and what the kind adds, as JSON-serializable values; infinite becomes None."""
         values: dict[str, Any] = to_jsonable(
             {
                 "model": self.predictions.model,
                 "cases": len(self.predictions),
                 "metrics": self.table.set_index("metric").to_dict("index"),
                 "comparison": self.comparison.to_dict("records"),
-                "confusion": {"classes": list(self.confusion.index), "counts": self.confusion.to_numpy()},
+                **self._extra_json(),
                 "notes": self.notes,
             }
         )
         return values
 
     def __repr__(self) -> str:
-        parts = [_to_text(self.table), _to_text(self.comparison), self.confusion.to_string(), *self.notes]
-        return "\n\n".join(parts)
+        return "\n\n".join([_to_text(self.table), _to_text(self.comparison), *self._extra_text(), *self.notes])
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -96,119 +105,66 @@ class Evaluation:
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return (
             f"{_to_html(self.table)}<h4>Beside trivial rules</h4>{_to_html(self.comparison)}"
-            f'<img style="max-width:100%" alt="ROC, confusion matrix, trivial rules" src="{picture}">{notes}'
+            f'<img style="max-width:100%" alt="figure of the main results" src="{picture}">{notes}'
         )
 
+    def _extra_text(self) -> tuple[str, ...]:
+        """Tables that a kind adds to the text."""
+        return ()
 
-def evaluate(
-    predictions: Predictions,
-    *,
-    threshold: float = 0.5,
-    prevalence: float | None = None,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Evaluation:
+    def _extra_json(self) -> dict[str, Any]:
+        """Values that a kind adds to `to_json`."""
+        return {}
+
+
+def evaluate(predictions: Predictions, **options: Any) -> Evaluation:
     """Evaluate predictions: metrics with confidence intervals, always beside their trivial baselines.
 
+    A radiologist should care because a number without its interval, its missed cases and a trivial rule beside it can
+    be read as anything.
+
     Args:
-        predictions: from `predict`, or any table with truth and scores. Cases without a truth are left out and counted.
-        threshold: for two classes, the score of the positive class from which a case is predicted positive.
-        prevalence: share of positives in your clinic, for PPV, NPV and costs; default as in the data.
-        confidence: of all intervals.
-        seed: of the bootstrap.
+        predictions: from `predict`, or any table with the columns of its task. Cases without a truth are left out and
+            counted.
+        **options: of the task's metrics. Of all: `confidence` (0.95), `seed` (0) of the bootstrap. Classification:
+            `threshold` (0.5), `prevalence`; see `firstread.evaluation.classification.evaluate_classification`.
+            Segmentation: `tolerance_mm` (2), `organ`, `lesions`; see
+            `firstread.evaluation.segmentation.evaluate_segmentation`.
 
     Returns:
-        Tables, figures and notes. If the predictions hold several seeds, values are means over the seeds and intervals
-        come from resampling cases (whole patients where they are known).
+        Tables, figures and notes of the task's kind.
 
     Raises:
         DataError: no case has a truth.
-        SettingError: an impossible threshold.
+        SettingError: an option that the kind does not have, or an impossible value.
+        MissingDependencyError: no installed package has metrics for this kind of task.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"case": list("abcd"), "truth": list("nynn"), "score_n": [0.9, 0.2, 0.8, 0.7]})
+        >>> from firstread.core.tasks import Classification
+        >>> answers = Predictions(table.assign(score_y=1 - table["score_n"]), Classification(("n", "y")))
+        >>> str(evaluate(answers).metric("accuracy"))
+        '1.000 [0.510, 1.000]'
     """
-    import pandas as pd
-
-    validate_confidence(confidence)
-    if not 0 <= threshold <= 1:
-        raise SettingError(f"threshold={threshold} is not possible", expected="a score from 0 to 1")
-    known = predictions.truth >= 0
-    if not known.any():
-        raise DataError("No case has a truth to compare with", where=predictions.model, do="predict labelled cases")
-    scorer = Scorer(predictions, threshold=threshold, confidence=confidence, seed=seed)
-    binary = len(predictions.classes) == 2
-    estimates = scorer.binary_metrics(prevalence) if binary else scorer.multiclass_metrics()
-    rows = [(name, e.value, e.low, e.high, e.method) for name, e in estimates.items()]
-    costs, positive_share = None, None
-    if binary and len(np.unique(scorer.truth)) == 2:
-        positive_share = float(scorer.truth.mean()) if prevalence is None else prevalence
-        costs = outcomes_per_1000(scorer.truth, scorer.scores[:, 1], prevalence=positive_share)
-    names = list(predictions.classes)
-    counts = metrics.confusion_counts(scorer.truth, scorer.predicted, classes=len(names))
-    return Evaluation(
-        table=pd.DataFrame(rows, columns=["metric", "value", "low", "high", "method"]),
-        comparison=_compare_with_baselines(predictions, threshold=threshold, confidence=confidence, seed=seed),
-        confusion=pd.DataFrame(counts, index=pd.Index(names, name="truth"), columns=pd.Index(names, name="answer")),
-        per_class=scorer.per_class(),
-        costs=costs,
-        prevalence=positive_share,
-        notes=_make_notes(predictions, scorer, threshold),
-        predictions=predictions,
-    )
-
-
-def _compare_with_baselines(
-    predictions: Predictions, *, threshold: float, confidence: float, seed: int
-) -> "pd.DataFrame":
-    """Accuracy and AUC of the predictions and of each baseline, one row each."""
-    import pandas as pd
-
-    rows = []
-    for role, one in (("network", predictions), *(("trivial rule", b) for b in predictions.baselines)):
-        scorer = Scorer(one, threshold=threshold if role == "network" else 0.5, confidence=confidence, seed=seed)
-        accuracy = scorer.accuracy()
-        auc = scorer.auc(1) if len(one.classes) == 2 else scorer.macro_auc()
-        rows.append((one.model, role, accuracy.value, accuracy.low, accuracy.high, auc.value, auc.low, auc.high))
-    names = ["name", "role", "accuracy", "low", "high", "AUC", "AUC low", "AUC high"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _make_notes(predictions: Predictions, scorer: Scorer, threshold: float) -> tuple[str, ...]:
-    """Remarks for the reader: positive class, cases left out, undefined metrics, seeds, folds, baselines."""
-    notes = []
-    if predictions.positive:
-        notes.append(
-            f'"{predictions.positive}" is the positive class: sensitivity is the share of {predictions.positive} cases '
-            f"that scored {threshold:g} or more."
-        )
-    left_out = len(predictions) - len(scorer.truth)
-    if left_out:
-        notes.append(f"{left_out} cases have no known truth and were left out.")
-    missing = [name for k, name in enumerate(predictions.classes) if not (scorer.truth == k).any()]
-    if missing:
-        notes.append(f"No case of {', '.join(missing)}: what needs them, such as AUC, is not defined.")
-    seeds = len(np.unique(scorer.seeds))
-    if seeds > 1:
-        notes.append(f"Mean over {seeds} seeds; intervals from resampling cases, not seeds.")
-    if "fold" in predictions.table:
-        notes.append("Scores of different folds come from different networks and are ranked together for the AUC.")
-    accuracy = float((scorer.predicted == scorer.truth).mean())
-    as_good = [b for b in predictions.baselines if _accuracy(b) >= accuracy]
-    if as_good:
-        names = ", ".join(f"{b.model} ({_accuracy(b):.3f})" for b in as_good)
-        notes.append(f"A trivial rule does as well as the network or better: {names}. What has it learnt?")
-    elif not predictions.baselines:
-        notes.append("No trivial rule stands beside these predictions: the training cases are not known.")
-    return tuple(notes)
-
-
-def _accuracy(predictions: Predictions) -> float:
-    """Share of correct predictions among the cases with a known truth."""
-    known = predictions.truth >= 0
-    return float((predictions.predicted[known] == predictions.truth[known]).mean())
+    measure: Callable[..., Evaluation] = find_registered("metrics", predictions.task.kind)
+    known = list(signature(measure).parameters)[1:]
+    for name in options:
+        if name not in known:
+            raise SettingError(f'{predictions.task.kind} has no option "{name}".{suggest(name, known)}')
+    return measure(predictions, **options)
 
 
 def _to_text(table: "pd.DataFrame") -> str:
-    return table.to_string(index=False, float_format="{:.3f}".format)
+    return table.to_string(index=False, float_format=_number, na_rep="not defined")
 
 
 def _to_html(table: "pd.DataFrame") -> str:
-    return table.to_html(index=False, float_format="{:.3f}".format, border=0, na_rep="not defined")
+    return table.to_html(index=False, float_format=_number, border=0, na_rep="not defined")
+
+
+def _number(value: float) -> str:
+    """Three decimals, one from 10 on."""
+    if abs(value) == float("inf"):
+        return "infinite"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

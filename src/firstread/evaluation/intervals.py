@@ -16,15 +16,20 @@ class Estimate:
         value: the estimate; NaN where it is not defined.
         low, high: the interval.
         method: of the interval.
+        cases: that the value is of, where that is not all of them; else None.
+        remark: what must be read with the value, such as "1 of 10 missed".
     """
 
     value: float
     low: float
     high: float
     method: str
+    cases: int | None = None
+    remark: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        text = f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{text}, {self.remark}" if self.remark else text
 
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"), "not defined")
@@ -118,7 +123,7 @@ def bootstrap_interval(
     """Percentile interval of the cluster bootstrap: whole groups (patients) are drawn with replacement.
 
     Args:
-        statistic: from indices of cases (M,) to a number; resamples that give NaN are left out.
+        statistic: from indices of cases (M,) to a number; resamples that give NaN are left out, infinite ones count.
         groups: (N,) group of each case; cases of one patient must share one.
         resamples: number of resamples.
         seed: of the resamples.
@@ -136,12 +141,15 @@ def bootstrap_interval(
     for _ in range(resamples):
         drawn = rng.integers(len(members), size=len(members))
         results.append(statistic(order[drawn] if ungrouped else np.concatenate([members[i] for i in drawn])))
-    values = np.array(results)[np.isfinite(results)]
+    values = np.array(results)[~np.isnan(results)]
     value = float(statistic(np.arange(len(groups))))
     if len(values) < resamples / 2:
         return Estimate(value, float("nan"), float("nan"), "bootstrap not possible")
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    if np.isfinite(values).all():
+        low, high = np.quantile(values, [tail, 1 - tail])
+    else:  # nothing lies between a number and infinity
+        low, high = np.quantile(values, [tail, 1 - tail], method="inverted_cdf")
     method = "bootstrap" if ungrouped else "bootstrap by group"
     return Estimate(value, float(min(low, value)), float(max(high, value)), method)
 

@@ -13,6 +13,7 @@ from firstread.core.predictions import Predictions
 from firstread.evaluation import metrics
 from firstread.evaluation.calibration import expected_calibration_error
 from firstread.evaluation.intervals import UNDEFINED, Estimate, auc_interval, bootstrap_interval, wilson_interval
+from firstread.evaluation.patient_intervals import independent_units
 from firstread.evaluation.thresholds import predictive_values
 
 if TYPE_CHECKING:
@@ -41,9 +42,8 @@ class Scorer:
             self.predicted = (self.scores[:, 1] >= threshold).astype(np.int64)
         table = predictions.table[known]
         self.seeds = table["seed"].to_numpy() if "seed" in table else np.zeros(len(table), np.int64)
-        self.groups, self.resampling_unit = table["case"].to_numpy().astype(str), "case"
-        if "patient" in table and table["patient"].notna().all():
-            self.groups, self.resampling_unit = table["patient"].to_numpy().astype(str), "patient"
+        self.units = independent_units(table)
+        self.groups = self.units.groups
         self.independent = len(np.unique(self.groups)) == len(self.groups)
 
     def proportion(self, name: str, truth: np.ndarray, predicted: np.ndarray) -> Estimate:
@@ -76,7 +76,7 @@ class Scorer:
         estimate = bootstrap_interval(
             statistic, self.groups, confidence=self.confidence, resamples=RESAMPLES, seed=self.seed
         )
-        estimate = replace(estimate, method=estimate.method.replace("by group", f"by {self.resampling_unit}"))
+        estimate = replace(estimate, method=estimate.method.replace("by group", f"by {self.units.name}"))
         at_bound = np.isclose(estimate.value, 0) or np.isclose(estimate.value, 1)
         if np.isclose(estimate.low, estimate.high) and at_bound:  # every resample is perfect: bound by the group count
             count = len(np.unique(self.groups))

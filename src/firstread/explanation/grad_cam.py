@@ -30,7 +30,7 @@ def compute_grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.
         hook.remove()
     cam = (gradient.mean(dim=(2, 3), keepdim=True) * captured[0].detach()).sum(dim=1, keepdim=True).relu()
     cam = torch.nn.functional.interpolate(cam, size=pixels.shape[2:], mode="bilinear", align_corners=False)
-    return cam[0, 0].numpy()
+    return cam[0, 0].cpu().numpy()
 
 
 @torch.inference_mode()
@@ -46,7 +46,7 @@ def find_target_layer(model: Classifier) -> str:
     ]
     try:
         model.eval()
-        model.backbone(torch.zeros(1, model.channels, model.size, model.size))
+        model.backbone(torch.zeros(1, model.channels, model.size, model.size, device=model.device))
     finally:
         for hook in hooks:
             hook.remove()

@@ -37,6 +37,16 @@ def write_report(
 
     Returns:
         The path.
+
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=96)
+        >>> run = fr.train(model, cohort, epochs=1, freeze=True, quiet=True)
+        >>> predictions = fr.predict(model, cohort.test)
+        >>> evaluation = fr.evaluate(predictions)
+        >>> facts = {"run": run, "model": model, "evaluation": evaluation, "predictions": predictions}
+        >>> fr.write_report("report.html", cohort=cohort, **facts).name
+        'report.html'
     """
     report = Report(
         f"{cohort.origin.name}: {' or '.join(cohort.classes)}", f"{model.backbone_name}, {run.epochs} epochs"
@@ -51,17 +61,7 @@ def write_report(
 
 
 def _add_summary(report: Report, evaluation: Evaluation) -> None:
-    comparison = evaluation.comparison
-    network = comparison.iloc[0]
-    rules = comparison[comparison["role"] != "network"]
-    text = (
-        f"The network answered {network['accuracy']:.1%} of {len(evaluation.predictions)} held-out cases correctly "
-        f"(95 % interval {network['low']:.1%} to {network['high']:.1%})."
-    )
-    if len(rules):
-        best = rules.iloc[rules["accuracy"].argmax()]
-        text += f" The best trivial rule, {best['name'].removeprefix('rule: ')}, reached {best['accuracy']:.1%}."
-    report.add_text(text)
+    report.add_text(evaluation.headline())
     for note in evaluation.notes:
         report.add_text(note)
 
@@ -87,21 +87,19 @@ def _add_training(report: Report, model: Classifier, run: Run) -> None:
 def _add_results(report: Report, evaluation: Evaluation) -> None:
     report.add_heading("Results")
     report.add_table(evaluation.table, caption="Each metric with its 95 % interval and how it was found")
-    report.add_figure(evaluation.figure(), alt="ROC curve, confusion matrix, network beside trivial rules")
+    report.add_figure(evaluation.figure(), alt="figure of the main results")
     report.add_heading("Beside trivial rules")
     report.add_text(
         "Each rule was fitted on the training cases and looks at one thing that is not anatomy. Where a rule does as "
         "well as the network, the network's accuracy says little about what it has learnt."
     )
     report.add_table(evaluation.comparison)
-    report.add_heading("By class, and in detail")
-    report.add_table(evaluation.per_class, caption="Each class against the rest")
-    report.add_figure(evaluation.details(), alt="precision and recall, calibration")
-    if evaluation.costs is not None:
-        report.add_table(
-            evaluation.costs,
-            caption=f"What thresholds mean for 1,000 patients of whom {evaluation.prevalence:.0%} are positive",
-        )
+    report.add_heading("In detail")
+    for caption, table in evaluation.tables().items():
+        report.add_table(table, caption=caption)
+    details = evaluation.details()
+    if details is not None:
+        report.add_figure(details, alt="figure of the details")
 
 
 def _add_cases(report: Report, cohort: Cohort, model: Classifier, predictions: Predictions) -> None:

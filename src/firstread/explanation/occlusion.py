@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from firstread.explanation.grad_cam import SignedLogits
-from firstread.learning.loop import inference_batch_size
 from firstread.learning.models import Classifier
 
 
@@ -18,7 +17,7 @@ def compute_occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np
         nn_module=SignedLogits(model),
         mask_size=max(8, model.size // 8),
         overlap=0.5,
-        n_batch=inference_batch_size(model.size),
+        n_batch=model.inputs.inference_batch_size,
         mode="mean_patch",
         verbose=False,
     )
@@ -28,4 +27,4 @@ def compute_occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np
         full_score = SignedLogits(model)(pixels)[0, index]
     drop = (full_score - scores[0, index]).clamp_min(0)[None, None]
     drop = torch.nn.functional.interpolate(drop, size=pixels.shape[2:], mode="bilinear", align_corners=False)
-    return drop[0, 0].numpy()
+    return drop[0, 0].cpu().numpy()

@@ -8,10 +8,11 @@ import torch
 
 from firstread.core.case import Case
 from firstread.core.errors import SettingError, suggest
-from firstread.core.images import resize_square, to_grayscale
 from firstread.explanation.grad_cam import compute_grad_cam
 from firstread.explanation.occlusion import compute_occlusion
+from firstread.learning.examples import read_picture
 from firstread.learning.models import Classifier
+from firstread.learning.models.protocol import check_explainable
 
 METHODS = ("grad-cam", "occlusion")
 
@@ -55,7 +56,7 @@ class Explanation:
 
 
 def explain(model: Classifier, case: Case, *, method: str = "grad-cam", target: str | None = None) -> Explanation:
-    """Compute the saliency map of a class: which parts of the image moved its score.
+    """Compute the saliency map of a class: which parts of the image moved its score, where the network lies.
 
     A map is a hint and no proof: look at `sanity_check` before you believe one.
 
@@ -67,17 +68,25 @@ def explain(model: Classifier, case: Case, *, method: str = "grad-cam", target: 
         target: a class; default the one that the network says.
 
     Raises:
-        SettingError: an unknown method or class.
+        SettingError: an unknown method or class, or a network that answers no classes.
+
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=96)
+        >>> explanation = fr.explain(model, cohort.test[0])
+        >>> explanation.map.shape, explanation.method
+        ((96, 96), 'grad-cam')
     """
+    check_explainable(model)
     if method not in METHODS:
         raise SettingError(f'There is no method "{method}".{suggest(method, METHODS)}')
     if target is not None and target not in model.classes:
         raise SettingError(f'The network knows no class "{target}".{suggest(target, model.classes)}')
-    image = resize_square(to_grayscale(case.image()) if model.channels == 1 else _to_color(case.image()), model.size)
+    image = read_picture(case, model.inputs)
     model.eval()
     pixels = model.prepare(image[None])
     with torch.inference_mode():
-        scores = model.probabilities(model(pixels))[0].numpy()
+        scores = model.probabilities(model(pixels))[0].cpu().numpy()
     index = model.classes.index(target) if target else int(scores.argmax())
     compute = compute_grad_cam if method == "grad-cam" else compute_occlusion
     saliency = _rescale_to_unit_range(compute(model, pixels, index))
@@ -90,7 +99,3 @@ def _rescale_to_unit_range(values: np.ndarray) -> np.ndarray:
     values = np.nan_to_num(values.astype(np.float64))
     span = np.ptp(values)
     return (values - values.min()) / span if span > 0 else np.zeros_like(values)
-
-
-def _to_color(image: np.ndarray) -> np.ndarray:
-    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image

@@ -3,12 +3,12 @@
 import copy
 
 import numpy as np
-import torch
 from torch import nn
 
 from firstread.core.case import Case
 from firstread.explanation.saliency import explain
 from firstread.learning.models import Classifier
+from firstread.learning.random_state import seeded
 
 
 def sanity_check(model: Classifier, case: Case, *, method: str = "grad-cam", randomizations: int = 3) -> str:
@@ -53,8 +53,7 @@ def sanity_correlation(model: Classifier, case: Case, *, method: str = "grad-cam
 
 def _randomize_weights(model: Classifier, seed: int) -> Classifier:
     randomized = copy.deepcopy(model)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with seeded(seed):
         for layer in randomized.modules():
             reset_parameters = getattr(layer, "reset_parameters", None)
             if callable(reset_parameters) and not isinstance(layer, nn.modules.batchnorm._BatchNorm):

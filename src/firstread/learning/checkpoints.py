@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
 from firstread.core.errors import DataError
-from firstread.core.files import to_jsonable, write_atomically
+from firstread.core.files import to_jsonable
+from firstread.learning.models.model_file import TRAINING_PREFIX, save_model
 
-_PREFIX = "training/"
-_OPTIMIZER = _PREFIX + "optimizer/"
+_OPTIMIZER = TRAINING_PREFIX + "optimizer/"
 #: memory format of the optimizer's state of convolutions: (K, h, w, C), as in firstread.learning.optimizers
 _CHANNELS_LAST = "channels last"
 
@@ -34,19 +33,11 @@ def save_checkpoint(
         generators: name -> state of a random generator (uint8).
         progress: plain values, such as the history so far.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    tensors = {f"{TRAINING_PREFIX}generator/{name}": state for name, state in generators.items()}
     for index, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"{_OPTIMIZER}{index}/{name}"] = torch.as_tensor(value).detach().cpu()
-    for name, state in generators.items():
-        tensors[f"{_PREFIX}generator/{name}"] = state
-    metadata = {
-        "format": "firstread-classifier-1",
-        "blueprint": json.dumps(model.describe()),
-        "progress": json.dumps(to_jsonable(progress)),
-        "optimizer": _CHANNELS_LAST,
-    }
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+    save_model(model, path, tensors=tensors, progress=json.dumps(to_jsonable(progress)), optimizer=_CHANNELS_LAST)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -64,7 +55,9 @@ def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
         raise DataError(
             "The checkpoint cannot be read", where=path, do="train again, or use best.safetensors beside it"
         ) from error
-    has_training_state = any(name.startswith(_PREFIX) for name in tensors)  # best.safetensors holds weights alone
+    has_training_state = any(
+        name.startswith(TRAINING_PREFIX) for name in tensors
+    )  # best.safetensors holds weights alone
     if has_training_state and metadata.get("optimizer") != _CHANNELS_LAST:
         raise DataError(
             "The checkpoint was written by an older version of firstread and cannot be continued",
@@ -80,7 +73,7 @@ def restore_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
     Raises:
         DataError: the network was built differently.
     """
-    weights = {name: value for name, value in tensors.items() if not name.startswith(_PREFIX)}
+    weights = {name: value for name, value in tensors.items() if not name.startswith(TRAINING_PREFIX)}
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -103,4 +96,4 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch
 
 def generator_state(tensors: dict[str, torch.Tensor], name: str) -> torch.Tensor:
     """State of a random generator in a checkpoint."""
-    return tensors[f"{_PREFIX}generator/{name}"]
+    return tensors[f"{TRAINING_PREFIX}generator/{name}"]

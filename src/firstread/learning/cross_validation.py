@@ -11,9 +11,9 @@ from firstread.core.errors import SettingError, suggest
 from firstread.core.predictions import Predictions, concat_predictions
 from firstread.core.progress_bar import ProgressBar
 from firstread.learning.augmentation import Augmentation
-from firstread.learning.models import Classifier, build_model
+from firstread.learning.models import Model, build_model
 from firstread.learning.prediction import predict
-from firstread.learning.settings import DEFAULTS, resolve_settings
+from firstread.learning.settings import SETTING_NAMES, TrainingSettings, refuse_unknown_settings
 from firstread.learning.training import train
 
 _MODEL_KEYS = ("backbone", "size", "dropout", "channels", "weights")
@@ -37,17 +37,15 @@ def check_recipe(recipe: Mapping[str, Any]) -> None:
             raise SettingError(f'Augmentation has no "{name}".{suggest(name, known)}')
     phase_settings = _phase_settings(recipe)
     for name in phase_settings:
-        if name not in DEFAULTS and name != "freeze":
-            raise SettingError(
-                f'A recipe has no "{name}".{suggest(name, (*_MODEL_KEYS, "phases", "augmentation", *DEFAULTS))}'
-            )
+        if name not in SETTING_NAMES:
+            raise SettingError(f'A recipe has no "{name}".{suggest(name, (*_MODEL_KEYS, "phases", *SETTING_NAMES))}')
     for phase in recipe["phases"]:
         settings = {**phase_settings, **phase}
-        settings.pop("freeze", None)
-        resolve_settings(settings, epochs=settings.pop("epochs", 0))
+        refuse_unknown_settings({name: value for name, value in settings.items() if name not in SETTING_NAMES})
+        TrainingSettings(**settings)
 
 
-def train_by_recipe(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) -> Classifier:
+def train_by_recipe(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) -> Model:
     """Build a network and train it from scratch by a recipe.
 
     Args:
@@ -127,6 +125,6 @@ def _train_and_predict(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) 
 
 def _add_columns(predictions: Predictions, **columns: int) -> Predictions:
     def add(part: Predictions) -> Predictions:
-        return Predictions(part.table.assign(**columns), part.classes, part.model)
+        return Predictions(part.table.assign(**columns), part.task, part.model)
 
     return add(predictions).with_baselines([add(baseline) for baseline in predictions.baselines])

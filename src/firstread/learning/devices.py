@@ -3,22 +3,24 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Required, TypedDict
 
-import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
 
 from firstread.core.errors import SettingError
+from firstread.core.process_settings import ProcessSetting
 from firstread.core.progress_bar import StatusLine
 from firstread.learning.hardware import available_cores, this_hardware
+from firstread.learning.process_group import Processes
 from firstread.learning.queue import QueueSlot
 
 
 def choose_device(device: str = "auto") -> str:
     """Resolve "auto" to "cuda", "mps" or "cpu", and check that a GPU asked for is available.
+
+    `accelerate launch --cpu` says with ACCELERATE_USE_CPU that "auto" is the CPU.
 
     Raises:
         SettingError: a GPU was asked for and is not there.
@@ -29,48 +31,66 @@ def choose_device(device: str = "auto") -> str:
             f'device="{device}" was asked for, but there is no such GPU here that torch can use',
             do='use device="auto" (takes a GPU if there is one), or run `firstread doctor` to see why',
         )
-    return next((name for name in available if available[name]), "cpu") if device == "auto" else device
+    if device != "auto":
+        return device
+    launched_for_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    return "cpu" if launched_for_cpu else next((name for name in available if available[name]), "cpu")
 
 
-def make_accelerator(*, device: str = "auto", precision: str = "auto") -> Accelerator:
-    """Create the Hugging Face Accelerator for a device, a precision and (under `accelerate launch`) several GPUs.
+@dataclass(frozen=True)
+class Placement:
+    """Where a network is trained, and in which precision.
+
+    Attributes:
+        device: that it lies on.
+        precision: "float32" or "bfloat16".
+    """
+
+    device: torch.device
+    precision: str
+
+    def autocast(self) -> torch.autocast:
+        """Context in which layers compute in this precision; weights stay float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+
+def choose_placement(*, device: str = "auto", precision: str = "auto", local_rank: int | None = None) -> Placement:
+    """Choose device and precision.
 
     Args:
+        device: "auto", "cpu", "cuda" or "mps".
         precision: "float32", "bfloat16", or "auto": bfloat16 where the device has it in hardware and, on a CPU, where
             a measured probe says that it is faster.
+        local_rank: number of the GPU that belongs to this process of a distributed training; None for the first one.
 
     Raises:
         SettingError: a GPU was asked for and is not there.
     """
     device = choose_device(device)
-    if PartialState._shared_state and PartialState().num_processes == 1:
-        AcceleratorState._reset_state(reset_partial_state=True)
     if precision == "auto":
         gpu_has_bfloat16 = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         gpu_precision = "bfloat16" if gpu_has_bfloat16 else "float32"
         precision = this_hardware().precision if device == "cpu" else gpu_precision
-    return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bfloat16" else "no")
-
-
-def copy_to_gpu(images: np.ndarray, device: torch.device) -> np.ndarray | torch.Tensor:
-    """Copy uint8 images to GPU memory if they fit; for the CPU, or if they do not fit, return them unchanged."""
-    if device.type == "cpu":
-        return images
-    try:
-        return torch.from_numpy(images).to(device)
-    except torch.OutOfMemoryError:
-        return images
+    index = local_rank if device == "cuda" else None
+    return Placement(torch.device(device) if index is None else torch.device(device, index), precision)
 
 
 @contextmanager
 def limit_cpu_threads() -> Iterator[None]:
     """Limit torch's CPU threads to the cores that affinity and container allow: more would wait for one another."""
-    previous = torch.get_num_threads()
-    torch.set_num_threads(min(previous, available_cores()))
-    try:
+    with _FULL_THREADS as full_threads:
+        torch.set_num_threads(min(full_threads.value, available_cores()))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(full_threads.value)  # torch counts each thread of Python for itself
+
+
+@contextmanager
+def reproducible(wanted: bool) -> Iterator[None]:
+    """Refuse operations that do not repeat bit by bit, if wanted; the process's own setting comes back."""
+    with _DETERMINISTIC if wanted else nullcontext():
         yield
-    finally:
-        torch.set_num_threads(previous)
 
 
 @contextmanager
@@ -80,7 +100,7 @@ def acquire_queue_slot(device: str, *, quiet: bool) -> Iterator[QueueSlot]:
     The processes of one training under `accelerate launch` belong together and do not wait for one another.
     """
     device = choose_device(device)
-    distributed = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    distributed = Processes.from_environment().count > 1
     name = device if device != "cuda" else f"cuda-{os.environ.get('CUDA_VISIBLE_DEVICES', '0')}"
     with StatusLine("Waiting for other trainings on this computer", quiet=quiet) as status_line:
         queue_slot = QueueSlot(
@@ -121,12 +141,21 @@ def recovery_for(error: Exception, *, batch_size: int, on_cpu: bool) -> Recovery
     return None
 
 
-def unwrap(accelerator: Accelerator, module: torch.nn.Module) -> None:
-    """Undo `accelerator.prepare`, so that another training can prepare the module anew.
+#: number of torch's threads before the first of several trainings limited it
+_FULL_THREADS = ProcessSetting(change=torch.get_num_threads, restore=lambda _: None)
 
-    Accelerate leaves its attributes on a module that it unwraps, and would then take it for prepared: without autocast,
-    in float32.
-    """
-    for wrapped in (module, accelerator.unwrap_model(module, keep_fp32_wrapper=False)):
-        vars(wrapped).pop("_is_accelerate_prepared", None)
-        vars(wrapped).pop("forward", None)
+
+def _make_deterministic() -> tuple[bool, str | None]:
+    before = torch.are_deterministic_algorithms_enabled(), os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(True)
+    return before
+
+
+def _restore_deterministic(before: tuple[bool, str | None]) -> None:
+    torch.use_deterministic_algorithms(before[0])
+    if before[1] is None:
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+
+
+_DETERMINISTIC = ProcessSetting(change=_make_deterministic, restore=_restore_deterministic)

@@ -7,21 +7,18 @@ import numpy as np
 
 
 class EarlyStopping:
-    """Tracks the best validation loss of a run, and stops after `patience` epochs without a better one.
+    """Tracks the best validation loss of a training, and stops after `patience` epochs without a better one.
 
     Args:
         patience: epochs without improvement after which to stop; None never stops.
-        history: rows of the run so far.
-        earlier_epochs: rows at its start that belong to earlier calls; they count for the best loss, not for patience.
+        history: rows of this training so far, without those of its parents.
     """
 
-    def __init__(self, patience: int | None, history: Sequence[dict[str, Any]], *, earlier_epochs: int) -> None:
+    def __init__(self, patience: int | None, history: Sequence[dict[str, Any]]) -> None:
         self.patience = patience
         self.best_loss, self.epochs_since_best = float(np.inf), 0
-        for index, row in enumerate(history):
+        for row in history:
             self.update(row.get("validation_loss"))
-            if index < earlier_epochs:
-                self.epochs_since_best = 0
 
     def update(self, loss: float | None) -> bool:
         """Add an epoch's validation loss, None without validation; True if it is the best so far."""

@@ -10,7 +10,9 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from firstread.learning.models import Classifier
+from firstread.learning.devices import Placement
+from firstread.learning.examples import ArrayExamples, Examples
+from firstread.learning.loop import sequential_batches
 
 
 class FeatureCache:
@@ -22,22 +24,25 @@ class FeatureCache:
 
     Args:
         model: its backbone must not change while the cache is in use.
-        accelerator: device and precision.
+        placement: device and precision.
     """
 
-    def __init__(self, model: Classifier, accelerator: Any) -> None:
-        self.model, self.accelerator = model, accelerator
-        self.backbone = _make_inference_copy(model.backbone, bfloat16=accelerator.mixed_precision == "bf16")
-        self._cache: list[tuple[np.ndarray, torch.Tensor]] = []
+    def __init__(self, model: Any, placement: Placement) -> None:
+        self.model, self.placement = model, placement
+        self.backbone = _make_inference_copy(model.backbone, bfloat16=placement.precision == "bfloat16")
+        self._cache: list[tuple[Examples, ArrayExamples]] = []
 
-    def extract(self, images: np.ndarray, *, batch_size: int) -> torch.Tensor:
-        """uint8 images (N, S, S) or (N, S, S, 3) -> (N, F); cached for each array object."""
-        for cached_images, features in self._cache:
-            if cached_images is images:
+    def extract(self, examples: Examples, *, batch_size: int) -> ArrayExamples:
+        """Features (N, F) of pictures, with their targets; cached for each set of examples."""
+        for cached_examples, features in self._cache:
+            if cached_examples is examples:
                 return features
-        starts = range(0, len(images), batch_size)
-        features = torch.cat([self._extract(self.model.prepare(images[i : i + batch_size])) for i in starts])
-        self._cache.append((images, features))
+        found, targets = [], []
+        for pixels, batch_targets in sequential_batches(examples, prepare=self.model.prepare, batch_size=batch_size):
+            found.append(self._extract(pixels))
+            targets.append(batch_targets.cpu().numpy())
+        features = ArrayExamples(torch.cat(found), np.concatenate(targets))
+        self._cache.append((examples, features))
         return features
 
     def extract_batches(self, batches: Iterable, *, batch_size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -63,7 +68,7 @@ class FeatureCache:
 
     @torch.no_grad()
     def _extract(self, pixels: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode(), self.accelerator.autocast():
+        with torch.inference_mode(), self.placement.autocast():
             features = self.backbone(self.model.normalize(pixels))
         return features.float().clone()  # cloned outside inference mode, so that autograd accepts it in the head
 

@@ -14,6 +14,7 @@ from torch import nn
 from firstread.core.errors import FirstreadError
 from firstread.core.files import read_json, write_json
 from firstread.core.paths import home_folder
+from firstread.learning.random_state import seeded
 
 #: bfloat16 / float32 step time below which bfloat16 is chosen: it costs digits, so it must be worth it
 _MAX_BFLOAT16_TIME_RATIO = 0.85
@@ -98,8 +99,7 @@ def matmul_peak_gflops(dtype: torch.dtype, *, size: int = 4096, repeats: int = 3
 
 def _time_training_step(dtype: torch.dtype | None) -> float:
     """Seconds of one forward and backward pass through three convolutions, the best of four."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with seeded(0):
         layers = [nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()) for _ in range(3)]
         network = nn.Sequential(*layers).to(memory_format=torch.channels_last)
         pixels = torch.randn(8, 64, 48, 48).to(memory_format=torch.channels_last)

@@ -5,81 +5,94 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from firstread.core.errors import DataError
+from firstread.learning.examples import Examples
 
 
 def run_one_epoch(
-    model: torch.nn.Module, batches: Iterable, *, optimizer: Any, scheduler: Any, accelerator: Any
+    network: torch.nn.Module, batches: Iterable, *, model: Any, optimizer: Any, scheduler: Any
 ) -> dict[str, float]:
     """Train for one epoch: show the network every training image once, and update its weights after each batch.
 
-    `batches` yields pixels (N, C, S, S) between 0 and 1, and targets (N,), the index of the true class.
+    `batches` yields pixels (N, C, S, S) between 0 and 1, and targets (N,), the index of the true class. `model` is the
+    whole network; while its backbone is frozen, `network` is the head alone.
     """
-    model.train()
-    total_loss, correct, image_count = 0.0, 0, 0
+    network.train()
+    means = RunningMeans(model.metric)
     for pixels, targets in batches:
-        logits = model(pixels)  # the network answers: (N, 1) or (N, K)
-        loss = compute_loss(logits, targets)  # how wrong was it?
-        accelerator.backward(loss)  # which weights are to blame?
+        outputs = network(pixels)  # the network answers: (N, 1) or (N, K)
+        loss = model.loss(outputs, targets)  # how wrong was it?
+        loss.backward()  # which weights are to blame?
         optimizer.step()  # move each weight a little
         optimizer.zero_grad()  # forget the blame
         scheduler.step()  # the next learning rate
-        total_loss += loss.item() * len(targets)
-        correct += int((predict_classes(logits) == targets).sum())
-        image_count += len(targets)
-    return {"train_loss": total_loss / image_count, "train_accuracy": correct / image_count}
-
-
-def compute_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy in nats: logits (N, 1) or (N, K), targets (N,) -> scalar, 0 is best."""
-    if logits.shape[1] == 1:
-        loss = binary_cross_entropy_with_logits(logits[:, 0].float(), targets.float())
-    else:
-        loss = cross_entropy(logits.float(), targets)
-    if not torch.isfinite(loss):
-        raise DataError(
-            "The loss is no longer a number: training has run away",
-            do="lower the learning rate (a tenth of it, say) and train again from the last checkpoint",
-        )
-    return loss
-
-
-def predict_classes(logits: torch.Tensor) -> torch.Tensor:
-    """Index of the predicted class: logits (N, 1) or (N, K) -> (N,)."""
-    return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(dim=1)
+        means.add(loss, model.score(outputs, targets), count=len(targets))
+    return means.row("train")
 
 
 @torch.inference_mode()
-def validate(model: torch.nn.Module, batches: Iterable[torch.Tensor], targets: np.ndarray) -> dict[str, float]:
-    """Validation loss and accuracy, without augmentation.
+def validate(network: torch.nn.Module, batches: Iterable, *, model: Any) -> dict[str, float]:
+    """Validation loss and metric, without augmentation; NaN without examples.
 
     Args:
-        batches: all cases in order, as the model takes them.
-        targets: (N,) index of the true class.
+        network: the whole model, or its head while the backbone is frozen.
+        batches: all examples in order, with their targets.
+        model: whose loss and metric are measured.
     """
-    if not len(targets):
-        return {"validation_loss": float("nan"), "validation_accuracy": float("nan")}
-    model.eval()
-    logits = torch.cat([model(batch).float().cpu() for batch in batches])
-    truth = torch.from_numpy(targets)
-    accuracy = float((predict_classes(logits) == truth).float().mean())
-    return {"validation_loss": float(compute_loss(logits, truth)), "validation_accuracy": accuracy}
+    network.eval()
+    means = RunningMeans(model.metric)
+    for inputs, targets in batches:
+        outputs = network(inputs)
+        means.add(model.loss(outputs, targets), model.score(outputs, targets), count=len(targets))
+    return means.row("validation")
 
 
-def sequential_batches(model: Any, pixels: np.ndarray, *, batch_size: int) -> Iterator[torch.Tensor]:
-    """Yield uint8 images in order, as batches (N, C, S, S) between 0 and 1."""
-    for start in range(0, len(pixels), batch_size):
-        yield model.prepare(pixels[start : start + batch_size])
+class RunningMeans:
+    """Means of loss and metric over the batches of an epoch.
 
-
-def inference_batch_size(size: int) -> int:
-    """Inference batch size for a given image size in pixels: 64 for small images, 16 for 299 pixels.
-
-    Larger batches would not be faster on a CPU, and would need memory that a laptop does not have.
+    Args:
+        metric: name of what the scores measure; its mean is the ratio of summed numerators and denominators.
     """
-    return max(8, min(64, 1_500_000 // size**2))
+
+    def __init__(self, metric: str) -> None:
+        self.metric = metric
+        self._loss, self._count = 0.0, 0
+        self._right: np.ndarray | float = 0.0
+        self._all: np.ndarray | float = 0.0
+
+    def add(self, loss: torch.Tensor, score: tuple[torch.Tensor, torch.Tensor], *, count: int) -> None:
+        """Add a batch of `count` examples.
+
+        Raises:
+            DataError: the loss is not a number.
+        """
+        value = loss.item()
+        if not np.isfinite(value):
+            raise DataError(
+                "The loss is no longer a number: training has run away",
+                do="lower the learning rate (a tenth of it, say) and train again: the network is as before this epoch",
+            )
+        self._loss, self._count = self._loss + value * count, self._count + count
+        self._right = self._right + score[0].detach().cpu().double().numpy()
+        self._all = self._all + score[1].detach().cpu().double().numpy()
+
+    def row(self, split: str) -> dict[str, float]:
+        """The means, as columns of the history: `<split>_loss` and `<split>_<metric>`."""
+        if not self._count:
+            return {f"{split}_loss": float("nan"), f"{split}_{self.metric}": float("nan")}
+        ratios = self._right / np.maximum(self._all, 1e-12)
+        return {f"{split}_loss": self._loss / self._count, f"{split}_{self.metric}": float(np.mean(ratios))}
+
+
+def sequential_batches(
+    examples: Examples, *, prepare: Callable[[Any], torch.Tensor], batch_size: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield all examples in order, as batches on the network's device, with their targets."""
+    for start in range(0, len(examples), batch_size):
+        inputs, targets = examples.batch(np.arange(start, min(start + batch_size, len(examples))))
+        batch = prepare(inputs)
+        yield batch, torch.from_numpy(targets).to(batch.device)
 
 
 def identity(batch: torch.Tensor) -> torch.Tensor:
@@ -88,8 +101,7 @@ def identity(batch: torch.Tensor) -> torch.Tensor:
 
 
 def shuffled_batches(
-    images: np.ndarray | torch.Tensor,
-    targets: np.ndarray,
+    examples: Examples,
     *,
     prepare: Callable[[Any], torch.Tensor],
     batch_size: int,
@@ -97,26 +109,31 @@ def shuffled_batches(
     augmentation: Any,
     shard: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield every training image once, in random order, augmented.
+    """Yield every training example once, in random order, augmented.
 
-    No image is dropped: a last batch of one joins its neighbour, because BatchNorm cannot learn from a single image.
+    None is dropped: a last batch of one joins its neighbour, because BatchNorm cannot learn from a single image.
 
     Args:
-        images: uint8 images, or the features (N, F) that a frozen backbone made of them.
-        prepare: turns selected images into a batch on the network's device.
+        examples: pictures, slices, or the features (N, F) that a frozen backbone made of them.
+        prepare: turns selected examples into a batch on the network's device.
+        augmentation: changes pixels, and masks with them; None for none.
         shard: (rank, world size) of this process under `accelerate launch`; each process takes its part of every step.
     """
     rank, world_size = shard
-    order = torch.randperm(len(targets), generator=generator).numpy()
+    order = torch.randperm(len(examples), generator=generator).numpy()
     if world_size > 1:  # all processes share the order, each draws its own augmentation
         seed = int(torch.randint(2**31, (1,), generator=generator))
         generator = torch.Generator().manual_seed(seed + rank)
     for step in batch_slices(len(order), batch_size * world_size):
         indices = order[step] if world_size == 1 else _shard_indices(order[step], rank, world_size)
-        batch = prepare(images[indices])
-        if augmentation is not None:
+        inputs, truth = examples.batch(indices, generator)
+        batch, targets = prepare(inputs), torch.from_numpy(truth)
+        if augmentation is not None and targets.ndim > 1:
+            moved = augmentation.apply(batch, generator, masks=targets.to(batch.device))
+            batch, targets = moved.images, moved.masks
+        elif augmentation is not None:
             batch = augmentation(batch, generator)
-        yield batch, torch.from_numpy(targets[indices]).to(batch.device)
+        yield batch, targets.to(batch.device)
 
 
 def batch_slices(count: int, batch_size: int) -> list[slice]:

@@ -41,21 +41,59 @@ class AdamW(_ChannelsLastViews, torch.optim.AdamW):
 
 
 def make_optimizer(
-    weights: list[torch.nn.Parameter], *, schedule: str, learning_rate: float, total_steps: int, fused: bool
-) -> tuple[torch.optim.Optimizer, LRScheduler]:
-    """Optimizer and learning-rate scheduler for a schedule of `TrainingSettings`.
+    weights: list[torch.nn.Parameter], *, schedule: str, learning_rate: float, fused: bool
+) -> torch.optim.Optimizer:
+    """Optimizer of a schedule of `TrainingSettings`: AdamW for "one-cycle", Adam for "constant".
 
     Args:
-        schedule: "one-cycle" (AdamW) or "constant" (Adam).
+        weights: those that learn.
+        schedule: "one-cycle" or "constant".
         learning_rate: the highest one under "one-cycle".
-        total_steps: steps of the whole schedule.
         fused: torch's fused implementation, on devices that have one.
     """
     if schedule == "one-cycle":
-        one_cycle = AdamW(weights, lr=learning_rate, weight_decay=1e-2, fused=fused)
-        return one_cycle, OneCycleLR(one_cycle, learning_rate, total_steps=max(2, total_steps))
-    constant = Adam(weights, lr=learning_rate, fused=fused)
-    return constant, ConstantLR(constant, factor=1.0)
+        return AdamW(weights, lr=learning_rate, weight_decay=1e-2, fused=fused)
+    return Adam(weights, lr=learning_rate, fused=fused)
+
+
+def make_scheduler(
+    optimizer: torch.optim.Optimizer, *, schedule: str, learning_rate: float, total_steps: int, steps_done: int = 0
+) -> LRScheduler:
+    """Learning-rate scheduler of a schedule of `TrainingSettings`.
+
+    Args:
+        optimizer: whose learning rate it sets.
+        schedule: "one-cycle" or "constant".
+        learning_rate: the highest one under "one-cycle".
+        total_steps: steps of the whole schedule.
+        steps_done: steps that an interrupted training has made; the schedule goes on behind them.
+    """
+    if schedule == "constant":
+        return ConstantLR(optimizer, factor=1.0)
+    one_cycle = OneCycleLR(optimizer, learning_rate, total_steps=max(2, total_steps))
+    if not steps_done:
+        return one_cycle
+    return OneCycleLR(optimizer, learning_rate, total_steps=max(2, total_steps), last_epoch=steps_done - 1)
+
+
+class TimedSchedule:
+    """Schedule that ends when a given time does: its steps follow the clock and not the number of batches.
+
+    Args:
+        scheduler: of `SCHEDULE_STEPS` steps.
+        elapsed_fraction: share of the time that is over, from 0.
+    """
+
+    SCHEDULE_STEPS = 10_000
+
+    def __init__(self, scheduler: LRScheduler, elapsed_fraction: Callable[[], float]) -> None:
+        self.scheduler, self._elapsed_fraction = scheduler, elapsed_fraction
+
+    def step(self) -> None:
+        """Go to where the clock is."""
+        target = int(min(1.0, self._elapsed_fraction()) * (self.SCHEDULE_STEPS - 1))
+        while self.scheduler.last_epoch < target:
+            self.scheduler.step()
 
 
 def _contiguous_view(value: torch.Tensor) -> torch.Tensor:

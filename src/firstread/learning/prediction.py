@@ -1,59 +1,182 @@
-"""`predict`: class scores of a network for each case, with those of the trivial baselines."""
+"""`predict`: what a network answers for each case, by its task: class scores, or masks on the scan's own grid."""
 
-from dataclasses import replace
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from firstread.core.case import Case
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
+from firstread.core.geometry import Geometry
+from firstread.core.paths import home_folder
 from firstread.core.predictions import Predictions
-from firstread.learning.loop import inference_batch_size, sequential_batches
-from firstread.learning.models import Classifier
+from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin
+from firstread.core.volume import Volume
+from firstread.learning.examples import ArrayExamples, Examples, load_pictures
+from firstread.learning.loop import sequential_batches
+from firstread.learning.models.protocol import Model, check_predictor
+from firstread.learning.volume_slices import read_network_volume, slice_batches
+from firstread.readers.nifti import write_nifti
+
+_CASE_COLUMNS = ("patient", "component", "split")
 
 
-def predict(model: Classifier, cases: Cohort | Case, *, baselines: bool = True) -> Predictions:
-    """Predict the classes of cases.
+def predict(
+    model: Model, cases: Cohort | Case, *, baselines: bool = True, folder: str | Path | None = None
+) -> Predictions:
+    """Predict cases, on the device that the network was trained on.
 
     Args:
         model: a trained network.
-        cases: a cohort (labels may be missing), or one case.
-        baselines: also predict with the trivial baselines, fitted on the training split of the cohort that the cases
-            come from (`cases.parent`). Without a training split there are none.
+        cases: a cohort (targets may be missing), or one case.
+        baselines: let the trivial rules stand beside the network in `evaluate`. They are fitted then, on the training
+            split of the cohort that the cases come from (`cases.parent`). Without a training split there are none.
+        folder: where masks are written; default a new one under firstread's own folder. Not used for classes.
 
     Returns:
-        Predictions: one row a case, a score for each class.
+        Predictions with the columns of the network's task: for classes a row a case with a score for each class; for a
+        segmentation a row a case and structure, with the file of the mask and its volume.
 
     Raises:
         DataError: no cases, or a file that cannot be read.
-    """
-    if not isinstance(model, Classifier) or not isinstance(cases, (Cohort, Case)):
-        raise SettingError("predict takes a network and a cohort or one case, in this order")
-    cohort = _case_to_cohort(cases, model) if isinstance(cases, Case) else cases
-    if not len(cohort):
-        raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")
-    scores = predict_scores(model, cohort.images(model.size, channels=model.channels))
-    predictions = Predictions.from_scores(cohort.table, scores, classes=model.classes, model=model.backbone_name)
-    parent = cohort.parent
-    if baselines and parent is not None and len(parent.train) and cohort.classes == model.classes:
-        from firstread.curation.baselines import trivial_baselines
+        SettingError: not a network and cases, or a single case for a segmentation.
 
-        return predictions.with_baselines(trivial_baselines(parent.train, cohort))
-    return predictions
+    Example:
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=32)
+        >>> predictions = fr.predict(model, cohort.test)
+        >>> len(predictions), predictions.scores.sum(axis=1).round(6).tolist()
+        (2, [1.0, 1.0])
+    """
+    check_predictor(model)
+    if not isinstance(cases, (Cohort, Case)):
+        raise SettingError("predict takes a network and a cohort or one case, in this order")
+    if model.inputs.is_volume:
+        if isinstance(cases, Case):
+            raise SettingError("A segmentation is predicted for a cohort", do="predict(model, cohort[:1])")
+        return _predict_volumes(model, cases, baselines=baselines, folder=folder)
+    cohort = _case_to_cohort(cases, model) if isinstance(cases, Case) else cases
+    _refuse_empty(cohort)
+    scores = _predict_examples(model, load_pictures(cohort, model.inputs, cohort.targets, once=True))
+    return Predictions.from_scores(
+        cohort.table,
+        scores,
+        classes=model.task.classes,  # type: ignore[attr-defined]
+        model=model.describe()["backbone"],
+        cohort=cohort if baselines else None,
+    )
+
+
+def predict_scores(model: Model, images: np.ndarray) -> np.ndarray:
+    """Class probabilities (N, K) of uint8 images (N, S, S) or (N, S, S, 3)."""
+    return _predict_examples(model, ArrayExamples(images, np.full(len(images), -1)))
 
 
 @torch.inference_mode()
-def predict_scores(model: Classifier, images: np.ndarray) -> np.ndarray:
-    """Class probabilities (N, K) of uint8 images (N, S, S) or (N, S, S, 3)."""
+def predict_volume(model: Model, case: Case) -> tuple[np.ndarray, Geometry, Geometry]:
+    """Probabilities of a case's voxels, slice by slice.
+
+    Returns:
+        (probabilities, grid, image): float32 (1 + S, z, y, x) on the network's grid, that grid, and the geometry of the
+        case's image, as `Task.decode` takes them.
+    """
     model.eval()
-    batches = sequential_batches(model, images, batch_size=inference_batch_size(model.size))
-    return np.concatenate([model.probabilities(model(batch)).cpu().numpy() for batch in batches])
+    volume, own_grid = read_network_volume(case, model.inputs)
+    height, width = volume.values.shape[1:]
+    parts = []
+    for batch in slice_batches(volume.values, model.inputs, batch_size=model.inputs.inference_batch_size):
+        parts.append(model.probabilities(model(model.prepare(batch)))[:, :, :height, :width].numpy())
+    return np.concatenate(parts).swapaxes(0, 1), volume.geometry, own_grid
 
 
-def _case_to_cohort(case: Case, model: Classifier) -> Cohort:
+class MaskFolder:
+    """Sink for predictions: rows in a list, masks as NIfTI files in a folder.
+
+    Args:
+        folder: of the masks; made when the first one is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, Any]] = []
+
+    def add_row(self, values: Any) -> None:
+        """Add a row with the columns of the task's schema."""
+        self.rows.append(dict(values))
+
+    def write_mask(self, case: str, values: np.ndarray, geometry: Geometry) -> str:
+        """Store a label map, uint8 (z, y, x); returns the path of its file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        readable = re.sub(r"[^A-Za-z0-9_-]+", "-", case)[:60]
+        file = self.folder / f"{len(self.rows):06d}-{readable}.nii.gz"
+        return str(write_nifti(file, Volume(values, geometry)))
+
+
+def _predict_volumes(model: Model, cohort: Cohort, *, baselines: bool, folder: str | Path | None) -> Predictions:
+    """A label map for each case, on the grid of its scan, and a row for each structure."""
+    import pandas as pd
+
+    _refuse_empty(cohort)
+    sink = MaskFolder(Path(folder) if folder else _new_folder())
+    for case in track(cohort, "Predicting volumes", total=len(cohort), unit="volume"):
+        probabilities, grid, image = predict_volume(model, case)
+        model.task.decode(case.case, probabilities, grid=grid, image=image, sink=sink)
+    truth = {(str(row["case"]), str(row["structure"])): row for row in _true_masks(model, cohort)}
+    facts = cohort.table.set_index("case")
+    rows = []
+    for row in sink.rows:
+        known = {name: facts.loc[row["case"], name] for name in _CASE_COLUMNS if name in facts}
+        rows.append({**row, **truth.get((row["case"], row["structure"]), _NO_TRUTH), **known})
+    name = str(model.describe()["backbone"])
+    return Predictions(pd.DataFrame(rows), model.task, name, cohort=cohort if baselines else None)
+
+
+_NO_TRUTH = {"truth_file": None, "truth_value": None}
+
+
+def _true_masks(model: Model, cohort: Cohort) -> list[dict[str, Any]]:
+    """File and value of the reference mask of each case and structure that has one, by the task's reader."""
+    reader = getattr(model.task, "reader", None)
+    found = []
+    for case in cohort:
+        for structure in model.task.structures:  # type: ignore[attr-defined]
+            try:
+                rows = case.find_masks(structure, reader)
+            except DataError:  # no mask, or several readers: there is no truth to compare with
+                continue
+            values = [number for row in rows for number in str(row.get("value") or "").split()]
+            value = int(values[0]) if len(values) == 1 else None  # of several numbers all that is not 0 counts
+            truth = {"truth_file": rows[0]["file"], "truth_value": value}
+            found.append({"case": case.case, "structure": structure, **truth})
+    return found
+
+
+@torch.inference_mode()
+def _predict_examples(model: Any, examples: Examples) -> np.ndarray:
+    """Class probabilities (N, K)."""
+    model.eval()
+    batches = sequential_batches(examples, prepare=model.prepare, batch_size=model.inputs.inference_batch_size)
+    return np.concatenate([model.probabilities(model(batch)).cpu().numpy() for batch, _ in batches])
+
+
+def _refuse_empty(cohort: Cohort) -> None:
+    if not len(cohort):
+        raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")
+
+
+def _new_folder() -> Path:
+    return home_folder() / "predictions" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def _case_to_cohort(case: Case, model: Model) -> Cohort:
+    classes = model.task.classes  # type: ignore[attr-defined]
     row = {"case": case.case, "file": case.file, "frame": case.frame, "patient": case.patient, "split": case.split}
-    row["label"] = case.label if case.label in model.classes else None
-    cohort = Cohort(make_table([row]), model.classes, Origin("one case"))
-    return replace(cohort, window=case.window)
+    row["label"] = case.label if case.label in classes else None
+    return Cohort.from_table(make_table([row]), classes, Origin("one case"), window=case.window)

@@ -1,4 +1,4 @@
-"""Create and resume runs, and check the training images before the first epoch."""
+"""Create and resume runs, and check the training examples before the first epoch."""
 
 import secrets
 import sys
@@ -14,67 +14,157 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.paths import runs_folder
 from firstread.core.run import Run
 from firstread.learning.checkpoints import load_checkpoint, restore_weights
-from firstread.learning.models import Classifier
+from firstread.learning.devices import choose_placement
+from firstread.learning.example_sources import load_examples
+from firstread.learning.examples import Examples
+from firstread.learning.fingerprints import blueprint_fingerprint, cohort_fingerprint, weights_fingerprint
+from firstread.learning.models.protocol import Model
+from firstread.learning.process_group import Processes
+from firstread.learning.settings import TrainingSettings
 
+#: what a child keeps of its parent's metadata
+_INHERITED_METADATA = ("messages", "seconds_queued")
+_REPORTED_PACKAGES = ("firstread", "torch", "timm", "monai", "numpy")
 _IMBALANCE_RATIO = 3  # largest class / smallest class from which on the user is warned
 
 
-def create_run(model: Classifier, *, settings: dict[str, Any], call_settings: dict[str, Any]) -> Run:
+def create_run(model: Model, cohort: Cohort, settings: TrainingSettings) -> Run:
     """Create a run in a new folder: an earlier run is never overwritten."""
-    folder = Path(settings["folder"]) if settings["folder"] else runs_folder() / _make_run_name(model)
-    if settings["checkpoints"]:
-        folder = _unused_folder(folder)
-    return Run(folder, model.describe(), [call_settings], [], settings["arms"] or {}, _read_versions())
+    name = _make_run_name(model)
+    folder = _choose_folder(settings, default=runs_folder() / name)
+    run = Run(
+        folder,
+        model.describe(),
+        [settings.to_json()],
+        [],
+        dict(settings.arms or {}),
+        _read_versions(),
+        id=name if settings.folder is None else f"{folder.name}-{secrets.token_hex(4)}",
+        fingerprints=_fingerprints(model, cohort),
+    )
+    return _shared(run)
 
 
-def resume_run(
-    model: Classifier, run: Run, *, settings: dict[str, Any], call_settings: dict[str, Any]
-) -> tuple[Run, str]:
-    """Continue an earlier run: load its last weights into the network, and keep its history.
-
-    Returns:
-        (run, message); the message is empty unless the run has more epochs on disk than in memory.
+def resume_run(model: Model, cohort: Cohort, settings: TrainingSettings, *, parent: Run) -> Run:
+    """Create the child of a run: its history and arms, a folder of its own, the network as it was at the run's end.
 
     Raises:
-        SettingError: the network and the run do not belong together.
+        SettingError: the network, the cohort and the run do not belong together, or the run kept no weights.
     """
-    if not isinstance(run, Run):
+    if not isinstance(parent, Run):
+        what = f"resume={type(parent).__name__} is not a run"
+        raise SettingError(what, expected="what train gave back, or Run.load(folder)")
+    _refuse_other_network(model, parent)
+    fingerprints = _fingerprints(model, cohort)
+    if parent.fingerprints.get("cohort") != fingerprints["cohort"]:
         raise SettingError(
-            f"resume={type(run).__name__} is not a run", expected="what train gave back, or Run.load(folder)"
+            "The run that is resumed was trained on another cohort: its training or validation cases, labels or splits "
+            "differ",
+            do="open the same cohort as before, or train without resume: the network goes on with what it has learnt",
         )
-    if run.model["classes"] != list(model.classes):
-        raise SettingError("The run that is resumed had other classes", expected=", ".join(run.model["classes"]))
-    message = ""
-    last = run.folder / "last.safetensors"
-    if last.exists():
-        tensors, progress = load_checkpoint(last)
-        history = progress.get("history", [])
-        if len(history) >= run.epochs:  # else this network was trained further, without checkpoints
-            restore_weights(model, tensors)
-        if len(history) > run.epochs:
-            message = f"This run had gone on since: it is continued from epoch {len(history)}, where it stands now."
-            run = replace(run, history=history, settings=progress["settings"])
-    metadata = {name: value for name, value in run.metadata.items() if name != "interrupted"}
-    arms = settings["arms"] or run.arms
-    return replace(run, settings=[*run.settings, call_settings], arms=arms, metadata=metadata), message
+    parent, messages = _restore_end_of(parent, model)
+    for message in messages if not settings.quiet else ():
+        log_message(message)
+    kept = {name: parent.metadata[name] for name in _INHERITED_METADATA if name in parent.metadata}
+    kept["messages"] = [*kept.get("messages", []), *messages]
+    run = replace(
+        parent,
+        folder=_choose_folder(settings, default=parent.folder),
+        model=model.describe(),
+        settings=[*parent.settings, settings.to_json()],
+        arms=dict(settings.arms or parent.arms),
+        metadata={**kept, **_read_versions()},
+        id=_make_run_name(model),
+        parent=parent.id,
+        epochs_before=parent.epochs,
+        fingerprints=fingerprints,
+    )
+    return _shared(run)
 
 
-def load_training_images(model: Classifier, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Read the uint8 images and (N,) targets of the training split, and check them.
+def _refuse_other_network(model: Model, run: Run) -> None:
+    """Refuse a network that is built differently from that of a run; the message names what differs."""
+    if run.fingerprints.get("model") == blueprint_fingerprint(model.describe()):
+        return
+    description = model.describe()
+    if run.model.get("classes") != description.get("classes"):
+        raise SettingError(
+            "The run that is resumed had other classes", expected=", ".join(run.model.get("classes") or ())
+        )
+    differs = [name for name, value in description.items() if run.model.get(name) != value and name != "parameters"]
+    raise SettingError(
+        "The run that is resumed was made with a different network",
+        where="; ".join(f"{name}: {description[name]}, the run's: {run.model.get(name)}" for name in differs),
+        do="build the network as before, or train without resume",
+    )
+
+
+def _restore_end_of(run: Run, model: Model) -> tuple[Run, list[str]]:
+    """Give the network the weights that it had at a run's end; returns the run as it stands, and what to say.
 
     Raises:
-        DataError: no images, a missing label, a class without images.
-        SettingError: the network was built for other classes.
+        SettingError: the network has other weights, and the run has no file of its own.
+    """
+    if run.fingerprints.get("weights") == weights_fingerprint(model):  # type: ignore[arg-type]
+        return run, []
+    if not (run.folder / "last.safetensors").exists():
+        raise SettingError(
+            "This is not the network as the run left it, and the run has no checkpoint to go back to",
+            where=run.folder,
+            do="resume the run that the network was trained by last, or train without resume",
+        )
+    tensors, progress = load_checkpoint(run.folder / "last.safetensors")
+    history = progress.get("history", run.history)
+    if len(history) > run.epochs:  # it was killed between two files, or was continued by continue_training
+        restore_weights(model, tensors)
+        message = f"This run had gone on since: it is continued from epoch {len(history)}, where it stands now."
+        return replace(run, history=history, settings=progress["settings"]), [message]
+    restore_weights(model, load_checkpoint(run.weights_file)[0])
+    epoch = run.metadata.get("kept_epoch", run.epochs)
+    return run, [f"The network has the weights again that it had at the end of this run (epoch {epoch})."]
+
+
+def load_training_examples(model: Model, cohort: Cohort) -> Examples:
+    """Examples of the training split, checked.
+
+    Raises:
+        DataError: no examples, a missing label, a class without images.
+        SettingError: the network was built for another task.
     """
     if not len(cohort):
         raise DataError("There are no training images", where='split "train"', do="split the cohort first")
-    if cohort.classes != model.classes:
-        raise SettingError(
-            "The network and the cohort have different classes",
-            where=f"network: {', '.join(model.classes)}",
-            expected=", ".join(cohort.classes),
-            do="build the network with classes=cohort.classes",
-        )
+    check_task(model, cohort)
+    cohort.task.check(cohort.tables)
+    if cohort.classes:
+        _check_labels(cohort)
+    return load_examples(model, cohort)
+
+
+def load_validation_examples(model: Model, cohort: Cohort) -> Examples:
+    """Examples of the validation split: those with targets."""
+    return load_examples(model, cohort.where(cohort.targets >= 0) if cohort.classes else cohort)
+
+
+def check_task(model: Model, cohort: Cohort) -> None:
+    """Refuse a cohort with another task than the network's.
+
+    Raises:
+        SettingError: the message names both.
+    """
+    wanted = getattr(model.task, "classes", None) or getattr(model.task, "structures", None)
+    found = getattr(cohort.task, "classes", None) or getattr(cohort.task, "structures", None)
+    if model.task.kind == cohort.task.kind and wanted == found:
+        return
+    same_kind = model.task.kind == cohort.task.kind == "classification"
+    raise SettingError(
+        f"The network and the cohort have different {'classes' if same_kind else 'tasks'}",
+        where=f"network: {model.task.kind}, {', '.join(wanted or ())}",
+        expected=f"{cohort.task.kind}, {', '.join(found or ())}",
+        do="build the network with task=cohort.task",
+    )
+
+
+def _check_labels(cohort: Cohort) -> None:
     targets = cohort.targets
     if (targets < 0).any():
         raise DataError(
@@ -89,17 +179,18 @@ def load_training_images(model: Classifier, cohort: Cohort) -> tuple[np.ndarray,
             where='split "train"',
             do="add images, or leave the class out",
         )
-    return cohort.images(model.size, channels=model.channels), targets
 
 
-def list_cohort_warnings(cohort: Cohort, targets: np.ndarray) -> list[str]:
+def list_cohort_warnings(cohort: Cohort) -> list[str]:
     """Warnings about a cohort that change how its curves must be read: no validation split, class imbalance."""
     messages = []
     if not len(cohort.validation):
         messages.append(
             "There is no validation split: the curves will show training only, and cannot show overfitting."
         )
-    counts = np.bincount(targets, minlength=len(cohort.classes))
+    if not cohort.classes:
+        return messages
+    counts = np.bincount(cohort.train.targets, minlength=len(cohort.classes))
     if counts.max() >= _IMBALANCE_RATIO * counts.min():
         largest, smallest = cohort.classes[int(counts.argmax())], cohort.classes[int(counts.argmin())]
         messages.append(
@@ -115,6 +206,22 @@ def log_message(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def _fingerprints(model: Model, cohort: Cohort) -> dict[str, str]:
+    return {"model": blueprint_fingerprint(model.describe()), "cohort": cohort_fingerprint(cohort)}
+
+
+def _shared(run: Run) -> Run:
+    """The run of the first process of a distributed training: all have one id and one folder."""
+    processes = Processes.from_environment()
+    processes.connect(choose_placement(precision="float32", local_rank=processes.local_rank).device)
+    return processes.from_main(run)
+
+
+def _choose_folder(settings: TrainingSettings, *, default: Path) -> Path:
+    folder = Path(settings.folder) if settings.folder else default
+    return _unused_folder(folder) if settings.checkpoints else folder
+
+
 def _unused_folder(folder: Path) -> Path:
     number, unused = 1, folder
     while (unused / "run.json").exists() or (unused / "last.safetensors").exists():
@@ -123,13 +230,14 @@ def _unused_folder(folder: Path) -> Path:
     return unused
 
 
-def _make_run_name(model: Classifier) -> str:
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{model.backbone_name}-{secrets.token_hex(2)}"
+def _make_run_name(model: Model) -> str:
+    description = model.describe()
+    name = description.get("backbone") or model.task.kind
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name}-{secrets.token_hex(4)}"
 
 
 def _read_versions() -> dict[str, Any]:
     import platform
     from importlib.metadata import version
 
-    names = ("firstread", "torch", "timm", "accelerate", "numpy")
-    return {"python": platform.python_version(), "versions": {name: version(name) for name in names}}
+    return {"python": platform.python_version(), "versions": {name: version(name) for name in _REPORTED_PACKAGES}}

@@ -1,86 +1,113 @@
-"""The settings of `train` beyond its first arguments, with their defaults, checked in one place."""
+"""TrainingSettings: the settings of one call of `train`, with their defaults, checked in one place."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Self
 
 from firstread.core.errors import SettingError, suggest
+from firstread.learning.augmentation import Augmentation
 
-
-class TrainingSettings(TypedDict, total=False):
-    """Keyword settings of `train`. All are optional.
-
-    schedule: "constant" (Adam, as Lakhani 2018) or "one-cycle" (AdamW, rising then falling rate, as Smith 2018).
-    learning_rate: step size; the highest one under "one-cycle". Default 1e-4 constant, 1e-3 one-cycle.
-    batch_size: images a step; default 8.
-    patience: stop after this many epochs without a lower validation loss, and keep the best epoch. Default: never.
-    seed: of the order of images, augmentation and dropout.
-    deterministic: refuse operations that are not reproducible bit by bit.
-    folder: where checkpoints go; default a new folder under the runs folder.
-    checkpoints: False for a throw-away training that writes nothing.
-    device: "auto", "cpu", "cuda", "mps".
-    precision: "auto", "float32", "bfloat16".
-    arms: experiment arms as really run, kept with the result.
-    quiet: True shows no progress and prints no remarks; they are kept in `run.metadata`.
-    """
-
-    schedule: str
-    learning_rate: float
-    batch_size: int
-    patience: int | None
-    seed: int
-    deterministic: bool
-    folder: str | Path | None
-    checkpoints: bool
-    device: str
-    precision: str
-    arms: dict[str, str]
-    quiet: bool
-
-
-DEFAULTS: dict[str, Any] = {
-    "schedule": "constant",
-    "learning_rate": None,
-    "batch_size": 8,
-    "patience": None,
-    "seed": 0,
-    "deterministic": False,
-    "folder": None,
-    "checkpoints": True,
-    "device": "auto",
-    "precision": "auto",
-    "arms": None,
-    "quiet": False,
-}
 _CHOICES = {
     "schedule": ("constant", "one-cycle"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "precision": ("auto", "float32", "bfloat16"),
 }
-_DEFAULT_LEARNING_RATES = {"constant": 1e-4, "one-cycle": 1e-3}
+DEFAULT_LEARNING_RATES = {"constant": 1e-4, "one-cycle": 1e-3}
 
 
-def resolve_settings(settings: dict[str, Any], *, epochs: int) -> dict[str, Any]:
-    """Fill in defaults and check values.
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Settings of one call of `train`; what they do stands there.
+
+    Attributes:
+        epochs: how often every training example is shown; None with `minutes`.
+        minutes: how long the training takes, instead of a number of epochs.
+        freeze: True trains the head only.
+        augmentation: random changes of the training images, or None.
+        schedule: "constant" (Adam, as Lakhani 2018) or "one-cycle" (AdamW, rising then falling, as Smith 2018).
+        learning_rate: step size; the highest one under "one-cycle". None is the network's own default.
+        batch_size: examples a step.
+        patience: stop after this many epochs without a lower validation loss, and keep the best; None never stops.
+        seed: of the order of images, augmentation and dropout.
+        deterministic: refuse operations that are not reproducible bit by bit.
+        folder: where checkpoints go; None is a new folder.
+        checkpoints: False for a throw-away training that writes nothing.
+        device: "auto", "cpu", "cuda", "mps".
+        precision: "auto", "float32", "bfloat16".
+        arms: experiment arms as really run, kept with the result.
+        quiet: True shows no progress and prints no remarks.
 
     Raises:
-        SettingError: a name with a typo, or an impossible value.
+        SettingError: an impossible value.
+
+    Example:
+        >>> TrainingSettings(epochs=5).batch_size
+        8
     """
-    for name in settings:
-        if name not in DEFAULTS:
-            raise SettingError(f'train has no setting called "{name}".{suggest(name, DEFAULTS)}')
-    settings = {**DEFAULTS, **settings}
-    for name, choices in _CHOICES.items():
-        if settings[name] not in choices:
-            raise SettingError(f'{name}="{settings[name]}" is not possible.{suggest(str(settings[name]), choices)}')
-    if settings["learning_rate"] is None:
-        settings["learning_rate"] = _DEFAULT_LEARNING_RATES[settings["schedule"]]
-    for name, minimum in (("batch_size", 1), ("patience", 1), ("seed", 0)):
-        value = settings[name]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < minimum):
-            raise SettingError(f"{name}={value!r} is not possible", expected=f"a whole number from {minimum}")
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise SettingError(f"epochs={epochs!r} is not possible", expected="a whole number from 1")
-    rate = settings["learning_rate"]
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 100:
-        raise SettingError(f"learning_rate={rate!r} is not possible", expected="a small number above 0, such as 1e-4")
-    return settings
+
+    epochs: int | None = None
+    minutes: float | None = None
+    freeze: bool = False
+    augmentation: Augmentation | None = None
+    schedule: str = "constant"
+    learning_rate: float | None = None
+    batch_size: int = 8
+    patience: int | None = None
+    seed: int = 0
+    deterministic: bool = False
+    folder: str | Path | None = None
+    checkpoints: bool = True
+    device: str = "auto"
+    precision: str = "auto"
+    arms: Mapping[str, str] | None = None
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = str(getattr(self, name))
+            if value not in choices:
+                raise SettingError(f'{name}="{value}" is not possible.{suggest(value, choices)}')
+        for name, minimum in (("batch_size", 1), ("patience", 1), ("seed", 0), ("epochs", 1)):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < minimum):
+                raise SettingError(f"{name}={value!r} is not possible", expected=f"a whole number from {minimum}")
+        for name, highest, hint in (
+            ("learning_rate", 100, "a small number above 0, such as 1e-4"),
+            ("minutes", float("inf"), "a number above 0"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and 0 < value < highest):
+                raise SettingError(f"{name}={value!r} is not possible", expected=hint)
+        if (self.epochs is None) == (self.minutes is None):
+            given = "neither" if self.epochs is None else "both"
+            raise SettingError(f"A training takes epochs or minutes, and {given} was given", expected="one of the two")
+        if self.augmentation is not None and self.augmentation.is_identity:
+            object.__setattr__(self, "augmentation", None)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The settings that `to_json` described."""
+        augmentation = values.get("augmentation")
+        return cls(**{**values, "augmentation": Augmentation(**augmentation) if augmentation else None})
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain values, as `Run.settings` holds them: all but the folder."""
+        return {name: value for name, value in asdict(self).items() if name != "folder"}
+
+
+SETTING_NAMES = tuple(field.name for field in fields(TrainingSettings))
+
+
+def refuse_unknown_settings(names: Mapping[str, Any]) -> None:
+    """Refuse settings that `train` does not have, with the nearest one that it has.
+
+    Raises:
+        SettingError: there is at least one.
+    """
+    for name in names:
+        raise SettingError(f'train has no setting called "{name}".{suggest(name, (*SETTING_NAMES, "resume"))}')
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,9 +1,8 @@
 """Trainer of one `train` call: queueing, epochs, validation, checkpoints, early stopping, recovery from failures."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +13,32 @@ from firstread.core.cohort import Cohort
 from firstread.core.memory import release_memory, retain_freed_memory
 from firstread.core.progress_bar import ProgressBar
 from firstread.core.run import Run
-from firstread.learning.augmentation import Augmentation
-from firstread.learning.checkpoints import generator_state, load_checkpoint, restore_weights, save_checkpoint
+from firstread.learning.checkpoints import (
+    generator_state,
+    load_checkpoint,
+    restore_optimizer,
+    restore_weights,
+    save_checkpoint,
+)
 from firstread.learning.cpu_kernels import matmul_weight_gradients
-from firstread.learning.devices import Recovery, acquire_queue_slot, limit_cpu_threads, recovery_for
+from firstread.learning.devices import (
+    acquire_queue_slot,
+    choose_placement,
+    limit_cpu_threads,
+    recovery_for,
+    reproducible,
+)
 from firstread.learning.early_stopping import EarlyStopping
+from firstread.learning.epoch_snapshot import EpochSnapshot
+from firstread.learning.examples import Examples
+from firstread.learning.fingerprints import weights_fingerprint
 from firstread.learning.loop import identity, run_one_epoch, sequential_batches, shuffled_batches, validate
-from firstread.learning.models import Classifier
-from firstread.learning.runs import list_cohort_warnings, load_training_images, log_message
+from firstread.learning.models.protocol import Model
+from firstread.learning.process_group import Processes
+from firstread.learning.random_state import RandomStream
+from firstread.learning.runs import list_cohort_warnings, load_training_examples, load_validation_examples, log_message
+from firstread.learning.settings import TrainingSettings
+from firstread.learning.time_budget import TimeBudget
 from firstread.learning.training_state import TrainingState
 
 #: pixels of one inference batch on the default batch size; larger batches would not be faster on a CPU
@@ -33,249 +50,338 @@ class Trainer:
 
     Args:
         model: the network; it is changed in place.
-        cohort: training and validation images.
-        run: the run whose history is continued.
-        call_settings: settings of this call, as `Run.settings` stores them.
+        cohort: training and validation examples.
+        run: its history is continued.
+        settings: of this call.
         epochs_done: epochs of this call that an interrupted training has finished.
         checkpoint: tensors of the checkpoint of that training.
     """
 
     def __init__(
         self,
-        model: Classifier,
+        model: Model,
         cohort: Cohort,
         run: Run,
-        call_settings: dict[str, Any],
+        settings: TrainingSettings,
         *,
         epochs_done: int = 0,
         checkpoint: dict[str, torch.Tensor] | None = None,
     ) -> None:
-        self.model, self.run, self.call_settings = model, run, call_settings
+        self.model, self.run, self.settings = model, run, settings
         self.epochs_done, self.checkpoint = epochs_done, checkpoint
-        self.augmentation = Augmentation(**call_settings["augmentation"]) if call_settings["augmentation"] else None
-        self.batch_size, self.device = call_settings["batch_size"], call_settings["device"]
-        self.patience: int | None = call_settings["patience"]
-        self.images, self.targets = load_training_images(model, cohort.train)
-        labeled = cohort.validation.where(cohort.validation.targets >= 0)
-        self.validation = labeled.images(model.size, channels=model.channels), labeled.targets
+        self.batch_size, self.device, self.patience = settings.batch_size, settings.device, settings.patience
+        self.processes = Processes.from_environment()
+        self.examples = load_training_examples(model, cohort.train)
+        self.validation = load_validation_examples(model, cohort.validation)
+        self.run.metadata["examples"] = self.examples.source
         if not run.history:
-            for message in list_cohort_warnings(cohort, self.targets):
+            for message in list_cohort_warnings(cohort):
                 self._log(message)
-        if self.patience and not len(labeled):
+        if self.patience and not len(self.validation):
             self._log("patience has no meaning without a validation split, and is not used.")
             self.patience = None
+        self.budget: TimeBudget | None = None
+        self.snapshot: EpochSnapshot | None = None
 
     def fit(self) -> Run:
-        """Train for the epochs that are left; Ctrl-C ends the training and keeps the whole epochs."""
-        settings, first_epoch = self.call_settings, len(self.run.history)
-        self.generator = torch.Generator().manual_seed(settings["seed"] + 1_000_003 * first_epoch)
-        deterministic = torch.are_deterministic_algorithms_enabled()
-        if settings["deterministic"]:
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
-        with torch.random.fork_rng():
-            torch.manual_seed(settings["seed"] + 7_919 * first_epoch)
-            torch.use_deterministic_algorithms(settings["deterministic"] or deterministic)
-            queue_slot = acquire_queue_slot(self.device, quiet=settings["quiet"])
-            try:
-                with limit_cpu_threads(), retain_freed_memory(), queue_slot as self.queue_slot:
-                    if self.checkpoint is not None:
-                        restore_weights(self.model, self.checkpoint)
-                    self._setup()
-                    if self.checkpoint is not None:
-                        self._restore_training_state(self.checkpoint)
+        """Train for the epochs that are left, or until the time is over.
+
+        Raises:
+            KeyboardInterrupt: interrupted before the first epoch of this call was whole; the network is as it was.
+        """
+        slot = acquire_queue_slot(self.device, quiet=self.settings.quiet)
+        try:
+            with reproducible(self.settings.deterministic), limit_cpu_threads(), retain_freed_memory(), slot as queue:
+                self.queue_slot = queue
+                with self._frozen_as_asked():
+                    self._start()
                     self._run_epochs()
-            except KeyboardInterrupt:
-                self._handle_interrupt()
-            finally:
-                torch.use_deterministic_algorithms(deterministic)
-                self._teardown()
+        except KeyboardInterrupt:
+            self._undo_epoch()
+            self._handle_interrupt()
+        except BaseException:
+            self._undo_epoch()
+            raise
+        finally:
+            self._teardown()
+        self.run.fingerprints["weights"] = weights_fingerprint(self.model)  # type: ignore[arg-type]
+        self._save_run()
         return self.run
 
+    def _start(self) -> None:
+        """Place network and examples on the device, and go on from the checkpoint if there is one."""
+        if self.checkpoint is not None:
+            restore_weights(self.model, self.checkpoint)
+        first_epoch, seed = len(self.run.history), self.settings.seed
+        self.generator = torch.Generator().manual_seed(seed + 1_000_003 * first_epoch)
+        self._setup(random_seed=seed + 7_919 * first_epoch)
+        if self.settings.minutes is not None:
+            used = sum(row["seconds"] for row in self.run.history[self.run.epochs_before :])
+            self.budget = TimeBudget(self.settings.minutes, seconds_used=used)
+        if self.checkpoint is not None:
+            restore_optimizer(self.state.optimizer, self.checkpoint)
+            self._set_generators({name: generator_state(self.checkpoint, name) for name in ("order", "torch")})
+        self._schedule()
+
+    def _setup(self, *, random_seed: int) -> None:
+        """Place network and examples on the device, with a new optimizer."""
+        placement = choose_placement(
+            device=self.device,
+            precision=self.settings.precision,
+            local_rank=self.processes.local_rank if self.processes.count > 1 else None,
+        )
+        self.processes.connect(placement.device)
+        self.random = RandomStream(random_seed, placement.device)
+        self.state = TrainingState(
+            self.model,
+            self.examples,
+            self.settings,
+            placement=placement,
+            processes=self.processes,
+            random=self.random,
+        )
+        self.run.metadata["precision"], self.run.metadata["device"] = placement.precision, placement.device.type
+        self.snapshot = EpochSnapshot(self.model if self._on_gpu else self.state.trainable_module)  # type: ignore[arg-type]
+
+    def _schedule(self) -> None:
+        self.state.schedule(batch_size=self.batch_size, epochs_done=self.epochs_done, budget=self.budget)
+
+    @property
+    def _generators(self) -> dict[str, torch.Tensor]:
+        return {"order": self.generator.get_state(), "torch": self.random.state}
+
+    def _set_generators(self, states: dict[str, torch.Tensor]) -> None:
+        self.generator.set_state(states["order"])
+        self.random.state = states["torch"]
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.state.placement.device.type != "cpu"
+
+    @contextmanager
+    def _frozen_as_asked(self) -> Iterator[None]:
+        """Freeze the backbone if `freeze` asks for it; at the end each parameter learns or not as it was found."""
+        before = [(parameter, parameter.requires_grad) for parameter in self.model.parameters()]
+        if self.settings.freeze:
+            self.model.freeze(True)  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            for parameter, requires_grad in before:
+                parameter.requires_grad_(requires_grad)
+
+    def _undo_epoch(self) -> None:
+        """Bring the network back to the beginning of the epoch that was not finished."""
+        if self.snapshot is not None:
+            self.snapshot.restore_weights()
+
     def _handle_interrupt(self) -> None:
-        """Keep the whole epochs and undo half an epoch's changes, so that the network matches the history."""
+        """Keep the whole epochs; without one, say so and stop what would have gone on."""
         self.run.metadata["interrupted"] = True
-        last = self.run.folder / "last.safetensors"
-        if self.call_settings["checkpoints"] and self.run.epochs and last.exists():
-            restore_weights(self.model, load_checkpoint(last)[0])
+        own_epochs = self.run.epochs - self.run.epochs_before
+        if not own_epochs:
+            self._save_run()
+            raise KeyboardInterrupt(
+                "Interrupted before the first epoch was whole: the network is as it was before. Run the cell again to "
+                "train it."
+            ) from None
         self._log(
             f"Interrupted. {self.run.epochs} epochs are kept; train(..., resume=run) goes on from there"
-            + (", and so does continue_training(folder)." if self.call_settings["checkpoints"] else ".")
+            + (", and so does continue_training(folder)." if self.settings.checkpoints else ".")
         )
 
     def _teardown(self) -> None:
-        """Return the network to the caller: on the CPU, nothing frozen, without Accelerate's wrapping."""
-        if hasattr(self, "state"):
-            self.state.unwrap()
-            del self.state
-        self.model.freeze(False)
-        self.model.to("cpu").eval()
-        self.model.zero_grad(set_to_none=True)  # gradients are as large as the weights, and of no more use
+        """Return the network to the caller: on the device that it was trained on, ready to predict."""
+        for name in ("state", "snapshot"):
+            vars(self).pop(name, None)
+        self.model.eval()
+        for parameter in self.model.parameters():
+            parameter.grad = None  # gradients are as large as the weights, and of no more use
         release_memory()
 
     def _log(self, message: str) -> None:
         self.run.metadata.setdefault("messages", []).append(message)
-        if not self.call_settings["quiet"]:
+        if not self.settings.quiet:
             log_message(message)
 
-    def _setup(self) -> None:
-        """Move network and images to the device, and prepare optimizer and learning-rate schedule."""
-        self.state = TrainingState(
-            self.model,
-            self.images,
-            self.call_settings,
-            device=self.device,
-            batch_size=self.batch_size,
-            epochs_done=self.epochs_done,
-        )
-        bfloat16 = self.state.accelerator.mixed_precision == "bf16"
-        self.run.metadata["precision"] = "bfloat16" if bfloat16 else "float32"
-
-    def _restore_training_state(self, tensors: dict[str, torch.Tensor]) -> None:
-        self.state.restore_optimizer(tensors)
-        self.generator.set_state(generator_state(tensors, "order"))
-        torch.set_rng_state(generator_state(tensors, "torch"))
+    def _is_finished(self) -> bool:
+        if self.settings.epochs is not None:
+            return self.epochs_done >= self.settings.epochs
+        over = self.budget is not None and self.budget.is_over
+        return self.epochs_done > 0 and self.processes.any(over, self.state.placement.device)
 
     def _run_epochs(self) -> None:
-        epochs = self.call_settings["epochs"]
-        description = "Training the head" if self.call_settings["freeze"] else "Training"
-        earlier_epochs = self.run.epochs - self.epochs_done
-        early_stopping = EarlyStopping(self.patience, self.run.history, earlier_epochs=earlier_epochs)
-        steps = (epochs - self.epochs_done) * self.state.steps_per_epoch
-        with ProgressBar(description, steps, unit="step", quiet=self.call_settings["quiet"]) as bar:
-            while self.epochs_done < epochs and not early_stopping.should_stop:
+        description = "Training the head" if self.settings.freeze else "Training"
+        early_stopping = EarlyStopping(self.patience, self.run.history[self.run.epochs_before :])
+        steps = ((self.settings.epochs or 1) - self.epochs_done) * self.state.steps_per_epoch
+        with ProgressBar(description, steps, unit="step", quiet=self.settings.quiet) as bar:
+            while not self._is_finished() and not early_stopping.should_stop:
                 row = self._run_epoch(bar)
                 self.epochs_done += 1
                 self._record_epoch(row, best=early_stopping.update(row["validation_loss"]))
-                if self.epochs_done < epochs:
-                    self.queue_slot.yield_slot()
+                if not self._is_finished():
+                    self._let_others_train()
         if self.queue_slot.seconds_waited > 1:
             seconds = self.run.metadata.get("seconds_queued", 0) + self.queue_slot.seconds_waited
             self.run.metadata["seconds_queued"] = round(seconds, 1)
-        if not self.patience:
-            return
-        if early_stopping.should_stop:
+        if self.patience and early_stopping.should_stop:
             waited = early_stopping.epochs_since_best
             self._log(f"Stopped after {self.run.epochs} epochs: {waited} without a lower validation loss.")
+        if self.patience:
+            self._take_best_epoch()
+
+    def _let_others_train(self) -> None:
+        """Go to the end of the queue if it is time; the wait is no training time."""
+        begin = time.monotonic()
+        self.queue_slot.yield_slot()
+        if self.budget is not None:
+            self.budget.exclude(time.monotonic() - begin)
+
+    def _take_best_epoch(self) -> None:
+        """Give the network the weights of the epoch with the lowest validation loss of this call."""
         file = self.run.folder / "best.safetensors"
-        if self.call_settings["checkpoints"] and file.exists():
+        if self.settings.checkpoints and file.exists():
             restore_weights(self.model, load_checkpoint(file)[0])
+            losses = [row["validation_loss"] for row in self.run.history[self.run.epochs_before :]]
+            self.run.metadata["kept_epoch"] = self.run.epochs_before + 1 + int(np.argmin(losses))
 
     def _run_epoch(self, bar: ProgressBar) -> dict[str, Any]:
-        """Train and validate once; returns the row for the run's history."""
-        start = time.perf_counter()
-        train_metrics = self._with_recovery(lambda: self._train_epoch(bar))
-        validation_metrics = self.state.average_over_processes(self._with_recovery(self._validate))
-        return {
-            "epoch": self.run.epochs + 1,
-            "phase": "frozen" if self.call_settings["freeze"] else "unfrozen",
-            **self.state.average_over_processes(train_metrics),
-            **{name: None if np.isnan(value) else value for name, value in validation_metrics.items()},
-            "learning_rate": float(self.state.optimizer.param_groups[0]["lr"]),
-            "seconds": time.perf_counter() - start,
-        }
+        """Train and validate once; returns the row for the run's history.
 
-    def _train_epoch(self, bar: ProgressBar) -> dict[str, float]:
-        state, accelerator = self.state, self.state.accelerator
-        images = state.images
-        prepare: Callable[[Any], torch.Tensor] = self.model.prepare
-        if state.feature_cache and not self.augmentation:
-            images, prepare = state.feature_cache.extract(self.images, batch_size=self._inference_batch_size), identity
-        batches = shuffled_batches(
-            images,
-            self.targets,
-            prepare=prepare,
-            batch_size=self.batch_size,
-            generator=self.generator,
-            augmentation=self.augmentation,
-            shard=(accelerator.process_index, accelerator.num_processes),
-        )
-        if state.feature_cache and self.augmentation:
-            batches = state.feature_cache.extract_batches(batches, batch_size=self._inference_batch_size)
-        batches = self._track_progress(batches, bar)
-        module, optimizer, scheduler = state.prepared_module, state.optimizer, state.scheduler
-        bfloat16_on_cpu = not self._on_gpu and accelerator.mixed_precision == "bf16"
-        with matmul_weight_gradients(self.model) if bfloat16_on_cpu and not state.feature_cache else nullcontext():
-            return run_one_epoch(module, batches, optimizer=optimizer, scheduler=scheduler, accelerator=accelerator)
-
-    def _validate(self) -> dict[str, float]:
-        (images, targets), cache = self.validation, self.state.feature_cache
-        batches: Iterable[torch.Tensor]
-        if cache and len(targets):
-            batches = [cache.extract(images, batch_size=self._inference_batch_size)]
-        else:
-            batches = sequential_batches(self.model, images, batch_size=self._inference_batch_size)
-        return validate(self.state.trainable_module, batches, targets)
-
-    @property
-    def _inference_batch_size(self) -> int:
-        """Inference batch size: a multiple of the training batch size, larger for small images, halved with it."""
-        batches_at_once = max(1, _INFERENCE_PIXELS // (self.call_settings["batch_size"] * self.model.size**2))
-        return batches_at_once * self.batch_size
-
-    def _track_progress(self, batches: Iterable, bar: ProgressBar) -> Iterator:
-        """Yield the batches; update the progress bar, and the remaining time that waiting trainings see."""
-        start, steps_before = time.perf_counter(), self.epochs_done * self.state.steps_per_epoch
-        total_steps = self.call_settings["epochs"] * self.state.steps_per_epoch
-        for number, batch in enumerate(batches, 1):
-            yield batch
-            bar.update()
-            seconds_per_step = (time.perf_counter() - start) / number
-            self.queue_slot.update_seconds_left(seconds_per_step * (total_steps - steps_before - number))
-
-    def _with_recovery(self, work: Callable[[], dict[str, float]]) -> dict[str, float]:
-        """Call `work`; if memory runs out or a GPU fails, call it again with smaller batches or on the CPU."""
-        weights = self._copy_weights()
+        If memory runs out or a GPU fails, the epoch is done again from its beginning, with smaller batches or on the
+        CPU.
+        """
+        start, completed = time.perf_counter(), bar.completed
         while True:
+            if self.snapshot is not None:
+                self.snapshot.take(self.state.optimizer, self._generators)
             try:
-                return work()
+                train_metrics = self._train_epoch(bar)
+                validation_metrics = self._validate()
+                break
             except (RuntimeError, MemoryError) as error:
                 recovery = recovery_for(error, batch_size=self.batch_size, on_cpu=not self._on_gpu)
                 if recovery is None:
                     raise
             # outside the handler, so that the error no longer holds on to the memory of the failed step
             self._log(recovery["message"])
-            self._apply_recovery(recovery, weights)
+            self.batch_size, self.device = (
+                recovery.get("batch_size", self.batch_size),
+                recovery.get("device", self.device),
+            )
+            self._begin_epoch_again()
+            bar.update(completed - bar.completed)
+        device = self.state.placement.device
+        return {
+            "epoch": self.run.epochs + 1,
+            "phase": "frozen" if self.state.feature_cache else "unfrozen",
+            **self.processes.average(train_metrics, device),
+            **{
+                name: None if np.isnan(value) else value
+                for name, value in self.processes.average(validation_metrics, device).items()
+            },
+            "learning_rate": float(self.state.optimizer.param_groups[0]["lr"]),
+            "seconds": time.perf_counter() - start,
+        }
 
-    @property
-    def _on_gpu(self) -> bool:
-        return self.state.accelerator.device.type != "cpu"
-
-    def _copy_weights(self) -> dict[str, torch.Tensor] | None:
-        """On a GPU, a copy of the weights in main memory: a GPU that fails takes its memory with it."""
-        if not self._on_gpu:
-            return None
-        return {name: value.detach().to("cpu", copy=True) for name, value in self.model.state_dict().items()}
-
-    def _apply_recovery(self, recovery: Recovery, weights: dict[str, torch.Tensor] | None) -> None:
-        on_gpu = self._on_gpu
-        self.state.unwrap()
+    def _begin_epoch_again(self) -> None:
+        """Rebuild the training state, with weights, optimizer and random states as at the epoch's beginning."""
+        kept, on_gpu = self.snapshot, self._on_gpu
         self.state.optimizer.zero_grad()
         del self.state
         release_memory()
-        self.batch_size = recovery.get("batch_size", self.batch_size)
-        if "device" in recovery and weights is not None:
-            self.device = recovery["device"]
-            self.model.to_empty(device=self.device)
-            restore_weights(self.model, weights)
+        if on_gpu and self.device == "cpu":
+            self.model.to_empty(device="cpu")  # type: ignore[attr-defined]
         elif on_gpu:
             torch.cuda.empty_cache()
-        self._setup()
+        if kept is None:
+            return
+        kept.restore_weights()
+        self._setup(random_seed=0)
+        self._set_generators(kept.generators)
+        kept.restore_optimizer(self.state.optimizer)
+        self._schedule()
+
+    def _train_epoch(self, bar: ProgressBar) -> dict[str, float]:
+        state, cache, augmentation = self.state, self.state.feature_cache, self.settings.augmentation
+        examples: Examples = state.examples
+        prepare: Callable[[Any], torch.Tensor] = self.model.prepare
+        if cache and not augmentation:
+            examples, prepare = cache.extract(self.examples, batch_size=self._inference_batch_size), identity
+        batches: Iterable = shuffled_batches(
+            examples,
+            prepare=prepare,
+            batch_size=self.batch_size,
+            generator=self.generator,
+            augmentation=augmentation,
+            shard=(self.processes.rank, self.processes.count),
+        )
+        if cache and augmentation:
+            batches = cache.extract_batches(batches, batch_size=self._inference_batch_size)
+        batches = self._until_time_is_over(self._track_progress(batches, bar))
+        bfloat16_on_cpu = not self._on_gpu and state.placement.precision == "bfloat16"
+        with matmul_weight_gradients(self.model) if bfloat16_on_cpu and not cache else nullcontext():  # type: ignore[arg-type]
+            return run_one_epoch(
+                state.network, batches, model=self.model, optimizer=state.optimizer, scheduler=state.scheduler
+            )
+
+    def _validate(self) -> dict[str, float]:
+        start, cache, batch_size = time.monotonic(), self.state.feature_cache, self._inference_batch_size
+        if cache and len(self.validation):
+            features = cache.extract(self.validation, batch_size=batch_size)
+            batches = sequential_batches(features, prepare=identity, batch_size=len(features))
+        else:
+            batches = sequential_batches(self.validation, prepare=self.model.prepare, batch_size=batch_size)
+        metrics = validate(self.state.evaluated_network, batches, model=self.model)
+        if self.budget is not None:
+            self.budget.reserve(time.monotonic() - start)
+        return metrics
+
+    @property
+    def _inference_batch_size(self) -> int:
+        """Inference batch size: a multiple of the training batch size, larger for small images, halved with it."""
+        batches_at_once = max(1, _INFERENCE_PIXELS // (self.settings.batch_size * self.model.inputs.pixels))
+        return batches_at_once * self.batch_size
+
+    def _track_progress(self, batches: Iterable, bar: ProgressBar) -> Iterator:
+        """Yield the batches; update the progress bar, and the remaining time that waiting trainings see."""
+        start, steps_before = time.perf_counter(), self.epochs_done * self.state.steps_per_epoch
+        total_steps = (self.settings.epochs or 1) * self.state.steps_per_epoch
+        for number, batch in enumerate(batches, 1):
+            yield batch
+            bar.update()
+            if self.budget is not None:
+                seconds_left = max(0.0, 1 - self.budget.elapsed_fraction()) * self.budget.seconds
+            else:
+                seconds_left = (time.perf_counter() - start) / number * (total_steps - steps_before - number)
+            self.queue_slot.update_seconds_left(seconds_left)
+
+    def _until_time_is_over(self, batches: Iterable) -> Iterator:
+        """Yield the batches; with a budget of minutes, the last epoch ends where the time does."""
+        for number, batch in enumerate(batches):
+            over = self.budget is not None and self.budget.is_over
+            if number and self.budget is not None and self.processes.any(over, self.state.placement.device):
+                return
+            yield batch
 
     def _record_epoch(self, row: dict[str, Any], *, best: bool) -> None:
         """Append an epoch to the history, and write the checkpoint."""
         self.run = replace(self.run, history=[*self.run.history, row])
-        if self.call_settings["checkpoints"] and self.state.accelerator.is_main_process:
-            self._save_checkpoint(best=best)
-        self.state.accelerator.wait_for_everyone()
+        if self.snapshot is not None:
+            self.snapshot.close()
+        if self.settings.checkpoints and self.processes.is_main:
+            save_checkpoint(
+                self.run.folder / "last.safetensors",
+                self.model,
+                optimizer=self.state.optimizer,
+                generators=self._generators,
+                progress={"done": self.epochs_done, "history": self.run.history, "settings": self.run.settings},
+            )
+            if best:
+                self.model.save(self.run.folder / "best.safetensors")
+        self._save_run()
+        self.processes.wait()
 
-    def _save_checkpoint(self, *, best: bool) -> None:
-        save_checkpoint(
-            self.run.folder / "last.safetensors",
-            self.model,
-            optimizer=self.state.optimizer,
-            generators={"order": self.generator.get_state(), "torch": torch.get_rng_state()},
-            progress={"done": self.epochs_done, "history": self.run.history, "settings": self.run.settings},
-        )
-        if best:
-            self.model.save(self.run.folder / "best.safetensors")
-        self.run.save()
+    def _save_run(self) -> None:
+        if self.settings.checkpoints and self.processes.is_main:
+            self.run.save()

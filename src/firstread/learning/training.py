@@ -1,73 +1,126 @@
 """`train` and `continue_training`: from a network and a cohort to a Run."""
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any
 
 from firstread.core.cohort import Cohort
-from firstread.core.errors import SettingError
+from firstread.core.errors import DataError, SettingError
 from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.checkpoints import load_checkpoint
-from firstread.learning.models import Classifier, load_model
-from firstread.learning.runs import create_run, log_message, resume_run
-from firstread.learning.settings import TrainingSettings, resolve_settings
+from firstread.learning.fingerprints import cohort_fingerprint
+from firstread.learning.models.model_file import load_model
+from firstread.learning.models.protocol import Model, check_trainable
+from firstread.learning.runs import create_run, resume_run
+from firstread.learning.settings import TrainingSettings, refuse_unknown_settings
 from firstread.learning.trainer import Trainer
 
 
-def train(
-    model: Classifier,
+def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `help` and an editor show it
+    model: Model,
     cohort: Cohort,
     *,
-    epochs: int,
+    epochs: int | None = None,
+    minutes: float | None = None,
     freeze: bool = False,
     augmentation: Augmentation | None = None,
     resume: Run | None = None,
-    **settings: Unpack[TrainingSettings],
+    schedule: str = "constant",
+    learning_rate: float | None = None,
+    batch_size: int = 8,
+    patience: int | None = None,
+    seed: int = 0,
+    deterministic: bool = False,
+    folder: str | Path | None = None,
+    checkpoints: bool = True,
+    device: str = "auto",
+    precision: str = "auto",
+    arms: Mapping[str, str] | None = None,
+    quiet: bool = False,
+    **unknown: Any,
 ) -> Run:
     """Train a network on `cohort.train`, watching `cohort.validation`.
 
+    What the network's owner froze (`parameter.requires_grad = False`) stays frozen, in this call and after it. An
+    interrupt (Ctrl-C, the stop button) ends the training and keeps its whole epochs, and `train` returns; if none is
+    whole yet, the network is as it was before and `train` raises, so that "Run all" does not go on with an untrained
+    network. The network stays on the device that it was trained on, and predicts there.
+
     Args:
         model: from `build_model`; it is changed in place.
-        cohort: images with labels and splits. The validation part is never augmented; the test part is never opened.
-        epochs: how often every training image is shown. With `resume`, the number of further epochs.
+        cohort: cases with targets and splits. The validation part is never augmented; the test part is never opened.
+        epochs: how often every training example is shown. With `resume`, the number of further epochs.
+        minutes: how long to train instead of a number of epochs, validation included; the schedule ends when the time
+            does, within an epoch if need be.
         freeze: True trains the head only; the backbone and its BatchNorm statistics stay as they are.
-        augmentation: random changes of the training images, or None.
-        resume: an earlier run of this network; its history is continued, its last weights are used.
-        **settings: see `TrainingSettings`.
+        augmentation: random changes of the training images, and of masks with them; None for none.
+        resume: an earlier run of this network, whose history is continued. The new run is its child, in a folder of its
+            own. It goes on from the network as it is if that is the run's, else from the run's files: the weights that
+            the network had at the run's end, which with `patience` are those of the best epoch.
+        schedule: "constant" (Adam, as Lakhani 2018) or "one-cycle" (AdamW, rising then falling, as Smith 2018).
+        learning_rate: step size; the highest one under "one-cycle". Default for a classifier 1e-4 constant, 1e-3
+            one-cycle.
+        batch_size: examples a step.
+        patience: stop after this many epochs without a lower validation loss, and keep the best epoch. Default: never.
+        seed: of the order of images, augmentation and dropout.
+        deterministic: refuse operations that are not reproducible bit by bit.
+        folder: where checkpoints go; default a new folder under the runs folder, or beside that of `resume`.
+        checkpoints: False for a throw-away training that writes nothing.
+        device: "auto", "cpu", "cuda", "mps".
+        precision: "auto", "float32", "bfloat16".
+        arms: experiment arms as really run, kept with the result.
+        quiet: True shows no progress and prints no remarks; they are kept in `run.metadata`.
+        **unknown: a setting with a typo is refused, and the nearest one named.
 
     Returns:
         The run: its history, settings, and the folder with `last.safetensors` and `best.safetensors`.
 
     Raises:
         DataError: no training images, a missing label, a class without images.
-        SettingError: an impossible setting, or one with a typo.
+        SettingError: an impossible setting, one with a typo, or a run that does not fit to the network or the cohort.
+        KeyboardInterrupt: interrupted before the first epoch was whole.
 
     Example:
-        >>> run = fr.train(model, cohort, epochs=5, freeze=True)        # doctest: +SKIP
-        >>> run = fr.train(model, cohort, epochs=3, resume=run)         # doctest: +SKIP
+        >>> cohort = fr.split_by_patient(fr.simulate_patients(10, size=64))
+        >>> model = fr.build_model(classes=cohort.classes, size=32)
+        >>> run = fr.train(model, cohort, epochs=2, freeze=True, quiet=True)
+        >>> run = fr.train(model, cohort, epochs=1, resume=run, quiet=True)
+        >>> run.table["phase"].tolist()
+        ['frozen', 'frozen', 'unfrozen']
     """
-    if not isinstance(model, Classifier) or not isinstance(cohort, Cohort):
+    refuse_unknown_settings(unknown)
+    check_trainable(model)
+    if not hasattr(cohort, "tables"):
         raise SettingError("train takes a network and a cohort, in this order", do="train(model, cohort, epochs=5)")
-    resolved = resolve_settings(dict(settings), epochs=epochs)
-    augmentation = None if augmentation is None or augmentation.is_identity else augmentation
-    call_settings = {
-        "epochs": epochs,
-        "freeze": freeze,
-        "augmentation": asdict(augmentation) if augmentation else None,
-        **resolved,
-    }
-    call_settings.pop("folder")
-    if resume is None:
-        run = create_run(model, settings=resolved, call_settings=call_settings)
-        return Trainer(model, cohort, run, call_settings).fit()
-    run, message = resume_run(model, resume, settings=resolved, call_settings=call_settings)
-    if message and not resolved["quiet"]:
-        log_message(message)
-    return Trainer(model, cohort, run, call_settings).fit()
+    settings = TrainingSettings(
+        epochs=epochs,
+        minutes=minutes,
+        freeze=freeze,
+        augmentation=augmentation,
+        schedule=schedule,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        patience=patience,
+        seed=seed,
+        deterministic=deterministic,
+        folder=folder,
+        checkpoints=checkpoints,
+        device=device,
+        precision=precision,
+        arms=arms,
+        quiet=quiet,
+    )
+    if freeze and not hasattr(model, "freeze"):
+        raise SettingError("freeze=True needs a network with a backbone and a head", where=type(model).__name__)
+    if learning_rate is None:
+        settings = replace(settings, learning_rate=model.default_learning_rates[schedule])
+    run = create_run(model, cohort, settings) if resume is None else resume_run(model, cohort, settings, parent=resume)
+    return Trainer(model, cohort, run, settings).fit()
 
 
-def continue_training(folder: str | Path, cohort: Cohort) -> tuple[Classifier, Run]:
+def continue_training(folder: str | Path, cohort: Cohort) -> tuple[Any, Run]:
     """Resume an interrupted training from its last checkpoint, and finish it with the same result.
 
     Args:
@@ -76,14 +129,33 @@ def continue_training(folder: str | Path, cohort: Cohort) -> tuple[Classifier, R
 
     Returns:
         (network, run). If no epoch was left, they are as they were.
+
+    Raises:
+        DataError: the folder holds no checkpoint, or another cohort was trained on.
     """
     folder = Path(folder)
     tensors, progress = load_checkpoint(folder / "last.safetensors")
-    model = load_model(folder / "last.safetensors")
     run = Run.load(folder)
+    if run.fingerprints.get("cohort") != cohort_fingerprint(cohort):
+        raise DataError(
+            "The training was begun with another cohort: its training or validation cases, labels or splits differ",
+            where=folder,
+            do="open the same cohort, with the same split, as before",
+        )
     if progress:  # the checkpoint is written before run.json, so it may be one epoch ahead
         run = replace(run, history=progress["history"], settings=progress["settings"])
-    if not progress or progress["done"] >= progress["settings"][-1]["epochs"]:
-        return model, run
-    trainer = Trainer(model, cohort, run, run.settings[-1], epochs_done=progress["done"], checkpoint=tensors)
+    settings = TrainingSettings.from_json(run.settings[-1])
+    if not progress or _is_finished(run, settings):
+        return load_model(run.weights_file), run
+    model = load_model(folder / "last.safetensors")
+    metadata = {name: value for name, value in run.metadata.items() if name not in ("interrupted", "kept_epoch")}
+    run = replace(run, metadata=metadata)
+    trainer = Trainer(model, cohort, run, settings, epochs_done=progress["done"], checkpoint=tensors)
     return model, trainer.fit()
+
+
+def _is_finished(run: Run, settings: TrainingSettings) -> bool:
+    own = run.history[run.epochs_before :]
+    if settings.minutes is not None:
+        return sum(row["seconds"] for row in own) >= 60 * settings.minutes
+    return len(own) >= (settings.epochs or 0)

@@ -1,83 +1,131 @@
-"""Training state on a device: network, images, optimizer and learning-rate schedule, prepared by Accelerate."""
+"""Training state on a device: network, examples, optimizer and learning-rate schedule."""
 
 from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
 
-from firstread.learning.checkpoints import restore_optimizer
-from firstread.learning.devices import copy_to_gpu, make_accelerator, unwrap
+from firstread.core.errors import SettingError
+from firstread.learning.devices import Placement
+from firstread.learning.examples import Examples
 from firstread.learning.feature_cache import FeatureCache
 from firstread.learning.loop import batch_slices
-from firstread.learning.models import Classifier
-from firstread.learning.optimizers import make_optimizer
+from firstread.learning.optimizers import TimedSchedule, make_optimizer, make_scheduler
+from firstread.learning.process_group import Processes
+from firstread.learning.random_state import RandomStream
+from firstread.learning.settings import TrainingSettings
+from firstread.learning.time_budget import TimeBudget
+
+
+class Forward(nn.Module):
+    """A module as it is called in training: in its precision, and with the training's own random numbers.
+
+    Args:
+        module: answers a batch.
+        placement: device and precision.
+        random: course of the random numbers of dropout.
+    """
+
+    def __init__(self, module: nn.Module, placement: Placement, random: RandomStream) -> None:
+        super().__init__()
+        self.module, self.placement, self.random = module, placement, random
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """A batch -> outputs in float32."""
+        if not self.training:
+            with self.placement.autocast():
+                return self.module(inputs).float()
+        with self.random.active(), self.placement.autocast():
+            return self.module(inputs).float()
 
 
 class TrainingState:
-    """Model, images, optimizer and scheduler on one device; rebuilt after a change of device or batch size.
+    """Network, examples, optimizer and scheduler on one device; rebuilt after a change of device or batch size.
+
+    Args:
+        model: the network; it is moved to the device.
+        examples: of the training split.
+        settings: of the training.
+        placement: device and precision.
+        processes: of a distributed training.
+        random: course of the random numbers of dropout.
 
     Attributes:
-        accelerator: device, precision and processes.
-        images: uint8 training images, on the GPU if they fit there.
+        examples: on the GPU if they fit there.
         feature_cache: of the backbone while it is frozen, else None.
         trainable_module: the head while the backbone is frozen, else the whole network.
-        prepared_module, optimizer, scheduler: prepared by Accelerate.
-        steps_per_epoch: optimizer steps of one epoch.
+        network: the trainable module as it is called in training.
+        evaluated_network: as it is called in validation.
     """
 
     def __init__(
         self,
-        model: Classifier,
-        images: np.ndarray,
-        call_settings: dict[str, Any],
+        model: Any,
+        examples: Examples,
+        settings: TrainingSettings,
         *,
-        device: str,
-        batch_size: int,
-        epochs_done: int,
+        placement: Placement,
+        processes: Processes,
+        random: RandomStream,
     ) -> None:
-        self.accelerator = make_accelerator(device=device, precision=call_settings["precision"])
-        model.freeze(call_settings["freeze"])
-        model.to(self.accelerator.device).to(memory_format=torch.channels_last)
-        if not model.fitted:
-            with self.accelerator.autocast():
-                model.fit_normalization(images)
-        self.images = copy_to_gpu(images, self.accelerator.device)
-        self.feature_cache = FeatureCache(model, self.accelerator) if call_settings["freeze"] else None
-        self.trainable_module = model.head if self.feature_cache else model
-        step_size = batch_size * self.accelerator.num_processes
-        self.steps_per_epoch = len(batch_slices(len(images), step_size))
-        self._prepare(call_settings, epochs_done=epochs_done)
-
-    def _prepare(self, call_settings: dict[str, Any], *, epochs_done: int) -> None:
-        """Make optimizer and scheduler, advance the schedule to `epochs_done`, and let Accelerate prepare them."""
-        scheduler_steps = self.steps_per_epoch * self.accelerator.num_processes  # Accelerate steps once a process
-        optimizer, scheduler = make_optimizer(
-            [p for p in self.trainable_module.parameters() if p.requires_grad],
-            schedule=call_settings["schedule"],
-            learning_rate=call_settings["learning_rate"],
-            total_steps=call_settings["epochs"] * scheduler_steps + 1,
-            fused=self.accelerator.device.type in ("cpu", "cuda"),  # one pass over the weights instead of ten
+        self.placement, self.processes, self._settings = placement, processes, settings
+        model.to(placement.device).to(memory_format=torch.channels_last)
+        if not bool(getattr(model, "fitted", True)):
+            with placement.autocast():
+                model.fit_normalization(_sample(examples, count=model.inputs.inference_batch_size))
+        self.examples = examples.to(placement.device)
+        self.feature_cache = FeatureCache(model, placement) if getattr(model, "frozen", False) else None
+        self.trainable_module: nn.Module = model.head if self.feature_cache else model
+        self.evaluated_network = Forward(self.trainable_module, placement, random)
+        module = self.trainable_module
+        if processes.count > 1:
+            device_ids = [placement.device] if placement.device.type == "cuda" else None
+            module = nn.parallel.DistributedDataParallel(module, device_ids=device_ids)
+        self.network = Forward(module, placement, random)
+        weights = [parameter for parameter in self.trainable_module.parameters() if parameter.requires_grad]
+        if not weights:
+            raise SettingError("Nothing can be learnt: every weight of the network is frozen", do="model.freeze(False)")
+        self.optimizer = make_optimizer(
+            weights,
+            schedule=settings.schedule,
+            learning_rate=self._learning_rate,
+            fused=placement.device.type in ("cpu", "cuda"),  # one pass over the weights instead of ten
         )
-        for _ in range(epochs_done * scheduler_steps):
-            vars(optimizer)["_opt_called"] = True  # torch warns of a schedule that is ahead of its optimizer
-            scheduler.step()
-        prepared = self.accelerator.prepare(self.trainable_module, optimizer, scheduler)
-        self.prepared_module, self.optimizer, self.scheduler = prepared
+        self.optimizer.zero_grad()  # gradients that the caller left are not of this training
 
-    def restore_optimizer(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Load the optimizer's state from a checkpoint; the learning rate stays that of the schedule."""
-        restore_optimizer(self.optimizer, tensors)
-        rates = [group["lr"] for group in self.scheduler.scheduler.optimizer.param_groups]
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+    @property
+    def _learning_rate(self) -> float:
+        if self._settings.learning_rate is None:
+            raise SettingError("The learning rate is not known", do="give train a learning_rate")
+        return self._settings.learning_rate
 
-    def unwrap(self) -> None:
-        """Undo Accelerate's preparation of the network."""
-        unwrap(self.accelerator, self.prepared_module)
+    def schedule(self, *, batch_size: int, epochs_done: int, budget: TimeBudget | None) -> None:
+        """Make the scheduler.
 
-    def average_over_processes(self, values: dict[str, float]) -> dict[str, float]:
-        """Mean of each value over the processes of `accelerate launch`."""
-        if self.accelerator.num_processes == 1:
-            return values
-        numbers = torch.tensor(list(values.values()), device=self.accelerator.device)
-        return dict(zip(values, self.accelerator.reduce(numbers, "mean").tolist(), strict=True))
+        Args:
+            batch_size: examples a step of one process.
+            epochs_done: epochs that an interrupted training has made.
+            budget: time that the training has, instead of a number of epochs.
+        """
+        self.steps_per_epoch = len(batch_slices(len(self.examples), batch_size * self.processes.count))
+        schedule, rate = self._settings.schedule, self._learning_rate
+        if budget is not None:
+            steps = TimedSchedule.SCHEDULE_STEPS
+            scheduler = make_scheduler(self.optimizer, schedule=schedule, learning_rate=rate, total_steps=steps)
+            self.scheduler: Any = TimedSchedule(scheduler, budget.elapsed_fraction)
+            self.scheduler.step()  # an interrupted training goes on where the clock is
+            return
+        self.scheduler = make_scheduler(
+            self.optimizer,
+            schedule=schedule,
+            learning_rate=rate,
+            total_steps=(self._settings.epochs or 1) * self.steps_per_epoch + 1,
+            steps_done=epochs_done * self.steps_per_epoch,
+        )
+
+
+def _sample(examples: Examples, *, count: int) -> Any:
+    """At most `count` inputs, evenly spaced."""
+    import numpy as np
+
+    return examples.batch(np.arange(0, len(examples), -(-len(examples) // count)))[0]

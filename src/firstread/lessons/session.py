@@ -167,6 +167,10 @@ def lesson(name: str) -> Lesson:
 
     FIRSTREAD_LESSON_DATA, FIRSTREAD_SEED and FIRSTREAD_LESSON_FOLDER override its data, seed and folder, as
     `firstread run` does.
+
+    Example:
+        >>> fr.lesson("hello-world").data
+        'hello-world'
     """
     preload_when_idle()
     info = find_lesson(name)
@@ -185,6 +189,10 @@ def arm(name: str, choices: tuple[str, ...] = ("on", "off")) -> str:
     Args:
         name: of the experiment, such as "augmentation".
         choices: names of the groups.
+
+    Example:
+        >>> fr.arm("augmentation") in ("on", "off")
+        True
     """
     try:
         assigned = json.loads(os.environ.get("FIRSTREAD_ARMS", "{}")).get(name)

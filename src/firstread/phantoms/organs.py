@@ -10,7 +10,7 @@ import numpy as np
 from firstread.phantoms.shapes import Ellipsoid, Point, Shape, Tube, make_tube
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Organ:
     """A shape made of one tissue.
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from firstread.core.cohort import Cohort, Origin, Step
+from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import write_atomically
 from firstread.core.paths import data_folder
 from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin, Step
 from firstread.phantoms import VERSION
 from firstread.phantoms.breast import BREAST_SIGNAL, make_breasts, simulate_breast_mr
 from firstread.phantoms.ct import make_scanner, simulate_trunk_ct
@@ -127,7 +128,9 @@ def simulate_patients(
         SettingError: unknown kind, or count or size out of range.
 
     Example:
-        >>> fr.simulate_patients(2, kinds=("brain MR",), size=64, seed=1)  # doctest: +SKIP
+        >>> cohort = fr.simulate_patients(2, kinds=("brain MR",), size=64, seed=1)
+        >>> cohort.images(64).shape
+        (2, 64, 64)
     """
     if count < 1 or not 16 <= size <= 2048:
         raise SettingError(f"count={count}, size={size} is not possible", expected="count from 1, size 16 to 2048")
@@ -142,7 +145,7 @@ def simulate_patients(
         rows.append({"case": name, "file": str(file), "label": kind, "patient": f"PH-{name}", **image.metadata})
     settings = {"count": count, "kinds": list(kinds), "size": size}
     step = Step("simulate_patients", settings, seed=seed, version=str(VERSION))
-    return Cohort(make_table(rows), kinds, ORIGIN, (step,))
+    return Cohort.from_table(make_table(rows), kinds, ORIGIN, (step,))
 
 
 def write_png(path: Path, pixels: np.ndarray) -> Path:

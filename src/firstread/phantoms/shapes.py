@@ -12,7 +12,7 @@ Point = tuple[float, float, float]
 Box = tuple[slice, slice]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plane:
     """A grid of pixel centers in an axial (CT, MR) or frontal (radiograph) plane.
 
@@ -111,7 +111,7 @@ class Ellipsoid:
         return box, 2 * b * np.clip(remainder, 0, None) ** (1 / self.exponent)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tube:
     """A round tube along a polyline: a rib, a vessel, a catheter, a long bone.
 

@@ -1,15 +1,21 @@
 """Teaching data sets of phantom patients, hello-world and mednist: folders of PNG files with a cohort table."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from firstread.core.cohort import Cohort, Origin, Step
-from firstread.core.columns import make_table
+from firstread.core.cohort import Cohort
+from firstread.core.columns import SPLITS, make_table
 from firstread.core.files import atomic_folder
 from firstread.core.progress_bar import ProgressBar
+from firstread.core.provenance import Origin, Step
+from firstread.core.tables import Tables
+from firstread.core.tasks import Segmentation
 from firstread.phantoms import MEDNIST_CLASSES, VERSION
+from firstread.phantoms.abdomen import ABDOMEN_VERSION
+from firstread.phantoms.ct_patients import simulate_ct_patients
 from firstread.phantoms.patients import ORIGIN, make_images
 
 #: images per class of hello-world; training and validation as in the published set, which has no test set
@@ -53,6 +59,42 @@ def make_mednist(folder: str | Path, *, seed: int = 0, size: int = 64, per_class
     return _simulate(folder, plan, classes=MEDNIST_CLASSES, name="mednist", seed=seed, size=size)
 
 
+def make_liver_phantoms(folder: str | Path, *, seed: int = 0, count: int = 100) -> Cohort:
+    """Make abdominal CT volumes in the portal phase, with masks of the liver and its lesions; 70/15/15 by patient.
+
+    A volume is a file of a few hundred bytes, from which it is simulated when it is read.
+    """
+    cases, images, targets = [], [], []
+    with atomic_folder(Path(folder)) as work:
+        patients = simulate_ct_patients(work, count=count, seed=seed, structures=("liver", "lesion"))
+        for number, patient in enumerate(patients):
+            split = SPLITS[np.searchsorted((0.7, 0.85), (number + 0.5) / count, side="right")]
+            case = {"case": patient["patient"]}
+            cases.append({**case, "patient": patient["patient"], "unit": "series", "split": split})
+            images += [
+                {**case, "name": phase, "files": [file], "modality": "CT", "unit": "HU"}
+                for phase, file in patient["images"].items()
+            ]
+            targets += [{**case, **row} for row in _list_targets(patient)]
+        step = Step("simulate liver-phantoms", {"count": count}, seed=seed, version=str(ABDOMEN_VERSION))
+        origin = Origin("liver-phantoms", ORIGIN.description, ORIGIN.license, ORIGIN.citation)
+        tables = Tables.from_rows(cases, images, targets)
+        Cohort(tables, Segmentation(("liver",)), origin, (step,), window="abdomen").save(work)
+    return Cohort.load(folder)
+
+
+def _list_targets(patient: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of `targets` of a phantom patient: masks, and a box in millimetres for each lesion."""
+    for mask in patient["masks"]:
+        lesion = {} if mask["lesion"] is None else {"lesion": str(mask["lesion"])}
+        row = {"kind": "mask", "name": mask["structure"], "value": str(mask["value"]), "file": mask["file"]}
+        yield {**row, "image": next(iter(patient["images"])), **lesion}
+    for lesion in patient["lesions"]:
+        corners = {name: lesion[f"{name}_mm"] for name in ("x0", "y0", "z0", "x1", "y1", "z1")}
+        yield {"kind": "box", "name": lesion["kind"], "space": "mm", "lesion": str(lesion["lesion"]), **corners}
+    yield {"kind": "number", "name": "liver_volume_ml", "value": str(patient["liver_volume_ml"])}
+
+
 def _simulate(
     folder: str | Path, plan: list[PlannedPatient], *, classes: tuple[str, ...], name: str, seed: int, size: int
 ) -> Cohort:
@@ -71,7 +113,7 @@ def _simulate(
                 bar.update()
         step = Step(f"simulate {name}", {"size": size}, seed=seed, version=str(VERSION))
         origin = Origin(name, ORIGIN.description, ORIGIN.license, ORIGIN.citation)
-        Cohort(make_table(rows), classes, origin, (step,)).save(work)
+        Cohort.from_table(make_table(rows), classes, origin, (step,)).save(work)
     return Cohort.load(folder)
 
 

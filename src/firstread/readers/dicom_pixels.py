@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
-from firstread.core.images import WindowLike
+from firstread.core.windows import Window, WindowLike, apply_range, apply_window, check_window, is_named_ct_window
+from firstread.dicom.functional_groups import functional_group
 from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom, read_header
 from firstread.readers.decoders import decode_frame
-from firstread.readers.windows import Window, apply_range, apply_window, check_window, is_named_ct_window
 
 if TYPE_CHECKING:
-    from pydicom import Dataset, Sequence
+    from pydicom import Dataset
 
-__all__ = ["count_frames", "read_dicom", "read_dicom_image", "read_header"]
+__all__ = ["count_frames", "read_dicom", "read_header"]
 
 
 def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike = "file") -> np.ndarray:
@@ -28,7 +28,7 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike
         path: a DICOM file of any name, with or without the 128-byte preamble, compressed or not.
         frame: which frame of a multi-frame file, from 0; None is the first.
         window: how 12 or 16 bits become 8: "file" (as the file states, else the 0.5th to 99.5th percentile), "full",
-            the name of a CT window such as "lung", or (center, width); see `firstread.readers.windows`.
+            the name of a CT window such as "lung", or (center, width); see `firstread.core.windows`.
 
     Returns:
         uint8 array, (height, width) for grayscale or (height, width, 3) for colour. MONOCHROME1 is inverted; padding is
@@ -40,6 +40,12 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike
         SettingError: the window does not apply to this file.
 
     Source: DICOM PS3.3 C.7.6.3, C.11.1, C.11.2; PS3.4 N.2.
+
+    Example:
+        >>> from pydicom.data import get_testdata_file
+        >>> pixels = fr.read_dicom(get_testdata_file("CT_small.dcm"), window="abdomen")
+        >>> pixels.shape, pixels.dtype
+        ((128, 128), dtype('uint8'))
     """
     path = Path(path)
     checked_window = check_window(window)
@@ -55,15 +61,10 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike
             )
         raw = decode_frame(dataset, index)
         if raw.ndim == 3:
-            return _color_to_8_bit(raw, dataset)
+            return color_to_8_bit(raw, dataset)
         if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-            return _palette_to_8_bit(raw, dataset)
+            return palette_to_8_bit(raw, dataset)
         return _gray_to_8_bit(raw, dataset, index=index, window=checked_window)
-
-
-def read_dicom_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
-    """Read a DICOM image as `read_dicom` does (entry point of the group `firstread.readers`); None is "file"."""
-    return read_dicom(path, frame=frame, window="file" if window is None else window)
 
 
 def count_frames(path: str | Path) -> int:
@@ -84,7 +85,7 @@ def _check_frame(frame: int | None, frames: int, path: Path) -> int:
 
 def _gray_to_8_bit(raw: np.ndarray, dataset: "Dataset", *, index: int, window: Window) -> np.ndarray:
     padding = _padding_mask(raw, dataset)
-    values = _apply_modality_transform(raw, dataset, index)
+    values = apply_modality_transform(raw, dataset, index)
     mask = ~padding if padding is not None else None
     if window == "full":
         result = apply_range(values, percentiles=False, mask=mask)
@@ -99,18 +100,18 @@ def _gray_to_8_bit(raw: np.ndarray, dataset: "Dataset", *, index: int, window: W
     return np.ascontiguousarray(result)
 
 
-def _apply_modality_transform(raw: np.ndarray, dataset: "Dataset", index: int) -> np.ndarray:
+def apply_modality_transform(raw: np.ndarray, dataset: "Dataset", index: int) -> np.ndarray:
     """Apply modality LUT or rescale slope and intercept: for CT, stored values to Hounsfield units."""
     from pydicom.pixels import apply_modality_lut
 
-    source = _functional_group_item(dataset, index, "PixelValueTransformationSequence") or dataset
+    source = functional_group(dataset, index, "PixelValueTransformationSequence") or dataset
     if "ModalityLUTSequence" in source and not len(source.ModalityLUTSequence):
         return raw
     return apply_modality_lut(raw, source)
 
 
 def _apply_file_window(values: np.ndarray, dataset: "Dataset", *, index: int, mask: np.ndarray | None) -> np.ndarray:
-    source = _functional_group_item(dataset, index, "FrameVOILUTSequence") or dataset
+    source = functional_group(dataset, index, "FrameVOILUTSequence") or dataset
     if source.get("VOILUTSequence"):
         return _voi_lut_to_8_bit(values, source)
     center, width = _first_number(source.get("WindowCenter")), _first_number(source.get("WindowWidth"))
@@ -132,12 +133,14 @@ def _voi_lut_to_8_bit(values: np.ndarray, source: "Dataset") -> np.ndarray:
     return scale_bits(output, bits if int(np.max(output)) < 2**bits else 16)
 
 
-def _color_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
+def color_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
+    """Scale red, green and blue to 8 bits: (H, W, 3 or 4) -> uint8 (H, W, 3)."""
     bits = int(dataset.get("BitsStored") or 8)
     return np.ascontiguousarray(scale_bits(raw[..., :3], bits))
 
 
-def _palette_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
+def palette_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
+    """Look palette colours up: (H, W) -> uint8 (H, W, 3)."""
     from pydicom.pixels import apply_color_lut
 
     colors = apply_color_lut(raw, dataset)[..., :3]
@@ -160,17 +163,6 @@ def _padding_mask(raw: np.ndarray, dataset: "Dataset") -> np.ndarray | None:
     low, high = sorted((low, high if isinstance(high, int) else low))
     mask = (raw >= low) & (raw <= high)
     return mask if mask.any() and not mask.all() else None
-
-
-def _functional_group_item(dataset: "Dataset", index: int, keyword: str) -> "Dataset | None":
-    """An item of an enhanced multi-frame image's functional groups: per-frame if present, else shared."""
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for group in [*([per_frame[index]] if index < len(per_frame) else []), *shared[:1]]:
-        items: Sequence | None = group.get(keyword)
-        if items:
-            return items[0]
-    return None
 
 
 def _first_number(value: Any) -> float | None:

@@ -1,27 +1,30 @@
-"""Classifier: a timm backbone and the head of the published lesson; building, saving and loading it.
+"""Classifier: a timm backbone and the head of the published lesson.
 
 The head is global average pooling, a dense layer of 256, dropout, and one output for two classes (sigmoid) or one for
 each of more (softmax).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import timm
 import torch
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from firstread.core.errors import DataError, SettingError, suggest
-from firstread.core.files import write_atomically
+from firstread.core.errors import SettingError, suggest
+from firstread.core.task_protocol import Task
+from firstread.core.tasks import Classification
 from firstread.learning.backbones import Blueprint, count_features, create_backbone
-from firstread.learning.loop import inference_batch_size
+from firstread.learning.input_spec import InputSpec
+from firstread.learning.models.model_file import save_model
+from firstread.learning.random_state import seeded
 from firstread.learning.weights import DEFAULT_BACKBONE, find_weights, uses_per_image_normalization
 
 HEAD_WIDTH = 256
-_FORMAT = "firstread-classifier-1"
 
 
 class Classifier(nn.Module):
@@ -34,6 +37,11 @@ class Classifier(nn.Module):
         mean, std: (1, C, 1, 1), normalization of pixels (0 to 1), to match the weights.
         fitted: False for random weights, until `fit_normalization` has run before their first epoch.
     """
+
+    #: what `history` and validation call the share of right answers
+    metric: ClassVar[str] = "accuracy"
+    #: schedule -> learning rate, where `train` is given none: those of Lakhani 2018 and Smith 2018
+    default_learning_rates: ClassVar[Mapping[str, float]] = {"constant": 1e-4, "one-cycle": 1e-3}
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -51,6 +59,61 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("fitted", torch.tensor(blueprint.weights != "none"))
+
+    @classmethod
+    def build(
+        cls,
+        task: Task,
+        *,
+        backbone: str | None = None,
+        dropout: float | None = None,
+        size: int | None = None,
+        channels: int | None = None,
+        weights: str | Path | None = None,
+        seed: int = 0,
+    ) -> "Classifier":
+        """Build a classifier; see `firstread.learning.models.build_model`."""
+        classes, backbone = _check_classes(task), backbone or DEFAULT_BACKBONE
+        dropout = 0.5 if dropout is None else dropout
+        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+            raise SettingError(f"dropout={dropout!r} is not possible", expected="0 (off) to below 1")
+        backbone_names = timm.list_models()
+        if backbone not in backbone_names:
+            hint = suggest(backbone, ("resnet18", "resnet34", "inception_v3", *backbone_names))
+            raise SettingError(f'There is no backbone called "{backbone}".{hint}')
+        weights, file = find_weights(weights, backbone)
+        channels = channels or (3 if weights == "imagenet" else 1)
+        size = size or (299 if "inception" in backbone else 96)
+        if channels not in (1, 3) or not isinstance(size, int) or size < 32:
+            what = f"size={size!r}, channels={channels!r} is not possible"
+            raise SettingError(what, expected="a whole size from 32, channels 1 or 3")
+        per_image_normalization = file is not None and uses_per_image_normalization(file)
+        blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, weights, per_image_normalization)
+        with seeded(seed):
+            return cls(blueprint, *create_backbone(blueprint, file))
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> "Classifier":
+        """The classifier that `describe` described, with random weights."""
+        values = {name: value for name, value in description.items() if name != "parameters"}
+        blueprint = Blueprint(**{**values, "classes": tuple(values["classes"])})
+        with seeded(0):
+            return cls(blueprint, *create_backbone(blueprint, None))
+
+    @property
+    def task(self) -> Classification:
+        """One of the classes for each image."""
+        return Classification(self.classes)
+
+    @property
+    def inputs(self) -> InputSpec:
+        """Square pictures of 8 bits."""
+        return InputSpec(patch_size=(self.size, self.size), channels=self.channels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies: on the device that it was trained on."""
+        return self.mean.device
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -94,8 +157,21 @@ class Classifier(nn.Module):
         features = self.backbone(self.normalize(pixels))  # (N, F)
         return self.head(features)
 
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy in nats: logits (N, 1) or (N, K), class indices (N,) -> scalar, 0 is best."""
+        if outputs.shape[1] == 1:
+            return binary_cross_entropy_with_logits(outputs[:, 0].float(), targets.float())
+        return cross_entropy(outputs.float(), targets)
+
+    def score(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Right answers and answers: logits (N, 1) or (N, K), class indices (N,) -> two numbers, (1,) each."""
+        predicted = (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+        right = (predicted == targets).sum()[None]
+        return right, torch.full_like(right, len(targets))
+
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Class probabilities: logits (N, 1) or (N, K) -> (N, K), rows sum to 1."""
+        """Class probabilities: logits (N, 1) or (N, K) -> (N, K) float64 on the CPU, rows sum to 1."""
+        logits = logits.cpu()  # not every GPU has float64
         if logits.shape[1] == 1:
             positive = torch.sigmoid(logits.double())
             return torch.cat([1 - positive, positive], dim=1)
@@ -112,10 +188,14 @@ class Classifier(nn.Module):
         return not any(p.requires_grad for p in self.backbone.parameters())
 
     def train(self, mode: bool = True) -> "Classifier":
-        """Set training mode; a frozen backbone stays in evaluation mode, so its BatchNorm statistics do not change."""
+        """Set training mode; what is frozen keeps its BatchNorm statistics: the backbone, or a layer of it."""
         super().train(mode)
         if mode and self.frozen:
             self.backbone.eval()
+        elif mode:
+            for layer in self.backbone.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm) and _is_frozen(layer):
+                    layer.eval()
         return self
 
     @torch.no_grad()
@@ -130,7 +210,7 @@ class Classifier(nn.Module):
             images: training images, uint8 (N, S, S) or (N, S, S, 3).
         """
         self.fitted.fill_(True)
-        pixels = self.prepare(images[:: -(-len(images) // inference_batch_size(self.size))])
+        pixels = self.prepare(images[:: -(-len(images) // self.inputs.inference_batch_size)])
         self.mean.copy_(pixels.mean(dim=(0, 2, 3), keepdim=True))
         self.std.copy_(pixels.std(dim=(0, 2, 3), keepdim=True).clamp_min(0.02))
         layers = [m for m in self.backbone.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
@@ -152,13 +232,7 @@ class Classifier(nn.Module):
 
     def save(self, path: str | Path) -> Path:
         """Write weights and blueprint to one safetensors file, atomically."""
-        import json
-
-        from safetensors.torch import save_file
-
-        metadata = {"format": _FORMAT, "blueprint": json.dumps(self.describe())}
-        state = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        return write_atomically(path, lambda temporary: save_file(state, temporary, metadata=metadata))
+        return save_model(self, path)
 
     def __repr__(self) -> str:
         b = self.blueprint
@@ -180,88 +254,13 @@ def per_image_standardization(pixels: torch.Tensor) -> torch.Tensor:
     return (pixels - mean) / std.clamp_min(0.02)
 
 
-def build_model(
-    backbone: str = DEFAULT_BACKBONE,
-    *,
-    classes: Sequence[str],
-    dropout: float = 0.5,
-    size: int | None = None,
-    channels: int | None = None,
-    weights: str | Path | None = None,
-    seed: int = 0,
-) -> Classifier:
-    """Build a classifier.
-
-    Args:
-        backbone: a timm name, such as "resnet18", "inception_v3"; default the small one of the bundled weights.
-        classes: class names; with two, the second is the positive one.
-        dropout: fraction of the dense layer's cells that is switched off at each training step, 0 to below 1.
-        size: pixels on each side; default 299 for Inception, else 96.
-        channels: 1 (grayscale) or 3 (color); default 3 with ImageNet weights, else 1.
-        weights: "phantom" (bundled, for the default backbone), "imagenet" (from this computer's disk; never
-            downloaded), "none" (random), or the path of a .safetensors file or of a .pth file that holds tensors only.
-            Default: the first of "imagenet", "phantom", "none" that is available for this backbone.
-        seed: of the random weights.
-
-    Raises:
-        SettingError: an unknown backbone, an impossible value, or phantom weights of a backbone that has none.
-        NetworkError: ImageNet weights were asked for and are not on this computer.
-    """
-    if isinstance(classes, str):
-        raise SettingError("classes is one word", where=f"classes={classes!r}", expected="a list of class names")
-    classes = tuple(str(name) for name in classes)
+def _check_classes(task: Task) -> tuple[str, ...]:
+    classes = tuple(str(name) for name in getattr(task, "classes", ()))
     if len(set(classes)) < 2 or len(set(classes)) != len(classes):
         raise SettingError("A classifier needs at least two different classes", where=f"classes={list(classes)}")
-    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise SettingError(f"dropout={dropout!r} is not possible", expected="0 (off) to below 1")
-    backbone_names = timm.list_models()
-    if backbone not in backbone_names:
-        hint = suggest(backbone, ("resnet18", "resnet34", "inception_v3", *backbone_names))
-        raise SettingError(f'There is no backbone called "{backbone}".{hint}')
-    weights, file = find_weights(weights, backbone)
-    channels = channels or (3 if weights == "imagenet" else 1)
-    size = size or (299 if "inception" in backbone else 96)
-    if channels not in (1, 3) or not isinstance(size, int) or size < 32:
-        raise SettingError(
-            f"size={size!r}, channels={channels!r} is not possible", expected="a whole size from 32, channels 1 or 3"
-        )
-    per_image_normalization = file is not None and uses_per_image_normalization(file)
-    blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, weights, per_image_normalization)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return _build_classifier(blueprint, file)
+    return classes
 
 
-def load_model(path: str | Path) -> Classifier:
-    """Load a network that `Classifier.save` wrote. Nothing in the file can run as code.
-
-    Raises:
-        DataError: the file is missing, broken, or not a firstread network.
-    """
-    import json
-
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-    except Exception as error:  # safetensors raises a type of its own
-        raise DataError("The network cannot be read", where=path, expected="a whole .safetensors file") from error
-    if metadata.get("format") != _FORMAT:
-        raise DataError("This file does not hold a firstread network", where=path, do="use build_model(weights=path)")
-    try:
-        values = json.loads(metadata["blueprint"])
-        values.pop("parameters", None)
-        model = _build_classifier(Blueprint(**{**values, "classes": tuple(values["classes"])}), None)
-        model.load_state_dict({name: value for name, value in state.items() if not name.startswith("training/")})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            "This network does not fit its own description", where=path, do="save it again, or use another copy"
-        ) from error
-    return model.eval()
-
-
-def _build_classifier(blueprint: Blueprint, weights_file: Path | None) -> Classifier:
-    backbone, mean, std = create_backbone(blueprint, weights_file)
-    return Classifier(blueprint, backbone, mean, std)
+def _is_frozen(layer: nn.Module) -> bool:
+    parameters = list(layer.parameters(recurse=False))
+    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)

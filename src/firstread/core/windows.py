@@ -10,10 +10,15 @@ A window is one of
 The window decides what a network can see, so a Cohort stores its window.
 """
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 
 from firstread.core.errors import SettingError, suggest
-from firstread.core.images import WindowLike, scale_to_8_bit
+
+#: what a caller may pass as `window=`: None or "file", "full", the name of a CT window, or (center, width)
+WindowLike: TypeAlias = str | Sequence[float] | None
 
 #: name -> (center, width) in Hounsfield units, as set by default on most reading stations
 CT_WINDOWS: dict[str, tuple[float, float]] = {
@@ -102,3 +107,35 @@ def apply_range(pixels: np.ndarray, *, percentiles: bool, mask: np.ndarray | Non
     if low == high:  # a mask or a nearly empty image: its percentiles are one value
         low, high = values.min(), values.max()
     return scale_to_8_bit(pixels, low, high)
+
+
+def show_values(values: np.ndarray, window: WindowLike = None, *, unit: str = "") -> np.ndarray:
+    """Convert values in real units to the 8 bits that a screen shows: any shape -> uint8 of the same shape.
+
+    Args:
+        values: numbers; those that are not finite become black.
+        window: "file" or None stretches the 0.5th to the 99.5th percentile, because the file's own window is not at
+            hand; else as in this module's list.
+        unit: of the values; a named CT window is for Hounsfield units, and for values of no stated unit.
+
+    Raises:
+        SettingError: an impossible window, or a CT window for values that are in another unit.
+    """
+    checked = check_window(window)
+    if is_named_ct_window(window) and unit not in ("HU", ""):  # NIfTI states no unit
+        raise SettingError(
+            f'The window "{window}" is for CT, and these values are in {unit}',
+            expected='"file", "full" or (center, width)',
+        )
+    if isinstance(checked, tuple):
+        return apply_window(values, center=checked[0], width=checked[1])
+    return apply_range(values, percentiles=checked == "file")
+
+
+def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Rescale `low`..`high` linearly to uint8 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
+    span = max(float(high) - float(low), 1e-30)  # low == high: a threshold, without division by zero
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
+    rounded: np.ndarray = np.rint(np.clip(np.nan_to_num(scaled), 0, 255))
+    return rounded.astype(np.uint8)

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.pixels import apply_windowing
 
 from firstread.core.errors import SettingError
-from firstread.readers.windows import CT_WINDOWS, apply_range, apply_window, check_window
+from firstread.core.windows import CT_WINDOWS, apply_range, apply_window, check_window
 
 VALUES = np.arange(-2048, 2048, 3, dtype=np.int16)
 

@@ -1,0 +1,134 @@
+"""Trivial baselines of a segmentation: an HU window, and the mean label map, fitted on the training cases."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from firstread.core.case import Case
+from firstread.core.cohort import Cohort
+from firstread.core.errors import DataError, SettingError
+from firstread.core.paths import home_folder
+from firstread.core.predictions import Predictions
+from firstread.core.progress_bar import track
+from firstread.core.target_selection import select_targets
+from firstread.core.tasks import Segmentation
+from firstread.core.volume import Volume
+from firstread.curation.segmentation_rules import MeanLabelMap, WindowRule
+from firstread.readers.nifti import write_nifti
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: training cases that the rules are fitted on, evenly spaced; more change neither a percentile nor a mean
+MAX_TRAINING_CASES = 40
+_CONTEXT = ("patient", "component", "split", "fold", "seed")
+
+
+def segmentation_baselines(
+    train: Cohort, cases: Cohort, *, folder: str | Path | None = None
+) -> tuple[Predictions, ...]:
+    """Predictions of the trivial rules for `cases`, fitted on `train` (entry point of the group `baselines`).
+
+    Args:
+        train: cases with scans and masks; those that lack a mask of a structure are left out.
+        cases: to segment; masks may be missing.
+        folder: for the label maps; by default one of firstread's own for these two cohorts, used again the next time.
+
+    Returns:
+        "rule: HU window" and "rule: mean label map", see `firstread.curation.segmentation_rules`.
+
+    Raises:
+        SettingError: the cohort's task is no segmentation.
+        DataError: no training case has masks of all structures, or a file cannot be read.
+    """
+    task = train.task
+    if not isinstance(task, Segmentation):
+        raise SettingError(f"These rules are for a segmentation, and the task is {task.kind}")
+    target = Path(folder) if folder is not None else home_folder() / "rules" / _fingerprint(train, cases)
+    window, mean = WindowRule(len(task.structures)), MeanLabelMap(len(task.structures))
+    for scan, labels in _training_pairs(train, task):
+        window.add(scan, labels)
+        mean.add(scan, labels)
+    if not mean.cases:
+        raise DataError("No training case has a mask of every structure", expected=", ".join(task.structures))
+    rules: dict[str, WindowRule | MeanLabelMap] = {"rule: HU window": window, "rule: mean label map": mean}
+    rows: dict[str, list[dict[str, object]]] = {name: [] for name in rules}
+    truths, table = _truths(cases, task), cases.table
+    known = [name for name in _CONTEXT if name in table]
+    for position, case in enumerate(track(cases, "Segmenting by trivial rules", total=len(cases))):
+        facts = {"case": case.case, **{name: table[name].iloc[position] for name in known}}
+        scan = case.volume()
+        for name, rule in rules.items():
+            file = target / name.removeprefix("rule: ").replace(" ", "-") / f"{position:05d}.nii.gz"
+            labels = rule.labels(scan)
+            write_nifti(file, labels)
+            rows[name] += _rows(labels, str(file), task, facts, truths)
+    return tuple(Predictions(_frame(made), task, name) for name, made in rows.items())
+
+
+def _training_pairs(train: Cohort, task: Segmentation) -> Iterator[tuple[Volume, Volume]]:
+    """Scan and label map of the training cases that have all masks, at most `MAX_TRAINING_CASES`, evenly spaced."""
+    truths = _truths(train, task)
+    names = train.table["case"]
+    complete = [i for i, case in enumerate(names) if all((case, name) in truths for name in task.structures)]
+    chosen = np.unique(np.linspace(0, len(complete) - 1, min(len(complete), MAX_TRAINING_CASES)).round().astype(int))
+    for index in track([complete[i] for i in chosen] if complete else [], "Fitting trivial rules", total=len(chosen)):
+        yield _pair(train[index], task)
+
+
+def _pair(case: Case, task: Segmentation) -> tuple[Volume, Volume]:
+    scan = case.volume()
+    return scan, case.mask_volume(task.structures, grid=scan.geometry)
+
+
+def _truths(cohort: Cohort, task: Segmentation) -> dict[tuple[str, str], tuple[str, int | None]]:
+    """(case, structure) -> file and number of the true mask, of the reader whose word counts."""
+    found = {}
+    for structure in task.structures:
+        rows = select_targets(cohort.tables.targets, kind="mask", name=structure, reader=task.reader)
+        for row in rows.select(["case", "file", "value"]).to_pylist():
+            value = None if row["value"] is None else int(row["value"])
+            found[row["case"], structure] = (row["file"], value)
+    return found
+
+
+def _rows(
+    labels: Volume,
+    file: str,
+    task: Segmentation,
+    facts: dict[str, object],
+    truths: dict[tuple[str, str], tuple[str, int | None]],
+) -> Iterator[dict[str, object]]:
+    """Rows of one label map, one a structure."""
+    counts = np.bincount(labels.values.ravel(), minlength=len(task.structures) + 1)
+    for structure in task.structures:
+        value = task.number(structure)
+        truth_file, truth_value = truths.get((str(facts["case"]), structure), (None, None))
+        yield {
+            **facts,
+            "structure": structure,
+            "mask_file": file,
+            "value": value,
+            "volume_ml": float(counts[value] * labels.geometry.voxel_volume_ml),
+            "truth_file": truth_file,
+            "truth_value": truth_value,
+        }
+
+
+def _frame(rows: list[dict[str, object]]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(rows)
+
+
+def _fingerprint(train: Cohort, cases: Cohort) -> str:
+    """Name of a folder for two cohorts: their cases and files, and when those were changed."""
+    digest = sha256()
+    for cohort in (train, cases):
+        for case, file in zip(cohort.table["case"], cohort.table["file"], strict=True):
+            changed = Path(file).stat().st_mtime_ns if Path(file).exists() else 0
+            digest.update(f"{case}\0{file}\0{changed}\n".encode())
+    return digest.hexdigest()[:16]

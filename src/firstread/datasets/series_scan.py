@@ -1,0 +1,102 @@
+"""Open DICOM files with one row a series: each stack of slices is one case, with its volume."""
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from firstread.core.cohort import Cohort
+from firstread.core.errors import DataError
+from firstread.core.images import ImageInfo, read_info, sniff_format
+from firstread.core.progress_bar import track
+from firstread.core.provenance import Origin, Step
+from firstread.core.tables import Tables
+from firstread.core.tasks import Classification
+from firstread.core.version import package_version
+from firstread.core.windows import WindowLike
+from firstread.datasets.file_scan import patient_facts, relative_name
+from firstread.datasets.image_folder import list_image_files
+from firstread.dicom.headers import NoImageError
+from firstread.readers.dicom_series import SliceStack, group_series
+
+
+def open_series(folder: Path, *, window: WindowLike = None) -> Cohort:
+    """Open the DICOM files below a folder as a Cohort with one row a series, or a stack of one.
+
+    Files are grouped by what their headers say, wherever they lie. Series that are no volume (slices are missing, a
+    localizer, no positions) are listed in the first step, with the reason, and in a warning.
+
+    Raises:
+        DataError: no DICOM images, or no series is a volume.
+    """
+    infos, left_out = _read_infos(folder)
+    if not infos:
+        raise DataError("The folder holds no DICOM images", where=folder, expected="DICOM files of one or more series")
+    rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    names: dict[str, int] = {}
+    for stack in group_series(infos):
+        name = relative_name(stack.files[0].parent, folder)
+        if stack.geometry is None or len(set(stack.files)) not in (1, len(stack.files)):
+            left_out[relative_name(stack.files[0], folder)] = (
+                stack.problem.what if stack.problem else "One file holds slices of several volumes"
+            )
+            continue
+        names[name] = names.get(name, 0) + 1
+        _add_stack(rows, f"{name}#{names[name]}" if names[name] > 1 else name, stack, infos[stack.files[0]])
+    if not rows[0]:
+        reason = next(iter(left_out.values()))
+        raise DataError(f"No series is a volume. The first: {reason}", where=folder, expected="series of slices")
+    if left_out:
+        shown = "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3])
+        warnings.warn(
+            f"{len(left_out)} series or files are no volumes and were left out ({shown}). All of them are listed in "
+            "the first of the cohort's steps.",
+            UserWarning,
+            stacklevel=4,
+        )
+    step = Step("opened", {"folder": folder.name, "unit": "series", "left_out": left_out}, version=package_version())
+    origin = Origin(folder.name, "DICOM series of your own")
+    return Cohort(Tables.from_rows(*rows), Classification(()), origin, (step,), window)
+
+
+def _read_infos(folder: Path) -> tuple[dict[Path, ImageInfo], dict[str, str]]:
+    """Headers of all readable DICOM images below a folder, and the reason for each file that was left out."""
+    infos: dict[Path, ImageInfo] = {}
+    left_out: dict[str, str] = {}
+    paths: Iterable[Path] = [path for path in list_image_files(folder) if sniff_format(path) == "dicom"]
+    for path in track(paths, "Looking at the DICOM files"):
+        try:
+            infos[path] = read_info(path)
+        except NoImageError:
+            continue
+        except DataError as error:
+            left_out[relative_name(path, folder)] = error.what
+    return infos, left_out
+
+
+def _add_stack(
+    rows: tuple[list[dict[str, Any]], list[dict[str, Any]]], case: str, stack: SliceStack, info: ImageInfo
+) -> None:
+    geometry = stack.geometry
+    if geometry is None:
+        return
+    files = list(dict.fromkeys(map(str, stack.files)))
+    facts = {"patient": info.patient, "component": info.component, "study": info.study, "series": info.series}
+    facts = patient_facts({**facts, "file": files[0], "frame": None})
+    rows[0].append({"case": case, "unit": "series", "parent": info.study, "patient": info.patient, **facts})
+    rows[1].append(
+        {
+            "case": case,
+            "name": "image",
+            "files": files,
+            "series": info.series,
+            "study": info.study,
+            "modality": stack.modality,
+            "unit": stack.unit or None,
+            "rows": info.rows,
+            "columns": info.columns,
+            "slices": geometry.size_zyx[0],
+            "spacing_mm": list(geometry.spacing_mm_zyx),
+            "affine_lps": geometry.affine_lps.ravel().tolist(),
+        }
+    )

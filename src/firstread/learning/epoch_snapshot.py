@@ -1,0 +1,68 @@
+"""EpochSnapshot: what an epoch changes, kept in main memory so that the epoch can be undone or done again."""
+
+from typing import Any
+
+import torch
+
+
+class EpochSnapshot:
+    """Copy of weights, optimizer state and random states at the beginning of an epoch.
+
+    It lies in main memory, because a GPU that fails takes its memory with it, and its memory is used again for the next
+    epoch: a copy costs as long as reading the weights three times, 20 ms for ResNet18.
+
+    Args:
+        module: the part of the network that learns; on a GPU the whole network.
+    """
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.module, self.is_open = module, False
+        self._weights: dict[str, torch.Tensor] = {}
+        self._optimizer: dict[str, torch.Tensor] = {}
+        self._generators: dict[str, torch.Tensor] = {}
+
+    def take(self, optimizer: torch.optim.Optimizer, generators: dict[str, torch.Tensor]) -> None:
+        """Copy the present state; the copy before is given up."""
+        self._weights = _copy_into(self._weights, self.module.state_dict())
+        self._optimizer = _copy_into(self._optimizer, _flat_state(optimizer))
+        self._generators = {name: state.clone() for name, state in generators.items()}
+        self.is_open = True
+
+    def close(self) -> None:
+        """The epoch is finished, and there is nothing to undo."""
+        self.is_open = False
+
+    def restore_weights(self) -> None:
+        """Bring the weights back, to wherever the module lies now, unless the epoch is finished."""
+        if self.is_open:
+            self.module.load_state_dict(self._weights)
+
+    def restore_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give the state to an optimizer of the same weights; its learning rate stays."""
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in self._optimizer.items():
+            index, key = name.split("/")
+            state.setdefault(int(index), {})[key] = value.clone()
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+    @property
+    def generators(self) -> dict[str, torch.Tensor]:
+        """Name -> state of a random generator."""
+        return {name: state.clone() for name, state in self._generators.items()}
+
+
+def _flat_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    state = optimizer.state_dict()["state"]
+    return {f"{index}/{name}": torch.as_tensor(value) for index, item in state.items() for name, value in item.items()}
+
+
+def _copy_into(kept: dict[str, torch.Tensor], values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copies of `values` in main memory, in the memory of `kept` where it fits."""
+    copies = {}
+    for name, value in values.items():
+        copy = kept.get(name)
+        if copy is None or copy.shape != value.shape or copy.dtype != value.dtype or copy.stride() != value.stride():
+            copies[name] = value.detach().to("cpu", copy=True)
+        else:
+            copies[name] = copy.copy_(value.detach())
+    return copies

@@ -1,0 +1,32 @@
+"""Units of DICOM values: Hounsfield units for CT, what the file states for others."""
+
+import pytest
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
+
+from firstread.dicom.pixel_units import pixel_unit
+
+
+@pytest.mark.parametrize(
+    ("tags", "unit"),
+    [
+        ({"Modality": "CT", "RescaleIntercept": -1024}, "HU"),
+        ({"Modality": "CT", "SOPClassUID": CTImageStorage}, "HU"),
+        ({"Modality": "CT", "RescaleIntercept": 0, "RescaleType": "HU"}, "HU"),
+        ({"Modality": "CT", "RescaleIntercept": 0, "RescaleType": "MGML"}, "MGML"),
+        ({"Modality": "CT", "RescaleIntercept": 0, "RescaleType": "US"}, ""),
+        ({"Modality": "CT", "SOPClassUID": SecondaryCaptureImageStorage}, ""),
+        ({"Modality": "CT", "RescaleIntercept": 0, "SamplesPerPixel": 3}, ""),
+        ({"Modality": "PT", "Units": "BQML", "RescaleIntercept": 0}, "BQML"),
+        ({"Modality": "PT", "Units": "GML"}, "GML"),
+        ({"Modality": "PT"}, ""),
+        ({"Modality": "MR", "RescaleIntercept": 0}, ""),
+        ({"Modality": "MR", "RescaleType": "normalized"}, ""),
+        ({}, ""),
+    ],
+)
+def test_units(tags, unit):
+    dataset = Dataset()
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    assert pixel_unit(dataset) == unit
