@@ -16,7 +16,8 @@ import pyarrow as pa
 from PIL import Image
 
 import firstread as fr
-from firstread.core.cohort import Cohort, Origin
+from firstread.core.cohort import Cohort
+from firstread.core.provenance import Origin
 from firstread.core.tables import Tables
 from firstread.core.tasks import Classification
 from firstread.learning import trainer

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from firstread.core.errors import MissingDependencyError, SettingError
-from firstread.core.tasks import Classification, Segmentation, registered
+from firstread.core.registry import registered
+from firstread.core.tasks import Classification, Segmentation
 from firstread.learning.models import build_model, load_model
 from firstread.learning.models.protocol import check_predictor, check_trainable
 
