@@ -32,7 +32,8 @@ class Run:
             `seconds`.
         arms: the experiment arms as they were really run, such as {"augmentation": "on", "dropout": "off"}.
         metadata: versions, device, precision, where the examples were read from, seconds by phase, messages (a smaller
-            batch, CPU instead of GPU), `interrupted`, `kept_epoch` (whose weights the network has at the end).
+            batch, CPU instead of GPU), `finished` or `interrupted`, `kept_epoch` (whose weights the network has at its
+            end).
         id: its name, unique; that of its folder unless a folder was given.
         parent: id of the run that it went on from, or None.
         epochs_before: number of rows of `history` that its parents trained.

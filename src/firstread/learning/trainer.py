@@ -104,6 +104,8 @@ class Trainer:
             raise
         finally:
             self._teardown()
+        if not self.run.metadata.get("interrupted"):
+            self.run.metadata["finished"] = True
         self.run.fingerprints["weights"] = weights_fingerprint(self.model)  # type: ignore[arg-type]
         self._save_run()
         return self.run

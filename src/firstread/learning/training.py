@@ -148,14 +148,14 @@ def continue_training(folder: str | Path, cohort: Cohort) -> tuple[Any, Run]:
     if not progress or _is_finished(run, settings):
         return load_model(run.weights_file), run
     model = load_model(folder / "last.safetensors")
-    metadata = {name: value for name, value in run.metadata.items() if name not in ("interrupted", "kept_epoch")}
+    metadata = {
+        name: value for name, value in run.metadata.items() if name not in ("interrupted", "kept_epoch", "finished")
+    }
     run = replace(run, metadata=metadata)
     trainer = Trainer(model, cohort, run, settings, epochs_done=progress["done"], checkpoint=tensors)
     return model, trainer.fit()
 
 
 def _is_finished(run: Run, settings: TrainingSettings) -> bool:
-    own = run.history[run.epochs_before :]
-    if settings.minutes is not None:
-        return sum(row["seconds"] for row in own) >= 60 * settings.minutes
-    return len(own) >= (settings.epochs or 0)
+    own_epochs = len(run.history) - run.epochs_before
+    return bool(run.metadata.get("finished")) or own_epochs >= (settings.epochs or float("inf"))

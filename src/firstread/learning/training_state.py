@@ -111,9 +111,14 @@ class TrainingState:
         schedule, rate = self._settings.schedule, self._learning_rate
         if budget is not None:
             steps = TimedSchedule.SCHEDULE_STEPS
-            scheduler = make_scheduler(self.optimizer, schedule=schedule, learning_rate=rate, total_steps=steps)
+            scheduler = make_scheduler(
+                self.optimizer,
+                schedule=schedule,
+                learning_rate=rate,
+                total_steps=steps,
+                steps_done=int(min(1.0, budget.elapsed_fraction()) * (steps - 1)),  # an interrupted training goes on
+            )
             self.scheduler: Any = TimedSchedule(scheduler, budget.elapsed_fraction)
-            self.scheduler.step()  # an interrupted training goes on where the clock is
             return
         self.scheduler = make_scheduler(
             self.optimizer,
