@@ -61,6 +61,40 @@ def tiny_cohort(tmp_path):
     return Cohort.from_table(make_table(rows), ("dark", "bright"), Origin("tiny", "noise, bright or dark"))
 
 
+@pytest.fixture
+def install_page(tmp_path, monkeypatch):
+    """Install the package of a how-to page as a user would; returns the blocks of code that use it.
+
+    The blocks run in one session, in an empty folder.
+    """
+    import importlib
+    import sys
+
+    from firstread.core.registry import registered
+    from how_to_page import install_package
+
+    installed = []
+
+    def install(page, package):
+        folder = tmp_path / "site-packages"
+        folder.mkdir()
+        uses = install_package(page, package, folder)
+        monkeypatch.syspath_prepend(folder)
+        installed.append(package)
+        importlib.invalidate_caches()
+        registered.cache_clear()
+        work = tmp_path / "work"
+        work.mkdir()
+        monkeypatch.chdir(work)
+        return uses
+
+    yield install
+    for package in installed:
+        sys.modules.pop(package, None)
+    monkeypatch.undo()
+    registered.cache_clear()
+
+
 def pytest_sessionfinish(session, exitstatus):
     """With FIRSTREAD_NO_SKIPS=1 (set by .ci/run where it has installed everything) a skipped test is a failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -45,3 +45,18 @@ def test_commands_exist(page):
 def test_links_within_the_project_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_page_of_tables_names_every_column_with_its_type():
+    import pyarrow as pa
+
+    from firstread.core.table_schemas import CASES, IMAGES, TARGETS
+
+    words = {pa.string(): "text", pa.int32(): "whole number", pa.float32(): "number", pa.float64(): "number"}
+    words |= {pa.list_(pa.string()): "list of text", pa.list_(pa.float64()): "list of numbers"}
+    text = (ROOT / "docs" / "reference" / "tables.md").read_text(encoding="utf-8")
+    for name, schema in (("cases", CASES), ("images", IMAGES), ("targets", TARGETS)):
+        rows = re.findall(r"^\| (`.+?) \| (.+?) \|", text.split(f"### {name}\n")[1].split("\n#")[0], re.MULTILINE)
+        stated = [(column, kind) for columns, kind in rows for column in re.findall(r"`(\w+)`", columns)]
+        kinds = [one.type.value_type if pa.types.is_dictionary(one.type) else one.type for one in schema]
+        assert stated == [(one.name, words[kind]) for one, kind in zip(schema, kinds, strict=True)]

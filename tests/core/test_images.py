@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from firstread.core import tasks
+from firstread.core import registry
 from firstread.core.errors import DataError, FirstreadError, MissingDependencyError
 from firstread.core.images import (
     ImageInfo,
@@ -161,7 +161,7 @@ def test_files_of_a_volume_are_of_one_format(tmp_path):
 
 def test_a_format_without_a_reader_is_named(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b'{"firstread": "phantom"}')
-    monkeypatch.setattr(tasks, "registered", lambda group: {})
+    monkeypatch.setattr(registry, "registered", lambda group: {})
     with pytest.raises(MissingDependencyError, match="No reader for phantom files is installed"):
         read_image(tmp_path / "a")
 

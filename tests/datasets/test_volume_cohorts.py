@@ -50,6 +50,17 @@ def test_an_nnunet_dataset(tmp_path):
     assert again.find("liver_001").mask("tumour").values.sum() == 18
 
 
+def test_test_images_of_nnunet_are_the_test_split_if_they_can_be_measured(tmp_path):
+    folder = write_nnunet(tmp_path)
+    write(folder / "imagesTs/liver_100_0000.nii.gz", 100)
+    splits = open_dataset(folder).table["split"].tolist()
+    assert set(splits[:-1]) == {"train", "validation", "test"}  # divided as if it were not there
+    assert splits[-1] is None
+    write(folder / "imagesTs/liver_101_0000.nii.gz", 100)
+    write(folder / "labelsTs/liver_101.nii.gz", 1, dtype=np.uint8)
+    assert open_dataset(folder).table["split"].tolist() == ["train"] * 6 + [None, "test"]
+
+
 def test_the_first_version_of_the_format_and_regions(tmp_path):
     folder = write_nnunet(tmp_path, labels={"0": "background", "1": "liver"})
     assert open_dataset(folder).task == Segmentation(("liver",))

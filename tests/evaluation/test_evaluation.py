@@ -108,7 +108,7 @@ def test_seeds_are_averaged_and_cases_not_counted_twice():
     one = evaluate(binary(seed=0))
     both = evaluate(
         concat_predictions(
-            [binary(seed=0).__class__(binary(seed=s).table.assign(seed=s), BINARY, "net") for s in (0, 0 + 1)]
+            [Predictions(binary(seed=s).table.assign(seed=s), Classification(BINARY), "net") for s in (0, 0 + 1)]
         )
     )
     assert any("Mean over 2 seeds" in note for note in both.notes)

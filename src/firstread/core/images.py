@@ -1,10 +1,11 @@
 """Read image files of any supported format: 8-bit pixels for display, volumes in real units, and their headers.
 
 Each format has a reader, registered under the entry point group `firstread.readers` by the name that `sniff_format`
-gives: PNG, JPEG, TIFF, BMP, DICOM and NIfTI come with firstread (`firstread.readers`), other packages can add readers.
-A reader is a module or an object with the three functions of `Reader`.
+gives: PNG, JPEG, TIFF, BMP, DICOM and NIfTI come with firstread (`firstread.readers`), other packages can add readers,
+see docs/how-to/add-a-reader.md. A reader is a module or an object with the three functions of `Reader`.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from firstread.core.errors import DataError, MissingDependencyError
 from firstread.core.geometry import Geometry
-from firstread.core.registry import find_registered
+from firstread.core.registry import find_registered, registered
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike
 
@@ -28,6 +29,8 @@ MAX_VOXELS = 1_500_000_000
 
 _PHANTOM_MAGIC = b'{"firstread": "phantom"'
 _MAGIC_BYTES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
+#: formats that `sniff_format` tells without asking a reader
+_KNOWN_FORMATS = (*_MAGIC_BYTES.values(), "dicom", "nifti", "phantom")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Reader(Protocol):
 
     Each raises DataError for a file that is broken, cut short, too large or no image; no message holds a value of a
     patient's record.
+
+    A reader of a format that firstread does not know has a fourth function, `recognizes(head: bytes, path: Path) ->
+    bool`: whether a file is of its format, by its first bytes (352, or all of a shorter file) and, where they do not
+    say it, by its name. It is asked about files that no built-in format claims, and its answer stands for the name
+    under which the reader is registered. It opens nothing and raises nothing.
     """
 
     def read_image(self, path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
@@ -84,10 +92,12 @@ class Reader(Protocol):
 def sniff_format(path: str | Path) -> str:
     """Detect the format of a file by its first bytes, not by its name.
 
-    DICOM without the 128-byte preamble is recognised by its first group number.
+    DICOM without the 128-byte preamble is recognised by its first group number. What none of the built-in formats
+    claims is offered to the readers of other packages (`Reader`, `recognizes`), which are imported only then.
 
     Returns:
-        "png", "jpeg", "tiff", "bmp", "dicom", "nifti", "phantom", "zip", "empty" or "unknown".
+        "png", "jpeg", "tiff", "bmp", "dicom", "nifti", "phantom", the name of another registered reader, "zip",
+        "empty" or "unknown".
     """
     path = Path(path)
     try:
@@ -95,6 +105,32 @@ def sniff_format(path: str | Path) -> str:
             head = file.read(352)
     except OSError as error:
         raise DataError("The file cannot be opened", where=path, do="check that it exists and is yours") from error
+    kind = _built_in_format(head, path)
+    is_claimed = kind not in ("zip", "unknown")
+    return kind if is_claimed else _ask_readers(head, path) or kind
+
+
+def is_readable(path: str | Path) -> bool:
+    """Whether a reader is registered for the format of a file, by its first bytes; the file may still be broken."""
+    return sniff_format(path) in registered("readers")
+
+
+def _ask_readers(head: bytes, path: Path) -> str | None:
+    """Name of the first reader of another package that recognizes a file."""
+    for name in _other_formats():
+        try:
+            recognizes = getattr(find_registered("readers", name), "recognizes", None)
+        except (ImportError, AttributeError) as error:
+            text = f'The reader "{name}" cannot be loaded, so its files are not recognized: {error}'
+            warnings.warn(text, UserWarning, stacklevel=4)
+            continue
+        if recognizes is not None and recognizes(head, path):
+            return name
+    return None
+
+
+def _built_in_format(head: bytes, path: Path) -> str:
+    """Format by the first 352 bytes, of those that firstread reads itself."""
     if not head:
         return "empty"
     if head[128:132] == b"DICM":  # first: the 128-byte preamble may be a valid TIFF header (PS3.10 7.1)
@@ -207,7 +243,7 @@ def find_reader(path: str | Path) -> Reader:
         raise DataError(
             messages.get(kind, "This file is not an image that firstread can read"),
             where=path,
-            expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
+            expected=", ".join(["PNG, JPEG, TIFF, BMP, DICOM or NIfTI", *_other_formats()]),
             do="remove the file from the folder, or convert it",
         )
     try:
@@ -215,6 +251,11 @@ def find_reader(path: str | Path) -> Reader:
     except MissingDependencyError:
         what = f"No reader for {kind} files is installed"
         raise MissingDependencyError(what, where=path, do="install firstread again") from None
+
+
+def _other_formats() -> list[str]:
+    """Names of the formats whose readers other packages have registered."""
+    return [name for name in registered("readers") if name not in _KNOWN_FORMATS]
 
 
 def to_grayscale(image: np.ndarray) -> np.ndarray:

@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from firstread.core.images import read_info, sniff_format
+from firstread.core.images import is_readable, read_info
 
 #: file name extensions of images; a file without any of them is an image only if its first bytes say so
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii", ".nii.gz")
-_RASTER_FORMATS = ("png", "jpeg", "tiff", "bmp")
 
 
 def is_image_file(path: Path) -> bool:
     """Whether a file is an image by its extension or by its first bytes."""
-    return path.name.lower().endswith(IMAGE_EXTENSIONS) or sniff_format(path) in (*_RASTER_FORMATS, "dicom", "nifti")
+    return path.name.lower().endswith(IMAGE_EXTENSIONS) or is_readable(path)
 
 
 def read_frame_rows(path: Path) -> list[dict[str, Any]]:

@@ -1,12 +1,14 @@
 """Open a data set in the format of nnU-Net (version 1 or 2): dataset.json, imagesTr, labelsTr, imagesTs.
 
 Source: documentation/dataset_format.md of nnU-Net (Isensee 2021, doi 10.1038/s41592-020-01008-z). The format is read,
-the program is not needed. Channels become images of a case, labels become structures, and what is in imagesTs is the
-test split. A label that is a list of numbers (a region) is their union; the label "ignore" is left out.
+the program is not needed. Channels become images of a case, labels become structures. What is in imagesTs is the test
+split where it has label maps (labelsTs), and else in no split. A label that is a list of numbers (a region) is their
+union; the label "ignore" is left out.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +54,19 @@ def open_nnunet(folder: Path, *, window: WindowLike = None) -> Cohort:
             expected=f"{missing[0]}.nii.gz",
             do="add the label maps, or move the images to imagesTs",
         )
+    files = _split_as_given(files)
     name = str(description.get("name") or folder.name)
     parameters = {"folder": folder.name, "format": "nnU-Net", "channels": list(names.values())}
     return build_volume_cohort(files, values=values, name=name, window=window, parameters=parameters)
+
+
+def _split_as_given(files: Sequence[VolumeFiles]) -> list[VolumeFiles]:
+    """Training and test split where test images have label maps; else no split is given, and one is made later."""
+    if any(one.split == "test" and one.mask is not None for one in files):
+        splits = ["train" if one.split is None else "test" if one.mask is not None else None for one in files]
+    else:
+        splits = [None for _ in files]
+    return [replace(one, split=split) for one, split in zip(files, splits, strict=True)]
 
 
 def _read_description(path: Path) -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""What every registered task, reader, metric, trivial rule and network must do, whoever wrote it."""
