@@ -132,7 +132,7 @@ class Segmenter(nn.Module):
 
     def prepare(self, inputs: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Hounsfield units (N, slices, H, W) -> float32 on the network's device, -1 to 1 over the window."""
-        center, width = check_window(self.inputs.window)
+        center, width = np.asarray(self.inputs.window, dtype=float)
         values = torch.as_tensor(inputs).to(self.device).float()
         return values.sub_(float(center)).div_(float(width) / 2).clamp_(-1, 1)
 
