@@ -10,6 +10,7 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.tasks import Segmentation
 from firstread.datasets.dataset import open_dataset
+from firstread.datasets.image_folder import list_image_files
 from firstread.datasets.nifti_pairs import find_pairs
 
 SHAPE = (6, 8, 10)  # x, y, z as NIfTI stores them
@@ -115,7 +116,7 @@ def test_pairs_by_name(tmp_path, image, mask):
 def test_names_of_structures_and_volumes_without_masks(tmp_path):
     for name in ("a", "b", "c"):
         write(tmp_path / f"images/{name}.nii.gz", 100)
-    assert find_pairs(tmp_path) == []
+    assert find_pairs(tmp_path, list_image_files(tmp_path)) == []
     for name in ("a", "b", "c"):
         write(tmp_path / f"masks/{name}.nii.gz", 3, dtype=np.uint8)
     (tmp_path / "labels.json").write_text('{"spleen": 3}')

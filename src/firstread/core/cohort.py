@@ -14,7 +14,7 @@ from firstread.core.columns import SPLITS, none_if_missing
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.files import read_json, to_jsonable, write_json
 from firstread.core.flat_table import flat_table, tables_from_flat
-from firstread.core.images import read_image, resize_square, to_grayscale
+from firstread.core.images import read_image, resize_square, with_channels
 from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
 from firstread.core.task_protocol import Task, task_from_json, task_to_json
@@ -263,11 +263,7 @@ class Cohort:
         rows = self.tables.first_images()
         for index, (file, frame) in enumerate(track(rows, "Reading images", total=len(self))):
             pixels = read_image(file, frame=frame, window=self.window)
-            if channels == 1:
-                pixels = to_grayscale(pixels)
-            elif pixels.ndim == 2:
-                pixels = np.repeat(pixels[..., None], 3, axis=2)
-            stack[index] = resize_square(pixels, size)
+            stack[index] = resize_square(with_channels(pixels, channels), size)
         return stack
 
     # ---- subsets and copies
@@ -305,10 +301,6 @@ class Cohort:
         """A copy in which every case has one image, in a file of its own (N,)."""
         tables = self.tables.with_files(list(files), [None] * len(self))
         return replace(self, tables=tables, steps=self.steps + ((step,) if step else ()), parent=None)
-
-    def with_window(self, window: WindowLike) -> "Cohort":
-        """A copy that is shown with another window."""
-        return replace(self, window=window)
 
     # ---- saving and loading
 

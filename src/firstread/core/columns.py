@@ -29,6 +29,11 @@ def parse_split_name(text: str | None) -> str | None:
     return name if name in SPLITS else None
 
 
+def canonical_split(value: Any) -> str | None:
+    """Canonical name of a split where it is known ("val" is "validation"), else the text itself; None if missing."""
+    return None if value is None else parse_split_name(value) or str(value)
+
+
 def make_table(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
     """Build a cohort table from dictionaries; columns that are not given hold missing values."""
     import pandas as pd

@@ -57,13 +57,15 @@ def write_json(path: str | Path, value: Any) -> Path:
     return write_text(path, json.dumps(to_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, *, max_bytes: int | None = None) -> Any:
     """Read JSON.
 
     Raises:
-        DataError: the file is missing or not valid JSON.
+        DataError: the file is missing, larger than `max_bytes`, or not valid JSON.
     """
     try:
+        if max_bytes is not None and Path(path).stat().st_size > max_bytes:
+            raise DataError("The file is larger than firstread reads", where=path, expected=f"{max_bytes:,} bytes")
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError("The file is missing", where=path, do="check the path") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from firstread.core.columns import COLUMNS, none_if_missing, parse_split_name, text_column
+from firstread.core.columns import COLUMNS, canonical_split, none_if_missing, text_column
 from firstread.core.errors import DataError
 from firstread.core.table_schemas import CASES, conform, to_arrow
 from firstread.core.tables import Tables
@@ -44,7 +44,7 @@ def tables_from_flat(table: "pd.DataFrame", *, name: str, classes: Sequence[str]
     if count and not any(text["case"]):
         text["case"] = [f"case{i:05d}" for i in range(count)]
     _check_labels(text["label"], classes)
-    split = [_split_name(value) for value in columns.pop("split", [None] * count)]
+    split = [canonical_split(value) for value in columns.pop("split", [None] * count)]
     frame = columns.pop("frame", [None] * count)
     cases: dict[str, Any] = {"case": text["case"], "patient": text["patient"], "split": split}
     images: dict[str, Any] = {"case": text["case"], "files": [None if f is None else [f] for f in text["file"]]}
@@ -109,10 +109,6 @@ def _array(values: Any) -> Any:
 def _text(values: Sequence[Any]) -> list[str | None]:
     texts: list[str | None] = text_column(values).tolist()
     return texts
-
-
-def _split_name(value: Any) -> str | None:
-    return None if value is None else parse_split_name(value) or str(value)
 
 
 def _check_labels(labels: Sequence[str | None], classes: Sequence[str]) -> None:

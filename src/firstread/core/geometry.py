@@ -119,6 +119,11 @@ class Geometry:
         indices: np.ndarray = offsets @ np.linalg.inv(self.affine_lps[:3, :3]).T
         return indices
 
+    def corners_mm(self) -> np.ndarray:
+        """Positions of the eight outermost voxel centres: (8, 3) millimetres, LPS."""
+        ends = np.meshgrid(*[(0, count - 1) for count in self.size_zyx], indexing="ij")
+        return self.to_mm(np.array(ends).reshape(3, 8).T)
+
     def cropped(self, start_zyx: Sequence[int], size_zyx: Sequence[int]) -> "Geometry":
         """The grid of a part of the volume that begins at voxel `start_zyx`; it may lie outside (padding)."""
         affine = self.affine_lps.copy()
@@ -175,8 +180,7 @@ def same_grid(first: Geometry, second: Geometry, *, names: tuple[str, str] = ("f
     if first.size_zyx != second.size_zyx:
         what = "have different numbers of voxels"
     else:
-        corners = np.array(np.meshgrid(*[(0, count - 1) for count in first.size_zyx], indexing="ij")).reshape(3, 8).T
-        distance = float(np.linalg.norm(first.to_mm(corners) - second.to_mm(corners), axis=1).max())
+        distance = float(np.linalg.norm(first.corners_mm() - second.corners_mm(), axis=1).max())
         if distance <= _TOLERANCE * min(first.spacing_mm_zyx + second.spacing_mm_zyx):
             return
         what = f"lie up to {distance:.1f} mm apart"

@@ -267,6 +267,13 @@ def to_grayscale(image: np.ndarray) -> np.ndarray:
     return gray
 
 
+def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """A picture in grayscale (`channels` 1: (H, W)) or in color (3: (H, W, 3)), whatever it was."""
+    if channels == 1:
+        return to_grayscale(image)
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+
+
 def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     """Resize an image to `size` x `size` pixels, antialiased.
 

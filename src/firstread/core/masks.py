@@ -4,15 +4,20 @@ Everything is measured in millimetres in the patient, by the volume's affine: sl
 wide, rotated or tilted ones too. A mask is a `Volume` of bool.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from firstread.core.case import Case
 from firstread.core.errors import DataError, SettingError
 from firstread.core.images import read_volume
 from firstread.core.volume import Volume
 
+#: of a case and structure whose truth is not known
+NO_TRUTH: dict[str, Any] = {"truth_file": None, "truth_value": None}
 #: neighbours of a voxel -> scipy's number: faces, edges too, corners too
 _CONNECTIVITY = {6: 1, 18: 2, 26: 3}
 
@@ -50,6 +55,32 @@ def read_mask(file: str | Path, value: int | None = None) -> Volume:
     """
     labels = read_labels(file)
     return replace(labels, values=labels.values != 0 if value is None else labels.values == value)
+
+
+def true_masks(
+    cases: Iterable[Case], structures: Sequence[str], *, reader: str | None = None
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Reference masks: (case, structure) -> `truth_file` and `truth_value`, for each that has one.
+
+    A case without a mask of a structure, or with those of several readers, has none. Of several numbers in one file
+    (a region, numbered lesions) `truth_value` is None: all that is not the background.
+
+    Args:
+        cases: of a cohort.
+        structures: names.
+        reader: whose masks count; None takes the adjudicated ones, else those of the only reader.
+    """
+    found = {}
+    for case in cases:
+        for structure in structures:
+            try:
+                rows = case.find_masks(structure, reader)
+            except DataError:
+                continue
+            numbers = [number for row in rows for number in str(row.get("value") or "").split()]
+            value = int(numbers[0]) if len(numbers) == 1 else None
+            found[case.case, structure] = {"truth_file": rows[0]["file"], "truth_value": value}
+    return found
 
 
 def volume_ml(mask: Volume) -> float:

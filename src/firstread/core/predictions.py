@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _SCORE_PREFIX = "score_"
 #: columns that are text, whatever they look like: the case "001" is not "1", and a class may be called "None"
 _TEXT_COLUMNS = ("case", "truth", "prediction", "file", "patient", "component", "split", "structure", "role", "model")
-#: columns of a case that predictions carry along
-_CASE_COLUMNS = ("file", "frame", "patient", "component", "split", "fold", "seed")
+#: columns of a case that predictions carry along: what is independent, and which part and network they are of
+CONTEXT_COLUMNS = ("patient", "component", "split", "fold", "seed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class Predictions:
                 f"Scores have the shape {scores.shape}",
                 expected=f"({len(cases)}, {len(classes)}): cases, classes",
             )
-        columns = ["case"] + [name for name in _CASE_COLUMNS if name in cases]
+        columns = ["case"] + [name for name in ("file", "frame", *CONTEXT_COLUMNS) if name in cases]
         table = cases[columns].reset_index(drop=True).copy()
         table.insert(1, "truth", cases["label"].to_numpy() if "label" in cases else None)
         for index, name in enumerate(classes):
@@ -162,8 +162,8 @@ class Predictions:
         combined = _read_table(path)
         score_columns = [str(name) for name in combined if str(name).startswith(_SCORE_PREFIX)]
         stored = combined.attrs.get("task")
-        classes = combined.attrs.get("classes") or [name.removeprefix(_SCORE_PREFIX) for name in score_columns]
-        task = task_from_json(stored) if stored else Classification(tuple(classes))
+        classes = tuple(name.removeprefix(_SCORE_PREFIX) for name in score_columns)
+        task = task_from_json(stored) if stored else Classification(classes)
         if "role" not in combined:
             combined = combined.assign(role="model", model=combined.get("model", path.stem))
         by_role: dict[str, list[Predictions]] = {"model": [], "baseline": []}

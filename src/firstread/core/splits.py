@@ -79,24 +79,26 @@ def split_by_groups(
     fractions = validate_fractions(fractions)
     targets = cohort.strata
     labeled = targets >= 0
-    _check_enough_groups(cohort, groups, parts=sum(share > 0 for share in fractions), by_patient="patient" in name)
+    parts = sum(share > 0 for share in fractions)
+    _check_enough_groups(cohort.classes, targets, groups, parts=parts, by_patient="patient" in name)
     split = np.full(len(cohort), None, dtype=object)
     split[labeled] = assign_groups(targets[labeled], groups[labeled].tolist(), fractions=fractions, seed=seed)
     return cohort.with_column("split", split, step=Step(name, {"fractions": fractions}, seed, package_version()))
 
 
-def _check_enough_groups(cohort: Cohort, groups: np.ndarray, *, parts: int, by_patient: bool) -> None:
+def _check_enough_groups(
+    classes: Sequence[str], strata: np.ndarray, groups: np.ndarray, *, parts: int, by_patient: bool
+) -> None:
     """Refuse a cohort, or a class of it, that has fewer groups than there are parts."""
-    strata = cohort.strata
-    counts = {f'The class "{label}"': set(groups[strata == i]) for i, label in enumerate(cohort.classes)}
-    if not cohort.classes:
+    counts = {f'The class "{label}"': set(groups[strata == i]) for i, label in enumerate(classes)}
+    if not classes:
         counts = {"The cohort": set(groups[strata >= 0])}
     for what, members in counts.items():
         if len(members) < parts:
             raise DataError(
                 f"{what} has {len(members)} {'patients' if by_patient else 'images'}, too few to be divided into "
                 f"{parts} parts",
-                expected=f"at least {parts}" + (" in each class" if cohort.classes else ""),
+                expected=f"at least {parts}" + (" in each class" if classes else ""),
                 do="add images, or give fractions with fewer parts, such as (0.8, 0.2, 0)",
             )
 

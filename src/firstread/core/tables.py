@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from firstread.core.columns import SPLITS, parse_split_name
+from firstread.core.columns import SPLITS, canonical_split
 from firstread.core.errors import DataError
 from firstread.core.patient_identity import patient_components
 from firstread.core.table_files import read_tables, set_column, write_tables
@@ -113,7 +113,7 @@ class Tables:
     def with_cases_column(self, name: str, values: Sequence[Any]) -> "Tables":
         """A copy with a column of `cases` set."""
         if name == "split":
-            values = [None if value is None else parse_split_name(value) or value for value in values]
+            values = [canonical_split(value) for value in values]
         cases = set_column(self.cases, name, to_arrow(values))
         if name == "patient":  # worked out anew
             cases = cases.drop_columns(["component"])

@@ -1,7 +1,7 @@
 """The tasks that firstread knows: classification and segmentation; the protocol stands in `task_protocol`."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -181,9 +181,14 @@ class Segmentation:
                 labels[values > best] = number
                 np.maximum(best, values, out=best)
         file = sink.write_mask(case, labels, image)
-        counts = np.bincount(labels.ravel(), minlength=len(self.structures) + 1)
-        for structure in self.structures:
-            value = self.number(structure)
-            volume_ml = float(counts[value] * image.voxel_volume_ml)
-            row = {"case": case, "structure": structure, "mask_file": file, "value": value, "volume_ml": volume_ml}
-            sink.add_row(row)
+        for row in self.mask_rows(Volume(labels, image), file):
+            sink.add_row({"case": case, **row})
+
+    def mask_rows(self, labels: Volume, file: str) -> list[dict[str, Any]]:
+        """Rows of `Schema.rows` for a label map in a file, one a structure."""
+        counts = np.bincount(labels.values.ravel(), minlength=len(self.structures) + 1)
+        voxel_ml = labels.geometry.voxel_volume_ml
+        return [
+            {"structure": name, "mask_file": file, "value": value, "volume_ml": float(counts[value] * voxel_ml)}
+            for value, name in enumerate(self.structures, 1)
+        ]

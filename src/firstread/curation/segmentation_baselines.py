@@ -10,10 +10,10 @@ import numpy as np
 from firstread.core.case import Case
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError
+from firstread.core.masks import NO_TRUTH, true_masks
 from firstread.core.paths import home_folder
-from firstread.core.predictions import Predictions
+from firstread.core.predictions import CONTEXT_COLUMNS, Predictions
 from firstread.core.progress_bar import track
-from firstread.core.target_selection import select_targets
 from firstread.core.tasks import Segmentation
 from firstread.core.volume import Volume
 from firstread.curation.segmentation_rules import MeanLabelMap, WindowRule
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 #: training cases that the rules are fitted on, evenly spaced; more change neither a percentile nor a mean
 MAX_TRAINING_CASES = 40
-_CONTEXT = ("patient", "component", "split", "fold", "seed")
 
 
 def segmentation_baselines(
@@ -56,8 +55,8 @@ def segmentation_baselines(
         raise DataError("No training case has a mask of every structure", expected=", ".join(task.structures))
     rules: dict[str, WindowRule | MeanLabelMap] = {"rule: HU window": window, "rule: mean label map": mean}
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in rules}
-    truths, table = _truths(cases, task), cases.table
-    known = [name for name in _CONTEXT if name in table]
+    truths, table = true_masks(cases, task.structures, reader=task.reader), cases.table
+    known = [name for name in CONTEXT_COLUMNS if name in table]
     for position, case in enumerate(track(cases, "Segmenting by trivial rules", total=len(cases))):
         facts = {"case": case.case, **{name: table[name].iloc[position] for name in known}}
         scan = case.volume()
@@ -65,13 +64,16 @@ def segmentation_baselines(
             file = target / name.removeprefix("rule: ").replace(" ", "-") / f"{position:05d}.nii.gz"
             labels = rule.labels(scan)
             write_nifti(file, labels)
-            rows[name] += _rows(labels, str(file), task, facts, truths)
+            rows[name] += [
+                {**facts, **row, **truths.get((case.case, row["structure"]), NO_TRUTH)}
+                for row in task.mask_rows(labels, str(file))
+            ]
     return tuple(Predictions(_frame(made), task, name) for name, made in rows.items())
 
 
 def _training_pairs(train: Cohort, task: Segmentation) -> Iterator[tuple[Volume, Volume]]:
     """Scan and label map of the training cases that have all masks, at most `MAX_TRAINING_CASES`, evenly spaced."""
-    truths = _truths(train, task)
+    truths = true_masks(train, task.structures, reader=task.reader)
     names = train.table["case"]
     complete = [i for i, case in enumerate(names) if all((case, name) in truths for name in task.structures)]
     chosen = np.unique(np.linspace(0, len(complete) - 1, min(len(complete), MAX_TRAINING_CASES)).round().astype(int))
@@ -82,40 +84,6 @@ def _training_pairs(train: Cohort, task: Segmentation) -> Iterator[tuple[Volume,
 def _pair(case: Case, task: Segmentation) -> tuple[Volume, Volume]:
     scan = case.volume()
     return scan, case.mask_volume(task.structures, grid=scan.geometry)
-
-
-def _truths(cohort: Cohort, task: Segmentation) -> dict[tuple[str, str], tuple[str, int | None]]:
-    """(case, structure) -> file and number of the true mask, of the reader whose word counts."""
-    found = {}
-    for structure in task.structures:
-        rows = select_targets(cohort.tables.targets, kind="mask", name=structure, reader=task.reader)
-        for row in rows.select(["case", "file", "value"]).to_pylist():
-            value = None if row["value"] is None else int(row["value"])
-            found[row["case"], structure] = (row["file"], value)
-    return found
-
-
-def _rows(
-    labels: Volume,
-    file: str,
-    task: Segmentation,
-    facts: dict[str, object],
-    truths: dict[tuple[str, str], tuple[str, int | None]],
-) -> Iterator[dict[str, object]]:
-    """Rows of one label map, one a structure."""
-    counts = np.bincount(labels.values.ravel(), minlength=len(task.structures) + 1)
-    for structure in task.structures:
-        value = task.number(structure)
-        truth_file, truth_value = truths.get((str(facts["case"]), structure), (None, None))
-        yield {
-            **facts,
-            "structure": structure,
-            "mask_file": file,
-            "value": value,
-            "volume_ml": float(counts[value] * labels.geometry.voxel_volume_ml),
-            "truth_file": truth_file,
-            "truth_value": truth_value,
-        }
 
 
 def _frame(rows: list[dict[str, object]]) -> "pd.DataFrame":

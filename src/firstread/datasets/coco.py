@@ -40,9 +40,7 @@ def open_coco(path: Path, *, window: WindowLike = None) -> Cohort:
     Raises:
         DataError: the file is broken, an image is missing, or a box does not lie on its image.
     """
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise DataError("The file is larger than firstread reads", where=path, expected=f"{_MAX_JSON_BYTES:,} bytes")
-    content = read_json(path)
+    content = read_json(path, max_bytes=_MAX_JSON_BYTES)
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in _KEYS):
         raise DataError("This is no COCO file", where=path, expected=f"lists {', '.join(_KEYS)}")
     try:

@@ -15,7 +15,6 @@ from firstread.datasets.csv_table import is_cohort_table, open_table
 from firstread.datasets.file_scan import build_cohort, scan_files
 from firstread.datasets.image_folder import open_folder
 from firstread.datasets.named_datasets import open_named_dataset
-from firstread.datasets.nifti_pairs import find_pairs, open_pairs
 from firstread.datasets.nnunet import is_nnunet_dataset, open_nnunet
 from firstread.datasets.series_scan import open_series
 
@@ -93,7 +92,7 @@ def _open_path(path: Path, window: WindowLike) -> Cohort:
 
 
 def _open_folder(path: Path, window: WindowLike) -> Cohort:
-    """Open a folder by what describes it: a saved cohort, dataset.json, a table, COCO, pairs, else its folders."""
+    """Open a folder by what describes it: a saved cohort, dataset.json, a table, COCO, else by its images."""
     if (path / "cohort.json").is_file():
         saved = Cohort.load(path)
         return saved if window is None else replace(saved, window=window)
@@ -109,8 +108,6 @@ def _open_folder(path: Path, window: WindowLike) -> Cohort:
     described = [file for file in sorted(path.glob("*.json")) if is_coco_file(file)]
     if len(described) == 1:
         return open_coco(described[0], window=window)
-    if pairs := find_pairs(path):
-        return open_pairs(path, pairs, window=window)
     return open_folder(path, window=window)
 
 

@@ -159,7 +159,7 @@ def patient_facts(row: Mapping[str, Any], *, is_shared_name: bool = False) -> di
 
 def _set_case_names(rows: list[dict[str, Any]]) -> None:
     """Unique case names: the path without its extension where that is unique, and the frame of a stack."""
-    short_names = {name: _without_extension(name) for name in {row["case"] for row in rows}}
+    short_names = {name: without_extension(name) for name in {row["case"] for row in rows}}
     counts: dict[str, int] = {}
     for short_name in short_names.values():
         counts[short_name] = counts.get(short_name, 0) + 1
@@ -169,7 +169,8 @@ def _set_case_names(rows: list[dict[str, Any]]) -> None:
         row["case"] = base if row["frame"] is None else f"{base}#{row['frame']}"
 
 
-def _without_extension(name: str) -> str:
+def without_extension(name: str) -> str:
+    """Name of an image file without the extension of a known format."""
     lower = name.lower()
     for extension in (".nii.gz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii"):
         if lower.endswith(extension) and len(name) > len(extension):

@@ -26,6 +26,7 @@ from firstread.core.windows import WindowLike
 from firstread.datasets.archives import is_stray_file
 from firstread.datasets.file_scan import FileScan, build_cohort, scan_files
 from firstread.datasets.frames import is_image_file
+from firstread.datasets.nifti_pairs import find_pairs, open_pairs
 
 #: more files than this mean that the path is wrong: the root of a disk, or a home folder
 MAX_FILES = 1_000_000
@@ -42,6 +43,8 @@ class _Listing:
 def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
     """Open an image folder as a Cohort; class and split come from the names of the folders.
 
+    NIfTI volumes with label maps of matching names are opened as pairs, see `firstread.datasets.nifti_pairs`.
+
     Raises:
         DataError: no images, an empty class, a single class, or most of the images broken.
     """
@@ -55,6 +58,8 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
             expected="one folder of images for each class",
             do="check the path; PNG, JPEG, TIFF, BMP, DICOM and NIfTI files are found, also in folders within it",
         )
+    if pairs := find_pairs(base, listing.images):
+        return open_pairs(base, pairs, window=window)
     has_split_folders = _has_split_folders(base, listing)
     labeled = [
         (path, _label_and_split(path.relative_to(base).parts[:-1], has_split_folders)) for path in listing.images

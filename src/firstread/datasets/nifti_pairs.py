@@ -21,22 +21,29 @@ from firstread.core.files import read_json
 from firstread.core.images import read_volume
 from firstread.core.progress_bar import track
 from firstread.core.windows import WindowLike
+from firstread.datasets.file_scan import relative_name, without_extension
 from firstread.datasets.volume_cohort import VolumeFiles, build_volume_cohort
 
 #: more numbers than these in a label map mean that it is an image
 MAX_STRUCTURES = 254
+_MAX_NAMES_BYTES = 1_000_000
 _MASK_WORDS = re.compile(r"(?<![a-z])(segmentations?|segs?|masks?|labels?|gt|annotations?)(?![a-z])")
 _IMAGE_WORDS = re.compile(r"(?<![a-z])(images?|imaging|imgs?|volumes?|scans?|ct|mri?|data)(?![a-z])")
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 
 
-def find_pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Pairs of a volume and its label map below a folder, by name; empty if less than half of the volumes have one."""
-    files = [path for path in folder.rglob("*.nii*") if path.name.lower().endswith((".nii", ".nii.gz"))]
+def find_pairs(folder: Path, images: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Pairs of a volume and its label map, by name; empty if less than half of the volumes have one.
+
+    Args:
+        folder: that the names are relative to.
+        images: files below it; those that are not NIfTI by name do not count.
+    """
+    files = [path for path in images if path.name.lower().endswith((".nii", ".nii.gz"))]
     by_name: dict[str, tuple[list[Path], list[Path]]] = {}
     by_folder: dict[str, tuple[list[Path], list[Path]]] = {}
     for path in natsorted(files, alg=ns.IGNORECASE):
-        name = path.relative_to(folder).as_posix().lower().removesuffix(".gz").removesuffix(".nii")
+        name = without_extension(relative_name(path, folder).lower())
         is_mask = bool(_MASK_WORDS.search(name))
         by_name.setdefault(_pair_key(name), ([], []))[is_mask].append(path)
         by_folder.setdefault(str(path.parent), ([], []))[is_mask].append(path)
@@ -55,10 +62,11 @@ def open_pairs(folder: Path, pairs: Sequence[tuple[Path, Path]], *, window: Wind
     """
     stated = folder / "labels.json"
     values = _read_names(stated) if stated.is_file() else _find_values([mask for _, mask in pairs])
-    groups = {image: image.parent.relative_to(folder).as_posix() for image, _ in pairs}
-    is_own_folder = len(set(groups.values())) == len(pairs)
+    has_own_folder = len({image.parent for image, _ in pairs}) == len(pairs)
     files = [
-        VolumeFiles(_case_name(image, folder), {"image": image}, mask, group=groups[image] if is_own_folder else None)
+        VolumeFiles(
+            without_extension(relative_name(image, folder)), {"image": image}, mask, has_own_folder=has_own_folder
+        )
         for image, mask in pairs
     ]
     parameters = {"folder": folder.name, "format": "pairs of NIfTI files", "labels": values}
@@ -72,7 +80,7 @@ def _pair_key(name: str) -> str:
 
 
 def _read_names(path: Path) -> dict[str, list[int]]:
-    names = read_json(path)
+    names = read_json(path, max_bytes=_MAX_NAMES_BYTES)
     is_valid = isinstance(names, dict) and all(type(n) is int and 0 < n <= 65535 for n in names.values())
     if not is_valid or not names:
         raise DataError("labels.json does not name the structures", where=path, expected='such as {"liver": 1}')
@@ -96,8 +104,3 @@ def _find_values(masks: Sequence[Path]) -> dict[str, list[int]]:
     if not found:
         raise DataError("All label maps are empty", where=masks[0], expected="numbers above 0 inside the structures")
     return {f"label {number}": [number] for number in sorted(found)}
-
-
-def _case_name(image: Path, folder: Path) -> str:
-    name = image.relative_to(folder).as_posix()
-    return name.removesuffix(".gz").removesuffix(".nii")

@@ -18,6 +18,7 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.files import read_json
 from firstread.core.windows import WindowLike
+from firstread.datasets.file_scan import without_extension
 from firstread.datasets.volume_cohort import VolumeFiles, build_volume_cohort
 
 _MAX_JSON_BYTES = 10_000_000
@@ -70,11 +71,7 @@ def _split_as_given(files: Sequence[VolumeFiles]) -> list[VolumeFiles]:
 
 
 def _read_description(path: Path) -> Mapping[str, Any]:
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise DataError(
-            "dataset.json is larger than firstread reads", where=path, expected=f"{_MAX_JSON_BYTES:,} bytes"
-        )
-    description = read_json(path)
+    description = read_json(path, max_bytes=_MAX_JSON_BYTES)
     channels = description.get("channel_names") or description.get("modality") if isinstance(description, dict) else []
     if not isinstance(description, dict) or not isinstance(channels or {}, dict):
         raise DataError("This is no description of a data set", where=path, expected="dataset.json of nnU-Net")
@@ -115,6 +112,5 @@ def _find_cases(images: Path, labels: Path, names: Mapping[int, str], *, split: 
 
 def _stem(path: Path) -> str | None:
     """Name of a NIfTI file without its extension; None for any other file."""
-    name = path.name
-    extension = next((one for one in _EXTENSIONS if name.lower().endswith(one)), None)
-    return None if extension is None or name.startswith(".") else name[: -len(extension)]
+    is_nifti = path.name.lower().endswith(_EXTENSIONS) and not path.name.startswith(".")
+    return without_extension(path.name) if is_nifti else None

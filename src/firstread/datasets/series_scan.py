@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
-from firstread.core.images import ImageInfo, read_info, sniff_format
+from firstread.core.images import ImageInfo, sniff_format
 from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
@@ -16,8 +17,11 @@ from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
 from firstread.datasets.file_scan import patient_facts, relative_name
 from firstread.datasets.image_folder import list_image_files
+from firstread.datasets.volume_cohort import image_row
 from firstread.dicom.headers import NoImageError
-from firstread.readers.dicom_series import SliceStack, group_series
+from firstread.readers.dicom_reader import read_info_and_slices
+from firstread.readers.dicom_series import SliceStack, group_slices
+from firstread.readers.dicom_slices import Slice
 
 
 def open_series(folder: Path, *, window: WindowLike = None) -> Cohort:
@@ -29,12 +33,12 @@ def open_series(folder: Path, *, window: WindowLike = None) -> Cohort:
     Raises:
         DataError: no DICOM images, or no series is a volume.
     """
-    infos, left_out = _read_infos(folder)
+    infos, slices, left_out = _read_headers(folder)
     if not infos:
         raise DataError("The folder holds no DICOM images", where=folder, expected="DICOM files of one or more series")
     rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
     names: dict[str, int] = {}
-    for stack in group_series(infos):
+    for stack in group_slices(slices):
         name = relative_name(stack.files[0].parent, folder)
         if stack.geometry is None or len(set(stack.files)) not in (1, len(stack.files)):
             left_out[relative_name(stack.files[0], folder)] = (
@@ -59,44 +63,29 @@ def open_series(folder: Path, *, window: WindowLike = None) -> Cohort:
     return Cohort(Tables.from_rows(*rows), Classification(()), origin, (step,), window)
 
 
-def _read_infos(folder: Path) -> tuple[dict[Path, ImageInfo], dict[str, str]]:
-    """Headers of all readable DICOM images below a folder, and the reason for each file that was left out."""
+def _read_headers(folder: Path) -> tuple[dict[Path, ImageInfo], list[Slice], dict[str, str]]:
+    """Headers and slices of all readable DICOM images below a folder, and why each other file was left out."""
     infos: dict[Path, ImageInfo] = {}
+    slices: list[Slice] = []
     left_out: dict[str, str] = {}
     paths: Iterable[Path] = [path for path in list_image_files(folder) if sniff_format(path) == "dicom"]
     for path in track(paths, "Looking at the DICOM files"):
         try:
-            infos[path] = read_info(path)
+            infos[path], found = read_info_and_slices(path)
+            slices += found
         except NoImageError:
             continue
         except DataError as error:
             left_out[relative_name(path, folder)] = error.what
-    return infos, left_out
+    return infos, slices, left_out
 
 
 def _add_stack(
     rows: tuple[list[dict[str, Any]], list[dict[str, Any]]], case: str, stack: SliceStack, info: ImageInfo
 ) -> None:
-    geometry = stack.geometry
-    if geometry is None:
-        return
-    files = list(dict.fromkeys(map(str, stack.files)))
+    files = list(dict.fromkeys(stack.files))
     facts = {"patient": info.patient, "component": info.component, "study": info.study, "series": info.series}
-    facts = patient_facts({**facts, "file": files[0], "frame": None})
+    facts = patient_facts({**facts, "file": str(files[0]), "frame": None})
     rows[0].append({"case": case, "unit": "series", "parent": info.study, "patient": info.patient, **facts})
-    rows[1].append(
-        {
-            "case": case,
-            "name": "image",
-            "files": files,
-            "series": info.series,
-            "study": info.study,
-            "modality": stack.modality,
-            "unit": stack.unit or None,
-            "rows": info.rows,
-            "columns": info.columns,
-            "slices": geometry.size_zyx[0],
-            "spacing_mm": list(geometry.spacing_mm_zyx),
-            "affine_lps": geometry.affine_lps.ravel().tolist(),
-        }
-    )
+    own = replace(info, geometry=stack.geometry, frames=len(stack.slices), modality=stack.modality, unit=stack.unit)
+    rows[1].append(image_row(case, "image", files, own))

@@ -15,7 +15,7 @@ from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
-from firstread.dicom.pseudonyms import make_pseudonym
+from firstread.datasets.file_scan import patient_facts
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class VolumeFiles:
         images: name -> file, such as {"image": ct.nii.gz}.
         mask: label map of all structures, or None.
         split: "train", "validation", "test" or None.
-        group: cases that belong together, such as the folder of a patient; None where nothing says so.
+        has_own_folder: whether each case lies in a folder of its own, which then stands for the patient.
     """
 
     case: str
     images: Mapping[str, Path]
     mask: Path | None = None
     split: str | None = None
-    group: str | None = None
+    has_own_folder: bool = False
 
 
 @dataclass
@@ -76,13 +76,11 @@ def build_volume_cohort(
 def _add_case(rows: _Rows, files: VolumeFiles, values: Mapping[str, Sequence[int]]) -> None:
     infos = {name: read_info(path) for name, path in files.images.items()}
     first = next(iter(infos.values()))
-    source, key = ("folder", files.group) if files.group else ("file", str(next(iter(files.images.values()))))
-    component = make_pseudonym(f"{source}:{key}", prefix="U")
-    if first.component:
-        source, component = "stated", first.component
-    fact = {"unit": "series", "split": files.split, "patient_source": source, "component": component}
-    rows.cases.append({"case": files.case, **fact, **({"patient": first.patient} if first.patient else {})})
-    rows.images += [_image_row(files.case, name, files.images[name], info) for name, info in infos.items()]
+    stated = {"component": first.component, "patient": first.patient, "study": first.study, "series": first.series}
+    place = {"file": str(next(iter(files.images.values()))), "frame": 0}  # a volume is a stack of slices
+    known = patient_facts({**stated, **place}, is_shared_name=files.has_own_folder)
+    rows.cases.append({"case": files.case, "unit": "series", "split": files.split, "patient": first.patient, **known})
+    rows.images += [image_row(files.case, name, [files.images[name]], info) for name, info in infos.items()]
     if files.mask is None:
         return
     _check_grid(read_info(files.mask), first, files.mask)
@@ -99,9 +97,11 @@ def _add_case(rows: _Rows, files: VolumeFiles, values: Mapping[str, Sequence[int
     ]
 
 
-def _image_row(case: str, name: str, path: Path, info: ImageInfo) -> dict[str, Any]:
-    row: dict[str, Any] = {"case": case, "name": name, "files": [str(path)], "rows": info.rows, "columns": info.columns}
-    row |= {"slices": info.frames, "modality": info.modality, "unit": info.unit or None}
+def image_row(case: str, name: str, files: Sequence[Path], info: ImageInfo) -> dict[str, Any]:
+    """Row of the table `images` for a volume, from what its header states."""
+    row: dict[str, Any] = {"case": case, "name": name, "files": [str(file) for file in files]}
+    row |= {"series": info.series, "study": info.study, "modality": info.modality, "unit": info.unit or None}
+    row |= {"rows": info.rows, "columns": info.columns, "slices": info.frames}
     if info.geometry is not None:
         row |= {
             "spacing_mm": list(info.geometry.spacing_mm_zyx),

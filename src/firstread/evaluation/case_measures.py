@@ -9,6 +9,7 @@ import numpy as np
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import same_grid
 from firstread.core.masks import read_labels, volume_ml
+from firstread.core.predictions import CONTEXT_COLUMNS
 from firstread.core.volume import Volume
 from firstread.evaluation.lesion_matches import DEFAULT_RULE, LesionRule, match_lesions
 from firstread.evaluation.overlap import dice, jaccard, volume_error_percent
@@ -17,7 +18,7 @@ from firstread.evaluation.surface_distances import SurfaceDistances
 if TYPE_CHECKING:
     import pandas as pd
 
-_CONTEXT = ("case", "patient", "component", "split", "fold", "seed", "structure")
+_CONTEXT = ("case", *CONTEXT_COLUMNS, "structure")
 
 
 @dataclass(frozen=True)

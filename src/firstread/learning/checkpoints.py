@@ -13,6 +13,7 @@ from safetensors import safe_open
 from firstread.core.errors import DataError
 from firstread.core.files import to_jsonable
 from firstread.learning.models.model_file import TRAINING_PREFIX, save_model
+from firstread.learning.optimizers import flat_state, load_flat_state
 
 _OPTIMIZER = TRAINING_PREFIX + "optimizer/"
 #: memory format of the optimizer's state of convolutions: (K, h, w, C), as in firstread.learning.optimizers
@@ -34,9 +35,7 @@ def save_checkpoint(
         progress: plain values, such as the history so far.
     """
     tensors = {f"{TRAINING_PREFIX}generator/{name}": state for name, state in generators.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            tensors[f"{_OPTIMIZER}{index}/{name}"] = torch.as_tensor(value).detach().cpu()
+    tensors |= {_OPTIMIZER + key: value.detach().cpu() for key, value in flat_state(optimizer).items()}
     save_model(model, path, tensors=tensors, progress=json.dumps(to_jsonable(progress)), optimizer=_CHANNELS_LAST)
 
 
@@ -86,12 +85,8 @@ def restore_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """Load a checkpoint's optimizer state."""
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith(_OPTIMIZER):
-            index, key = name.removeprefix(_OPTIMIZER).split("/")
-            state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    own = {name.removeprefix(_OPTIMIZER): value for name, value in tensors.items() if name.startswith(_OPTIMIZER)}
+    load_flat_state(optimizer, own)
 
 
 def generator_state(tensors: dict[str, torch.Tensor], name: str) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """EpochSnapshot: what an epoch changes, kept in main memory so that the epoch can be undone or done again."""
 
-from typing import Any
-
 import torch
+
+from firstread.learning.optimizers import flat_state, load_flat_state
 
 
 class EpochSnapshot:
@@ -24,7 +24,7 @@ class EpochSnapshot:
     def take(self, optimizer: torch.optim.Optimizer, generators: dict[str, torch.Tensor]) -> None:
         """Copy the present state; the copy before is given up."""
         self._weights = _copy_into(self._weights, self.module.state_dict())
-        self._optimizer = _copy_into(self._optimizer, _flat_state(optimizer))
+        self._optimizer = _copy_into(self._optimizer, flat_state(optimizer))
         self._generators = {name: state.clone() for name, state in generators.items()}
         self.is_open = True
 
@@ -39,21 +39,12 @@ class EpochSnapshot:
 
     def restore_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Give the state to an optimizer of the same weights; its learning rate stays."""
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in self._optimizer.items():
-            index, key = name.split("/")
-            state.setdefault(int(index), {})[key] = value.clone()
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        load_flat_state(optimizer, {name: value.clone() for name, value in self._optimizer.items()})
 
     @property
     def generators(self) -> dict[str, torch.Tensor]:
         """Name -> state of a random generator."""
         return {name: state.clone() for name, state in self._generators.items()}
-
-
-def _flat_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    state = optimizer.state_dict()["state"]
-    return {f"{index}/{name}": torch.as_tensor(value) for index, item in state.items() for name, value in item.items()}
 
 
 def _copy_into(kept: dict[str, torch.Tensor], values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 
 from firstread.core.case import Case
 from firstread.core.cohort import Cohort
-from firstread.core.images import resize_square, to_grayscale
+from firstread.core.images import resize_square, with_channels
 from firstread.core.memory import available_memory_bytes
 from firstread.core.paths import home_folder
 from firstread.learning.input_spec import InputSpec
@@ -151,12 +151,7 @@ def picture_shape(inputs: InputSpec) -> tuple[int, ...]:
 
 def read_picture(case: Case, inputs: InputSpec) -> np.ndarray:
     """A case's picture as a network gets it: uint8 (S, S) or (S, S, 3)."""
-    image = case.image()
-    if inputs.channels == 1:
-        image = to_grayscale(image)
-    elif image.ndim == 2:
-        image = np.repeat(image[..., None], 3, axis=2)
-    return resize_square(image, inputs.patch_size[0])
+    return resize_square(with_channels(case.image(), inputs.channels), inputs.patch_size[0])
 
 
 def memory_limit_bytes() -> float:

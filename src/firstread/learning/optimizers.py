@@ -56,6 +56,21 @@ def make_optimizer(
     return Adam(weights, lr=learning_rate, fused=fused)
 
 
+def flat_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """State of an optimizer as "index/name" -> tensor; not its learning rate."""
+    state = optimizer.state_dict()["state"]
+    return {f"{index}/{name}": torch.as_tensor(value) for index, item in state.items() for name, value in item.items()}
+
+
+def load_flat_state(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Give an optimizer of the same weights a state that `flat_state` made; its learning rate stays."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split("/")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
 def make_scheduler(
     optimizer: torch.optim.Optimizer, *, schedule: str, learning_rate: float, total_steps: int, steps_done: int = 0
 ) -> LRScheduler:

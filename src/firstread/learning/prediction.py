@@ -14,8 +14,9 @@ from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.geometry import Geometry
+from firstread.core.masks import NO_TRUTH, true_masks
 from firstread.core.paths import home_folder
-from firstread.core.predictions import Predictions
+from firstread.core.predictions import CONTEXT_COLUMNS, Predictions
 from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin
 from firstread.core.volume import Volume
@@ -24,8 +25,6 @@ from firstread.learning.loop import sequential_batches
 from firstread.learning.models.protocol import Model, check_predictor
 from firstread.learning.volume_slices import read_network_volume, slice_batches
 from firstread.readers.nifti import write_nifti
-
-_CASE_COLUMNS = ("patient", "component", "split")
 
 
 def predict(
@@ -128,34 +127,15 @@ def _predict_volumes(model: Model, cohort: Cohort, *, baselines: bool, folder: s
     for case in track(cohort, "Predicting volumes", total=len(cohort), unit="volume"):
         probabilities, grid, image = predict_volume(model, case)
         model.task.decode(case.case, probabilities, grid=grid, image=image, sink=sink)
-    truth = {(str(row["case"]), str(row["structure"])): row for row in _true_masks(model, cohort)}
+    task: Any = model.task
+    truth = true_masks(cohort, task.structures, reader=getattr(task, "reader", None))
     facts = cohort.table.set_index("case")
     rows = []
     for row in sink.rows:
-        known = {name: facts.loc[row["case"], name] for name in _CASE_COLUMNS if name in facts}
-        rows.append({**row, **truth.get((row["case"], row["structure"]), _NO_TRUTH), **known})
+        known = {name: facts.loc[row["case"], name] for name in CONTEXT_COLUMNS if name in facts}
+        rows.append({**row, **truth.get((row["case"], row["structure"]), NO_TRUTH), **known})
     name = str(model.describe()["backbone"])
     return Predictions(pd.DataFrame(rows), model.task, name, cohort=cohort if baselines else None)
-
-
-_NO_TRUTH = {"truth_file": None, "truth_value": None}
-
-
-def _true_masks(model: Model, cohort: Cohort) -> list[dict[str, Any]]:
-    """File and value of the reference mask of each case and structure that has one, by the task's reader."""
-    reader = getattr(model.task, "reader", None)
-    found = []
-    for case in cohort:
-        for structure in model.task.structures:  # type: ignore[attr-defined]
-            try:
-                rows = case.find_masks(structure, reader)
-            except DataError:  # no mask, or several readers: there is no truth to compare with
-                continue
-            values = [number for row in rows for number in str(row.get("value") or "").split()]
-            value = int(values[0]) if len(values) == 1 else None  # of several numbers all that is not 0 counts
-            truth = {"truth_file": rows[0]["file"], "truth_value": value}
-            found.append({"case": case.case, "structure": structure, **truth})
-    return found
 
 
 @torch.inference_mode()

@@ -35,8 +35,7 @@ def network_grid(geometry: Geometry, inputs: InputSpec) -> Geometry:
         if np.allclose(geometry.spacing_mm_zyx, spacing, rtol=_SPACING_TOLERANCE):
             return geometry
         return geometry.resampled(spacing.tolist())
-    ends = np.array(np.meshgrid(*[(0, count - 1) for count in geometry.size_zyx], indexing="ij")).reshape(3, 8).T
-    corners = geometry.to_mm(ends)
+    corners = geometry.corners_mm()
     low, high = corners.min(axis=0), corners.max(axis=0)
     size = np.maximum(1, np.rint((high - low)[::-1] / spacing).astype(int) + 1)
     return Geometry.from_spacing(size.tolist(), spacing_mm_zyx=spacing.tolist(), origin_mm_lps=low.tolist())

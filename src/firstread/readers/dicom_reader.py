@@ -15,7 +15,7 @@ from firstread.dicom.headers import convert_dicom_errors, describe_header, open_
 from firstread.dicom.pixel_units import pixel_unit
 from firstread.readers.dicom_pixels import read_dicom
 from firstread.readers.dicom_series import SliceStack, group_series, group_slices
-from firstread.readers.dicom_slices import read_slices
+from firstread.readers.dicom_slices import Slice, read_slices
 from firstread.readers.dicom_values import read_stack
 
 _MAX_NAMED_STACKS = 6
@@ -35,12 +35,17 @@ def read_info(path: str | Path) -> ImageInfo:
     Raises:
         DataError: as `firstread.readers.dicom_pixels.read_dicom`.
     """
+    return read_info_and_slices(path)[0]
+
+
+def read_info_and_slices(path: str | Path) -> tuple[ImageInfo, list[Slice]]:
+    """The header as `read_info`, and its slices as `firstread.readers.dicom_series.group_slices` takes them."""
     path = Path(path)
     dataset = open_dicom(path, load_pixels=False)
     with convert_dicom_errors(path):
-        header = describe_header(dataset)
-        stacks = group_slices(read_slices(dataset, path))
-        return ImageInfo(
+        header, slices = describe_header(dataset), read_slices(dataset, path)
+        stacks = group_slices(slices)
+        info = ImageInfo(
             format="dicom",
             frames=header["frames"],
             rows=header["rows"],
@@ -54,6 +59,7 @@ def read_info(path: str | Path) -> ImageInfo:
             series=header["series"],
             instance=header["instance"],
         )
+        return info, slices
 
 
 def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Volume:
