@@ -29,7 +29,7 @@ def test_each_device_has_a_queue_of_its_own_and_a_distributed_training_none(tmp_
     monkeypatch.setenv("FIRSTREAD_QUEUE", str(tmp_path))
     queue = queue_slot(queue_name="cuda-0").queue
     assert isinstance(queue, FolderQueue)
-    assert queue.folder == tmp_path / "cuda-0"
+    assert (queue.base, queue.queue_name) == (tmp_path, "cuda-0")
     assert queue_slot(queue_name=None).queue is None
 
 
@@ -44,4 +44,4 @@ def test_a_class_has_a_broker_and_no_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("configured", ["", "~/line"])
 def test_without_a_setting_it_is_a_folder_of_the_computer(configured, monkeypatch):
     monkeypatch.setenv("FIRSTREAD_QUEUE", configured)
-    assert queue_slot().queue.folder.is_absolute()
+    assert queue_slot().queue.base.is_absolute()

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from firstread.core.queue_rules import QueuePosition
-from firstread.core.queue_tickets import Ticket, lock_file, read_tickets
+from firstread.core.queue_tickets import Ticket, lock_file, read_tickets, user_folder
 from firstread.learning import queue as training_queue
 from firstread.learning import queue_folder as folder_queue
 from firstread.learning.queue import QueueSlot
+from firstread.learning.queue_folder import FolderQueue
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +24,16 @@ def _own_queue(tmp_path, monkeypatch):
     monkeypatch.setenv("FIRSTREAD_QUEUE", str(tmp_path / "queue"))
 
 
+def base():
+    return Path(os.environ["FIRSTREAD_QUEUE"])
+
+
 def queue_folder():
-    return Path(os.environ["FIRSTREAD_QUEUE"]) / "cpu"
+    return user_folder(base(), "cpu")
+
+
+def tickets():
+    return read_tickets(base(), "cpu")
 
 
 def queue_slot(threads=2, cores=2, **arguments):
@@ -33,8 +42,8 @@ def queue_slot(threads=2, cores=2, **arguments):
 
 def in_line(count):
     until = time.monotonic() + 20
-    while len(read_tickets(queue_folder())) != count:
-        assert time.monotonic() < until, f"{len(read_tickets(queue_folder()))} in line instead of {count}"
+    while len(tickets()) != count:
+        assert time.monotonic() < until, f"{len(tickets())} in line instead of {count}"
         time.sleep(0.01)
 
 
@@ -58,14 +67,14 @@ def test_they_run_one_after_the_other_in_the_order_in_which_they_came():
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2, 3, 4]
-    assert read_tickets(queue_folder()) == []
+    assert tickets() == []
 
 
 def test_trainings_whose_threads_fit_run_side_by_side():
     with queue_slot(threads=1, cores=2) as first, queue_slot(threads=1, cores=2) as second:
         assert first.seconds_waited < 1
         assert second.seconds_waited < 1
-        assert [ticket.running for ticket in read_tickets(queue_folder())] == [True, True]
+        assert [ticket.running for ticket in tickets()] == [True, True]
 
 
 def test_a_waiting_training_hears_its_place_and_how_long_it_will_take():
@@ -92,7 +101,7 @@ def test_kill_9_frees_the_place_at_once():
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "running\n"
-        assert len(read_tickets(queue_folder())) == 1
+        assert len(tickets()) == 1
         process.send_signal(signal.SIGKILL)
         process.wait()
         with queue_slot() as mine:
@@ -145,9 +154,15 @@ def test_the_trainings_of_another_user_count_as_one(monkeypatch):
     monkeypatch.setattr(folder_queue, "MAX_WAIT_SECONDS", 0.5)
     monkeypatch.setattr(module, "_CURRENT_USER_ID", -1)  # all of them are somebody else's
     with queue_slot(), queue_slot(threads=0), queue_slot(threads=0):
-        assert len(read_tickets(queue_folder())) == 1
+        assert len(tickets()) == 1
         with queue_slot(threads=2) as waiting:
             assert waiting.seconds_waited >= 0.5
+
+
+def test_a_queue_whose_name_begins_alike_is_another_one():
+    with queue_slot(queue_name="cuda-0-1"), queue_slot(queue_name="cuda-0") as other:
+        assert other.seconds_waited < 1
+        assert len(read_tickets(base(), "cuda-0")) == len(read_tickets(base(), "cuda-0-1")) == 1
 
 
 def test_without_others_nobody_gives_way(monkeypatch):
@@ -161,7 +176,7 @@ def test_without_others_nobody_gives_way(monkeypatch):
 def test_an_error_or_an_interruption_leaves_the_line():
     with pytest.raises(KeyboardInterrupt), queue_slot():
         raise KeyboardInterrupt
-    assert read_tickets(queue_folder()) == []
+    assert tickets() == []
 
 
 def test_interrupted_while_waiting_it_leaves_the_line():
@@ -171,7 +186,7 @@ def test_interrupted_while_waiting_it_leaves_the_line():
     with queue_slot():
         with pytest.raises(KeyboardInterrupt), queue_slot(report=stop):
             pass
-        assert len(read_tickets(queue_folder())) == 1
+        assert len(tickets()) == 1
 
 
 @pytest.mark.parametrize(
@@ -188,7 +203,7 @@ def test_interrupted_while_waiting_it_leaves_the_line():
 def test_a_strange_ticket_holds_nobody_up(text):
     with queue_slot():
         pass
-    file = queue_folder() / "000000001.ticket"
+    file = queue_folder() / "1-strange.ticket"
     file.write_bytes(text)
     handle = os.open(file, os.O_RDWR)
     lock_file(handle)
@@ -200,13 +215,81 @@ def test_a_strange_ticket_holds_nobody_up(text):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX systems")
-def test_others_may_join_the_line_but_not_take_tickets_away():
+def test_nobody_else_can_write_into_the_folder_of_a_users_tickets():
     with queue_slot():
-        assert queue_folder().stat().st_mode & 0o7777 == 0o1777
+        assert base().stat().st_mode & 0o7777 == 0o1777
+        assert queue_folder().stat().st_mode & 0o7777 == 0o755
         ticket = next(queue_folder().glob("*.ticket"))
         assert ticket.stat().st_mode & 0o022 == 0
         fields = set(json.loads(ticket.read_bytes()))
         assert fields == {"threads", "running", "seconds_left", "updated_at"}  # and no name
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock is a matter of POSIX systems")
+def test_a_neighbour_who_locks_every_file_in_sight_stops_nobody():
+    """Locks of files and folders that are there before a training comes; the queue has no door to hold shut."""
+    import fcntl
+
+    with queue_slot():
+        pass
+    (queue_folder() / "queue.lock").touch()
+    handles = [os.open(path, os.O_RDONLY) for path in (base(), queue_folder(), queue_folder() / "queue.lock")]
+    try:
+        for handle in handles:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with queue_slot() as mine:
+            assert mine.seconds_waited < 2
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def test_a_ticket_in_a_folder_of_another_user_is_not_its_owners(monkeypatch):
+    """Only the owner of a folder can have tickets there: a hard link into it, or a copied file, is none."""
+    import firstread.core.queue_tickets as module
+
+    with queue_slot():
+        real = module._read_if_locked
+        monkeypatch.setattr(module, "_read_if_locked", lambda file: {**real(file), "user_id": -5})
+        assert tickets() == []
+
+
+def test_no_two_tickets_ever_have_one_name(monkeypatch):
+    """So a file that was looked at and found dead is the one that is deleted, whatever has come since."""
+    monkeypatch.setattr("firstread.learning.queue_folder.time.time_ns", lambda: 17)
+    names = set()
+    for _ in range(20):
+        with queue_slot(threads=0):
+            names.add(next(queue_folder().glob("*.ticket")).name)
+    assert len(names) == 20
+
+
+def test_one_that_came_before_and_is_seen_late_goes_first():
+    """Two that come at the same moment do not both run: the later one looks again when it has said that it runs."""
+    first, later = (FolderQueue(base(), "cpu", threads=2, cores=2, seconds_left=None) for _ in range(2))
+    first._draw_ticket()
+    later._draw_ticket()
+    try:
+        later._write_ticket(running=True)  # it had looked before the first one was there
+        assert [ticket.number for ticket in later._tickets_ahead(running=False)] == [first.ticket_number]
+        assert [ticket.number for ticket in first._tickets_ahead()] == [later.ticket_number]
+        assert first._tickets_ahead(running=False) == []
+    finally:
+        first.leave()
+        later.leave()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners are a matter of POSIX systems")
+def test_a_folder_that_somebody_else_has_made_is_not_used(monkeypatch):
+    with queue_slot():
+        pass
+    real = os.getuid()
+    folder = queue_folder()
+    monkeypatch.setattr(os, "getuid", lambda: real + 1)
+    folder.rename(queue_folder())
+    with queue_slot() as mine:
+        assert mine.seconds_waited < 1
+        assert tickets() == []
 
 
 def test_what_is_left_shrinks_only_while_it_runs():

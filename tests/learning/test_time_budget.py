@@ -41,12 +41,13 @@ def test_waiting_and_the_last_validation_count(monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     budget = TimeBudget(1, seconds_used=15)
     assert budget.elapsed_fraction() == pytest.approx(0.25)
-    clock[0] += 30
-    budget.exclude(30)
+    with budget.paused():
+        clock[0] += 30
     assert budget.elapsed_fraction() == pytest.approx(0.25)
-    budget.reserve(30)
-    assert budget.elapsed_fraction() == pytest.approx(0.5)
-    clock[0] += 16
+    with budget.validation():
+        clock[0] += 10
+    assert budget.elapsed_fraction() == pytest.approx(25 / 50)
+    clock[0] += 26
     assert budget.is_over
 
 

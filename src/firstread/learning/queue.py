@@ -27,7 +27,7 @@ class TrainingQueue(Protocol):
         """Join the end of the queue, and wait until the training may run.
 
         Raises:
-            OSError, NotImplementedError: the queue cannot be used.
+            OSError: the queue cannot be used.
         """
 
     def leave(self) -> None:
@@ -79,8 +79,7 @@ class QueueSlot:
         try:
             if self.queue is not None:
                 self.queue.enter(report)
-        except (OSError, NotImplementedError):
-            # on a file system without flock, filelock 4 falls back to SoftFileLock; older versions raise the second
+        except OSError:  # a file system without locks, say, or a folder of somebody else's
             self._leave()
         except BaseException:
             self._leave()
@@ -125,5 +124,5 @@ def _open_queue(
         socket_file = Path(configured.removeprefix(SOCKET_PREFIX))
         token = os.environ.get("FIRSTREAD_QUEUE_TOKEN", "")
         return SocketQueue(socket_file, token, queue_name=queue_name, threads=threads, seconds_left=seconds_left)
-    base = Path(configured).expanduser() if configured else Path(tempfile.gettempdir()) / "firstread-queue"
-    return FolderQueue(base / queue_name, threads=threads, cores=cores, seconds_left=seconds_left)
+    base = Path(configured).expanduser() if configured else Path(tempfile.gettempdir())
+    return FolderQueue(base, queue_name, threads=threads, cores=cores, seconds_left=seconds_left)

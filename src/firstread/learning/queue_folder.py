@@ -1,18 +1,19 @@
-"""Training queue of a computer as a folder of numbered, locked ticket files; there is no server.
+"""Training queue of a computer as numbered, locked ticket files, in a folder for each user; there is no server.
 
 Every training draws a ticket: a small file that it keeps locked while it lives. The queue is the tickets whose lock is
-held, so a training that dies (even by kill -9) leaves it at once, because the system releases its lock.
+held, so a training that dies (even by kill -9) leaves it at once, because the system releases its lock. Numbers are
+times, so drawing one needs no lock that a neighbour could hold; a ticket lies in its user's own folder, so nobody else
+can delete it.
 """
 
 import contextlib
 import json
 import os
+import secrets
 import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-from filelock import FileLock
 
 from firstread.core.queue_rules import (
     MAX_WAIT_SECONDS,
@@ -20,7 +21,7 @@ from firstread.core.queue_rules import (
     QueuePosition,
     estimate_seconds_until_free,
 )
-from firstread.core.queue_tickets import Ticket, list_ticket_files, lock_file, read_tickets
+from firstread.core.queue_tickets import Ticket, lock_file, read_tickets, user_folder
 
 _MAX_POLL_SECONDS = 10.0
 
@@ -29,15 +30,18 @@ class FolderQueue:
     """One training's place in a queue folder; see `learning.queue.TrainingQueue`.
 
     Args:
-        folder: of the queue; made if needed, for all users of the computer.
+        base: folder that all users of the computer may write into; each has a folder of their own in it.
+        queue_name: of the device.
         threads: CPU threads that the training uses.
         cores: that the computer has.
         seconds_left: how long the training is expected to take, if known.
     """
 
-    def __init__(self, folder: Path, *, threads: int, cores: int, seconds_left: float | None) -> None:
-        self.folder, self.threads, self.cores, self.seconds_left = folder, threads, cores, seconds_left
+    def __init__(self, base: Path, queue_name: str, *, threads: int, cores: int, seconds_left: float | None) -> None:
+        self.base, self.queue_name = base, queue_name
+        self.threads, self.cores, self.seconds_left = threads, cores, seconds_left
         self.ticket_number = 0
+        self._ticket_file = Path()
         self._ticket_handle: int | None = None
         self._last_write = 0.0
 
@@ -45,15 +49,17 @@ class FolderQueue:
         """Draw the next ticket, and wait until the training may run.
 
         Raises:
-            OSError, NotImplementedError: the folder cannot be used.
+            OSError: the folder cannot be used.
         """
         self._draw_ticket()
         timeout = _WaitTimeout()
         while True:
-            ahead = timeout.drop_expired(read_tickets(self.folder, before=self.ticket_number))
-            if not ahead or sum(ticket.threads for ticket in ahead) + self.threads <= self.cores:
+            ahead = timeout.drop_expired(self._tickets_ahead())
+            if self._fits_beside(ahead):
                 self._write_ticket(running=True)
-                return
+                ahead = timeout.drop_expired(self._tickets_ahead(running=False))
+                if self._fits_beside(ahead):  # one that came before, and was seen only now, goes first
+                    return
             self._write_ticket(running=False)
             position = 1 + sum(not ticket.running for ticket in ahead)
             report(QueuePosition(position, _estimate_seconds(ahead)))
@@ -64,7 +70,7 @@ class FolderQueue:
         if self._ticket_handle is None:
             return
         with contextlib.suppress(OSError):
-            (self.folder / f"{self.ticket_number:09d}.ticket").unlink()
+            self._ticket_file.unlink()
         os.close(self._ticket_handle)  # releases the lock
         self._ticket_handle = None
 
@@ -79,21 +85,31 @@ class FolderQueue:
         """True if there are tickets with a higher number."""
         if self._ticket_handle is None:
             return False
-        return any(ticket.number > self.ticket_number for ticket in read_tickets(self.folder))
+        return any(ticket.number > self.ticket_number for ticket in read_tickets(self.base, self.queue_name))
+
+    def _tickets_ahead(self, *, running: bool = True) -> list[Ticket]:
+        """Tickets with a lower number and, with `running`, those that run although theirs is higher."""
+        tickets = read_tickets(self.base, self.queue_name)
+        others = [ticket for ticket in tickets if ticket.number != self.ticket_number]
+        return [ticket for ticket in others if ticket.number < self.ticket_number or (running and ticket.running)]
+
+    def _fits_beside(self, ahead: list[Ticket]) -> bool:
+        return not ahead or sum(ticket.threads for ticket in ahead) + self.threads <= self.cores
 
     def _draw_ticket(self) -> None:
-        """Draw the next ticket number, and put a locked ticket into the folder."""
-        _make_shared_folder(self.folder)
-        with FileLock(self.folder / "queue.lock", mode=0o666):  # every user of the computer must be able to lock it
-            self.ticket_number = 1 + max((number for number, _ in list_ticket_files(self.folder)), default=0)
-            unlisted = self.folder / f".{os.getpid()}-{self.ticket_number}"
-            self._ticket_handle = os.open(unlisted, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-            _make_world_readable(self._ticket_handle)
-            # not by filelock: the lock moves with the file when it gets its name, others may only read the file and
-            # probe the lock with a shared one, and the handle that holds the lock also writes the text
-            lock_file(self._ticket_handle)
-            self._write_ticket(running=False)
-            unlisted.replace(self.folder / f"{self.ticket_number:09d}.ticket")  # others never see it unlocked
+        """Put a locked ticket into the user's folder; its number is the time."""
+        folder = user_folder(self.base, self.queue_name)
+        _make_user_folder(folder)
+        self.ticket_number = time.time_ns()
+        name = f"{self.ticket_number}-{secrets.token_hex(4)}"
+        self._ticket_file, unlisted = folder / f"{name}.ticket", folder / f".{name}"
+        self._ticket_handle = os.open(unlisted, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        _make_world_readable(self._ticket_handle)
+        # not by filelock: the lock moves with the file when it gets its name, others may only read the file and probe
+        # the lock with a shared one, and the handle that holds the lock also writes the text
+        lock_file(self._ticket_handle)
+        self._write_ticket(running=False)
+        unlisted.replace(self._ticket_file)  # others never see it unlocked
 
     def _write_ticket(self, *, running: bool) -> None:
         if self._ticket_handle is None:
@@ -139,15 +155,22 @@ def _poll_interval_seconds(position: int) -> float:
     return 0.1 if position == 1 else min(_MAX_POLL_SECONDS, 0.2 * position)
 
 
-def _make_shared_folder(folder: Path) -> None:
-    """Create a folder in which every user can put tickets, and delete only their own (sticky bit, as /tmp)."""
-    for path in (folder.parent, folder):
-        try:
-            path.mkdir()
-            path.chmod(0o1777)
-        except FileExistsError:
-            if not stat.S_ISDIR(path.lstat().st_mode):
-                raise NotADirectoryError(path) from None
+def _make_user_folder(folder: Path) -> None:
+    """Make the user's folder of tickets, which others may read but not write.
+
+    Raises:
+        OSError: it is there and belongs to somebody else.
+    """
+    with contextlib.suppress(FileExistsError):
+        folder.parent.mkdir(parents=True)
+        folder.parent.chmod(0o1777)  # of several users; each may delete only what is their own
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)  # whatever the umask
+    status = folder.lstat()
+    is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    if not stat.S_ISDIR(status.st_mode) or not is_own:
+        raise NotADirectoryError(folder)
 
 
 def _make_world_readable(handle: int) -> None:

@@ -1,6 +1,8 @@
 """TimeBudget: how long a training takes, given in minutes instead of epochs."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TimeBudget:
@@ -16,13 +18,19 @@ class TimeBudget:
         self._started = time.monotonic() - seconds_used
         self._validation_seconds = 0.0
 
-    def exclude(self, seconds: float) -> None:
-        """Do not count some seconds, in which the training waited."""
-        self._started += seconds
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not count the time of a block, in which the training waits."""
+        begin = time.monotonic()
+        yield
+        self._started += time.monotonic() - begin
 
-    def reserve(self, seconds: float) -> None:
-        """Keep so many seconds for the validation at the end."""
-        self._validation_seconds = seconds
+    @contextmanager
+    def validation(self) -> Iterator[None]:
+        """Measure a validation, and keep as much time for the one at the end."""
+        begin = time.monotonic()
+        yield
+        self._validation_seconds = time.monotonic() - begin
 
     def elapsed_fraction(self) -> float:
         """Share of the time that is over: 0 to 1, or more."""

@@ -234,10 +234,8 @@ class Trainer:
 
     def _let_others_train(self) -> None:
         """Go to the end of the queue if it is time; the wait is no training time."""
-        begin = time.monotonic()
-        self.queue_slot.yield_slot()
-        if self.budget is not None:
-            self.budget.exclude(time.monotonic() - begin)
+        with self.budget.paused() if self.budget else nullcontext():
+            self.queue_slot.yield_slot()
 
     def _take_best_epoch(self) -> None:
         """Give the network the weights of the epoch with the lowest validation loss of this call."""
@@ -259,7 +257,8 @@ class Trainer:
                 self.snapshot.take(self.state.optimizer, self._generators)
             try:
                 train_metrics = self._train_epoch(bar)
-                validation_metrics = self._validate()
+                with self.budget.validation() if self.budget else nullcontext():
+                    validation_metrics = self._validate()
                 break
             except (RuntimeError, MemoryError) as error:
                 recovery = recovery_for(error, batch_size=self.batch_size, on_cpu=not self._on_gpu)
@@ -328,16 +327,13 @@ class Trainer:
             )
 
     def _validate(self) -> dict[str, float]:
-        start, cache, batch_size = time.monotonic(), self.state.feature_cache, self._inference_batch_size
+        cache, batch_size = self.state.feature_cache, self._inference_batch_size
         if cache and len(self.validation):
             features = cache.extract(self.validation, batch_size=batch_size)
             batches = sequential_batches(features, prepare=identity, batch_size=len(features))
         else:
             batches = sequential_batches(self.validation, prepare=self.model.prepare, batch_size=batch_size)
-        metrics = validate(self.state.evaluated_network, batches, model=self.model)
-        if self.budget is not None:
-            self.budget.reserve(time.monotonic() - start)
-        return metrics
+        return validate(self.state.evaluated_network, batches, model=self.model)
 
     @property
     def _inference_batch_size(self) -> int:
