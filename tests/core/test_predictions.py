@@ -6,6 +6,7 @@ import pytest
 
 from firstread.core.errors import DataError
 from firstread.core.predictions import Predictions, concat_predictions
+from firstread.core.tasks import Classification
 
 CASES = pd.DataFrame({"case": ["a", "b", "c"], "label": ["no", "yes", None], "patient": ["1", "2", "3"]})
 
@@ -44,3 +45,27 @@ def test_folds_are_stacked():
         Predictions.from_scores(CASES.iloc[[i]], np.array([0.5]), classes=("no", "yes"), model="m") for i in range(3)
     ]
     assert len(concat_predictions(parts)) == 3
+
+
+def test_one_column_of_scores_is_no_classification(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("case,truth,score_pos\na,pos,0.9\nb,neg,0.2\n", encoding="utf-8")
+    with pytest.raises(DataError, match="scores of one class only"):
+        Predictions.load(path)
+
+
+def test_a_truth_that_is_no_class_is_an_error_and_not_unknown():
+    table = pd.DataFrame({"case": list("abc"), "truth": ["pos", "Pos", None], "score_neg": [0.1] * 3})
+    with pytest.raises(DataError, match="truth of 1 cases is none of the classes: Pos"):
+        Predictions(table.assign(score_pos=0.9), Classification(("neg", "pos")))
+
+
+def test_numbers_with_a_gap_are_the_classes_they_were():
+    table = pd.DataFrame({"case": list("abc"), "truth": [0, 1, None], "score_0": [0.9, 0.2, 0.5]})
+    found = Predictions(table.assign(score_1=1 - table["score_0"]), Classification(("0", "1")))
+    assert found.truth.tolist() == [0, 1, -1]
+
+
+def test_a_tie_is_decided_once():
+    table = pd.DataFrame({"case": ["a"], "truth": ["neg"], "score_neg": [0.5], "score_pos": [0.5]})
+    assert Predictions(table, Classification(("neg", "pos"))).predicted.tolist() == [1]

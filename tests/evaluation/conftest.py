@@ -1,13 +1,7 @@
-"""Fixtures of the evaluation tests: scores of two classes, and few bootstrap resamples for speed."""
+"""Fixtures of the evaluation tests: scores of two classes."""
 
 import numpy as np
 import pytest
-
-
-@pytest.fixture(autouse=True)
-def _few_resamples(monkeypatch):
-    """Fewer resamples than users get: the tests check that intervals are there, not how precise they are."""
-    monkeypatch.setattr("firstread.evaluation.scorer.RESAMPLES", 60)
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import pytest
 from scipy import stats
 
 from firstread.evaluation.patient_intervals import (
-    independent_units,
     mean_by_patient,
     median_by_patient,
     proportion_by_patient,
     rate_by_patient,
 )
+from firstread.evaluation.units import independent_units
 
 
 def each(count):
@@ -103,7 +103,7 @@ def test_the_unit_is_the_component_then_the_patient_then_the_case():
     units = independent_units(table)
     assert len(set(units.groups)) == 3
     assert (units.name, units.unstated) == ("patient", 1)
-    assert "1 rows have no stated patient" in units.note
+    assert "1 case without a stated patient" in units.note
     assert len(set(independent_units(table.drop(columns="component")).groups)) == 4
     alone = independent_units(table[["case"]])
     assert alone.name == "case"

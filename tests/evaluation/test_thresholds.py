@@ -8,14 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, SettingError
+from firstread.evaluation.evaluation import evaluate
 from firstread.evaluation.thresholds import (
     best_point_at_sensitivity,
+    choose_threshold,
     operating_points,
-    outcomes_per_1000,
     predictive_values,
     youden_point,
 )
+
+from .scored import binary_predictions
 
 
 def test_bayes_worked_example():
@@ -59,8 +62,37 @@ def test_a_fixed_sensitivity_is_reached_with_the_best_specificity(binary):
     assert all(p.specificity <= point.specificity for p in operating_points(truth, scores) if p.sensitivity >= 0.95)
 
 
-def test_costs_in_a_clinic(binary):
-    costs = outcomes_per_1000(*binary, prevalence=0.1).set_index("threshold")
-    row = costs.loc[0.5]
-    assert row["missed of 1,000"] == round(1000 * 0.1 * (1 - row["sensitivity"]))
-    assert row["false alarms of 1,000"] == round(1000 * 0.9 * (1 - row["specificity"]))
+def test_a_threshold_is_given_or_chosen_on_validation_cases(binary):
+    validation = binary_predictions(*binary)
+    assert choose_threshold(0.3, None).value == 0.3
+    youden = choose_threshold("validation:youden", validation)
+    assert youden.value == youden_point(*binary).threshold
+    assert "chosen on 120 validation cases for the highest Youden index" in youden.note
+    sensitive = choose_threshold("validation: sensitivity = 0.95", validation)
+    assert (binary[1][binary[0] == 1] >= sensitive.value).mean() >= 0.95
+    specific = choose_threshold("validation:specificity=1", validation)
+    assert (binary[1][binary[0] == 0] < specific.value).all()
+
+
+@pytest.mark.parametrize("rule", ["youden", "validation:recall=0.9", "validation:sensitivity=2", 1.5, True])
+def test_impossible_thresholds_are_refused(binary, rule):
+    with pytest.raises(SettingError, match="is not possible"):
+        choose_threshold(rule, binary_predictions(*binary))
+
+
+def test_a_rule_needs_validation_cases_of_other_patients(binary):
+    with pytest.raises(SettingError, match="needs predictions of the validation cases"):
+        evaluate(binary_predictions(*binary), threshold="validation:youden")
+    with pytest.raises(DataError, match="120 cases are both in the validation cases and in those to be measured"):
+        evaluate(binary_predictions(*binary), threshold="validation:youden", validation=binary_predictions(*binary))
+
+
+def test_the_chosen_threshold_is_carried_to_the_test_cases(binary):
+    truth, scores = binary
+    validation = binary_predictions(truth[:60], scores[:60], case=[f"v{i}" for i in range(60)])
+    test = binary_predictions(truth[60:], scores[60:], case=[f"t{i}" for i in range(60)])
+    found = evaluate(test, threshold="validation:sensitivity=0.9", validation=validation)
+    expected = choose_threshold("validation:sensitivity=0.9", validation).value
+    assert found.threshold == expected
+    assert found.metric("sensitivity").value == (scores[60:][truth[60:] == 1] >= expected).mean()
+    assert any("not on the cases of this table" in note for note in found.notes)

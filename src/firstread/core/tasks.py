@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.columns import text_column
+from firstread.core.decisions import decide
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import Geometry
 from firstread.core.tables import Tables
@@ -64,13 +65,23 @@ class Classification:
         return Schema(rows=("prediction", *(f"score_{name}" for name in self.classes)), truth=("truth",))
 
     def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Add the class with the highest score; scores must be probabilities."""
+        """Add the class that the scores decide for (`core.decisions`); scores must be probabilities of all classes.
+
+        Raises:
+            DataError: a column is missing, scores are no probabilities, or a truth is none of the classes.
+        """
         columns = [f"score_{name}" for name in self.classes]
         missing = [name for name in ("case", "truth", *columns) if name not in table.columns]
         if missing:
             raise DataError(
                 f"The table lacks {', '.join(missing)}",
                 expected="columns case, truth and score_<class> for every class",
+            )
+        if len(self.classes) < 2:
+            raise DataError(
+                f"There are scores of one class only: {', '.join(self.classes) or 'none'}",
+                expected="a column score_<class> for each class, at least two",
+                do="add the column of the other class, such as 1 minus the score",
             )
         scores = table[columns].to_numpy(dtype=np.float64)
         if not np.isfinite(scores).all() or (scores < -1e-6).any() or (scores > 1 + 1e-6).any():
@@ -83,15 +94,29 @@ class Classification:
                 expected="probabilities of classes of which exactly one is right",
                 do="divide each row by its sum; findings that can occur together are one classification each",
             )
-        answers = [self.classes[index] for index in scores.argmax(axis=1)] if len(table) else []
-        return table.assign(prediction=text_column(answers))
+        answers = [self.classes[index] for index in decide(scores)]
+        return table.assign(truth=self._known_truth(table["truth"]), prediction=text_column(answers))
+
+    def _known_truth(self, truth: "pd.Series") -> "pd.Series":
+        """The truth as text that is one of the classes, or missing; "1.0" is "1" where pandas made a number of it."""
+        names = text_column(truth)
+        unknown = {name for name in names.dropna().unique() if name not in self.classes}
+        whole = {name: name.removesuffix(".0") for name in unknown if name.removesuffix(".0") in self.classes}
+        names = names.replace(whole) if whole else names
+        if wrong := sorted(unknown - set(whole)):
+            raise DataError(
+                f"The truth of {int(names.isin(wrong).sum())} cases is none of the classes: {', '.join(wrong[:4])}",
+                expected=", ".join(self.classes),
+                do="correct the name; leave the truth empty where it is not known",
+            )
+        return names
 
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink
     ) -> None:
         """Probabilities (K,) -> one row."""
         scores = {f"score_{name}": float(score) for name, score in zip(self.classes, outputs, strict=True)}
-        sink.add_row({"case": case, "prediction": self.classes[int(np.argmax(outputs))], **scores})
+        sink.add_row({"case": case, "prediction": self.classes[int(decide(np.asarray(outputs)[None])[0])], **scores})
 
 
 @dataclass(frozen=True)

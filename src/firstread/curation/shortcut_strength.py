@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from firstread.core.cohort import Cohort
+from firstread.core.decisions import decide
 from firstread.curation.baselines import RULES, ImageFeatures, fit_and_score
 
 #: rules that use the picture itself, if only a little of it; the others use what is no part of the patient
@@ -131,7 +132,7 @@ def _nearest_accuracy(pixels: np.ndarray, targets: np.ndarray, is_test: np.ndarr
         classifier="nearest",
         class_count=int(targets.max()) + 1,
     )
-    return float((scores.argmax(axis=1) == targets[is_test]).mean())
+    return float((decide(scores) == targets[is_test]).mean())
 
 
 def _measure_majority_class(targets: np.ndarray, split: np.ndarray) -> ShortcutStrength:
@@ -189,7 +190,7 @@ def _cross_validate(
         scores = fit_and_score(
             columns[train], targets[train], columns[test], classifier=classifier, class_count=class_count
         )
-        predicted[test] = scores.argmax(axis=1)
+        predicted[test] = decide(scores)
     return predicted
 
 
@@ -208,7 +209,7 @@ def _score_held_out(
             scores = fit_and_score(
                 columns[train], targets[train], columns[part], classifier=classifier, class_count=class_count
             )
-            held_out[name] = (int((scores.argmax(axis=1) == targets[part]).sum()), int(part.sum()))
+            held_out[name] = (int((decide(scores) == targets[part]).sum()), int(part.sum()))
     return held_out
 
 

@@ -1,17 +1,22 @@
 """Evaluation of classification: AUC, sensitivity, specificity, predictive values, calibration, thresholds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
 from firstread.evaluation import metrics
+from firstread.evaluation.baseline_comparison import compare_with_baselines, describe_baselines
+from firstread.evaluation.class_metrics import binary_metrics, multiclass_metrics, outcomes_per_1000, per_class_table
 from firstread.evaluation.evaluation import Evaluation
-from firstread.evaluation.intervals import validate_confidence
+from firstread.evaluation.external_validation import compare_cohorts
+from firstread.evaluation.intervals import Estimate, validate_confidence
+from firstread.evaluation.scored_cases import ScoredCases
 from firstread.evaluation.scorer import Scorer
-from firstread.evaluation.thresholds import outcomes_per_1000
+from firstread.evaluation.subgroups import evaluate_subgroups
+from firstread.evaluation.thresholds import ChosenThreshold, choose_threshold, format_prevalence, validate_prevalence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,18 +29,25 @@ class ClassificationEvaluation(Evaluation):
 
     Attributes:
         comparison: the network and each trivial rule: `name`, `role`, `accuracy`, `low`, `high`, `AUC`, `AUC low`,
-            `AUC high` (macro over classes where there are more than two).
+            `AUC high` (macro over classes where there are more than two), and the network minus the rule in accuracy:
+            `difference`, `difference low`, `difference high`, `p_value` (corrected for the number of rules).
         confusion: counts; rows the truth, columns the prediction.
         per_class: one row a class against the rest: sensitivity, specificity, PPV, NPV, F1, AUC, each the text of an
             Estimate.
         costs: for two classes, outcomes of thresholds for 1,000 patients at `prevalence`; else None.
         prevalence: share of positives that `costs` is for, or None.
+        threshold: score of the positive class from which a case is called positive.
+        subgroups: one row a subgroup, if they were asked for; else None.
+        external: each metric on a second cohort beside the first, if one was given; else None.
     """
 
     confusion: "pd.DataFrame"
     per_class: "pd.DataFrame"
     costs: "pd.DataFrame | None"
     prevalence: float | None
+    threshold: float
+    subgroups: "pd.DataFrame | None"
+    external: "pd.DataFrame | None"
 
     def figure(self) -> "Figure":
         """Figure of ROC, confusion matrix, and the network beside the trivial rules."""
@@ -54,8 +66,8 @@ class ClassificationEvaluation(Evaluation):
         """Accuracy of the network, and of the best trivial rule."""
         network, rules = self.comparison.iloc[0], self.comparison[self.comparison["role"] != "network"]
         text = (
-            f"The network answered {network['accuracy']:.1%} of {len(self.predictions)} held-out cases correctly "
-            f"(95 % interval {network['low']:.1%} to {network['high']:.1%})."
+            f"The network answered {network['accuracy']:.1%} of {self.predictions.table['case'].nunique()} held-out "
+            f"cases correctly (95 % interval {network['low']:.1%} to {network['high']:.1%})."
         )
         if len(rules):
             best = rules.iloc[rules["accuracy"].argmax()]
@@ -63,121 +75,156 @@ class ClassificationEvaluation(Evaluation):
         return text
 
     def tables(self) -> "dict[str, pd.DataFrame]":
-        """Each class against the rest, and for two classes what thresholds cost."""
+        """Each class against the rest, and for two classes what thresholds cost; subgroups, external cohort."""
         tables = {"Each class against the rest": self.per_class}
-        if self.costs is not None:
-            tables[f"What thresholds mean for 1,000 patients of whom {self.prevalence:.0%} are positive"] = self.costs
+        if self.costs is not None and self.prevalence is not None:
+            share = format_prevalence(self.prevalence)
+            tables[f"What thresholds mean for 1,000 patients of whom {share} are positive"] = self.costs
+        if self.subgroups is not None:
+            tables["Subgroups"] = self.subgroups
+        if self.external is not None:
+            tables["On the second cohort, beside the first"] = self.external
         return tables
 
     def _extra_text(self) -> tuple[str, ...]:
-        return (self.confusion.to_string(),)
+        tables = [table for table in (self.subgroups, self.external) if table is not None]
+        return (self.confusion.to_string(), *(table.to_string(index=False) for table in tables))
 
     def _extra_json(self) -> dict[str, Any]:
-        return {"confusion": {"classes": list(self.confusion.index), "counts": self.confusion.to_numpy()}}
+        values: dict[str, Any] = {
+            "confusion": {"classes": list(self.confusion.index), "counts": self.confusion.to_numpy()},
+            "threshold": self.threshold,
+        }
+        for name, table in (("subgroups", self.subgroups), ("external", self.external)):
+            if table is not None:
+                values[name] = table.to_dict("records")
+        return values
 
 
 def evaluate_classification(
     predictions: Predictions,
     *,
-    threshold: float = 0.5,
+    threshold: float | str = 0.5,
+    validation: Predictions | None = None,
     prevalence: float | None = None,
+    by: str | Mapping[str, Any] | None = None,
+    external: Predictions | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
 ) -> ClassificationEvaluation:
     """Classification metrics with confidence intervals, always beside trivial baselines (entry point of `metrics`).
 
     Args:
         predictions: from `predict`, or any table with truth and scores. Cases without a truth are left out and counted.
-        threshold: for two classes, the score of the positive class from which a case is predicted positive.
+        threshold: for two classes, the score of the positive class from which a case is predicted positive; or a rule
+            that chooses it on `validation`: "validation:youden", "validation:sensitivity=0.95",
+            "validation:specificity=0.9".
+        validation: predictions of the validation cases, for such a rule.
         prevalence: share of positives in your clinic, for PPV, NPV and costs; default as in the data.
+        by: subgroups: a column of the predictions or of their cohort ("scanner", "sex", "age_years"), or case ->
+            subgroup.
+        external: predictions of the same frozen model for a second cohort, to stand beside with the drop.
         confidence: of all intervals.
-        seed: of the bootstrap.
 
     Returns:
         Tables, figures and notes. If the predictions hold several seeds, values are means over the seeds and intervals
-        come from resampling cases (whole patients where they are known).
+        hold the spread between patients and between seeds.
 
     Raises:
-        DataError: no case has a truth.
+        DataError: no case has a truth, or cohorts that should be apart share patients.
         SettingError: an impossible threshold.
     """
     import pandas as pd
 
     validate_confidence(confidence)
-    if not 0 <= threshold <= 1:
-        raise SettingError(f"threshold={threshold} is not possible", expected="a score from 0 to 1")
-    known = predictions.truth >= 0
-    if not known.any():
-        raise DataError("No case has a truth to compare with", where=predictions.model, do="predict labelled cases")
-    scorer = Scorer(predictions, threshold=threshold, confidence=confidence, seed=seed)
-    binary = len(predictions.classes) == 2
-    estimates = scorer.binary_metrics(prevalence) if binary else scorer.multiclass_metrics()
+    if prevalence is not None:
+        validate_prevalence(prevalence)
+    chosen = choose_threshold(threshold, validation)
+    if chosen.note and validation is not None:
+        _refuse_shared_cases(predictions, validation)
+    cases = ScoredCases.of(predictions, threshold=chosen.value)
+    scorer = Scorer(cases, confidence=confidence)
+    summary = _summary(scorer, prevalence)
     costs, positive_share = None, None
-    if binary and len(np.unique(scorer.truth)) == 2:
-        positive_share = float(scorer.truth.mean()) if prevalence is None else prevalence
-        costs = outcomes_per_1000(scorer.truth, scorer.scores[:, 1], prevalence=positive_share)
+    if cases.binary and len(np.unique(cases.truth)) == 2:
+        positive_share = float(cases.truth.mean()) if prevalence is None else prevalence
+        costs = outcomes_per_1000(cases, prevalence=positive_share, confidence=confidence)
+    beside = None
+    if external is not None:
+        other = ScoredCases.of(external, threshold=chosen.value)
+        found = _summary(Scorer(other, confidence=confidence), prevalence)
+        beside = compare_cohorts(summary, found, units=(cases.units, other.units))
     names = list(predictions.classes)
-    counts = metrics.confusion_counts(scorer.truth, scorer.predicted, classes=len(names))
+    counts = metrics.confusion_counts(cases.truth, cases.predicted, classes=len(names))
+    comparison = compare_with_baselines(predictions, threshold=chosen.value, confidence=confidence)
     return ClassificationEvaluation(
-        summary=estimates,
-        comparison=_compare_with_baselines(predictions, threshold=threshold, confidence=confidence, seed=seed),
+        summary=summary,
+        comparison=comparison,
         confusion=pd.DataFrame(counts, index=pd.Index(names, name="truth"), columns=pd.Index(names, name="answer")),
-        per_class=scorer.per_class(),
+        per_class=per_class_table(scorer),
         costs=costs,
         prevalence=positive_share,
-        notes=_make_notes(predictions, scorer, threshold),
+        threshold=chosen.value,
+        subgroups=None if by is None else evaluate_subgroups(predictions, cases, by, confidence=confidence),
+        external=beside,
+        notes=(*_make_notes(predictions, cases, chosen), *describe_baselines(comparison, confidence=confidence)),
         predictions=predictions,
     )
 
 
-def _compare_with_baselines(
-    predictions: Predictions, *, threshold: float, confidence: float, seed: int
-) -> "pd.DataFrame":
-    """Accuracy and AUC of the predictions and of each baseline, one row each."""
-    import pandas as pd
-
-    rows = []
-    for role, one in (("network", predictions), *(("trivial rule", b) for b in predictions.baselines)):
-        scorer = Scorer(one, threshold=threshold if role == "network" else 0.5, confidence=confidence, seed=seed)
-        accuracy = scorer.accuracy()
-        auc = scorer.auc(1) if len(one.classes) == 2 else scorer.macro_auc()
-        rows.append((one.model, role, accuracy.value, accuracy.low, accuracy.high, auc.value, auc.low, auc.high))
-    names = ["name", "role", "accuracy", "low", "high", "AUC", "AUC low", "AUC high"]
-    return pd.DataFrame(rows, columns=names)
+def _summary(scorer: Scorer, prevalence: float | None) -> dict[str, Estimate]:
+    return binary_metrics(scorer, prevalence=prevalence) if scorer.cases.binary else multiclass_metrics(scorer)
 
 
-def _make_notes(predictions: Predictions, scorer: Scorer, threshold: float) -> tuple[str, ...]:
-    """Remarks for the reader: positive class, cases left out, undefined metrics, seeds, folds, baselines."""
+def _refuse_shared_cases(predictions: Predictions, validation: Predictions) -> None:
+    """Refuse a threshold that would be chosen on the patients it is then measured on."""
+    from firstread.core.errors import DataError
+    from firstread.evaluation.units import independent_units
+
+    first, second = (independent_units(one.table) for one in (predictions, validation))
+    if shared := set(first.groups) & set(second.groups):
+        raise DataError(
+            f"{len(shared)} {first.name}s are both in the validation cases and in those to be measured",
+            expected="a threshold chosen on other patients than it is measured on",
+            do="predict cohort.validation for the one and cohort.test for the other",
+        )
+
+
+def _make_notes(predictions: Predictions, cases: ScoredCases, threshold: ChosenThreshold) -> tuple[str, ...]:
+    """Remarks for the reader: positive class, size and split, cases left out, undefined metrics, seeds, folds."""
     notes = []
     if predictions.positive:
         notes.append(
             f'"{predictions.positive}" is the positive class: sensitivity is the share of {predictions.positive} cases '
-            f"that scored {threshold:g} or more."
+            f"that scored {threshold.value:.3g} or more."
         )
-    left_out = len(predictions) - len(scorer.truth)
+    if threshold.note:
+        notes.append(threshold.note)
+    notes.append(_describe_cases(predictions, cases))
+    left_out = len(predictions) - len(cases.truth)
     if left_out:
         notes.append(f"{left_out} cases have no known truth and were left out.")
-    missing = [name for k, name in enumerate(predictions.classes) if not (scorer.truth == k).any()]
+    missing = [name for k, name in enumerate(predictions.classes) if not (cases.truth == k).any()]
     if missing:
         notes.append(f"No case of {', '.join(missing)}: what needs them, such as AUC, is not defined.")
-    seeds = len(np.unique(scorer.seeds))
-    if seeds > 1:
-        notes.append(f"Mean over {seeds} seeds; intervals from resampling cases, not seeds.")
-    if scorer.units.name == "patient" and scorer.units.note:
-        notes.append(scorer.units.note)
+    if cases.units.seed_count > 1:
+        notes.append(
+            f"Mean over {cases.units.seed_count} seeds; cases are not counted twice, and intervals hold the spread "
+            f"between {cases.units.name}s and between seeds."
+        )
+    if cases.units.note:
+        notes.append(cases.units.note)
     if "fold" in predictions.table:
         notes.append("Scores of different folds come from different networks and are ranked together for the AUC.")
-    accuracy = float((scorer.predicted == scorer.truth).mean())
-    as_good = [b for b in predictions.baselines if _accuracy(b) >= accuracy]
-    if as_good:
-        names = ", ".join(f"{b.model} ({_accuracy(b):.3f})" for b in as_good)
-        notes.append(f"A trivial rule does as well as the network or better: {names}. What has it learnt?")
-    elif not predictions.baselines:
-        notes.append("No trivial rule stands beside these predictions: the training cases are not known.")
     return tuple(notes)
 
 
-def _accuracy(predictions: Predictions) -> float:
-    """Share of correct predictions among the cases with a known truth."""
-    known = predictions.truth >= 0
-    return float((predictions.predicted[known] == predictions.truth[known]).mean())
+def _describe_cases(predictions: Predictions, cases: ScoredCases) -> str:
+    """Size, and the split and seeds that the rows are of."""
+    table = predictions.table
+    text = f"Measured on {cases.units.describe()}"
+    splits = sorted(table["split"].dropna().unique()) if "split" in table else []
+    if splits:
+        text += f", split {', '.join(splits)}"
+    if "seed" in table and 1 <= table["seed"].nunique() <= 10:
+        text += f" (seed {', '.join(str(seed) for seed in sorted(table['seed'].dropna().unique()))})"
+    return f"{text}."

@@ -126,9 +126,10 @@ def evaluate(predictions: Predictions, **options: Any) -> Evaluation:
     Args:
         predictions: from `predict`, or any table with the columns of its task. Cases without a truth are left out and
             counted.
-        **options: of the task's metrics. Of all: `confidence` (0.95), `seed` (0) of the bootstrap. Classification:
-            `threshold` (0.5), `prevalence`; see `firstread.evaluation.classification.evaluate_classification`.
-            Segmentation: `tolerance_mm` (2), `organ`, `lesions`; see
+        **options: of the task's metrics. Of all: `confidence` (0.95). Classification: `threshold` (0.5, or
+            "validation:sensitivity=0.95" with `validation`), `prevalence`, `by` (subgroups), `external` (a second
+            cohort); see `firstread.evaluation.classification.evaluate_classification`. Segmentation: `tolerance_mm`
+            (2), `organ`, `lesions`, `seed` (0) of the bootstrap; see
             `firstread.evaluation.segmentation.evaluate_segmentation`.
 
     Returns:

@@ -1,4 +1,7 @@
-"""Confidence intervals: Wilson for proportions, DeLong for the AUC, the (cluster) bootstrap for other metrics."""
+"""Confidence intervals: Wilson for proportions, DeLong for the AUC, Student's from influences for other metrics.
+
+Where a patient has several cases, or a case several seeds, each has a form by patient.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstread.core.errors import DataError
+from firstread.evaluation.influence import Influence, Sample, mean_influence
+from firstread.evaluation.metrics import auc_placements
+from firstread.evaluation.units import count_of
+
+#: fewer patients than this, of several cases each, give no interval
+MIN_UNITS = 5
+#: weight of the case at the far end in the variance of a bounded mean, chosen by simulated coverage
+FAR_WEIGHT = 0.15
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,10 @@ class Estimate:
     remark: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        if np.isnan(self.value):
+            return "not defined"
+        bounds = "not estimable" if np.isnan(self.low) else f"{self.low:.3f}, {self.high:.3f}"
+        text = f"{self.value:.3f} [{bounds}]"
         return f"{text}, {self.remark}" if self.remark else text
 
 
@@ -48,16 +62,154 @@ def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) ->
     return Estimate(successes / trials, float(low), float(high), "Wilson")
 
 
-def auc_placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """DeLong's placement values: for each positive the share of negatives below it (ties half), and the reverse."""
-    from scipy.stats import rankdata
+def score_interval(value: float, count: float, *, quantile: float) -> tuple[float, float]:
+    """Wilson's score interval of a mean between 0 and 1 for an effective, not necessarily whole, number of trials."""
+    center = (value + quantile**2 / (2 * count)) / (1 + quantile**2 / count)
+    half = np.sqrt(max(0.0, value * (1 - value)) / count + quantile**2 / (4 * count**2))
+    half *= quantile / (1 + quantile**2 / count)
+    return float(max(0.0, center - half)), float(min(1.0, center + half))
 
-    positive, negative = scores[truth == 1], scores[truth == 0]
-    m, n = len(positive), len(negative)
-    ranks = rankdata(np.concatenate([positive, negative]))
-    of_positive = (ranks[:m] - rankdata(positive)) / n
-    of_negative = 1 - (ranks[m:] - rankdata(negative)) / m
-    return of_positive, of_negative
+
+def proportion_interval(
+    hits: np.ndarray, sample: Sample, *, among: np.ndarray | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Proportion of hits: Wilson's interval where rows are independent, else one for the effective number of cases.
+
+    Args:
+        hits: (N,) bool.
+        sample: units and seeds of the rows.
+        among: (N,) bool, the trials (for a sensitivity, the positive cases); default all rows.
+        confidence: of the interval.
+
+    Returns:
+        The mean over seeds. Where all trials are hits, or none, the bound counts the units that have a trial.
+    """
+    among = np.ones(len(hits), bool) if among is None else among
+    trials = sample.select(among)
+    if not len(trials.units):
+        return UNDEFINED
+    if trials.unit_count == len(trials.units):
+        return wilson_interval(int(hits[among].sum()), len(trials.units), confidence=confidence)
+    return bounded_mean_interval(np.asarray(hits, float), sample, among=among, confidence=confidence)
+
+
+def bounded_mean_interval(
+    values: np.ndarray, sample: Sample, *, among: np.ndarray | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Mean of numbers between 0 and 1 (clustered hits, squared errors): Wilson's interval for the effective number.
+
+    The effective number of trials is that which would have the variance seen between units. A small sample may hold no
+    unit that is far off, and its variance is then too small; so the variance is taken with one unit more at the far
+    end: a whole patient where patients have several rows (how errors cluster is not seen from a few), a case of weight
+    0.15 else. In simulations this covers 93 to 98 % of Brier scores from 20 cases on, where the bootstrap covers down
+    to 69 %, and it does not jump where errors become exactly 0 (docs/explanation/intervals.md).
+
+    Args:
+        values: (N,) 0 to 1.
+        sample: units and seeds of the rows.
+        among: (N,) bool, rows that the mean is over; default all.
+        confidence: of the interval.
+
+    Source: effective sample size as in Korn and Graubard 1998, Surv Methodol 24:193; Wilson 1927.
+    """
+    from scipy.stats import norm, t
+
+    among = np.ones(len(values), bool) if among is None else among
+    influence = mean_influence(values, sample, among=among)
+    _, unit = np.unique(sample.units[among], return_inverse=True)
+    count = int(unit.max()) + 1
+    sizes = np.bincount(unit).astype(float)
+    sums = np.bincount(unit, weights=values[among])
+    method = "Wilson, effective number" if count == among.sum() else "Wilson by patient, effective number"
+    if count < MIN_UNITS and 0 < influence.value < 1:
+        return Estimate(influence.value, np.nan, np.nan, f"not estimable from {count_of(count, 'patient')}")
+    size = float(sizes.mean())
+    far = 0.0 if influence.value >= 0.5 else size
+    weight = FAR_WEIGHT if count == among.sum() else 1.0
+    total = sizes.sum() + weight * size
+    mean = float((sums.sum() + weight * far) / total)
+    squares = ((sums - mean * sizes) ** 2).sum() + weight * (far - mean * size) ** 2
+    variance = float(squares) / total**2 * count / max(1, count - 1) + influence.seed_variance
+    effective = mean * (1 - mean) / variance
+    if np.isin(values[among], (0.0, 1.0)).all():  # hits have the variance of a proportion, not less
+        effective = min(effective, among.sum() / (int(sample.seeds.max()) + 1))
+    if influence.value in (0.0, 1.0):
+        effective, quantile = count, norm.ppf(0.5 + confidence / 2)
+    else:
+        quantile = t.ppf(0.5 + confidence / 2, influence.freedom if influence.seed_variance else count - 1)
+    low, high = score_interval(influence.value, effective, quantile=float(quantile))
+    return Estimate(influence.value, low, high, method)
+
+
+def logit_interval(influence: Influence, *, bound_units: int, confidence: float = 0.95, method: str) -> Estimate:
+    """Interval of any metric between 0 and 1 from its influences, on the logit scale with Student's quantile.
+
+    Args:
+        influence: of the metric.
+        bound_units: units of the smaller class: a perfect metric is no surer than Wilson's bound for all of them right.
+        confidence: of the interval.
+        method: to be named.
+    """
+    from scipy.special import expit, logit
+    from scipy.stats import t
+
+    value, units = influence.value, len(influence.units)
+    if np.isnan(value):
+        return UNDEFINED
+    if not np.isfinite(influence.variance) or bound_units < 2:
+        return Estimate(value, np.nan, np.nan, f"not estimable from {count_of(bound_units, 'case')} of a class")
+    if influence.variance <= 1e-12 or not 1e-9 < value < 1 - 1e-9:
+        if 1e-9 < value < 1 - 1e-9:
+            return Estimate(value, np.nan, np.nan, "not estimable: nothing varies")
+        bound = wilson_interval(bound_units, bound_units, confidence=confidence).low
+        low, high = (bound, 1.0) if value > 0.5 else (0.0, 1 - bound)
+        return Estimate(value, low, high, "Wilson bound (no spread)")
+    freedom = influence.freedom if influence.seed_variance else units - 1
+    half = float(t.ppf(0.5 + confidence / 2, freedom)) * influence.error / (value * (1 - value))
+    return Estimate(value, float(expit(logit(value) - half)), float(expit(logit(value) + half)), method)
+
+
+def difference_interval(influence: Influence, bound_units: int, *, confidence: float = 0.95) -> Estimate:
+    """Interval of a paired difference from its influences, with Student's quantile.
+
+    Args:
+        influence: of the difference.
+        bound_units: units of the smaller class; where nothing varies (both separate all cases) the bound is Wilson's
+            for all of them right.
+        confidence: of the interval.
+    """
+    from scipy.stats import t
+
+    value = influence.value
+    if not np.isfinite(influence.variance) or bound_units < 2:
+        return Estimate(value, np.nan, np.nan, f"not estimable from {count_of(bound_units, 'case')} of a class")
+    if influence.variance <= 1e-18:
+        reach = 1 - wilson_interval(bound_units, bound_units, confidence=confidence).low
+        return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach), "Wilson bound (no spread)")
+    half = float(t.ppf(0.5 + confidence / 2, influence.freedom)) * influence.error
+    return Estimate(value, max(-1.0, value - half), min(1.0, value + half), "DeLong, paired")
+
+
+def ratio_interval(first: Estimate, second: Estimate) -> tuple[float, float]:
+    """Interval of the ratio of two independent proportions from the interval of each; the upper one may be infinite.
+
+    Source: Donner and Zou 2012, doi 10.1177/0962280210383166 (MOVER-R).
+
+    Example:
+        >>> low, high = ratio_interval(Estimate(0.9, 0.8, 0.95, "Wilson"), Estimate(0.1, 0.05, 0.2, "Wilson"))
+        >>> f"{low:.1f} to {high:.1f}"
+        '4.5 to 18.3'
+    """
+    a, low_a, high_a = first.value, first.low, first.high
+    b, low_b, high_b = second.value, second.low, second.high
+    product = a * b
+    # roots of the quadratic that MOVER-R solves, in the form that stays stable where its first coefficient is 0
+    square, constant = high_b * (2 * b - high_b), low_a * (2 * a - low_a)
+    denominator = product + np.sqrt(max(0.0, product**2 - square * constant))
+    low = constant / denominator if denominator > 0 else 0.0
+    square, constant = low_b * (2 * b - low_b), high_a * (2 * a - high_a)
+    high = (product + np.sqrt(max(0.0, product**2 - square * constant))) / square if square > 1e-12 else np.inf
+    return float(max(0.0, low)), float(high)
 
 
 def auc_interval(truth: np.ndarray, scores: np.ndarray, *, confidence: float = 0.95) -> Estimate:
@@ -95,21 +247,6 @@ def auc_interval(truth: np.ndarray, scores: np.ndarray, *, confidence: float = 0
     return Estimate(
         area, float(expit(logit(area) - half_width)), float(expit(logit(area) + half_width)), "DeLong, logit"
     )
-
-
-def auc_difference(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """DeLong test: (difference of two AUCs on the same cases, two-sided p-value). Source: DeLong 1988."""
-    from scipy.stats import norm
-
-    a_pos, a_neg = auc_placements(truth, first)
-    b_pos, b_neg = auc_placements(truth, second)
-    difference = float(a_pos.mean() - b_pos.mean())
-    if min(len(a_pos), len(a_neg)) < 2:
-        return difference, float("nan")
-    variance = np.var(a_pos - b_pos, ddof=1) / len(a_pos) + np.var(a_neg - b_neg, ddof=1) / len(a_neg)
-    if variance <= 1e-15:
-        return difference, 1.0 if abs(difference) < 1e-12 else float("nan")  # no spread: the test is not defined
-    return difference, float(2 * norm.sf(abs(difference) / np.sqrt(variance)))
 
 
 def bootstrap_interval(

@@ -73,6 +73,18 @@ def auc(truth: np.ndarray, scores: np.ndarray) -> float:
     return float((rankdata(scores)[truth == 1].sum() - m * (m + 1) / 2) / (m * n))
 
 
+def auc_placements(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """DeLong's placement values: for each positive the share of negatives below it (ties half), and the reverse."""
+    from scipy.stats import rankdata
+
+    positive, negative = scores[truth == 1], scores[truth == 0]
+    m, n = len(positive), len(negative)
+    ranks = rankdata(np.concatenate([positive, negative]))
+    of_positive = (ranks[:m] - rankdata(positive)) / n
+    of_negative = 1 - (ranks[m:] - rankdata(negative)) / m
+    return of_positive, of_negative
+
+
 def average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
     """Area under the precision-recall curve as a step function; chance is the share of positives. Higher is better."""
     if truth.sum() == 0:

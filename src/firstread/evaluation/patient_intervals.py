@@ -6,56 +6,14 @@ In simulations of 5 to 40 patients with the skewed values that Dice has it cover
 too few to have seen it, it covers 85 to 91 %: no interval knows of what did not occur.
 """
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
-from firstread.evaluation.intervals import UNDEFINED, Estimate, bootstrap_interval, wilson_interval
+from firstread.evaluation.intervals import MIN_UNITS, UNDEFINED, Estimate, bootstrap_interval, wilson_interval
+from firstread.evaluation.units import count_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: fewer patients than this give no interval
-MIN_PATIENTS = 5
 _RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Units:
-    """What counts as independent in a table of predictions.
-
-    Attributes:
-        groups: (N,) text; rows with the same one are of one patient.
-        name: of a unit in messages: "patient" or "case".
-        unstated: rows whose patient is not stated; each of their cases is a unit of its own.
-    """
-
-    groups: np.ndarray
-    name: str
-    unstated: int = 0
-
-    @property
-    def note(self) -> str:
-        """What a reader must know of the units, or nothing."""
-        if self.name == "case" and self.unstated:
-            return (
-                "No patient is stated: intervals take every case for independent, which several of a patient are not."
-            )
-        if self.unstated:
-            return f"{self.unstated} rows have no stated patient: each of their cases counts as a patient of its own."
-        return ""
-
-
-def independent_units(table: "pd.DataFrame") -> Units:
-    """Patient of each row: `component` where a cohort joined spellings, else `patient`, else the case."""
-    cases = [f"case {case}" for case in table["case"]]
-    for column in ("component", "patient"):
-        if column in table and table[column].notna().any():
-            stated = table[column].notna().to_numpy()
-            patients = [f"patient {name}" for name in table[column]]
-            return Units(np.where(stated, patients, cases), "patient", int((~stated).sum()))
-    return Units(np.array(cases, dtype=str), "case", len(cases))
 
 
 def mean_by_patient(
@@ -84,8 +42,8 @@ def mean_by_patient(
     _, patient = np.unique(groups, return_inverse=True)
     count = int(patient.max()) + 1
     value = float(values.mean())
-    if count < MIN_PATIENTS:
-        return Estimate(value, np.nan, np.nan, f"not estimable from {_count(count)}", len(values), remark)
+    if count < MIN_UNITS:
+        return Estimate(value, np.nan, np.nan, f"not estimable from {count_of(count, 'patient')}", len(values), remark)
     if limits is not None and value in limits:
         return replace(_at_limit(value, count, limits, confidence=confidence), cases=len(values), remark=remark)
     residuals = np.bincount(patient, weights=values - value)
@@ -112,8 +70,10 @@ def median_by_patient(
     if not len(values):
         return replace(UNDEFINED, cases=0, remark=remark)
     count, value = len(np.unique(groups)), float(np.median(values))
-    not_estimable = Estimate(value, np.nan, np.nan, f"not estimable from {_count(count)}", len(values), remark)
-    if count < MIN_PATIENTS:
+    not_estimable = Estimate(
+        value, np.nan, np.nan, f"not estimable from {count_of(count, 'patient')}", len(values), remark
+    )
+    if count < MIN_UNITS:
         return not_estimable
     if count < len(values):
         found = bootstrap_interval(
@@ -152,7 +112,7 @@ def rate_by_patient(counts: np.ndarray, groups: np.ndarray, *, confidence: float
 
     found = mean_by_patient(np.asarray(counts, float), groups, limits=None, confidence=confidence)
     patients = len(np.unique(groups))
-    if found.value == 0 and patients >= MIN_PATIENTS:
+    if found.value == 0 and patients >= MIN_UNITS:
         high = float(chi2.ppf(confidence, 2) / 2 / patients)
         return replace(found, low=0.0, high=high, method="Poisson bound (none seen)")
     return replace(found, low=max(0.0, found.low)) if np.isfinite(found.low) else found
@@ -181,7 +141,3 @@ def _at_limit(value: float, patients: int, limits: tuple[float, float], *, confi
     reach = (highest - lowest) * (1 - wilson_interval(patients, patients, confidence=confidence).low)
     low, high = (highest - reach, highest) if value == highest else (lowest, lowest + reach)
     return Estimate(value, low, high, "Wilson bound (no spread)")
-
-
-def _count(patients: int) -> str:
-    return f"{patients} patient" + ("" if patients == 1 else "s")

@@ -1,177 +1,179 @@
-"""Scorer: metrics with confidence intervals from predictions.
-
-Independent cases get closed-form intervals (Wilson, DeLong); repeated cases or patients get a cluster bootstrap.
-"""
+"""Scorer: metrics of scored cases, each with an interval that knows patients and seeds."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstread.core.predictions import Predictions
 from firstread.evaluation import metrics
-from firstread.evaluation.calibration import expected_calibration_error
-from firstread.evaluation.intervals import UNDEFINED, Estimate, auc_interval, bootstrap_interval, wilson_interval
-from firstread.evaluation.patient_intervals import independent_units
-from firstread.evaluation.thresholds import predictive_values
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: bootstrap resamples for each interval
-RESAMPLES = 500
+from firstread.evaluation.influence import jackknife_influence, macro_auc_influence
+from firstread.evaluation.intervals import (
+    UNDEFINED,
+    Estimate,
+    auc_interval,
+    bounded_mean_interval,
+    logit_interval,
+    proportion_interval,
+    ratio_interval,
+)
+from firstread.evaluation.scored_cases import ScoredCases
+from firstread.evaluation.thresholds import predictive_values, validate_prevalence
 
 
 class Scorer:
-    """Metrics of one set of predictions, for the cases with a known truth.
+    """Metrics of scored cases.
 
     Args:
-        predictions: with truth and scores.
-        threshold: for two classes, the score of the positive class from which a case is predicted positive.
+        cases: of one set of predictions, or of one class against the rest (`against_rest`).
         confidence: of all intervals.
-        seed: of the bootstrap.
     """
 
-    def __init__(self, predictions: Predictions, *, threshold: float, confidence: float, seed: int) -> None:
-        known = predictions.truth >= 0
-        self.classes, self.confidence, self.seed = predictions.classes, confidence, seed
-        self.truth, self.scores = predictions.truth[known], predictions.scores[known]
-        self.predicted = self.scores.argmax(axis=1)
-        if len(self.classes) == 2:
-            self.predicted = (self.scores[:, 1] >= threshold).astype(np.int64)
-        table = predictions.table[known]
-        self.seeds = table["seed"].to_numpy() if "seed" in table else np.zeros(len(table), np.int64)
-        self.units = independent_units(table)
-        self.groups = self.units.groups
-        self.independent = len(np.unique(self.groups)) == len(self.groups)
-
-    def proportion(self, name: str, truth: np.ndarray, predicted: np.ndarray) -> Estimate:
-        """Proportion `name` of a 2 x 2 table: Wilson interval, or the bootstrap where cases are not independent."""
-        if self.independent:
-            return wilson_interval(*metrics.binary_proportions(truth, predicted)[name], confidence=self.confidence)
-
-        def value(i: np.ndarray) -> float:
-            successes, trials = metrics.binary_proportions(truth[i], predicted[i])[name]
-            return successes / trials if trials else float("nan")
-
-        return self.bootstrap(value)
+    def __init__(self, cases: ScoredCases, *, confidence: float = 0.95) -> None:
+        self.cases, self.confidence = cases, confidence
 
     def accuracy(self) -> Estimate:
-        """Accuracy: share of correct predictions."""
-        correct = self.predicted == self.truth
-        if self.independent:
-            return wilson_interval(int(correct.sum()), len(correct), confidence=self.confidence)
-        return self.bootstrap(lambda i: float(correct[i].mean()))
+        """Accuracy: share of correct decisions."""
+        return self._proportion(self.cases.correct, None)
 
-    def auc(self, index: int) -> Estimate:
-        """AUC of one class against the rest; the mean over seeds where there are several."""
-        truth, scores = (self.truth == index).astype(int), self.scores[:, index]
-        if self.independent:
-            return auc_interval(truth, scores, confidence=self.confidence)
-        return self.bootstrap(lambda i: self._mean_over_seeds(lambda j: metrics.auc(truth[j], scores[j]), i))
+    def proportion(self, name: str) -> Estimate:
+        """One of "accuracy", "sensitivity", "specificity", "PPV", "NPV" of two classes."""
+        truth, predicted = self.cases.truth, self.cases.predicted
+        among = {
+            "accuracy": None,
+            "sensitivity": truth == 1,
+            "specificity": truth == 0,
+            "PPV": predicted == 1,
+            "NPV": predicted == 0,
+        }[name]
+        return self._proportion(truth == predicted, among)
 
-    def bootstrap(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
-        """Bootstrap interval of a statistic of case indices, resampling patients (where known) or cases."""
-        estimate = bootstrap_interval(
-            statistic, self.groups, confidence=self.confidence, resamples=RESAMPLES, seed=self.seed
-        )
-        estimate = replace(estimate, method=estimate.method.replace("by group", f"by {self.units.name}"))
-        at_bound = np.isclose(estimate.value, 0) or np.isclose(estimate.value, 1)
-        if np.isclose(estimate.low, estimate.high) and at_bound:  # every resample is perfect: bound by the group count
-            count = len(np.unique(self.groups))
-            bound = wilson_interval(count, count, confidence=self.confidence).low
-            low, high = (bound, 1.0) if estimate.value > 0.5 else (0.0, 1 - bound)
-            return Estimate(estimate.value, low, high, "Wilson bound (no spread to resample)")
-        return estimate
+    def predictive_value(self, name: str, prevalence: float) -> Estimate:
+        """ "PPV" or "NPV" at a prevalence, which carries on the intervals of sensitivity and specificity.
 
-    def binary_metrics(self, prevalence: float | None) -> dict[str, Estimate]:
-        """All metrics for two classes, by name; PPV and NPV at `prevalence` if it is given."""
-        positive = self.scores[:, 1]
-        estimates = {
-            name: self.proportion(name, self.truth, self.predicted)
-            for name in ("accuracy", "sensitivity", "specificity", "PPV", "NPV")
-        }
-        if prevalence is not None:
-            del estimates["PPV"], estimates["NPV"]
-            estimates[f"PPV at {prevalence:.0%}"] = self.bootstrap(lambda i: self._predictive_values(i, prevalence)[0])
-            estimates[f"NPV at {prevalence:.0%}"] = self.bootstrap(lambda i: self._predictive_values(i, prevalence)[1])
-        estimates["F1"] = self.bootstrap(lambda i: metrics.f1_score(self.truth[i], self.predicted[i]))
-        estimates["AUC"] = self.auc(1)
-        estimates["partial AUC (specificity >= 0.8)"] = self.bootstrap(
-            lambda i: self._mean_over_seeds(lambda j: metrics.partial_auc(self.truth[j], positive[j]), i)
-        )
-        estimates["average precision"] = self.bootstrap(
-            lambda i: self._mean_over_seeds(lambda j: metrics.average_precision(self.truth[j], positive[j]), i)
-        )
-        estimates["Brier score (lower is better)"] = self.bootstrap(
-            lambda i: metrics.brier_score(self.truth[i], self.scores[i])
-        )
-        estimates["calibration error (lower is better)"] = self.bootstrap(
-            lambda i: expected_calibration_error(self.truth[i], positive[i])
-        )
-        return estimates
-
-    def multiclass_metrics(self) -> dict[str, Estimate]:
-        """All metrics for three or more classes, by name."""
-        count = len(self.classes)
-        return {
-            "accuracy": self.accuracy(),
-            "error (lower is better)": _complement(self.accuracy()),
-            "balanced accuracy": self.bootstrap(
-                lambda i: metrics.balanced_accuracy(self.truth[i], self.predicted[i], classes=count)
-            ),
-            "macro F1": self.bootstrap(
-                lambda i: float(
-                    np.mean([metrics.f1_score(self.truth[i] == k, self.predicted[i] == k) for k in range(count)])
-                )
-            ),
-            "macro AUC": self.macro_auc(),
-            "Brier score (lower is better)": self.bootstrap(
-                lambda i: metrics.brier_score(self.truth[i], self.scores[i])
-            ),
-        }
-
-    def macro_auc(self) -> Estimate:
-        """Macro AUC: mean over classes of the AUC of one class against the rest."""
-        if len(np.unique(self.truth)) < len(self.classes):
+        Both depend on the data by the ratio of two proportions of different cases: of sensitivity and false positive
+        rate (PPV), of false negative rate and specificity (NPV). Source: Mercaldo 2007, doi 10.1002/sim.2677.
+        """
+        validate_prevalence(prevalence)
+        sensitivity, specificity = self.proportion("sensitivity"), self.proportion("specificity")
+        if np.isnan([sensitivity.value, specificity.value]).any():
             return UNDEFINED
+        values = predictive_values(sensitivity.value, specificity.value, prevalence=prevalence)
+        odds = prevalence / (1 - prevalence) if prevalence < 1 else np.inf
+        method = "sensitivity and specificity, Donner-Zou"
+        value = values[0] if name == "PPV" else values[1]
+        if np.isnan([value, sensitivity.low, specificity.low]).any():
+            return replace(UNDEFINED, value=value, method="not estimable" if np.isfinite(value) else "not defined")
+        if name == "PPV":
+            low, high = ratio_interval(sensitivity, complement(specificity))
+            bounds = [_share_of_odds(ratio * odds) for ratio in (low, high)]
+        else:
+            low, high = ratio_interval(complement(sensitivity), specificity)
+            bounds = [1 - _share_of_odds(ratio * odds) for ratio in (high, low)]
+        return Estimate(value, min(bounds[0], value), max(bounds[1], value), method)
 
-        def macro(j: np.ndarray) -> float:
+    def f1_score(self) -> Estimate:
+        """F1 of two classes.
+
+        F1 = 2 J / (1 + J), where J is the share of true positives among all that are positive or called so: a
+        proportion, whose interval is turned with it. Source: Flores 2022, doi 10.3390/math10050824.
+        """
+        truth, predicted = self.cases.truth == 1, self.cases.predicted == 1
+        shares = self._proportion(truth & predicted, truth | predicted)
+        if self.cases.units.seed_count > 1:
+            value = float(np.mean([metrics.f1_score(truth[i], predicted[i]) for i in self.cases.sample.by_seed()]))
+        else:
+            value = _f1_of_jaccard(shares.value)
+        low, high = _f1_of_jaccard(shares.low), _f1_of_jaccard(shares.high)
+        return Estimate(value, min(low, value), max(high, value), shares.method)
+
+    def auc(self) -> Estimate:
+        """AUC of the positive class of two, macro AUC of more; the mean over seeds where there are several."""
+        cases = self.cases
+        if len(np.unique(cases.truth)) < len(cases.classes):
+            return UNDEFINED
+        if cases.binary and cases.units.independent:
+            return auc_interval((cases.truth == 1).astype(int), cases.scores[:, 1], confidence=self.confidence)
+        if cases.binary and np.ptp(cases.scores[:, 1]) == 0:
+            return Estimate(0.5, 0.5, 0.5, "constant score: no ranking")
+        influence = macro_auc_influence(cases.truth, cases.scores, cases.sample)
+        method = "DeLong, logit" if cases.units.independent else f"DeLong by {cases.units.name}, logit"
+        return logit_interval(influence, bound_units=self._smallest_class(), confidence=self.confidence, method=method)
+
+    def brier_score(self) -> Estimate:
+        """Brier score: 0 to 1 for two classes, 0 to 2 for more."""
+        cases = self.cases
+        errors = ((cases.scores - np.eye(len(cases.classes))[cases.truth]) ** 2).sum(axis=1) / 2
+        found = bounded_mean_interval(errors, cases.sample, confidence=self.confidence)
+        factor = 1 if cases.binary else 2
+        return replace(found, value=factor * found.value, low=factor * found.low, high=factor * found.high)
+
+    def partial_auc(self) -> Estimate:
+        """Partial AUC at specificities from 0.8 on, of two classes."""
+        return self._jackknife(lambda i: metrics.partial_auc(self.cases.truth[i], self.cases.scores[i, 1]))
+
+    def average_precision(self) -> Estimate:
+        """Average precision of the positive class of two."""
+        return self._jackknife(lambda i: metrics.average_precision(self.cases.truth[i], self.cases.scores[i, 1]))
+
+    def balanced_accuracy(self) -> Estimate:
+        """Mean over classes of the sensitivity."""
+        count = len(self.cases.classes)
+        return self._jackknife(
+            lambda i: metrics.balanced_accuracy(self.cases.truth[i], self.cases.predicted[i], classes=count)
+        )
+
+    def macro_f1(self) -> Estimate:
+        """Mean over classes of F1."""
+        truth, predicted = self.cases.truth, self.cases.predicted
+
+        def macro(i: np.ndarray) -> float:
             return float(
-                np.mean([metrics.auc(self.truth[j] == k, self.scores[j, k]) for k in range(len(self.classes))])
+                np.mean([metrics.f1_score(truth[i] == k, predicted[i] == k) for k in range(len(self.cases.classes))])
             )
 
-        return self.bootstrap(lambda i: self._mean_over_seeds(macro, i))
+        return self._jackknife(macro)
 
-    def per_class(self) -> "pd.DataFrame":
-        """Metrics of each class against the rest, one row a class."""
-        import pandas as pd
+    def against_rest(self, index: int) -> "Scorer":
+        """The scorer of one class (positive) against all others."""
+        cases = self.cases
+        positive = cases.scores[:, index]
+        binary = replace(
+            cases,
+            classes=("others", cases.classes[index]),
+            truth=(cases.truth == index).astype(np.int64),
+            predicted=(cases.predicted == index).astype(np.int64),
+            scores=np.stack([1 - positive, positive], axis=1),
+        )
+        return Scorer(binary, confidence=self.confidence)
 
-        rows = []
-        for k, name in enumerate(self.classes):
-            truth, predicted = (self.truth == k).astype(int), (self.predicted == k).astype(int)
-            row: dict[str, Any] = {"class": name, "cases": int(truth.sum())}
-            for metric in ("sensitivity", "specificity", "PPV", "NPV"):
-                row[metric] = str(self.proportion(metric, truth, predicted))
-            row["F1"] = metrics.f1_score(truth, predicted)
-            row["AUC"] = str(self.auc(k))
-            rows.append(row)
-        return pd.DataFrame(rows)
+    def _proportion(self, hits: np.ndarray, among: np.ndarray | None) -> Estimate:
+        found = proportion_interval(hits, self.cases.sample, among=among, confidence=self.confidence)
+        return replace(found, method=found.method.replace("patient", self.cases.units.name))
 
-    def _mean_over_seeds(self, statistic: Callable[[np.ndarray], float], i: np.ndarray) -> float:
-        """Mean of a statistic over the seeds among the cases `i`."""
-        seeds = self.seeds[i]
-        values = np.unique(seeds)
-        return statistic(i) if len(values) == 1 else float(np.mean([statistic(i[seeds == s]) for s in values]))
+    def _jackknife(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
+        """Any metric from rows of one seed, with the jackknife of whole units."""
+        cases = self.cases
+        if len(np.unique(cases.truth)) < len(cases.classes):
+            return UNDEFINED
+        influence = jackknife_influence(statistic, cases.sample)
+        method = "jackknife, logit" if cases.units.independent else f"jackknife by {cases.units.name}, logit"
+        return logit_interval(influence, bound_units=self._smallest_class(), confidence=self.confidence, method=method)
 
-    def _predictive_values(self, i: np.ndarray, prevalence: float) -> tuple[float, float]:
-        """(PPV, NPV) of the cases `i` at a prevalence."""
-        proportions = metrics.binary_proportions(self.truth[i], self.predicted[i])
-        (tp, p), (tn, n) = proportions["sensitivity"], proportions["specificity"]
-        return predictive_values(tp / p, tn / n, prevalence=prevalence) if p and n else (float("nan"), float("nan"))
+    def _smallest_class(self) -> int:
+        """Number of units of the class that has fewest: what the bound of a perfect result counts."""
+        units = self.cases.sample.units
+        return min(len(np.unique(units[self.cases.truth == k])) for k in range(len(self.cases.classes)))
 
 
-def _complement(estimate: Estimate) -> Estimate:
+def complement(estimate: Estimate) -> Estimate:
     """One minus an estimate, such as the error rate from the accuracy."""
-    return Estimate(1 - estimate.value, 1 - estimate.high, 1 - estimate.low, estimate.method)
+    return replace(estimate, value=1 - estimate.value, low=1 - estimate.high, high=1 - estimate.low)
+
+
+def _share_of_odds(odds: float) -> float:
+    """Probability of given odds."""
+    return 1.0 if np.isinf(odds) else float(odds / (1 + odds))
+
+
+def _f1_of_jaccard(jaccard: float) -> float:
+    return 2 * jaccard / (1 + jaccard)

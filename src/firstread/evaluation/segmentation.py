@@ -19,7 +19,6 @@ from firstread.evaluation.case_measures import MeasureSettings, read_pair
 from firstread.evaluation.evaluation import Evaluation
 from firstread.evaluation.intervals import Estimate, validate_confidence
 from firstread.evaluation.lesion_matches import DEFAULT_RULE, LesionRule
-from firstread.evaluation.patient_intervals import independent_units
 from firstread.evaluation.segmentation_summary import (
     compare_with_rules,
     count_lesions,
@@ -28,6 +27,7 @@ from firstread.evaluation.segmentation_summary import (
     summarize_cases,
     summarize_lesions,
 )
+from firstread.evaluation.units import independent_units
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,12 @@ from firstread.evaluation.case_measures import MeasureSettings, check_table, mea
 from firstread.evaluation.intervals import Estimate
 from firstread.evaluation.lesion_matches import SIZE_CLASSES, LesionRule
 from firstread.evaluation.patient_intervals import (
-    independent_units,
     mean_by_patient,
     median_by_patient,
     proportion_by_patient,
     rate_by_patient,
 )
+from firstread.evaluation.units import independent_units
 
 if TYPE_CHECKING:
     import pandas as pd

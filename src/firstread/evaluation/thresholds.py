@@ -1,14 +1,14 @@
-"""Decision thresholds: operating points, Youden, predictive values, and outcomes for 1,000 patients."""
+"""Decision thresholds: operating points, rules that choose one on validation cases, what each costs 1,000 patients."""
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, SettingError
+from firstread.core.predictions import Predictions
 
-if TYPE_CHECKING:
-    import pandas as pd
+_RULE = re.compile(r"validation: *(?:(youden)|(sensitivity|specificity) *= *([0-9.]+))")
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,19 @@ class OperatingPoint:
     threshold: float
     sensitivity: float
     specificity: float
+
+
+@dataclass(frozen=True)
+class ChosenThreshold:
+    """A threshold, and how it was chosen.
+
+    Attributes:
+        value: scores at or above it are positive.
+        note: how it was chosen, on which cases, in a sentence; "" for a fixed one.
+    """
+
+    value: float
+    note: str = ""
 
 
 def operating_points(truth: np.ndarray, scores: np.ndarray) -> list[OperatingPoint]:
@@ -49,10 +62,66 @@ def best_point_at_sensitivity(truth: np.ndarray, scores: np.ndarray, *, min_sens
     return max(points, key=lambda p: p.specificity)
 
 
+def best_point_at_specificity(truth: np.ndarray, scores: np.ndarray, *, min_specificity: float) -> OperatingPoint:
+    """Operating point with the highest sensitivity among those with at least `min_specificity`."""
+    points = [p for p in operating_points(truth, scores) if p.specificity >= min_specificity]
+    return max(points, key=lambda p: p.sensitivity)
+
+
+def choose_threshold(rule: float | str, validation: Predictions | None) -> ChosenThreshold:
+    """A threshold as given, or chosen on validation cases by a rule.
+
+    Args:
+        rule: a score from 0 to 1, or "validation:youden", "validation:sensitivity=0.95", "validation:specificity=0.9".
+        validation: predictions of the validation cases; needed by a rule.
+
+    Raises:
+        SettingError: an impossible threshold or an unknown rule, or a rule without validation cases.
+        DataError: the validation cases are not of both classes.
+
+    Source: Youden 1950, doi 10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3.
+
+    Example:
+        >>> choose_threshold(0.3, None).value
+        0.3
+    """
+    expected = 'a score from 0 to 1, "validation:youden", "validation:sensitivity=0.95" or "validation:specificity=0.9"'
+    if not isinstance(rule, str):
+        if isinstance(rule, bool) or not isinstance(rule, (int, float)) or not 0 <= rule <= 1:
+            raise SettingError(f"threshold={rule} is not possible", expected=expected)
+        return ChosenThreshold(float(rule))
+    found = _RULE.fullmatch(rule.strip())
+    if not found or (found[3] and not _is_share(found[3])):
+        raise SettingError(f'threshold="{rule}" is not possible', expected=expected)
+    if validation is None:
+        raise SettingError(
+            f'threshold="{rule}" needs predictions of the validation cases',
+            do="give validation=fr.predict(model, cohort.validation)",
+        )
+    if len(validation.classes) != 2:
+        raise SettingError("A threshold is for two classes", where=f"{len(validation.classes)} classes")
+    known = validation.truth >= 0
+    truth, scores = validation.truth[known], validation.scores[known, 1]
+    if found[1]:
+        point, what = youden_point(truth, scores), "the highest Youden index"
+    elif found[2] == "sensitivity":
+        point = best_point_at_sensitivity(truth, scores, min_sensitivity=float(found[3]))
+        what = f"a sensitivity of at least {float(found[3]):g}"
+    else:
+        point = best_point_at_specificity(truth, scores, min_specificity=float(found[3]))
+        what = f"a specificity of at least {float(found[3]):g}"
+    value = float(np.clip(point.threshold, 0.0, np.nextafter(1.0, 2.0)))
+    cases = validation.table["case"][known].nunique()
+    return ChosenThreshold(
+        value,
+        f"The threshold {value:.3f} was chosen on {cases} validation cases for {what} (there {point.sensitivity:.3f} "
+        f"sensitivity, {point.specificity:.3f} specificity), not on the cases of this table.",
+    )
+
+
 def predictive_values(sensitivity: float, specificity: float, *, prevalence: float) -> tuple[float, float]:
     """(PPV, NPV) at a prevalence, by Bayes' theorem; NaN where no case is predicted positive (negative)."""
-    if not 0 <= prevalence <= 1:
-        raise DataError(f"prevalence={prevalence} is not possible", expected="a share from 0 to 1, such as 0.1")
+    validate_prevalence(prevalence)
     positive_share = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
     negative_share = specificity * (1 - prevalence) + (1 - sensitivity) * prevalence
     ppv = sensitivity * prevalence / positive_share if positive_share else float("nan")
@@ -60,29 +129,32 @@ def predictive_values(sensitivity: float, specificity: float, *, prevalence: flo
     return float(ppv), float(npv)
 
 
-def outcomes_per_1000(
-    truth: np.ndarray,
-    scores: np.ndarray,
-    *,
-    prevalence: float,
-    thresholds: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9),
-) -> "pd.DataFrame":
-    """Missed cases, false alarms and predictive values of each threshold for 1,000 patients at a given prevalence.
+def validate_prevalence(prevalence: float) -> float:
+    """Validate a prevalence; returns it.
 
-    Returns:
-        Columns `threshold`, `sensitivity`, `specificity`, `missed`, `false alarms` (of 1,000), `PPV`, `NPV`.
+    Raises:
+        DataError: not from 0 to 1.
     """
-    import pandas as pd
+    if not 0 <= prevalence <= 1:
+        raise DataError(f"prevalence={prevalence} is not possible", expected="a share from 0 to 1, such as 0.1")
+    return prevalence
 
-    rows = []
-    for threshold in thresholds:
-        sensitivity = float((scores[truth == 1] >= threshold).mean())
-        specificity = float((scores[truth == 0] < threshold).mean())
-        ppv, npv = predictive_values(sensitivity, specificity, prevalence=prevalence)
-        missed, alarms = 1000 * prevalence * (1 - sensitivity), 1000 * (1 - prevalence) * (1 - specificity)
-        rows.append((threshold, sensitivity, specificity, round(missed), round(alarms), ppv, npv))
-    names = ["threshold", "sensitivity", "specificity", "missed of 1,000", "false alarms of 1,000", "PPV", "NPV"]
-    return pd.DataFrame(rows, columns=names)
+
+def format_prevalence(prevalence: float) -> str:
+    """A prevalence in percent, with as many digits as it has: "5%", "0.1%".
+
+    Example:
+        >>> format_prevalence(0.05), format_prevalence(0.001)
+        ('5%', '0.1%')
+    """
+    return f"{100 * prevalence:.3g}%"
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 < float(text) <= 1
+    except ValueError:
+        return False
 
 
 def _midpoints(values: np.ndarray) -> np.ndarray:

@@ -165,7 +165,7 @@ class Classifier(nn.Module):
 
     def score(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Right answers and answers: logits (N, 1) or (N, K), class indices (N,) -> two numbers, (1,) each."""
-        predicted = (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
+        predicted = (outputs[:, 0] >= 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
         right = (predicted == targets).sum()[None]
         return right, torch.full_like(right, len(targets))
 
