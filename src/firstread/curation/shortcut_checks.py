@@ -19,7 +19,8 @@ def find_shortcuts(strengths: list[ShortcutStrength]) -> list[Finding]:
     """Trivial rules that predict the class without a network."""
     findings = []
     for strength in strengths:
-        if strength.accuracy < SHORTCUT_ACCURACY or strength.accuracy < strength.majority_share + 0.1:
+        strong = strength.accuracy >= SHORTCUT_ACCURACY or strength.description  # a single size is right in nine of ten
+        if not strong or strength.accuracy < strength.majority_share + 0.1:
             continue
         text = _describe(strength)
         if strength.uses_pixels:

@@ -9,6 +9,8 @@ import numpy as np
 from firstread.core.cohort import Cohort
 from firstread.core.decisions import decide
 from firstread.curation.baselines import RULES, ImageFeatures, fit_and_score
+from firstread.evaluation.influence import Sample
+from firstread.evaluation.intervals import proportion_interval
 
 #: rules that use the picture itself, if only a little of it; the others use what is no part of the patient
 _RULES_ON_PIXELS = (
@@ -27,7 +29,7 @@ class ShortcutStrength:
     Attributes:
         name: of the rule.
         correct, total: cases, by cross-validation over all labeled cases (or counted in-sample, see `method`).
-        low, high: Wilson's 95 % interval of the accuracy.
+        low, high: 95 % interval of the accuracy, by patient where a patient has several images.
         method: "cross-validated" or "counted".
         majority_share: share of the most frequent class.
         held_out: split -> (correct, total), fitted on the training split alone.
@@ -73,12 +75,12 @@ def measure_rules(cohort: Cohort, features: list[ImageFeatures]) -> list[Shortcu
     patients = cohort.components[labeled]
     class_count, total = len(cohort.classes), len(targets)
     majority_share = float(np.bincount(targets).max() / total)
-    strengths = [_measure_majority_class(targets, split)]
+    strengths = [_measure_majority_class(targets, split, patients)]
     for name, (columns_of, classifier) in RULES.items():
         columns = columns_of(features)
         predicted = _cross_validate(columns, targets, classifier=classifier, class_count=class_count, patients=patients)
         correct = int((predicted == targets).sum())
-        low, high = _wilson_interval(correct, total)
+        low, high = _accuracy_interval(predicted == targets, patients)
         held_out = _score_held_out(columns, targets, split, classifier=classifier, class_count=class_count)
         description = _describe_size_rule(cohort, features, targets) if name == "rule: image size" else ""
         strength = ShortcutStrength(name, correct, total, low, high, "cross-validated", majority_share, held_out)
@@ -135,10 +137,10 @@ def _nearest_accuracy(pixels: np.ndarray, targets: np.ndarray, is_test: np.ndarr
     return float((decide(scores) == targets[is_test]).mean())
 
 
-def _measure_majority_class(targets: np.ndarray, split: np.ndarray) -> ShortcutStrength:
+def _measure_majority_class(targets: np.ndarray, split: np.ndarray, patients: np.ndarray) -> ShortcutStrength:
     """Strength of always predicting the most frequent class, the reference for every other rule."""
     correct, total = int(np.bincount(targets).max()), len(targets)
-    low, high = _wilson_interval(correct, total)
+    low, high = _accuracy_interval(targets == np.bincount(targets).argmax(), patients)
     train = targets[split == "train"]
     held_out = {}
     if len(np.unique(train)) > 1:
@@ -151,11 +153,14 @@ def _measure_majority_class(targets: np.ndarray, split: np.ndarray) -> ShortcutS
     return ShortcutStrength(name, correct, total, low, high, "counted", correct / total, held_out)
 
 
-def _wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    from scipy.stats import binomtest
+def _accuracy_interval(correct: np.ndarray, patients: np.ndarray) -> tuple[float, float]:
+    found = proportion_interval(correct, Sample.of(np.array(_groups(patients))))
+    return found.low, found.high
 
-    low, high = binomtest(correct, total).proportion_ci(method="wilson")
-    return float(low), float(high)
+
+def _groups(patients: np.ndarray) -> list[str]:
+    """Independent unit of each case: its patient where one is known, else the case."""
+    return [str(index) if name is None else f"patient {name}" for index, name in enumerate(patients)]
 
 
 def _iterate_folds(
@@ -165,7 +170,7 @@ def _iterate_folds(
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     smallest_class = int(np.bincount(targets)[np.unique(targets)].min())
-    groups = [str(index) if name is None else f"patient {name}" for index, name in enumerate(patients)]
+    groups = _groups(patients)
     count = min(10, len(set(groups)))
     if count < 2:
         yield from KFold(min(10, len(targets)), shuffle=True, random_state=0).split(columns)
