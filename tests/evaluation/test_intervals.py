@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 from sklearn.metrics import roc_auc_score
 
+from firstread.evaluation.influence import Sample, auc_influence
 from firstread.evaluation.intervals import auc_interval, bootstrap_interval, wilson_interval
 
 labeled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=4, max_size=60).filter(
@@ -37,7 +39,9 @@ def test_delongs_variance_against_the_definition():
     truth, scores = np.r_[np.ones(25, int), np.zeros(40, int)], np.r_[positive, negative]
     found = auc_interval(truth, scores)
     area = kernel.mean()
-    reach = 1.959964 * np.sqrt(variance) / (area * (1 - area))
+    freedom = auc_influence(truth, scores, Sample.of(np.arange(65))).freedom
+    assert 24 < freedom <= 64
+    reach = t.ppf(0.975, freedom) * np.sqrt(variance) / (area * (1 - area))
     expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([-reach, reach]))))
     assert found.value == pytest.approx(area)
     assert [found.low, found.high] == pytest.approx(expected, rel=1e-5)

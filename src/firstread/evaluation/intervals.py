@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstread.core.errors import DataError
-from firstread.evaluation.influence import Influence, Sample, mean_influence
-from firstread.evaluation.metrics import auc_placements
+from firstread.evaluation.influence import Influence, Sample, auc_influence, mean_influence
 from firstread.evaluation.units import count_of
 
 #: fewer patients than this, of several cases each, give no interval
@@ -153,7 +152,7 @@ def logit_interval(influence: Influence, *, bound_units: int, confidence: float 
     from scipy.special import expit, logit
     from scipy.stats import t
 
-    value, units = influence.value, len(influence.units)
+    value = influence.value
     if np.isnan(value):
         return UNDEFINED
     if not np.isfinite(influence.variance) or bound_units < 2:
@@ -164,8 +163,7 @@ def logit_interval(influence: Influence, *, bound_units: int, confidence: float 
         bound = wilson_interval(bound_units, bound_units, confidence=confidence).low
         low, high = (bound, 1.0) if value > 0.5 else (0.0, 1 - bound)
         return Estimate(value, low, high, "Wilson bound (no spread)")
-    freedom = influence.freedom if influence.seed_variance else units - 1
-    half = float(t.ppf(0.5 + confidence / 2, freedom)) * influence.error / (value * (1 - value))
+    half = float(t.ppf(0.5 + confidence / 2, influence.freedom)) * influence.error / (value * (1 - value))
     return Estimate(value, float(expit(logit(value) - half)), float(expit(logit(value) + half)), method)
 
 
@@ -212,41 +210,33 @@ def ratio_interval(first: Estimate, second: Estimate) -> tuple[float, float]:
     return float(max(0.0, low)), float(high)
 
 
-def auc_interval(truth: np.ndarray, scores: np.ndarray, *, confidence: float = 0.95) -> Estimate:
-    """Area under the ROC curve with DeLong's interval, on the logit scale so that it stays within 0 and 1.
+def auc_interval(
+    truth: np.ndarray, scores: np.ndarray, *, sample: Sample | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Area under the ROC curve with DeLong's variance, on the logit scale so that it stays within 0 and 1.
 
+    Student's quantile has as many degrees of freedom as the placement values allow: few where few cases make up the
+    variance. In simulations this covers 94 to 99 %, where the normal quantile covers 91 % with 4 or 20 positives.
     Where classes are separated perfectly DeLong's variance is zero, and an interval of [1, 1] would be wrong. Then the
     lower bound is that of Wilson's interval for the smaller class all correct, and `method` says so.
 
     Args:
         truth: (N,) 0 or 1.
         scores: (N,) higher means more likely 1.
+        sample: units and seeds of the rows; default every row is a unit.
+        confidence: of the interval.
 
-    Source: DeLong 1988, doi 10.2307/2531595; fast form Sun 2014, doi 10.1109/LSP.2014.2337313.
+    Source: DeLong 1988, doi 10.2307/2531595; by patient Obuchowski 1997, doi 10.2307/2533958.
     """
-    from scipy.special import expit, logit
-    from scipy.stats import norm
-
-    m, n = int((truth == 1).sum()), int((truth == 0).sum())
-    if m == 0 or n == 0:
+    sample = sample or Sample.of(np.arange(len(truth)))
+    by_class = [len(np.unique(sample.units[truth == label])) for label in (0, 1)]
+    if min(by_class) == 0:
         return UNDEFINED
     if (scores == scores[0]).all():
         return Estimate(0.5, 0.5, 0.5, "constant score: no ranking")
-    of_positive, of_negative = auc_placements(truth, scores)
-    area = float(of_positive.mean())
-    if min(m, n) < 2:
-        return Estimate(area, 0.0, 1.0, "a single case of a class: no interval")
-    variance = of_positive.var(ddof=1) / m + of_negative.var(ddof=1) / n
-    if variance <= 1e-12 or area in (0.0, 1.0):
-        bound = wilson_interval(min(m, n), min(m, n), confidence=confidence).low
-        low, high = (bound, 1.0) if area >= 0.5 else (0.0, 1 - bound)
-        if area not in (0.0, 1.0):
-            low, high = 0.0, 1.0
-        return Estimate(area, low, high, "Wilson bound (no spread for DeLong)")
-    half_width = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
-    return Estimate(
-        area, float(expit(logit(area) - half_width)), float(expit(logit(area) + half_width)), "DeLong, logit"
-    )
+    influence = auc_influence(truth, scores, sample)
+    method = "DeLong, logit" if sample.unit_count == len(truth) else "DeLong by patient, logit"
+    return logit_interval(influence, bound_units=min(by_class), confidence=confidence, method=method)
 
 
 def bootstrap_interval(

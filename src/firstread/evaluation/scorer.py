@@ -91,10 +91,9 @@ class Scorer:
         cases = self.cases
         if len(np.unique(cases.truth)) < len(cases.classes):
             return UNDEFINED
-        if cases.binary and cases.units.independent:
-            return auc_interval((cases.truth == 1).astype(int), cases.scores[:, 1], confidence=self.confidence)
-        if cases.binary and np.ptp(cases.scores[:, 1]) == 0:
-            return Estimate(0.5, 0.5, 0.5, "constant score: no ranking")
+        if cases.binary:
+            found = auc_interval(cases.truth, cases.scores[:, 1], sample=cases.sample, confidence=self.confidence)
+            return replace(found, method=found.method.replace("patient", cases.units.name))
         influence = macro_auc_influence(cases.truth, cases.scores, cases.sample)
         method = "DeLong, logit" if cases.units.independent else f"DeLong by {cases.units.name}, logit"
         return logit_interval(influence, bound_units=self._smallest_class(), confidence=self.confidence, method=method)
