@@ -5,6 +5,8 @@ value of every metric is known from a million cases.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,77 +29,85 @@ DESIGNS = tuple(
 #: patients, images a patient, correlation of the latent score within a patient
 CLUSTERED = ((12, 10, 0.6), (40, 5, 0.6), (20, 10, 0.3))
 CLINIC_PREVALENCE = 0.05
+#: two equal recipes on the same cases: patients, images of each, seeds, and how seeds and images depend on one another
+NULL_DESIGNS: dict[str, dict[str, Any]] = {
+    "40 cases": {"patients": 40},
+    "200 cases": {"patients": 200},
+    "40 cases, 3 seeds": {"patients": 40, "seeds": 3},
+    "40 cases, 3 seeds that differ": {"patients": 40, "seeds": 3, "seed_spread": 0.5},
+    "200 cases, 3 seeds that differ": {"patients": 200, "seeds": 3, "seed_spread": 0.5},
+    "40 patients x 5 images, correlation 0.6": {"patients": 40, "images": 5, "correlation": 0.6},
+    "20 patients x 10 images, correlation 0.6": {"patients": 20, "images": 10, "correlation": 0.6},
+    "20 patients x 30 images, correlation 0.6": {"patients": 20, "images": 30, "correlation": 0.6},
+    "20 patients x 10 images, 3 seeds": {"patients": 20, "images": 10, "correlation": 0.6, "seeds": 3},
+}
 
 
 def interval_coverage(quick: bool) -> dict[str, Any]:
-    """Coverage of 95 % intervals: design -> metric -> (coverage, mean width, share not estimable)."""
-    runs = 60 if quick else 1000
-    results = {}
-    for design, draw in _designs():
-        rng = np.random.default_rng(0)
-        truth, scores, _ = draw(rng, 1_000_000)
-        true = {**_metrics(truth, scores, None), **_metrics(truth, scores, CLINIC_PREVALENCE)}
-        found: dict[str, list[tuple[bool, float]]] = {name: [] for name in true}
-        for _ in range(runs):
-            truth, scores, patients = draw(rng, None)
-            if len(np.unique(truth)) < 2:
-                continue
-            cases = _cases(truth, scores, patients)
-            estimates = {**binary_metrics(Scorer(cases)), **binary_metrics(Scorer(cases), prevalence=CLINIC_PREVALENCE)}
-            for name, estimate in estimates.items():
-                if np.isfinite([estimate.low, estimate.high]).all():
-                    inside = estimate.low - 1e-9 <= true[name] <= estimate.high + 1e-9
-                    found[name].append((inside, estimate.high - estimate.low))
-        results[design] = {
-            name: {
-                "coverage": round(float(np.mean([inside for inside, _ in hits])), 3) if hits else None,
-                "width": round(float(np.mean([width for _, width in hits])), 3) if hits else None,
-                "not estimable": round(1 - len(hits) / runs, 3),
-            }
-            for name, hits in found.items()
-        }
-    return results
+    """Coverage of 95 % intervals: design -> metric -> coverage, mean width, share of studies without an interval."""
+    with ProcessPoolExecutor() as pool:
+        names = [name for name, _ in _designs()]
+        return dict(zip(names, pool.map(partial(_coverage_of, runs=60 if quick else 1000), names), strict=True))
 
 
 def comparison_type_one(quick: bool) -> dict[str, Any]:
     """Share of comparisons of two equal recipes in which one is called better, at a nominal 5 %."""
-    runs = 60 if quick else 1000
-    designs: dict[str, Callable[[np.random.Generator], tuple[Predictions, Predictions]]] = {
-        "40 cases, 1 seed": lambda rng: _equal_recipes(rng, patients=40),
-        "200 cases, 1 seed": lambda rng: _equal_recipes(rng, patients=200),
-        "40 cases, 3 seeds": lambda rng: _equal_recipes(rng, patients=40, seeds=3),
-        "40 cases, 3 seeds that differ": lambda rng: _equal_recipes(rng, patients=40, seeds=3, seed_spread=0.5),
-        "200 cases, 3 seeds that differ": lambda rng: _equal_recipes(rng, patients=200, seeds=3, seed_spread=0.5),
-        "40 patients x 5, correlation .6": lambda rng: _equal_recipes(rng, patients=40, images=5, correlation=0.6),
-        "20 patients x 10, correlation .6": lambda rng: _equal_recipes(rng, patients=20, images=10, correlation=0.6),
-        "20 patients x 30, correlation .6": lambda rng: _equal_recipes(rng, patients=20, images=30, correlation=0.6),
-        "20 patients x 10, 3 seeds": lambda rng: _equal_recipes(rng, patients=20, images=10, correlation=0.6, seeds=3),
-    }
-    results = {}
-    for name, draw in designs.items():
-        rng = np.random.default_rng(1)
-        better = {metric: 0 for metric in ("accuracy", "sensitivity", "specificity", "AUC")}
-        covered = dict.fromkeys(better, 0)
-        for _ in range(runs):
-            first, second = draw(rng)
-            comparison = compare({"a": first, "b": second})
-            for metric in better:
-                pair = comparison.difference("a", "b", metric)
-                better[metric] += pair.shown(0.95)
-                covered[metric] += bool(pair.estimate.low <= 0 <= pair.estimate.high)
-        results[name] = {
-            metric: {"called better": better[metric] / runs, "interval covers 0": covered[metric] / runs}
-            for metric in better
+    with ProcessPoolExecutor() as pool:
+        found = pool.map(partial(_type_one_of, runs=60 if quick else 1000), NULL_DESIGNS)
+        return dict(zip(NULL_DESIGNS, found, strict=True))
+
+
+def _coverage_of(design: str, *, runs: int) -> dict[str, dict[str, float | None]]:
+    draw, rng = dict(_designs())[design], np.random.default_rng(0)
+    truth, scores, _ = draw(rng, 1_000_000)
+    true = {**_metrics(truth, scores, None), **_metrics(truth, scores, CLINIC_PREVALENCE)}
+    found: dict[str, list[tuple[bool, float]]] = {name: [] for name in true}
+    for _ in range(runs):
+        truth, scores, patients = draw(rng, None)
+        if len(np.unique(truth)) < 2:
+            continue
+        scorer = Scorer(_cases(truth, scores, patients))
+        for name, estimate in {
+            **binary_metrics(scorer),
+            **binary_metrics(scorer, prevalence=CLINIC_PREVALENCE),
+        }.items():
+            if np.isfinite([estimate.low, estimate.high]).all():
+                inside = estimate.low - 1e-9 <= true[name] <= estimate.high + 1e-9
+                found[name].append((inside, estimate.high - estimate.low))
+    return {
+        name: {
+            "coverage": round(float(np.mean([inside for inside, _ in hits])), 3) if hits else None,
+            "width": round(float(np.mean([width for _, width in hits])), 3) if hits else None,
+            "no interval": round(1 - len(hits) / runs, 3),
         }
-    return results
+        for name, hits in found.items()
+    }
+
+
+def _type_one_of(design: str, *, runs: int) -> dict[str, dict[str, float]]:
+    rng, settings = np.random.default_rng(1), NULL_DESIGNS[design]
+    better = dict.fromkeys(("accuracy", "sensitivity", "specificity", "AUC"), 0)
+    covered = dict.fromkeys(better, 0)
+    for _ in range(runs):
+        first, second = _equal_recipes(rng, **settings)
+        comparison = compare({"a": first, "b": second})
+        for metric in better:
+            pair = comparison.difference("a", "b", metric)
+            better[metric] += pair.shown(0.95)
+            covered[metric] += bool(pair.estimate.low <= 0 <= pair.estimate.high)
+    return {
+        metric: {"called better": better[metric] / runs, "interval covers 0": covered[metric] / runs}
+        for metric in better
+    }
 
 
 def _designs() -> Iterator[tuple[str, Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray | None]]]]:
     for auc, prevalence, cases in DESIGNS:
         yield f"AUC {auc}, prevalence {prevalence}, {cases} cases", _independent(auc, prevalence, cases)
     for patients, images, correlation in CLUSTERED:
-        yield f"AUC 0.8, {patients} patients x {images}, correlation {correlation}", _clustered(
-            0.8, patients, images, correlation
+        yield (
+            f"AUC 0.8, {patients} patients x {images}, correlation {correlation}",
+            _clustered(0.8, patients, images, correlation),
         )
 
 
