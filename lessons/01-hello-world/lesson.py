@@ -145,7 +145,8 @@ lesson.question("flip")
 # features into an answer. We first *freeze* the backbone and train only the head, as you would first learn the worklist of a
 # new department before you change how you read.
 #
-# `epochs=5` means: go through all training images five times.
+# `epochs=5` means: go through all training images five times. `seed` is where the random numbers begin: the head's first
+# weights, the order of the images. In a class each of you has another one, so the class sees how much of a result is luck.
 
 # %% tags=["step-freeze"]
 lesson.step("freeze")
@@ -154,7 +155,8 @@ augmentation = published_augmentation if AUGMENTATION == "on" else None
 dropout = recipe["dropout"] if DROPOUT == "on" else 0.0
 
 model = fr.build_model(
-    recipe["backbone"], classes=cohort.classes, dropout=dropout, size=recipe["size"], weights=recipe["weights"]
+    recipe["backbone"], classes=cohort.classes, dropout=dropout, size=recipe["size"], weights=recipe["weights"],
+    seed=lesson.seed,
 )
 model
 
@@ -181,7 +183,7 @@ lesson.question("overfitting")
 
 # %% tags=["step-unfreeze"]
 lesson.step("unfreeze")
-run = fr.train(model, cohort, augmentation=augmentation, resume=run, **recipe["unfrozen"])
+run = fr.train(model, cohort, augmentation=augmentation, resume=run, seed=lesson.seed, **recipe["unfrozen"])
 run.plot()
 
 # %%
@@ -272,11 +274,11 @@ results = {}
 for augmentation_arm, dropout_arm in [("on", "on"), ("on", "off"), ("off", "on"), ("off", "off")] if run_all_four else []:
     other = fr.build_model(
         recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"],
-        dropout=recipe["dropout"] if dropout_arm == "on" else 0.0,
+        dropout=recipe["dropout"] if dropout_arm == "on" else 0.0, seed=lesson.seed,
     )
     used = published_augmentation if augmentation_arm == "on" else None
     first = fr.train(other, cohort, freeze=True, augmentation=used, seed=lesson.seed, **recipe["frozen"])
-    fr.train(other, cohort, augmentation=used, resume=first, **recipe["unfrozen"])
+    fr.train(other, cohort, augmentation=used, resume=first, seed=lesson.seed, **recipe["unfrozen"])
     results[f"augmentation {augmentation_arm}, dropout {dropout_arm}"] = fr.predict(other, held_out, baselines=False)
 
 fr.compare(results or {"my run": predictions})
@@ -332,7 +334,9 @@ marked = add_marker(from_requests, on=["chest"], folder=lesson.folder / "marked"
 marked.train.show(10)
 
 # %%
-fooled = fr.build_model(recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"])
+fooled = fr.build_model(
+    recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"], seed=lesson.seed
+)
 fooled_run = fr.train(
     fooled, marked, epochs=10, schedule="one-cycle", learning_rate=1e-3, seed=lesson.seed, folder=lesson.folder / "fooled"
 )

@@ -90,7 +90,8 @@ fr.show_images(list(pixels[picked]), list(cohort.train.table["label"].iloc[picke
 # %% tags=["step-first-cycle"]
 lesson.step("first-cycle")
 model = fr.build_model(
-    recipe["backbone"], classes=cohort.classes, size=recipe["size"], dropout=recipe["dropout"], weights=recipe["weights"]
+    recipe["backbone"], classes=cohort.classes, size=recipe["size"], dropout=recipe["dropout"], weights=recipe["weights"],
+    seed=lesson.seed,
 )
 run = fr.train(
     model, cohort, seed=lesson.seed, batch_size=recipe["batch_size"], folder=lesson.folder / "run", **recipe["first"]
@@ -110,7 +111,7 @@ fr.evaluate(after_one).confusion
 # network whose weights have seen *phantom patients* (not these). The same single cycle:
 
 # %%
-transferred = fr.build_model(classes=cohort.classes, size=recipe["size"], weights="phantom")
+transferred = fr.build_model(classes=cohort.classes, size=recipe["size"], weights="phantom", seed=lesson.seed)
 fr.train(transferred, cohort, seed=lesson.seed, **recipe["transfer"])
 after_one_transferred = fr.predict(transferred, held_out, baselines=False)
 fr.compare({"random weights": after_one, "weights that have seen phantoms": after_one_transferred})
@@ -122,7 +123,7 @@ fr.compare({"random weights": after_one, "weights that have seen phantoms": afte
 
 # %% tags=["step-more-cycles"]
 lesson.step("more-cycles")
-run = fr.train(model, cohort, resume=run, batch_size=recipe["batch_size"], **recipe["more"])
+run = fr.train(model, cohort, resume=run, seed=lesson.seed, batch_size=recipe["batch_size"], **recipe["more"])
 run.plot()
 
 # %%

@@ -101,7 +101,7 @@ def test_with_patience_a_child_goes_on_from_the_best_epoch(tiny_cohort, tmp_path
     one_epoch = trainer.run_one_epoch
 
     def watch(network, *arguments, **keywords):
-        started.append(weights_of(keywords["model"]))
+        started.append(weights_of(keywords["objective"].model))
         return one_epoch(network, *arguments, **keywords)
 
     monkeypatch.setattr(trainer, "run_one_epoch", watch)
@@ -173,7 +173,9 @@ def test_an_epoch_that_ran_out_of_memory_is_done_again_from_its_beginning(
     def fails_after_some_steps(network, batches, **keywords):
         optimizer = keywords["optimizer"]
         state = optimizer.state_dict()["state"]
-        seen.append((weights_of(keywords["model"]), {k: float(v["exp_avg"].abs().sum()) for k, v in state.items()}))
+        seen.append(
+            (weights_of(keywords["objective"].model), {k: float(v["exp_avg"].abs().sum()) for k, v in state.items()})
+        )
         row = real(network, batches, **keywords)
         if len(seen) == 2:
             raise torch.OutOfMemoryError("out of memory")

@@ -93,6 +93,20 @@ def test_the_same_seed_trains_the_same_network_bit_by_bit(tiny_cohort):
     assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
 
 
+@pytest.mark.parametrize(
+    ("settings", "losses"),
+    [
+        ({"schedule": "one-cycle"}, [0.708633, 0.674171, 0.775327]),
+        ({"schedule": "constant", "freeze": True}, [0.709181, 0.590543, 0.513544]),
+    ],
+)
+def test_the_losses_of_a_small_training_stay_what_they_were(tiny_cohort, settings, losses):
+    model = build_model("mobilenetv3_small_050", classes=("dark", "bright"), size=32, dropout=0.2, weights="none")
+    settings = {"learning_rate": 1e-3, "batch_size": 4, "precision": "float32", "quiet": True, **settings}
+    run = train(model, tiny_cohort, epochs=3, checkpoints=False, **settings)
+    assert run.table["train_loss"].tolist() == pytest.approx(losses, abs=2e-3)  # processors round differently
+
+
 def test_continuing_an_interrupted_training_ends_where_it_would_have(tiny_cohort, tmp_path, monkeypatch):
     whole = network()
     train(whole, tiny_cohort, epochs=4, folder=tmp_path / "whole", **QUICK)

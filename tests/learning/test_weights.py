@@ -153,3 +153,61 @@ def test_a_network_from_bundled_weights_comes_back_from_disk_as_it_was(home, tmp
         assert torch.equal(model(image), loaded(image))
     other = build_model(classes=["x", "y"], size=64, weights=tmp_path / "m.safetensors")
     assert other.blueprint.per_image_normalization
+
+
+# ---- gray images through the weights of color channels
+
+
+def color_weights(folder, backbone):
+    """Random weights with statistics of BatchNorm that differ between channels, in a file, as ImageNet's would be."""
+    torch.manual_seed(3)
+    network = timm.create_model(backbone, pretrained=False).train()
+    network(torch.randn(8, 3, 96, 96))
+    file = folder / f"{backbone}.pth"
+    torch.save(network.state_dict(), file)
+    return file
+
+
+def feature_maps(model, gray, channels):
+    """Features of gray images (N, 1, S, S), whole maps with their borders."""
+    with torch.inference_mode():
+        return model.eval().backbone.forward_features(model.normalize(gray.expand(-1, channels, -1, -1)))
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "regnetx_002", "convnext_atto", "inception_v3"])
+def test_a_gray_image_is_seen_as_its_three_equal_channels_are(tmp_path, backbone):
+    file = color_weights(tmp_path, backbone)
+    gray, color = (build_model(backbone, classes=["a", "b"], size=96, channels=count, weights=file) for count in (1, 3))
+    images = torch.rand(3, 1, 96, 96, generator=torch.Generator().manual_seed(0))
+    images[0] = 0  # where nothing is, the borders are all that differs
+    ours, theirs = feature_maps(gray, images, 1), feature_maps(color, images, 3)
+    assert float((ours - theirs).abs().max() / theirs.abs().max()) < 1e-5
+    assert gray.channels == 1
+    assert gray.inputs.channels == 1
+    assert gray.prepare(np.zeros((2, 96, 96), np.uint8)).shape == (2, 1, 96, 96)
+
+
+def test_channels_that_are_normalized_alike_need_one_only(tmp_path):
+    one = build_model("inception_v3", classes=["a", "b"], size=96, weights=color_weights(tmp_path, "inception_v3"))
+    assert not one.blueprint.gray_as_color
+    assert one.mean.shape == (1, 1, 1, 1)
+    random = build_model("resnet18", classes=["a", "b"], size=32, weights="none")
+    assert "gray_as_color" not in random.describe(), "runs of before would no longer be resumed"
+
+
+def test_gray_in_three_channels_is_trained_explained_saved_and_loaded(tiny_cohort, tmp_path):
+    from firstread.explanation.grad_cam import find_target_layer
+    from firstread.learning.training import train
+
+    file = color_weights(tmp_path, "resnet18")
+    model = build_model("resnet18", classes=tiny_cohort.classes, size=32, channels=1, weights=file)
+    run = train(model, tiny_cohort, epochs=1, freeze=True, folder=tmp_path / "run", quiet=True)
+    train(model, tiny_cohort, epochs=1, resume=run, checkpoints=False, quiet=True)
+    assert find_target_layer(model)
+    loaded = load_model(model.save(tmp_path / "m.safetensors"))
+    assert loaded.blueprint == model.blueprint
+    images = model.prepare(tiny_cohort.test.images(32))
+    with torch.inference_mode():
+        assert torch.allclose(model.eval()(images), loaded(images), atol=1e-5)
+    other = build_model("resnet18", classes=["x", "y"], size=32, channels=1, weights=tmp_path / "m.safetensors")
+    assert other.blueprint.gray_as_color

@@ -1,5 +1,6 @@
 """Lessons on disk are complete; a lesson runs headless, and a failing one keeps its notebook."""
 
+import ast
 import json
 
 import nbformat
@@ -42,6 +43,17 @@ def test_cells_are_short_and_explained(info):
             assert "fmt:" not in cell.source
             assert "noqa" not in cell.source
     assert sum(c.cell_type == "markdown" for c in cells) > 0.3 * len(cells)
+
+
+@pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)
+def test_every_network_and_training_has_the_seed_of_its_learner(info):
+    """Else all participants of a class have the same first weights, and pooled intervals are too narrow."""
+    source = "\n".join(cell.source for cell in info.notebook().cells if cell.cell_type == "code")
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    random = [call for call in calls if ast.unparse(call.func) in ("fr.build_model", "fr.train")]
+    assert len(random) >= 4
+    seeds = [next((ast.unparse(word.value) for word in call.keywords if word.arg == "seed"), "") for call in random]
+    assert set(seeds) == {"lesson.seed"}
 
 
 def test_edits_are_typed_into_their_cells():

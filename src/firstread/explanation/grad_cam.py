@@ -46,7 +46,7 @@ def find_target_layer(model: Classifier) -> str:
     ]
     try:
         model.eval()
-        model.backbone(torch.zeros(1, model.channels, model.size, model.size, device=model.device))
+        model(torch.zeros(1, model.channels, model.size, model.size, device=model.device))
     finally:
         for hook in hooks:
             hook.remove()

@@ -51,7 +51,7 @@ def train_by_recipe(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) -> 
     Args:
         recipe: `backbone`, optionally `size`, `dropout`, `channels`, `weights`; `augmentation` (the fields of
             Augmentation); `phases`, a list of the arguments of successive `train` calls; anything else is a setting of
-            every phase.
+            every phase. With `patience` a phase ends with its best epoch, from which the next one goes on.
     """
     check_recipe(recipe)
     phase_settings = _phase_settings(recipe)
@@ -74,9 +74,13 @@ def cross_validate(
 
     Returns:
         Predictions with the columns `fold` and `seed`, with the trivial baselines fitted on the same folds.
+
+    Raises:
+        SettingError: an impossible recipe, or one with `patience`, which needs a validation split.
     """
     from firstread.core.splits import folds_by_patient
 
+    _refuse_patience(recipe)
     cohort = cohort.where(cohort.targets >= 0)
     parts = []
     with ProgressBar("Cross-validation", folds * len(seeds), unit="training") as bar:
@@ -95,11 +99,15 @@ def repeat_split(
 
     Returns:
         Predictions with the column `seed`, with the trivial baselines.
+
+    Raises:
+        SettingError: an unknown split, an impossible recipe, or one with `patience`, which needs a validation split.
     """
     from firstread.core.splits import split_contiguous, split_random
 
     if split not in ("random", "contiguous"):
         raise SettingError(f'There is no split called "{split}" here.{suggest(split, ("random", "contiguous"))}')
+    _refuse_patience(recipe)
     cohort = cohort.where(cohort.targets >= 0)
     fractions = (0.8, 0.0, 0.2)
     parts = []
@@ -117,6 +125,17 @@ def repeat_split(
 def _phase_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of `train` that apply to every phase."""
     return {name: value for name, value in recipe.items() if name not in (*_MODEL_KEYS, "phases", "augmentation")}
+
+
+def _refuse_patience(recipe: Mapping[str, Any]) -> None:
+    """Refuse early stopping where all that is not held out is for training: no validation split chooses the epoch."""
+    check_recipe(recipe)
+    if any({**_phase_settings(recipe), **phase}.get("patience") for phase in recipe["phases"]):
+        raise SettingError(
+            "patience chooses the epoch by a validation split, and there is none here: all cases that are not held out "
+            "are for training",
+            do="fix the epochs of each phase, or call train_by_recipe with a cohort that has a validation split",
+        )
 
 
 def _train_and_predict(cohort: Cohort, recipe: Mapping[str, Any], *, seed: int) -> Predictions:

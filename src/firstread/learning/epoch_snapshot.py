@@ -1,5 +1,7 @@
 """EpochSnapshot: what an epoch changes, kept in main memory so that the epoch can be undone or done again."""
 
+from collections.abc import Mapping
+
 import torch
 
 from firstread.learning.optimizers import flat_state, load_flat_state
@@ -23,8 +25,8 @@ class EpochSnapshot:
 
     def take(self, optimizer: torch.optim.Optimizer, generators: dict[str, torch.Tensor]) -> None:
         """Copy the present state; the copy before is given up."""
-        self._weights = _copy_into(self._weights, self.module.state_dict())
-        self._optimizer = _copy_into(self._optimizer, flat_state(optimizer))
+        self._weights = copy_to_main_memory(self.module.state_dict(), reuse=self._weights)
+        self._optimizer = copy_to_main_memory(flat_state(optimizer), reuse=self._optimizer)
         self._generators = {name: state.clone() for name, state in generators.items()}
         self.is_open = True
 
@@ -47,11 +49,18 @@ class EpochSnapshot:
         return {name: state.clone() for name, state in self._generators.items()}
 
 
-def _copy_into(kept: dict[str, torch.Tensor], values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Copies of `values` in main memory, in the memory of `kept` where it fits."""
+def copy_to_main_memory(
+    values: Mapping[str, torch.Tensor], *, reuse: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Copies of tensors in main memory.
+
+    Args:
+        values: the tensors, on any device.
+        reuse: earlier copies, whose memory is used again where it fits.
+    """
     copies = {}
     for name, value in values.items():
-        copy = kept.get(name)
+        copy = reuse.get(name)
         if copy is None or copy.shape != value.shape or copy.dtype != value.dtype or copy.stride() != value.stride():
             copies[name] = value.detach().to("cpu", copy=True)
         else:

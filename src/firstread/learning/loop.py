@@ -8,43 +8,46 @@ import torch
 
 from firstread.core.errors import DataError
 from firstread.learning.examples import Examples
+from firstread.learning.objective import Objective
+from firstread.learning.samplers import RandomSampler, Sampler
 
 
 def run_one_epoch(
-    network: torch.nn.Module, batches: Iterable, *, model: Any, optimizer: Any, scheduler: Any
+    network: torch.nn.Module, batches: Iterable, *, objective: Objective, optimizer: Any, scheduler: Any
 ) -> dict[str, float]:
     """Train for one epoch: show the network every training image once, and update its weights after each batch.
 
-    `batches` yields pixels (N, C, S, S) between 0 and 1, and targets (N,), the index of the true class. `model` is the
-    whole network; while its backbone is frozen, `network` is the head alone.
+    `batches` yields pixels (N, C, S, S) between 0 and 1, and targets (N,), the index of the true class. `objective`
+    says what the network is asked for. While its backbone is frozen, `network` is the head alone.
     """
     network.train()
-    means = RunningMeans(model.metric)
+    means = RunningMeans(objective.metric)
     for pixels, targets in batches:
         outputs = network(pixels)  # the network answers: (N, 1) or (N, K)
-        loss = model.loss(outputs, targets)  # how wrong was it?
+        loss = objective.loss(outputs, targets)  # how wrong was it?
         loss.backward()  # which weights are to blame?
         optimizer.step()  # move each weight a little
         optimizer.zero_grad()  # forget the blame
         scheduler.step()  # the next learning rate
-        means.add(loss, model.score(outputs, targets), count=len(targets))
+        means.add(loss, objective.score(outputs, targets), count=len(targets))
     return means.row("train")
 
 
 @torch.inference_mode()
-def validate(network: torch.nn.Module, batches: Iterable, *, model: Any) -> dict[str, float]:
+def validate(network: torch.nn.Module, batches: Iterable, *, objective: Objective) -> dict[str, float]:
     """Validation loss and metric, without augmentation; NaN without examples.
 
     Args:
         network: the whole model, or its head while the backbone is frozen.
         batches: all examples in order, with their targets.
-        model: whose loss and metric are measured.
+        objective: whose loss and metric are measured.
     """
     network.eval()
-    means = RunningMeans(model.metric)
+    means = RunningMeans(objective.metric)
     for inputs, targets in batches:
         outputs = network(inputs)
-        means.add(model.loss(outputs, targets), model.score(outputs, targets), count=len(targets))
+        loss, score = objective.loss(outputs, targets), objective.score(outputs, targets)
+        means.add(loss, score, count=objective.total_weight(targets))
     return means.row("validation")
 
 
@@ -57,12 +60,13 @@ class RunningMeans:
 
     def __init__(self, metric: str) -> None:
         self.metric = metric
-        self._loss, self._count = 0.0, 0
+        self._loss = 0.0
+        self._count: float = 0
         self._right: np.ndarray | float = 0.0
         self._all: np.ndarray | float = 0.0
 
-    def add(self, loss: torch.Tensor, score: tuple[torch.Tensor, torch.Tensor], *, count: int) -> None:
-        """Add a batch of `count` examples.
+    def add(self, loss: torch.Tensor, score: tuple[torch.Tensor, torch.Tensor], *, count: float) -> None:
+        """Add a batch of `count` examples, or of examples whose weights add up to `count`.
 
         Raises:
             DataError: the loss is not a number.
@@ -107,9 +111,10 @@ def shuffled_batches(
     batch_size: int,
     generator: torch.Generator,
     augmentation: Any,
+    sampler: Sampler | None = None,
     shard: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield every training example once, in random order, augmented.
+    """Yield the training examples of an epoch in random order, augmented.
 
     None is dropped: a last batch of one joins its neighbour, because BatchNorm cannot learn from a single image.
 
@@ -117,10 +122,12 @@ def shuffled_batches(
         examples: pictures, slices, or the features (N, F) that a frozen backbone made of them.
         prepare: turns selected examples into a batch on the network's device.
         augmentation: changes pixels, and masks with them; None for none.
+        sampler: draws the examples of the epoch; None shows every one once.
         shard: (rank, world size) of this process under `accelerate launch`; each process takes its part of every step.
     """
     rank, world_size = shard
-    order = torch.randperm(len(examples), generator=generator).numpy()
+    sampler = RandomSampler(len(examples)) if sampler is None else sampler
+    order = sampler.draw(generator)
     if world_size > 1:  # all processes share the order, each draws its own augmentation
         seed = int(torch.randint(2**31, (1,), generator=generator))
         generator = torch.Generator().manual_seed(seed + rank)

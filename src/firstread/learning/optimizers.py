@@ -6,6 +6,9 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
+#: of AdamW under "one-cycle", where `train` is given none
+_ONE_CYCLE_WEIGHT_DECAY = 1e-2
+
 
 class _ChannelsLastViews(torch.optim.Optimizer):
     """Optimizer mixin: updates each parameter through a contiguous view that shares its memory.
@@ -41,18 +44,26 @@ class AdamW(_ChannelsLastViews, torch.optim.AdamW):
 
 
 def make_optimizer(
-    weights: list[torch.nn.Parameter], *, schedule: str, learning_rate: float, fused: bool
+    weights: list[torch.nn.Parameter],
+    *,
+    schedule: str,
+    learning_rate: float,
+    weight_decay: float | None = None,
+    fused: bool,
 ) -> torch.optim.Optimizer:
-    """Optimizer of a schedule of `TrainingSettings`: AdamW for "one-cycle", Adam for "constant".
+    """Optimizer of a schedule of `TrainingSettings`: AdamW for "one-cycle", Adam for "constant" (AdamW with a decay).
 
     Args:
         weights: those that learn.
         schedule: "one-cycle" or "constant".
         learning_rate: the highest one under "one-cycle".
+        weight_decay: share of each weight that a step takes away, times the learning rate; None is 0.01 for AdamW and
+            none for Adam.
         fused: torch's fused implementation, on devices that have one.
     """
-    if schedule == "one-cycle":
-        return AdamW(weights, lr=learning_rate, weight_decay=1e-2, fused=fused)
+    if schedule == "one-cycle" or weight_decay is not None:
+        decay = _ONE_CYCLE_WEIGHT_DECAY if weight_decay is None else weight_decay
+        return AdamW(weights, lr=learning_rate, weight_decay=decay, fused=fused)
     return Adam(weights, lr=learning_rate, fused=fused)
 
 

@@ -26,6 +26,10 @@ from firstread.learning.settings import TrainingSettings
 _INHERITED_METADATA = ("messages", "seconds_queued")
 _REPORTED_PACKAGES = ("firstread", "torch", "timm", "monai", "numpy")
 _IMBALANCE_RATIO = 3  # largest class / smallest class from which on the user is warned
+_IMBALANCE_REMEDY = (
+    ' train(..., sampler="balanced") shows each class equally often; class_weights="balanced" lets mistakes on a rare '
+    "class count more."
+)
 
 
 def create_run(model: Model, cohort: Cohort, settings: TrainingSettings) -> Run:
@@ -105,8 +109,11 @@ def _restore_end_of(run: Run, model: Model) -> tuple[Run, list[str]]:
     Raises:
         SettingError: the network has other weights, and the run has no file of its own.
     """
+    epoch = run.metadata.get("kept_epoch", run.epochs)
     if run.fingerprints.get("weights") == weights_fingerprint(model):  # type: ignore[arg-type]
-        return run, []
+        if epoch == run.epochs:
+            return run, []
+        return run, [f"Goes on from epoch {epoch}, the best of the run before, not from epoch {run.epochs}, its last."]
     if not (run.folder / "last.safetensors").exists():
         raise SettingError(
             "This is not the network as the run left it, and the run has no checkpoint to go back to",
@@ -120,7 +127,6 @@ def _restore_end_of(run: Run, model: Model) -> tuple[Run, list[str]]:
         message = f"This run had gone on since: it is continued from epoch {len(history)}, where it stands now."
         return replace(run, history=history, settings=progress["settings"]), [message]
     restore_weights(model, load_checkpoint(run.weights_file)[0])
-    epoch = run.metadata.get("kept_epoch", run.epochs)
     return run, [f"The network has the weights again that it had at the end of this run (epoch {epoch})."]
 
 
@@ -181,7 +187,7 @@ def _check_labels(cohort: Cohort) -> None:
         )
 
 
-def list_cohort_warnings(cohort: Cohort) -> list[str]:
+def list_cohort_warnings(cohort: Cohort, settings: TrainingSettings) -> list[str]:
     """Warnings about a cohort that change how its curves must be read: no validation split, class imbalance."""
     messages = []
     if not len(cohort.validation):
@@ -197,6 +203,7 @@ def list_cohort_warnings(cohort: Cohort) -> list[str]:
             f"The classes are uneven: {counts.max()} training images of {largest}, {counts.min()} of {smallest}. "
             f"Always saying {largest} would be right in {counts.max() / counts.sum():.0%}: compare accuracy with that, "
             "and look at each class."
+            + ("" if settings.class_weights or settings.sampler == "balanced" else _IMBALANCE_REMEDY)
         )
     return messages
 

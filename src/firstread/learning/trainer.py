@@ -29,14 +29,16 @@ from firstread.learning.devices import (
     reproducible,
 )
 from firstread.learning.early_stopping import EarlyStopping
-from firstread.learning.epoch_snapshot import EpochSnapshot
+from firstread.learning.epoch_snapshot import EpochSnapshot, copy_to_main_memory
 from firstread.learning.examples import Examples
 from firstread.learning.fingerprints import weights_fingerprint
 from firstread.learning.loop import identity, run_one_epoch, sequential_batches, shuffled_batches, validate
 from firstread.learning.models.protocol import Model
+from firstread.learning.objective import make_objective
 from firstread.learning.process_group import Processes
 from firstread.learning.random_state import RandomStream
 from firstread.learning.runs import list_cohort_warnings, load_training_examples, load_validation_examples, log_message
+from firstread.learning.samplers import BalancedSampler, RandomSampler, Sampler
 from firstread.learning.settings import TrainingSettings
 from firstread.learning.time_budget import TimeBudget
 from firstread.learning.training_state import TrainingState
@@ -73,15 +75,19 @@ class Trainer:
         self.processes = Processes.from_environment()
         self.examples = load_training_examples(model, cohort.train)
         self.validation = load_validation_examples(model, cohort.validation)
+        self.objective = make_objective(model, cohort, settings)
+        balanced = settings.sampler == "balanced"
+        self.sampler: Sampler = BalancedSampler(cohort.train.targets) if balanced else RandomSampler(len(self.examples))
         self.run.metadata["examples"] = self.examples.source
         if not run.history:
-            for message in list_cohort_warnings(cohort):
+            for message in list_cohort_warnings(cohort, settings):
                 self._log(message)
         if self.patience and not len(self.validation):
             self._log("patience has no meaning without a validation split, and is not used.")
             self.patience = None
         self.budget: TimeBudget | None = None
         self.snapshot: EpochSnapshot | None = None
+        self.best_weights: dict[str, torch.Tensor] = {}
 
     def fit(self) -> Run:
         """Train for the epochs that are left, or until the time is over.
@@ -146,7 +152,12 @@ class Trainer:
         self.snapshot = EpochSnapshot(self.model if self._on_gpu else self.state.trainable_module)  # type: ignore[arg-type]
 
     def _schedule(self) -> None:
-        self.state.schedule(batch_size=self.batch_size, epochs_done=self.epochs_done, budget=self.budget)
+        self.state.schedule(
+            examples_per_epoch=len(self.sampler),
+            batch_size=self.batch_size,
+            epochs_done=self.epochs_done,
+            budget=self.budget,
+        )
 
     @property
     def _generators(self) -> dict[str, torch.Tensor]:
@@ -194,7 +205,7 @@ class Trainer:
 
     def _teardown(self) -> None:
         """Return the network to the caller: on the device that it was trained on, ready to predict."""
-        for name in ("state", "snapshot"):
+        for name in ("state", "snapshot", "best_weights"):
             vars(self).pop(name, None)
         self.model.eval()
         for parameter in self.model.parameters():
@@ -239,11 +250,18 @@ class Trainer:
 
     def _take_best_epoch(self) -> None:
         """Give the network the weights of the epoch with the lowest validation loss of this call."""
+        losses = [row["validation_loss"] for row in self.run.history[self.run.epochs_before :]]
         file = self.run.folder / "best.safetensors"
-        if self.settings.checkpoints and file.exists():
-            restore_weights(self.model, load_checkpoint(file)[0])
-            losses = [row["validation_loss"] for row in self.run.history[self.run.epochs_before :]]
-            self.run.metadata["kept_epoch"] = self.run.epochs_before + 1 + int(np.argmin(losses))
+        if not losses or (self.settings.checkpoints and not file.exists()):
+            return
+        restore_weights(self.model, load_checkpoint(file)[0] if self.settings.checkpoints else self.best_weights)
+        epoch = self.run.epochs_before + 1 + int(np.argmin(losses))
+        self.run.metadata["kept_epoch"] = epoch
+        if epoch != self.run.epochs:
+            self._log(
+                f"The network is that of epoch {epoch} of {self.run.epochs}, whose validation loss was lowest; "
+                "train(..., resume=run) goes on from it."
+            )
 
     def _run_epoch(self, bar: ProgressBar) -> dict[str, Any]:
         """Train and validate once; returns the row for the run's history.
@@ -315,6 +333,7 @@ class Trainer:
             batch_size=self.batch_size,
             generator=self.generator,
             augmentation=augmentation,
+            sampler=self.sampler,
             shard=(self.processes.rank, self.processes.count),
         )
         if cache and augmentation:
@@ -323,7 +342,7 @@ class Trainer:
         bfloat16_on_cpu = not self._on_gpu and state.placement.precision == "bfloat16"
         with matmul_weight_gradients(self.model) if bfloat16_on_cpu and not cache else nullcontext():  # type: ignore[arg-type]
             return run_one_epoch(
-                state.network, batches, model=self.model, optimizer=state.optimizer, scheduler=state.scheduler
+                state.network, batches, objective=self.objective, optimizer=state.optimizer, scheduler=state.scheduler
             )
 
     def _validate(self) -> dict[str, float]:
@@ -333,7 +352,7 @@ class Trainer:
             batches = sequential_batches(features, prepare=identity, batch_size=len(features))
         else:
             batches = sequential_batches(self.validation, prepare=self.model.prepare, batch_size=batch_size)
-        return validate(self.state.evaluated_network, batches, model=self.model)
+        return validate(self.state.evaluated_network, batches, objective=self.objective)
 
     @property
     def _inference_batch_size(self) -> int:
@@ -367,6 +386,8 @@ class Trainer:
         self.run = replace(self.run, history=[*self.run.history, row])
         if self.snapshot is not None:
             self.snapshot.close()
+        if best and self.patience and not self.settings.checkpoints:
+            self.best_weights = copy_to_main_memory(self.model.state_dict(), reuse=self.best_weights)
         if self.settings.checkpoints and self.processes.is_main:
             save_checkpoint(
                 self.run.folder / "last.safetensors",

@@ -13,6 +13,7 @@ from firstread.learning.checkpoints import load_checkpoint
 from firstread.learning.fingerprints import cohort_fingerprint
 from firstread.learning.models.model_file import load_model
 from firstread.learning.models.protocol import Model, check_trainable
+from firstread.learning.objective import check_objective
 from firstread.learning.runs import create_run, resume_run
 from firstread.learning.settings import TrainingSettings, refuse_unknown_settings
 from firstread.learning.trainer import Trainer
@@ -31,6 +32,10 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
     learning_rate: float | None = None,
     batch_size: int = 8,
     patience: int | None = None,
+    class_weights: str | Mapping[str, float] | None = None,
+    sampler: str = "random",
+    label_smoothing: float = 0.0,
+    weight_decay: float | None = None,
     seed: int = 0,
     deterministic: bool = False,
     folder: str | Path | None = None,
@@ -63,7 +68,18 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
         learning_rate: step size; the highest one under "one-cycle". Default for a classifier 1e-4 constant, 1e-3
             one-cycle.
         batch_size: examples a step.
-        patience: stop after this many epochs without a lower validation loss, and keep the best epoch. Default: never.
+        patience: stop after this many epochs without a lower validation loss, and keep the best epoch: the network has
+            its weights at the end, `run.metadata["kept_epoch"]` is its number, and `resume` goes on from it. Default:
+            never.
+        class_weights: how much a case of each class counts in the loss, for uneven classes: "balanced" (all classes
+            together count alike; from the training split), or class -> weight, such as `{"normal": 1, "nodule": 5}`.
+            The validation loss is weighted in the same way. As `torch.nn.CrossEntropyLoss(weight=...)`.
+        sampler: "random" shows every example once an epoch; "balanced" shows each class equally often, a rare one's
+            examples several times, in an epoch of the same length. The validation split stays as it is.
+        label_smoothing: share of the target that is spread evenly over all classes, against scores that are too sure;
+            0 to below 1. The validation loss is smoothed in the same way. As `torch.nn.CrossEntropyLoss`.
+        weight_decay: pulls all weights towards 0 (AdamW), against learning by heart. Default 0.01 under "one-cycle",
+            none under "constant".
         seed: of the order of images, augmentation and dropout.
         deterministic: refuse operations that are not reproducible bit by bit.
         folder: where checkpoints go; default a new folder under the runs folder, or beside that of `resume`.
@@ -103,6 +119,10 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
         learning_rate=learning_rate,
         batch_size=batch_size,
         patience=patience,
+        class_weights=class_weights,
+        sampler=sampler,
+        label_smoothing=label_smoothing,
+        weight_decay=weight_decay,
         seed=seed,
         deterministic=deterministic,
         folder=folder,
@@ -114,6 +134,7 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
     )
     if freeze and not hasattr(model, "freeze"):
         raise SettingError("freeze=True needs a network with a backbone and a head", where=type(model).__name__)
+    check_objective(model, settings)
     if learning_rate is None:
         settings = replace(settings, learning_rate=model.default_learning_rates[schedule])
     run = create_run(model, cohort, settings) if resume is None else resume_run(model, cohort, settings, parent=resume)
@@ -158,4 +179,8 @@ def continue_training(folder: str | Path, cohort: Cohort) -> tuple[Any, Run]:
 
 def _is_finished(run: Run, settings: TrainingSettings) -> bool:
     own_epochs = len(run.history) - run.epochs_before
-    return bool(run.metadata.get("finished")) or own_epochs >= (settings.epochs or float("inf"))
+    if run.metadata.get("finished"):
+        return True
+    if settings.patience is not None:
+        return False  # it may have been killed before it took the best epoch
+    return own_epochs >= (settings.epochs or float("inf"))

@@ -89,6 +89,7 @@ class TrainingState:
             weights,
             schedule=settings.schedule,
             learning_rate=self._learning_rate,
+            weight_decay=settings.weight_decay,
             fused=placement.device.type in ("cpu", "cuda"),  # one pass over the weights instead of ten
         )
         self.optimizer.zero_grad()  # gradients that the caller left are not of this training
@@ -99,15 +100,18 @@ class TrainingState:
             raise SettingError("The learning rate is not known", do="give train a learning_rate")
         return self._settings.learning_rate
 
-    def schedule(self, *, batch_size: int, epochs_done: int, budget: TimeBudget | None) -> None:
+    def schedule(
+        self, *, examples_per_epoch: int, batch_size: int, epochs_done: int, budget: TimeBudget | None
+    ) -> None:
         """Make the scheduler.
 
         Args:
+            examples_per_epoch: over all processes.
             batch_size: examples a step of one process.
             epochs_done: epochs that an interrupted training has made.
             budget: time that the training has, instead of a number of epochs.
         """
-        self.steps_per_epoch = len(batch_slices(len(self.examples), batch_size * self.processes.count))
+        self.steps_per_epoch = len(batch_slices(examples_per_epoch, batch_size * self.processes.count))
         schedule, rate = self._settings.schedule, self._learning_rate
         if budget is not None:
             steps = TimedSchedule.SCHEDULE_STEPS

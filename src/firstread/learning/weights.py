@@ -96,6 +96,20 @@ def imagenet_file(backbone: str) -> Path:
     )
 
 
+def count_input_channels(file: Path, first_layer: str) -> int | None:
+    """Input channels of a file's weights; None if the file has no such layer.
+
+    Args:
+        file: of the weights.
+        first_layer: timm's name of the backbone's first convolution.
+
+    Raises:
+        DataError: no such file, or a file that could run code.
+    """
+    kernel = _unwrap_state_dict(_read_state_dict(file)).get(f"{first_layer}.weight")
+    return kernel.shape[1] if kernel is not None and kernel.ndim == 4 else None
+
+
 def load_backbone(backbone: nn.Module, file: Path, *, name: str) -> None:
     """Load the weights of a file into a backbone, adapted to its number of input channels.
 

@@ -5,7 +5,6 @@ each of more (softmax).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from firstread.core.errors import SettingError, suggest
 from firstread.core.task_protocol import Task
 from firstread.core.tasks import Classification
-from firstread.learning.backbones import Blueprint, count_features, create_backbone
+from firstread.learning.backbones import Blueprint, count_features, create_backbone, needs_color_channels
 from firstread.learning.input_spec import InputSpec
 from firstread.learning.models.model_file import save_model
 from firstread.learning.random_state import seeded
@@ -34,7 +33,8 @@ class Classifier(nn.Module):
         blueprint: what it was built from.
         backbone: a timm model without its classifier: (N, C, S, S) -> (N, F, h, w) through `forward_features`.
         head: pooling, dense 256, dropout, outputs.
-        mean, std: (1, C, 1, 1), normalization of pixels (0 to 1), to match the weights.
+        mean, std: (1, C, 1, 1), normalization of pixels (0 to 1), to match the weights; C is 3 where gray goes into the
+            three channels of the weights.
         fitted: False for random weights, until `fit_normalization` has run before their first epoch.
     """
 
@@ -88,7 +88,17 @@ class Classifier(nn.Module):
             what = f"size={size!r}, channels={channels!r} is not possible"
             raise SettingError(what, expected="a whole size from 32, channels 1 or 3")
         per_image_normalization = file is not None and uses_per_image_normalization(file)
-        blueprint = Blueprint(backbone, classes, float(dropout), int(size), channels, weights, per_image_normalization)
+        gray_as_color = channels == 1 and not per_image_normalization and needs_color_channels(backbone, file)
+        blueprint = Blueprint(
+            backbone=backbone,
+            classes=classes,
+            dropout=float(dropout),
+            size=int(size),
+            channels=channels,
+            weights=weights,
+            per_image_normalization=per_image_normalization,
+            gray_as_color=gray_as_color,
+        )
         with seeded(seed):
             return cls(blueprint, *create_backbone(blueprint, file))
 
@@ -147,7 +157,7 @@ class Classifier(nn.Module):
         return tensor.to(self.mean.device).float().div_(255.0)
 
     def normalize(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Normalize pixels (N, C, S, S), 0 to 1, as the backbone's weights expect."""
+        """Normalize pixels (N, C, S, S), 0 to 1, as the backbone's weights expect; gray may become three channels."""
         if self.blueprint.per_image_normalization:
             return per_image_standardization(pixels)
         return (pixels - self.mean) / self.std
@@ -162,6 +172,27 @@ class Classifier(nn.Module):
         if outputs.shape[1] == 1:
             return binary_cross_entropy_with_logits(outputs[:, 0].float(), targets.float())
         return cross_entropy(outputs.float(), targets)
+
+    def weighted_loss(
+        self,
+        outputs: torch.Tensor,
+        targets: torch.Tensor,
+        *,
+        class_weights: torch.Tensor | None,
+        label_smoothing: float,
+    ) -> torch.Tensor:
+        """Cross-entropy as torch.nn.CrossEntropyLoss has it with class weights and label smoothing.
+
+        Args:
+            outputs: logits (N, 1) or (N, K).
+            targets: class indices (N,).
+            class_weights: (K,); None weighs every example alike.
+            label_smoothing: share of the target that is spread evenly over all classes.
+        """
+        logits = outputs.float()
+        if logits.shape[1] == 1:  # the sigmoid of a logit is the softmax of it and 0
+            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+        return cross_entropy(logits, targets, weight=class_weights, label_smoothing=label_smoothing)
 
     def score(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Right answers and answers: logits (N, 1) or (N, K), class indices (N,) -> two numbers, (1,) each."""
@@ -227,8 +258,7 @@ class Classifier(nn.Module):
 
     def describe(self) -> dict[str, Any]:
         """Blueprint and parameter count as plain values, for reports and `run.json`."""
-        blueprint = asdict(self.blueprint)
-        return {**blueprint, "classes": list(self.classes), "parameters": self.parameter_count}
+        return {**self.blueprint.describe(), "parameters": self.parameter_count}
 
     def save(self, path: str | Path) -> Path:
         """Write weights and blueprint to one safetensors file, atomically."""

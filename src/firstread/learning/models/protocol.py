@@ -17,7 +17,8 @@ class Model(Protocol):
 
     The class that is registered under a task's kind also has `build(task, **settings)` and
     `from_description(description)`. Optional are `freeze(frozen)`, `frozen`, `backbone` and `head` (then `freeze=True`
-    trains the head alone), and `fitted` with `fit_normalization(inputs)` (then it is called before the first epoch).
+    trains the head alone), `fitted` with `fit_normalization(inputs)` (then it is called before the first epoch), and
+    `weighted_loss(outputs, targets, class_weights=, label_smoothing=)` (then those settings of `train` are possible).
 
     Attributes:
         task: what is predicted of a case.
