@@ -94,7 +94,7 @@ class Evaluation(ABC):
         return values
 
     def __repr__(self) -> str:
-        return "\n\n".join([_to_text(self.table), _to_text(self.comparison), *self._extra_text(), *self.notes])
+        return "\n\n".join([_to_text(self.table), _to_text(self.comparison, missing=""), *self._extra_text(), *self.notes])
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -104,7 +104,7 @@ class Evaluation(ABC):
         picture = data_url(png_bytes(self.figure(), dpi=100))
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return (
-            f"{_to_html(self.table)}<h4>Beside trivial rules</h4>{_to_html(self.comparison)}"
+            f"{_to_html(self.table)}<h4>Beside trivial rules</h4>{_to_html(self.comparison, missing="")}"
             f'<img style="max-width:100%" alt="figure of the main results" src="{picture}">{notes}'
         )
 
@@ -156,12 +156,12 @@ def evaluate(predictions: Predictions, **options: Any) -> Evaluation:
     return measure(predictions, **options)
 
 
-def _to_text(table: "pd.DataFrame") -> str:
-    return table.to_string(index=False, float_format=_number, na_rep="not defined")
+def _to_text(table: "pd.DataFrame", *, missing: str = "not defined") -> str:
+    return table.to_string(index=False, float_format=_number, na_rep=missing)
 
 
-def _to_html(table: "pd.DataFrame") -> str:
-    return table.to_html(index=False, float_format=_number, border=0, na_rep="not defined")
+def _to_html(table: "pd.DataFrame", *, missing: str = "not defined") -> str:
+    return table.to_html(index=False, float_format=_number, border=0, na_rep=missing)
 
 
 def _number(value: float) -> str:
