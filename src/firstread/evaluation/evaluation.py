@@ -94,7 +94,9 @@ class Evaluation(ABC):
         return values
 
     def __repr__(self) -> str:
-        return "\n\n".join([_to_text(self.table), _to_text(self.comparison, missing=""), *self._extra_text(), *self.notes])
+        return "\n\n".join(
+            [_to_text(self.table), _to_text(self.comparison, missing=""), *self._extra_text(), *self.notes]
+        )
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -103,8 +105,9 @@ class Evaluation(ABC):
 
         picture = data_url(png_bytes(self.figure(), dpi=100))
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        comparison = _to_html(self.comparison, missing="")
         return (
-            f"{_to_html(self.table)}<h4>Beside trivial rules</h4>{_to_html(self.comparison, missing="")}"
+            f"{_to_html(self.table)}<h4>Beside trivial rules</h4>{comparison}"
             f'<img style="max-width:100%" alt="figure of the main results" src="{picture}">{notes}'
         )
 
