@@ -72,7 +72,7 @@ def true_masks(
         structures: names.
         reader: whose masks count; None takes the adjudicated ones, else those of the only reader.
     """
-    found = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for case in cases:
         for structure in structures:
             try:
