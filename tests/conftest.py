@@ -80,7 +80,7 @@ def install_page(tmp_path, monkeypatch):
         folder.mkdir()
         uses = install_package(page, package, folder)
         monkeypatch.syspath_prepend(folder)
-        installed.append(package)
+        installed.extend(file.stem for file in folder.glob("*.py"))
         importlib.invalidate_caches()
         registered.cache_clear()
         work = tmp_path / "work"

@@ -22,11 +22,16 @@ def install_package(page: str, package: str, folder: Path) -> list[str]:
     """Write a page's package and its metadata to a folder for `sys.path`; returns the code that uses it.
 
     What stands in Python before the first TOML block is the package, all TOML its entry points, what follows its use.
+    A block that begins with a comment such as `# other.py` is a file of its own.
     """
     blocks = code_blocks(page)
     first_toml = [language for language, _, _ in blocks].index("toml")
-    module = [text for language, _, text in blocks[:first_toml] if language == "python"]
-    (folder / f"{package}.py").write_text("\n".join(module), encoding="utf-8")
+    files: dict[str, list[str]] = {}
+    for text in (text for language, _, text in blocks[:first_toml] if language == "python"):
+        named = re.match(r"# (\w+\.py)\n", text)
+        files.setdefault(named[1] if named else f"{package}.py", []).append(text)
+    for name, texts in files.items():
+        (folder / name).write_text("\n".join(texts), encoding="utf-8")
     metadata = folder / f"{package}-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", encoding="utf-8")

@@ -7,10 +7,11 @@ import pytest
 
 import firstread as fr
 from firstread.core.cohort import Cohort
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
 from firstread.core.provenance import Origin
 from firstread.core.tables import Tables
+from firstread.learning.models import load_model
 
 from .examples import Example, patient_cases
 from .task_contract import check_rules, check_task
@@ -48,13 +49,29 @@ def test_the_page_runs(package, capsys):
     assert network == pytest.approx(8 * np.sqrt(2 / np.pi), abs=2)  # the mean of a half-normal distribution
     assert found.metric("upper limit of agreement").value == pytest.approx(1.96 * 8, abs=5)
     assert rule > 2 * network
+    assert session["run"].history[-1]["train_loss"] < session["run"].history[0]["train_loss"] / 2
+    learnt = fr.evaluate(fr.predict(session["model"], session["cohort"].test))
+    assert learnt.comparison["error"][0] < rule
+    again = load_model(session["model"].save("meter.safetensors"))
+    assert again.task == session["cohort"].task
+    answers = [fr.predict(one, session["cohort"].test).table["value"].tolist() for one in (again, session["model"])]
+    assert answers[0] == pytest.approx(answers[1], abs=1e-3)  # in mm; another memory format rounds otherwise
+
+
+def test_a_case_without_a_number_cannot_be_learnt_from(package):
+    cohort = make_cohort([str(10.5 + i * i) for i in range(7)])
+    model = fr.build_model(task=cohort.task)
+    with pytest.raises(DataError, match="1 training cases have no truth"):
+        fr.train(model, cohort, epochs=1, quiet=True)
+    with pytest.raises(SettingError, match="A measurement is predicted for a cohort"):
+        fr.predict(model, cohort[0])
 
 
 @pytest.fixture
 def example(package):
     """Sixteen widths, and a network that is two millimetres off."""
     cohort = make_cohort([str(10.5 + i * i) for i in range(16)])
-    truth = cohort.task.numbers(cohort.test.tables)
+    truth = cohort.task.targets(cohort.test.tables)
     noise = np.random.default_rng(0).normal(0, 2, len(truth))
     table = cohort.test.table.assign(value=truth + noise, truth_value=truth)
     answers = Predictions(table, cohort.task, "net", cohort=cohort.test)
@@ -82,7 +99,7 @@ def test_a_rule_that_looks_at_the_truth_breaks_the_contract(example, monkeypatch
 def test_the_limits_of_agreement_are_those_of_bland_and_altman(package):
     cohort = make_cohort([str(i) for i in range(16)])
     error = np.array([1.0, -2, 3, 0, 1, -1, 2, 4])
-    truth = cohort.task.numbers(cohort.test.tables)
+    truth = cohort.task.targets(cohort.test.tables)
     table = cohort.test.table.assign(value=truth + error, truth_value=truth)
     found = fr.evaluate(Predictions(table, cohort.task, cohort=cohort.test))
     assert found.metric("bias").value == pytest.approx(1)

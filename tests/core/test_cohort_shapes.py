@@ -54,6 +54,34 @@ def test_a_ct_study_with_three_phases_and_the_masks_of_two_readers(tmp_path):
     agreed = Segmentation(("liver",), reader="AB")
     agreed.check(cohort.tables)
     assert agreed.strata(cohort.tables).tolist() == [1]
+    for reader, expected in (("AB", liver), ("CD", np.roll(liver, 1, axis=2))):
+        labels = case.mask_volume(("liver",), grid=portal.geometry, reader=reader)
+        assert np.array_equal(labels.values, expected)
+    with pytest.raises(DataError, match="2 masks of liver"):
+        case.mask_volume(("liver",))
+
+
+def test_a_label_is_set_in_the_name_of_the_reader_whose_word_counts():
+    cases = [{"case": "a"}, {"case": "b"}]
+    said = {"kind": "class", "name": "label"}
+    targets = [{"case": case, **said, "value": "no", "reader": reader} for case in "ab" for reader in ("AB", "CD")]
+    images = [{"case": case, "name": "image", "files": [f"{case}.png"]} for case in "ab"]
+    task = Classification(("no", "yes"), reader="CD")
+    cohort = Cohort(Tables.from_rows(cases, images, targets), task, ORIGIN)
+    assert cohort.with_column("label", ["yes", None]).targets.tolist() == [1, -1]
+
+
+def test_the_picture_of_a_series_is_its_middle_slice(tmp_path):
+    from PIL import Image
+
+    files = []
+    for gray in (10, 20, 30, 40):
+        files.append(str(tmp_path / f"{gray}.png"))
+        Image.fromarray(np.full((8, 8), gray, np.uint8)).save(files[-1])
+    images = [{"case": "c", "name": "image", "files": files}]
+    cohort = Cohort(Tables.from_rows([{"case": "c"}], images), Classification(()), ORIGIN)
+    assert (cohort[0].image() == 30).all()
+    assert (cohort.images(8) == 30).all()
 
 
 def test_boxes_in_millimetres():

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
+from firstread.core.cohort import Cohort
+from firstread.core.columns import label_numbers
 from firstread.core.errors import DataError, SettingError
 from firstread.core.geometry import Geometry
 from firstread.core.masks import (
@@ -16,8 +18,12 @@ from firstread.core.masks import (
     read_mask,
     surface_distances_mm,
     surface_voxels,
+    true_masks,
     volume_ml,
 )
+from firstread.core.provenance import Origin
+from firstread.core.tables import Tables
+from firstread.core.tasks import Segmentation
 from firstread.core.volume import Volume
 from firstread.readers.nifti import write_nifti
 
@@ -42,6 +48,34 @@ def test_a_label_map_becomes_masks_by_value(tmp_path):
     assert (read_mask(file).values == (labels > 0)).all()
     assert not read_mask(file, 7).values.any()
     np.testing.assert_allclose(read_labels(file).geometry.affine_lps, GRID.affine_lps, atol=1e-6)
+
+
+def test_a_region_is_exactly_its_numbers(tmp_path):
+    labels = np.zeros(GRID.size_zyx, np.uint8)
+    labels[0], labels[1], labels[2], labels[3] = 1, 2, 3, 4
+    file = write_nifti(tmp_path / "labels.nii.gz", Volume(labels, GRID))
+    assert np.array_equal(read_mask(file, "1 3").values, (labels == 1) | (labels == 3))
+    rows = [("whole", "1 2 3", None), ("core", "3", None), ("all", None, None), *(("lesion", n, n) for n in ("2", "4"))]
+    targets = [
+        {"case": "a", "kind": "mask", "name": name, "value": value, "lesion": lesion, "file": str(file)}
+        for name, value, lesion in rows
+    ]
+    tables = Tables.from_rows([{"case": "a"}], [{"case": "a", "name": "image", "files": ["a.nii"]}], targets)
+    cohort = Cohort(tables, Segmentation(("whole", "core", "all", "lesion")), Origin("made up"))
+    found = true_masks(cohort, cohort.task.structures)
+    assert [found["a", name]["truth_value"] for name in cohort.task.structures] == ["1 2 3", "3", None, "2 4"]
+    for name in cohort.task.structures:
+        mask = read_mask(found["a", name]["truth_file"], found["a", name]["truth_value"])
+        assert np.array_equal(mask.values, cohort[0].mask(name).values)
+
+
+def test_numbers_of_a_structure_as_a_table_states_them():
+    stated = (2, 2.0, np.int64(2), "2", "1 2 3", "2 2", None, float("nan"), "")
+    expected = ((2,), (2,), (2,), (2,), (1, 2, 3), (2,), (), (), ())
+    assert tuple(label_numbers(value) for value in stated) == expected
+    for wrong in ("liver", 1.5, "1 2.5"):
+        with pytest.raises(DataError, match=r"not whole.*several with spaces"):
+            label_numbers(wrong)
 
 
 def test_whole_numbers_stored_as_floats_are_labels_and_probabilities_are_not(tmp_path):

@@ -1,6 +1,10 @@
 """segmentation_baselines: the rules on a cohort, as predictions that evaluate measures."""
 
+import os
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -11,6 +15,7 @@ from firstread.core.predictions import Predictions
 from firstread.core.provenance import Origin
 from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
+from firstread.curation import segmentation_baselines as segmentation_baselines_module
 from firstread.curation.segmentation_baselines import segmentation_baselines
 from firstread.evaluation.segmentation import evaluate_segmentation
 from firstread.readers.nifti import write_nifti
@@ -63,6 +68,44 @@ def test_the_rules_are_fitted_on_training_cases_only_and_written_to_a_folder_of_
     assert files[0] == files[1]
     assert not files[0] & files[2]
     assert all(str(firstread_home) in file for file in files[0])
+
+
+def test_another_task_has_another_folder(cohort):
+    one = Cohort(cohort.tables, Segmentation(TASK.structures[:1]), Origin("simulated"))
+    files = [set(segmentation_baselines(c.train, c.test)[0].table["mask_file"]) for c in (cohort, one)]
+    assert not files[0] & files[1]
+
+
+def test_the_folders_that_were_used_last_are_kept(cohort, firstread_home, monkeypatch):
+    monkeypatch.setattr(segmentation_baselines_module, "MAX_FOLDERS", 2)
+    (firstread_home / "rules" / "older").mkdir(parents=True)
+    for old in (firstread_home / "rules").iterdir():
+        os.utime(old, (0, 0))
+    first = segmentation_baselines(cohort.train[:3], cohort.test[:1])[0]
+    segmentation_baselines(cohort.train[:2], cohort.test[:1])
+    segmentation_baselines(cohort.train[:3], cohort.test[:1])  # used again
+    last = segmentation_baselines(cohort.train[:1], cohort.test[:1])[0]
+    kept = {path.name for path in (firstread_home / "rules").iterdir()}
+    assert kept == {Path(rule.table["mask_file"][0]).parts[-3] for rule in (first, last)}
+    assert all(Path(rule.table["mask_file"][0]).exists() for rule in (first, last))
+
+
+def test_rules_are_fitted_on_the_masks_of_the_tasks_reader(cohort, tmp_path):
+    """The second reader's masks are empty; where no reader is named, nobody's word counts."""
+    own = cohort.tables.targets.to_pylist()
+    empty = str(write_nifti(tmp_path / "empty.nii.gz", patient(0)[1].labelled([99])))
+    targets = [{**row, "reader": "A"} for row in own] + [{**row, "reader": "B", "file": empty} for row in own]
+    tables = Tables(cohort.tables.cases, cohort.tables.images, pa.Table.from_pylist(targets))
+    two = Cohort(tables, Segmentation(TASK.structures, reader="A"), Origin("simulated"))
+    rules = segmentation_baselines(two.train, two.test, folder=tmp_path / "two")
+    alone = segmentation_baselines(cohort.train, cohort.test, folder=tmp_path / "alone")
+    for rule, other in zip(rules, alone, strict=True):
+        assert rule.task == two.task
+        assert rule.table["volume_ml"].tolist() == other.table["volume_ml"].tolist()
+        assert rule.table["truth_file"].tolist() == other.table["truth_file"].tolist()
+    nobody = Cohort(tables, TASK, Origin("simulated"))
+    with pytest.raises(DataError, match="No training case has a mask of every structure"):
+        segmentation_baselines(nobody.train, nobody.test, folder=tmp_path / "nobody")
 
 
 def test_cases_without_a_mask_are_segmented_and_have_no_truth(cohort, tmp_path):

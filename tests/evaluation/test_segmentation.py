@@ -210,6 +210,26 @@ def test_masks_without_numbers_count_whatever_is_not_zero(tmp_path):
     assert found.metric("lesion: Dice").value == pytest.approx(0.8)
 
 
+def test_the_truth_of_a_region_is_its_numbers_and_not_all_that_is_there(tmp_path):
+    """As in nnU-Net: whole tumour = 1, 2, 3, and another structure, 4, in the same file."""
+    labels = np.zeros(GRID.size_zyx, np.uint8)
+    labels[2:6, 10:20, 10:15], labels[2:6, 10:20, 15:20], labels[:, 30:] = 1, 3, 4
+    truth = Volume(labels, GRID)
+    net = predictions(tmp_path, [(truth, BOX)] * 2, structures=("whole tumour",))
+    region = Predictions(net.table.assign(truth_value="1 2 3"), net.task, "net")
+    assert evaluate_segmentation(region).metric("whole tumour: Dice").value == 1
+    answer = predictions(tmp_path, [(BOX, truth)] * 2, structures=("whole tumour",), model="regions")
+    answer = Predictions(answer.table.assign(value="1 2 3"), net.task, "net")
+    assert evaluate_segmentation(answer).metric("whole tumour: Dice").value == 1
+    region.table.to_csv(tmp_path / "p.csv", index=False)
+    region.save(tmp_path / "p.parquet")
+    from_csv = Predictions(pd.read_csv(tmp_path / "p.csv"), net.task, "net")
+    for again in (from_csv, Predictions.load(tmp_path / "p.parquet")):
+        assert again.table["truth_value"].tolist() == ["1 2 3", "1 2 3"]
+        assert again.table["value"].tolist() == ["1", "1"]
+        assert evaluate_segmentation(again).metric("whole tumour: Dice").value == 1
+
+
 def test_it_shows_itself_with_the_scan_under_the_contours(tmp_path):
     from matplotlib.contour import ContourSet
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from firstread.core.paths import home_folder
-from firstread.learning import examples
-from firstread.learning.examples import ArrayExamples, DiskExamples, load_pictures
+from firstread.learning import example_sources, examples, prediction
+from firstread.learning.augmentation import Augmentation
+from firstread.learning.examples import ArrayExamples, DiskExamples, load_pictures, to_tensor
 from firstread.learning.input_spec import InputSpec
 from firstread.learning.models import build_model
 from firstread.learning.prediction import predict
@@ -62,6 +63,38 @@ def test_training_and_prediction_do_not_depend_on_where_pictures_lie(tiny_cohort
     assert set(found) == {"memory", "disk, decoded once"}
     assert found["memory"] == found["disk, decoded once"]
     assert not [file for file in home_folder().iterdir() if file.name.startswith("tmp")]
+
+
+@pytest.mark.filterwarnings("error")
+def test_examples_that_cannot_be_written_to_are_learnt_from_without_a_warning(tiny_cohort, monkeypatch):
+    class ReadOnly(ArrayExamples):
+        def batch(self, indices, generator=None):
+            found = super().batch(indices, generator)
+            for array in found:
+                array.setflags(write=False)
+            return found
+
+    def load(cohort, inputs, targets, **_):
+        return ReadOnly(cohort.images(inputs.patch_size[0]), targets)
+
+    monkeypatch.setattr(example_sources, "load_pictures", load)
+    monkeypatch.setattr(prediction, "load_pictures", load)
+    model = build_model("mobilenetv3_small_050", classes=tiny_cohort.classes, size=32)
+    for freeze in (True, False):
+        augmentation = Augmentation(rotate_degrees=10)
+        train(model, tiny_cohort, epochs=1, freeze=freeze, augmentation=augmentation, checkpoints=False, quiet=True)
+    assert len(predict(model, tiny_cohort.test)) == len(tiny_cohort.test)
+
+
+def test_an_array_becomes_a_tensor_in_the_same_memory_unless_it_is_read_only():
+    array = np.arange(3)
+    tensor = to_tensor(array)
+    assert to_tensor(tensor) is tensor
+    tensor[0] = 7
+    assert array[0] == 7
+    array.setflags(write=False)
+    to_tensor(array)[0] = 8
+    assert array[0] == 7
 
 
 def test_memory_is_a_share_of_what_is_free(monkeypatch):

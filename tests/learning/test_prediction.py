@@ -1,10 +1,15 @@
 """Predictions: a score for every class, trivial rules beside them, one case as well as many."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from firstread.core.case import Case
 from firstread.core.errors import DataError
+from firstread.core.tables import Tables
+from firstread.core.tasks import Classification
 from firstread.learning.cross_validation import cross_validate, repeat_split
 from firstread.learning.models import build_model
 from firstread.learning.prediction import predict
@@ -25,6 +30,20 @@ def test_trivial_rules_come_along(model, tiny_cohort):
     bright = next(b for b in predictions.baselines if b.model == "rule: mean brightness")
     assert (bright.predicted == bright.truth).all()
     assert all(list(b.table["case"]) == list(predictions.table["case"]) for b in predictions.baselines)
+
+
+def test_the_truth_is_the_word_of_the_tasks_reader_and_the_rules_stand_beside(model, tiny_cohort):
+    own = tiny_cohort.tables.targets.to_pylist()
+    other = {"dark": "bright", "bright": "dark"}
+    targets = [{**row, "reader": "A"} for row in own] + [
+        {**row, "reader": "B", "value": other[row["value"]]} for row in own
+    ]
+    tables = Tables(tiny_cohort.tables.cases, tiny_cohort.tables.images, pa.Table.from_pylist(targets))
+    cohort = replace(tiny_cohort, tables=tables, task=Classification(tiny_cohort.classes, reader="B"))
+    predictions = predict(model, cohort.test)
+    assert predictions.task == cohort.task
+    assert predictions.truth.tolist() == (1 - tiny_cohort.test.targets).tolist()
+    assert {baseline.task for baseline in predictions.baselines} == {cohort.task}
 
 
 def test_without_training_cases_there_are_none(model, tiny_cohort):

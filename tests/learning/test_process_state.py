@@ -2,7 +2,6 @@
 
 import threading
 
-import pytest
 import torch
 
 from firstread.core.process_settings import ProcessSetting
@@ -43,14 +42,6 @@ def test_two_trainings_in_two_threads_are_those_that_run_one_after_the_other(tin
         torch.set_num_threads(threads)
     assert found == serial
     assert serial[0] != serial[1]
-
-
-def test_the_users_own_accelerator_works_before_and_after(tiny_cohort):
-    accelerate = pytest.importorskip("accelerate")
-    own = accelerate.Accelerator(cpu=True, mixed_precision="no")
-    losses(tiny_cohort, 0)
-    assert own.mixed_precision == "no"
-    assert accelerate.Accelerator(cpu=True, mixed_precision="no").mixed_precision == "no"
 
 
 def test_the_callers_random_numbers_and_settings_are_as_before(tiny_cohort):

@@ -15,6 +15,7 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.run import Run
 from firstread.learning import trainer
 from firstread.learning.augmentation import Augmentation
+from firstread.learning.checkpoints import load_checkpoint
 from firstread.learning.examples import ArrayExamples
 from firstread.learning.loop import run_one_epoch, shuffled_batches
 from firstread.learning.models import build_model
@@ -139,7 +140,7 @@ def test_interrupted_in_the_middle_of_an_epoch_the_network_is_that_of_the_last_w
     run = train(model, tiny_cohort, epochs=3, folder=tmp_path / "run", **QUICK)
     assert run.epochs == 1
     assert "resume=run" in capsys.readouterr().err
-    kept, _ = trainer.load_checkpoint(tmp_path / "run" / "last.safetensors")
+    kept, _ = load_checkpoint(tmp_path / "run" / "last.safetensors")
     assert same(model.state_dict(), kept)
     assert Run.load(run.folder).metadata["interrupted"] is True
     assert "interrupted" not in train(model, tiny_cohort, epochs=1, resume=run, **QUICK).metadata
@@ -361,7 +362,7 @@ Path(sys.argv[1], f"found-{os.environ['RANK']}.json").write_text(found)
 
 @pytest.mark.slow
 def test_two_processes_train_one_network(tiny_cohort, tmp_path):
-    """What `accelerate launch` does on two GPUs, on two processors: shared work, the same network in both."""
+    """What `torchrun` does on two GPUs, on two processors: shared work, the same network in both."""
     tiny_cohort.save(tmp_path / "cohort")
     (tmp_path / "work.py").write_text(PROCESSES, encoding="utf-8")
     with socket.socket() as free:
@@ -380,7 +381,7 @@ def test_two_processes_train_one_network(tiny_cohort, tmp_path):
             str(tmp_path / "cohort"),
             str(tmp_path / "run"),
         ],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=180,

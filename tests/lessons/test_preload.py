@@ -26,6 +26,7 @@ async def notebook():
 asyncio.run(notebook())
 assert not [name for name in preload.MODULES if name not in sys.modules]
 assert gc.get_threshold() == usual
+assert "accelerate" not in sys.modules  # nothing here uses it
 """
 
 

@@ -86,7 +86,7 @@ def _check_python() -> Iterator[Diagnosis]:
 
 
 def _check_torch() -> Iterator[Diagnosis]:
-    missing = [name for name in ("torch", "torchvision", "timm", "monai", "accelerate") if find_spec(name) is None]
+    missing = [name for name in ("torch", "torchvision", "timm", "monai") if find_spec(name) is None]
     if missing:
         yield Diagnosis(
             "torch", "problem", f"not installed: {', '.join(missing)}", 'run: python -m pip install "firstread[all]"'

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstread.core.columns import label_numbers
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import Geometry, same_grid
-from firstread.core.images import read_image, read_volume
+from firstread.core.images import middle_file, read_image, read_volume
 from firstread.core.table_schemas import ADJUDICATED
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike
@@ -47,8 +48,7 @@ class Image:
         Args:
             window: see `firstread.core.windows`; None is this image's own.
         """
-        file = self.files[len(self.files) // 2]
-        return read_image(file, frame=self.frame, window=self.window if window is None else window)
+        return read_image(middle_file(self.files), frame=self.frame, window=self.window if window is None else window)
 
     def volume(self) -> Volume:
         """The values in real units with their place in the patient: a whole series, or one frame of it.
@@ -160,22 +160,24 @@ class Case:
         """
         rows = self.find_masks(structure, reader)
         volume = read_volume([rows[0]["file"]], frame=rows[0].get("frame"))
-        values = [int(number) for row in rows for number in row.get("value", "").split()]
-        return Volume(np.isin(volume.values, values) if values else volume.values != 0, volume.geometry)
+        return volume.labelled([number for row in rows for number in label_numbers(row.get("value"))])
 
-    def mask_volume(self, structures: Sequence[str], *, grid: Geometry | None = None) -> Volume:
+    def mask_volume(
+        self, structures: Sequence[str], *, grid: Geometry | None = None, reader: str | None = None
+    ) -> Volume:
         """Label map of several structures: uint8 (z, y, x), 0 the background, then in the order of `structures`.
 
         Args:
             structures: names; where two overlap, the later one counts, so that a lesion lies within its organ.
             grid: of the image that the masks must fit; None takes that of the first mask.
+            reader: whose masks, as in `mask`; a task says it as `task.reader`.
 
         Raises:
-            DataError: a mask is missing or lies on another grid.
+            DataError: a mask is missing, is one of several readers', or lies on another grid.
         """
         labels: Volume | None = None
         for number, structure in enumerate(structures, 1):
-            mask = self.mask(structure)
+            mask = self.mask(structure, reader=reader)
             same_grid(grid or mask.geometry, mask.geometry, names=("image", f"mask of {structure}"))
             if labels is None:
                 labels = Volume(np.zeros(mask.geometry.size_zyx, np.uint8), grid or mask.geometry)

@@ -1,32 +1,33 @@
 """Cohort: cases, images and targets, with their task, origin and processing steps."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import pyarrow.compute as pc
 
 from firstread.core.case import Case
+from firstread.core.cohort_files import read_cohort, write_cohort
+from firstread.core.cohort_summary import count_cases, describe_cohort, sample_by_class
 from firstread.core.columns import SPLITS, none_if_missing
-from firstread.core.errors import DataError, SettingError, suggest
-from firstread.core.files import read_json, to_jsonable, write_json
-from firstread.core.flat_table import flat_table, tables_from_flat
+from firstread.core.errors import SettingError, suggest
+from firstread.core.figures import show_images
+from firstread.core.flat_table import check_labels, flat_table, tables_from_flat
 from firstread.core.images import read_image, resize_square, with_channels
+from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
-from firstread.core.task_protocol import Task, task_from_json, task_to_json
+from firstread.core.task_protocol import Task
 from firstread.core.tasks import Classification
 from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-#: of the tables and of cohort.json; a cohort of another one is not read
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,15 +107,6 @@ class Cohort:
         names = [*self.classes, None]
         return flat_table(self.tables, [names[index] for index in self.targets])
 
-    @cached_property
-    def _targets(self) -> np.ndarray:
-        if isinstance(self.task, Classification):
-            targets = self.task.labels(self.tables)
-        else:
-            targets = np.full(len(self), -1, np.int64)
-        targets.setflags(write=False)
-        return targets
-
     # ---- cases and counts
 
     def __len__(self) -> int:
@@ -165,8 +157,6 @@ class Cohort:
         Raises:
             SettingError: there is none.
         """
-        import pyarrow.compute as pc
-
         position = pc.index(self.tables.cases["case"], str(case)).as_py()
         if position < 0:
             raise SettingError(f'There is no case "{case}"', do="cohort.table shows their names")
@@ -192,10 +182,13 @@ class Cohort:
         """The positive class of two (a score of 1); None with more classes."""
         return self.classes[1] if len(self.classes) == 2 else None
 
-    @property
+    @cached_property
     def targets(self) -> np.ndarray:
         """Class indices of the labels: (N,) int64, positions in `classes`; -1 where there is no label. Read-only."""
-        return self._targets
+        task = self.task if isinstance(self.task, Classification) else None
+        targets = np.full(len(self), -1, np.int64) if task is None else task.labels(self.tables)
+        targets.setflags(write=False)
+        return targets
 
     @property
     def strata(self) -> np.ndarray:
@@ -210,35 +203,16 @@ class Cohort:
     @property
     def groups(self) -> np.ndarray:
         """Cases that belong together: (N,) text, the component, or the case itself where none is known."""
-        components = self.components
         cases = np.array(self.tables.cases["case"].to_pylist(), dtype=object)
-        groups: np.ndarray = np.where(components == None, "case:" + cases, components)  # noqa: E711 - elementwise
-        return groups
+        return np.where(self.components == None, "case:" + cases, self.components)  # noqa: E711 - elementwise
 
     def counts(self) -> "pd.DataFrame":
         """Number of cases of each class in each split."""
-        import pandas as pd
-
-        split = self.table["split"].fillna("(none)")
-        label = self.table["label"].fillna("(no label)" if self.classes else "cases")
-        counts = pd.crosstab(label, split)
-        columns = [name for name in (*SPLITS, "(none)") if name in counts.columns]
-        rows = [name for name in (*self.classes, "(no label)", "cases") if name in counts.index]
-        counts = counts.loc[rows, columns].rename_axis(index="class", columns=None)
-        counts["all"] = counts.sum(axis=1)
-        return counts
+        return count_cases(self.table, self.classes)
 
     def show(self, count: int = 10, *, seed: int = 0) -> "Figure":
         """Draw `count` random cases, equally many of each class; returns the figure."""
-        from firstread.core.figures import show_images
-
-        order = np.random.default_rng(seed).permutation(len(self))
-        targets = self.targets
-        by_class = [[i for i in order if targets[i] == k] for k in sorted(set(targets.tolist()))]
-        picked = [members[rank] for rank in range(count) for members in by_class if rank < len(members)][:count]
-        if by_class:
-            picked.sort(key=lambda i: targets[i])
-        cases = [self[int(i)] for i in picked]
+        cases = [self[index] for index in sample_by_class(self.targets, count, seed=seed)]
         return show_images([case.image() for case in cases], [case.label or case.case for case in cases])
 
     def images(self, size: int, *, channels: int = 1) -> np.ndarray:
@@ -254,8 +228,6 @@ class Cohort:
         Raises:
             DataError: a file cannot be read; the message names it.
         """
-        from firstread.core.progress_bar import track
-
         if channels not in (1, 3):
             raise SettingError(f"channels={channels} is not possible", expected="1 (grayscale) or 3 (colour)")
         shape = (len(self), size, size) if channels == 1 else (len(self), size, size, 3)
@@ -272,8 +244,6 @@ class Cohort:
         """The cases of one split: "train", "validation" or "test"."""
         if split not in SPLITS:
             raise SettingError(f'There is no split called "{split}".{suggest(split, SPLITS)}')
-        import pyarrow.compute as pc
-
         return self.where(pc.fill_null(pc.equal(self.tables.cases["split"], split), False).to_numpy())
 
     def where(self, mask: "Sequence[bool] | np.ndarray | pd.Series") -> "Cohort":
@@ -289,17 +259,11 @@ class Cohort:
         if len(values) != len(self):
             raise SettingError(f"{len(values)} values were given for {len(self)} cases", expected="one value a case")
         if name == "label":
-            unknown = {value for value in values if value is not None} - set(self.classes)
-            if unknown:
-                raise DataError(f"{len(unknown)} labels are not among the classes", expected=", ".join(self.classes))
-            tables = self.tables.with_classes(getattr(self.task, "name", "label"), values)
+            check_labels(values, self.classes)
+            name, reader = getattr(self.task, "name", "label"), getattr(self.task, "reader", None)
+            tables = self.tables.with_classes(name, values, reader=reader)
         else:
             tables = self.tables.with_cases_column(name, values)
-        return replace(self, tables=tables, steps=self.steps + ((step,) if step else ()), parent=None)
-
-    def with_files(self, files: Sequence[str], *, step: Step | None = None) -> "Cohort":
-        """A copy in which every case has one image, in a file of its own (N,)."""
-        tables = self.tables.with_files(list(files), [None] * len(self))
         return replace(self, tables=tables, steps=self.steps + ((step,) if step else ()), parent=None)
 
     # ---- saving and loading
@@ -309,13 +273,10 @@ class Cohort:
 
         Files under the folder are named relative to it, so that it can be moved.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.tables.save(folder, _relative_to(folder.resolve()))
-        header = {"schema": SCHEMA_VERSION, "task": task_to_json(self.task), "origin": asdict(self.origin)}
-        steps = [asdict(step) for step in self.steps]
-        write_json(folder / "cohort.json", {**header, "window": self.window, "steps": steps})
-        return folder
+        write_cohort(
+            Path(folder), self.tables, task=self.task, origin=self.origin, steps=self.steps, window=self.window
+        )
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Cohort":
@@ -324,35 +285,11 @@ class Cohort:
         Raises:
             DataError: the folder holds no cohort, a broken one, or one of another version of firstread.
         """
-        folder = Path(folder)
-        header = read_json(folder / "cohort.json")
-        remedy = "delete the folder and run the step again"
-        try:
-            if header.get("schema") != SCHEMA_VERSION:
-                age = "a newer" if int(header.get("schema") or 0) > SCHEMA_VERSION else "an older"
-                raise DataError(f"The saved cohort was written by {age} version of firstread", where=folder, do=remedy)
-            return cls(
-                tables=Tables.load(folder),
-                task=task_from_json(header["task"]),
-                origin=Origin(**header["origin"]),
-                steps=tuple(Step(**step) for step in header["steps"]),
-                window=tuple(header["window"]) if isinstance(header["window"], list) else header["window"],
-            )
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError("The saved cohort is broken", where=folder, do=remedy) from error
+        return cls(**read_cohort(Path(folder)))
 
     def describe(self) -> dict[str, Any]:
         """Origin, counts and steps as JSON-serializable values, for reports."""
-        counts = self.counts()
-        summary: dict[str, Any] = to_jsonable(
-            {
-                "origin": asdict(self.origin),
-                "classes": self.classes,
-                "counts": {split: counts[split].to_dict() for split in counts.columns},
-                "steps": [asdict(step) for step in self.steps],
-            }
-        )
-        return summary
+        return describe_cohort(self.origin, classes=self.classes, counts=self.counts(), steps=self.steps)
 
     def __repr__(self) -> str:
         names = [*self.classes, *getattr(self.task, "structures", ())]
@@ -361,17 +298,3 @@ class Cohort:
 
     def _repr_html_(self) -> str:
         return f"<p><b>{escape(self.origin.name)}</b>: {len(self)} cases</p>{self.counts().to_html()}"
-
-
-def _relative_to(base: Path) -> Callable[[str], str]:
-    """Function that names a file relative to a folder if it is inside, else by its absolute path."""
-
-    @lru_cache(maxsize=4096)
-    def resolved(folder: Path) -> Path:
-        return folder.resolve()
-
-    def relative(file: str) -> str:
-        path = resolved(Path(file).parent) / Path(file).name
-        return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
-
-    return relative

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstread.core.errors import DataError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -52,6 +54,39 @@ def encode_labels(labels: "Sequence[Any] | pd.Series", classes: Sequence[str]) -
     """Convert labels to class indices: (N,) int64, the position in `classes`, -1 where the label is missing."""
     index = {name: position for position, name in enumerate(classes)}
     return np.array([index.get(label, -1) for label in labels], dtype=np.int64)
+
+
+def label_numbers(value: Any) -> tuple[int, ...]:
+    """Numbers of a structure in a label map, as a table states them: 2, 2.0, "2", or "1 2 3" for a region of several.
+
+    Returns:
+        The numbers in their order, each once; none where nothing is stated.
+
+    Raises:
+        DataError: not a whole number.
+
+    Example:
+        >>> label_numbers("1 2 3"), label_numbers(2.0), label_numbers(None)
+        ((1, 2, 3), (2,), ())
+    """
+    value = none_if_missing(value)
+    words = value.split() if isinstance(value, str) else [] if value is None else [value]
+    try:
+        numbers = [float(word) for word in words]
+    except (TypeError, ValueError):
+        numbers = [math.nan]
+    if not all(number.is_integer() for number in numbers):
+        raise DataError(
+            "The number of a structure in a label map is not whole",
+            where=f"value {value!r}",
+            expected='a whole number, or several with spaces between them, such as "1 2 3"',
+        )
+    return tuple(dict.fromkeys(int(number) for number in numbers))
+
+
+def label_numbers_column(values: Iterable[Any]) -> "pd.Series":
+    """Convert a column of `label_numbers` to text, such as "2" or "1 2 3"; None where nothing is stated."""
+    return text_column(" ".join(map(str, label_numbers(value))) or None for value in values)
 
 
 def none_if_missing(value: Any) -> Any:

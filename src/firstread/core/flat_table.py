@@ -43,7 +43,7 @@ def tables_from_flat(table: "pd.DataFrame", *, name: str, classes: Sequence[str]
     text = {column: _text(columns.pop(column, [None] * count)) for column in ("case", "file", "label", "patient")}
     if count and not any(text["case"]):
         text["case"] = [f"case{i:05d}" for i in range(count)]
-    _check_labels(text["label"], classes)
+    check_labels(text["label"], classes)
     split = [canonical_split(value) for value in columns.pop("split", [None] * count)]
     frame = columns.pop("frame", [None] * count)
     cases: dict[str, Any] = {"case": text["case"], "patient": text["patient"], "split": split}
@@ -111,7 +111,8 @@ def _text(values: Sequence[Any]) -> list[str | None]:
     return texts
 
 
-def _check_labels(labels: Sequence[str | None], classes: Sequence[str]) -> None:
+def check_labels(labels: Sequence[str | None], classes: Sequence[str]) -> None:
+    """Refuse labels that are not among the classes."""
     unknown = {label for label in labels if label is not None} - set(classes)
     if unknown:
         raise DataError(

@@ -161,6 +161,11 @@ def _is_bare_dicom(head: bytes) -> bool:
     return False
 
 
+def middle_file(files: Sequence[str]) -> str:
+    """The file to look at of an image: of a series of slices the middle one."""
+    return files[len(files) // 2]
+
+
 def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
     """Read one image as 8-bit pixels.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from firstread.core.case import Case
+from firstread.core.columns import label_numbers
 from firstread.core.errors import DataError, SettingError
 from firstread.core.images import read_volume
 from firstread.core.volume import Volume
@@ -43,42 +44,43 @@ def read_labels(file: str | Path) -> Volume:
     return replace(volume, values=values, unit="")
 
 
-def read_mask(file: str | Path, value: int | None = None) -> Volume:
+def read_mask(file: str | Path, value: int | str | None = None) -> Volume:
     """Mask of a structure from a label map.
 
     Args:
         file: NIfTI, or another format that a reader turns into a volume.
-        value: number of the structure in the file; None takes everything that is not the background.
+        value: number of the structure in the file, or text with those of a region, such as "1 2 3"; None takes
+            everything that is not the background.
 
     Returns:
         Volume of bool on the file's own grid; all False where the structure does not occur.
     """
-    labels = read_labels(file)
-    return replace(labels, values=labels.values != 0 if value is None else labels.values == value)
+    return read_labels(file).labelled(label_numbers(value))
 
 
 def true_masks(
     cases: Iterable[Case], structures: Sequence[str], *, reader: str | None = None
-) -> dict[tuple[str, str], dict[str, Any]]:
+) -> dict[tuple[str, ...], dict[str, Any]]:
     """Reference masks: (case, structure) -> `truth_file` and `truth_value`, for each that has one.
 
-    A case without a mask of a structure, or with those of several readers, has none. Of several numbers in one file
-    (a region, numbered lesions) `truth_value` is None: all that is not the background.
+    A case without a mask of a structure, or with those of several readers, has none. `truth_value` is text: the number
+    of the structure in the file, or several (a region, numbered lesions) with spaces between them, such as "1 2 3";
+    None where no number is stated, which is all that is not the background.
 
     Args:
         cases: of a cohort.
         structures: names.
         reader: whose masks count; None takes the adjudicated ones, else those of the only reader.
     """
-    found = {}
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
     for case in cases:
         for structure in structures:
             try:
                 rows = case.find_masks(structure, reader)
             except DataError:
                 continue
-            numbers = [number for row in rows for number in str(row.get("value") or "").split()]
-            value = int(numbers[0]) if len(numbers) == 1 else None
+            numbers = label_numbers(" ".join(row.get("value", "") for row in rows))
+            value = " ".join(map(str, numbers)) or None
             found[case.case, structure] = {"truth_file": rows[0]["file"], "truth_value": value}
     return found
 

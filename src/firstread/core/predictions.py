@@ -79,6 +79,7 @@ class Predictions:
         scores: np.ndarray,
         *,
         classes: Sequence[str],
+        task: Classification | None = None,
         model: str = "model",
         cohort: Cohort | None = None,
     ) -> "Predictions":
@@ -88,6 +89,8 @@ class Predictions:
             cases: a table with `case` and `label` (and, if present, `file`, `frame`, `patient`, `split`).
             scores: (N, K) probabilities in the order of `classes`; or (N,) scores of the positive class of two.
             classes: class names.
+            task: what was predicted, with the finding's name and whose word is the truth; default
+                `Classification(classes)`.
             model: name of the model or rule.
             cohort: the cases, if trivial rules are to stand beside them.
         """
@@ -104,7 +107,7 @@ class Predictions:
         table.insert(1, "truth", cases["label"].to_numpy() if "label" in cases else None)
         for index, name in enumerate(classes):
             table[_SCORE_PREFIX + name] = scores[:, index]
-        return cls(table, Classification(tuple(classes)), model, cohort=cohort)
+        return cls(table, task or Classification(tuple(classes)), model, cohort=cohort)
 
     def __len__(self) -> int:
         return len(self.table)

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from firstread.core.columns import SPLITS, canonical_split
 from firstread.core.errors import DataError
+from firstread.core.images import middle_file
 from firstread.core.patient_identity import patient_components
 from firstread.core.table_files import read_tables, set_column, write_tables
 from firstread.core.table_schemas import CASES, IMAGES, PATIENT_SOURCES, TARGET_KINDS, TARGETS, conform, to_arrow
@@ -119,11 +120,11 @@ class Tables:
             cases = cases.drop_columns(["component"])
         return Tables(cases, self.images, self.targets)
 
-    def with_classes(self, name: str, values: Sequence[str | None]) -> "Tables":
-        """A copy in which the classes of one finding are replaced."""
+    def with_classes(self, name: str, values: Sequence[str | None], *, reader: str | None = None) -> "Tables":
+        """A copy in which the classes of one finding are replaced, those of all readers, by the word of one."""
         is_old = pc.and_(pc.equal(self.targets["kind"], "class"), pc.equal(self.targets["name"], name))
         kept = self.targets.filter(pc.invert(pc.fill_null(is_old, False)))
-        new = conform(_class_table(self.cases["case"], name, values), TARGETS, "targets")
+        new = conform(_class_table(self.cases["case"], name, values, reader), TARGETS, "targets")
         return Tables(self.cases, self.images, pa.concat_tables([new, kept], promote_options="default"))
 
     def with_files(self, files: Sequence[str], frames: Sequence[int | None]) -> "Tables":
@@ -149,7 +150,7 @@ class Tables:
         images = self.images.take(pa.array(self.image_offsets[:-1])).select(["files", "frame"])
         for batch in images.to_batches(max_chunksize=4096):
             for files, frame in zip(batch["files"].to_pylist(), batch["frame"].to_pylist(), strict=True):
-                yield files[len(files) // 2], frame
+                yield middle_file(files), frame
 
     def save(self, folder: Path, relative: Callable[[str], str]) -> None:
         """Write three Parquet files; `relative` names a file relative to the folder."""
@@ -162,12 +163,13 @@ class Tables:
         return cls(**read_tables(folder))
 
 
-def _class_table(cases: Any, name: str, values: Sequence[str | None]) -> pa.Table:
+def _class_table(cases: Any, name: str, values: Sequence[str | None], reader: str | None) -> pa.Table:
     """Rows of `targets` for the classes of one finding; cases without a class have no row."""
     column = pa.array(values, pa.string())
     table = pa.table({"case": cases, "value": column}).filter(pc.is_valid(column))
-    count = len(table)
-    return table.append_column("kind", pa.array(["class"] * count)).append_column("name", pa.array([name] * count))
+    for column_name, word in (("kind", "class"), ("name", name), ("reader", reader)):
+        table = table.append_column(column_name, pa.array([word] * len(table), pa.string()))
+    return table
 
 
 def _table_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

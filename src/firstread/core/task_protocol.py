@@ -50,7 +50,11 @@ class Schema:
 
 @runtime_checkable
 class Task(Protocol):
-    """What is predicted of a case. A task is a frozen dataclass of plain values, so that it can be stored as JSON."""
+    """What is predicted of a case. A task is a frozen dataclass of plain values, so that it can be stored as JSON.
+
+    Optional is `targets(tables)`, for a network of pictures that learns something else than a class: (N, ...) numbers,
+    NaN where they are not known. They become the truth of predictions too, if the schema has one column for it.
+    """
 
     @property
     def kind(self) -> str:
@@ -115,3 +119,19 @@ def task_from_json(values: Mapping[str, Any]) -> Task:
 def same_task(first: Task, second: Task) -> bool:
     """Whether two tasks ask the same: their kind and all their fields agree."""
     return task_to_json(first) == task_to_json(second)
+
+
+def answer_names(task: Task) -> tuple[str, ...]:
+    """Names that a network for a task tells apart: classes or structures; none for a task of numbers."""
+    return tuple(getattr(task, "classes", ())) or tuple(getattr(task, "structures", ()))
+
+
+def same_answers(first: Task, second: Task) -> bool:
+    """Whether a network for one task can answer the other: kind and names agree; whose word is the truth may differ.
+
+    Tasks without classes and structures agree in all fields but `reader`.
+    """
+    if first.kind != second.kind or answer_names(first) != answer_names(second):
+        return False
+    fields = [{**task_to_json(task), "reader": None} for task in (first, second)]
+    return bool(answer_names(first)) or fields[0] == fields[1]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstread.core.columns import text_column
+from firstread.core.columns import label_numbers_column, text_column
 from firstread.core.decisions import decide
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import Geometry
@@ -178,13 +178,14 @@ class Segmentation:
         )
 
     def complete_rows(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Check the names of the structures."""
+        """Check the names of the structures; numbers in files as text, such as "1", or "1 2 3" for a region."""
         if "structure" not in table.columns:
             raise DataError("The table lacks structure", expected="one row a case and structure")
         unknown = sorted(set(table["structure"]) - set(self.structures))
         if unknown:
             raise DataError(f'"{unknown[0]}" is not a structure of this task', expected=", ".join(self.structures))
-        return table.copy()
+        numbers = [name for name in ("value", "truth_value") if name in table.columns]
+        return table.assign(**{name: label_numbers_column(table[name]).to_numpy() for name in numbers})
 
     def decode(
         self, case: str, outputs: np.ndarray, *, grid: Geometry | None, image: Geometry | None, sink: Sink

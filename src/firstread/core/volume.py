@@ -1,6 +1,6 @@
 """Volume: voxel values in real units, with their geometry in the patient."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,14 @@ class Volume:
                 volume, so that slices stay comparable.
         """
         return self.values if self.is_color else show_values(self.values, window, unit=self.unit)
+
+    def labelled(self, numbers: Collection[int]) -> "Volume":
+        """Mask of a label map: bool, True where it has one of the numbers; without any number, where it is not 0."""
+        if not numbers:
+            return replace(self, values=self.values != 0, unit="")
+        if len(numbers) == 1:
+            return replace(self, values=self.values == next(iter(numbers)), unit="")
+        return replace(self, values=np.isin(self.values, list(numbers)), unit="")
 
     def cropped(self, start_zyx: Sequence[int], size_zyx: Sequence[int]) -> "Volume":
         """A part of the volume that lies within it; a view of the same values."""

@@ -18,6 +18,7 @@ from firstread.core.errors import DataError
 from firstread.core.images import read_image, resize_square, to_grayscale
 from firstread.core.predictions import Predictions
 from firstread.core.progress_bar import track
+from firstread.core.tasks import Classification
 from firstread.core.windows import WindowLike
 
 if TYPE_CHECKING:
@@ -188,4 +189,5 @@ def _best_column(columns: np.ndarray, targets: np.ndarray, *, class_count: int) 
 
 
 def _predictions(cases: "pd.DataFrame", scores: np.ndarray, train: Cohort, name: str) -> Predictions:
-    return Predictions.from_scores(cases, scores, classes=train.classes, model=name)
+    task = train.task if isinstance(train.task, Classification) else None
+    return Predictions.from_scores(cases, scores, classes=train.classes, task=task, model=name)

@@ -1,6 +1,9 @@
 """Trivial baselines of a segmentation: an HU window, and the mean label map, fitted on the training cases."""
 
+import os
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +17,7 @@ from firstread.core.masks import NO_TRUTH, true_masks
 from firstread.core.paths import home_folder
 from firstread.core.predictions import CONTEXT_COLUMNS, Predictions
 from firstread.core.progress_bar import track
+from firstread.core.task_protocol import task_to_json
 from firstread.core.tasks import Segmentation
 from firstread.core.volume import Volume
 from firstread.curation.segmentation_rules import MeanLabelMap, WindowRule
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 #: training cases that the rules are fitted on, evenly spaced; more change neither a percentile nor a mean
 MAX_TRAINING_CASES = 40
+#: folders of label maps, one for each pair of cohorts, that firstread keeps
+MAX_FOLDERS = 16
 
 
 def segmentation_baselines(
@@ -35,6 +41,7 @@ def segmentation_baselines(
         train: cases with scans and masks; those that lack a mask of a structure are left out.
         cases: to segment; masks may be missing.
         folder: for the label maps; by default one of firstread's own for these two cohorts, used again the next time.
+            Firstread keeps the `MAX_FOLDERS` of its own that were used last.
 
     Returns:
         "rule: HU window" and "rule: mean label map", see `firstread.curation.segmentation_rules`.
@@ -46,7 +53,6 @@ def segmentation_baselines(
     task = train.task
     if not isinstance(task, Segmentation):
         raise SettingError(f"These rules are for a segmentation, and the task is {task.kind}")
-    target = Path(folder) if folder is not None else home_folder() / "rules" / _fingerprint(train, cases)
     window, mean = WindowRule(len(task.structures)), MeanLabelMap(len(task.structures))
     for scan, labels in _training_pairs(train, task):
         window.add(scan, labels)
@@ -55,6 +61,7 @@ def segmentation_baselines(
         raise DataError("No training case has a mask of every structure", expected=", ".join(task.structures))
     rules: dict[str, WindowRule | MeanLabelMap] = {"rule: HU window": window, "rule: mean label map": mean}
     rows: dict[str, list[dict[str, object]]] = {name: [] for name in rules}
+    target = Path(folder) if folder is not None else _use_folder(_fingerprint(train, cases))
     truths, table = true_masks(cases, task.structures, reader=task.reader), cases.table
     known = [name for name in CONTEXT_COLUMNS if name in table]
     for position, case in enumerate(track(cases, "Segmenting by trivial rules", total=len(cases))):
@@ -83,7 +90,7 @@ def _training_pairs(train: Cohort, task: Segmentation) -> Iterator[tuple[Volume,
 
 def _pair(case: Case, task: Segmentation) -> tuple[Volume, Volume]:
     scan = case.volume()
-    return scan, case.mask_volume(task.structures, grid=scan.geometry)
+    return scan, case.mask_volume(task.structures, grid=scan.geometry, reader=task.reader)
 
 
 def _frame(rows: list[dict[str, object]]) -> "pd.DataFrame":
@@ -92,11 +99,29 @@ def _frame(rows: list[dict[str, object]]) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def _use_folder(name: str) -> Path:
+    """Folder of firstread's own for label maps; of the others those are removed that were not used for longest."""
+    folder = home_folder() / "rules" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
+    used: dict[Path, int] = {}
+    for other in folder.parent.iterdir():
+        with suppress(OSError):  # another process may remove it at the same time
+            used[other] = other.stat().st_mtime_ns
+    for unused in sorted(used, key=used.__getitem__, reverse=True)[MAX_FOLDERS:]:
+        shutil.rmtree(unused, ignore_errors=True)
+    return folder
+
+
 def _fingerprint(train: Cohort, cases: Cohort) -> str:
-    """Name of a folder for two cohorts: their cases and files, and when those were changed."""
-    digest = sha256()
+    """Name of a folder for two cohorts: task, cases, files of images and training masks, and when they were changed."""
+    masks = train.tables.targets.select(["case", "kind", "name", "value", "file", "reader"]).to_pylist()
+    digest = sha256(f"{task_to_json(train.task)}\n{masks}\n".encode())
+    files = {str(row["file"]) for row in masks if row["file"]}
     for cohort in (train, cases):
-        for case, file in zip(cohort.table["case"], cohort.table["file"], strict=True):
-            changed = Path(file).stat().st_mtime_ns if Path(file).exists() else 0
-            digest.update(f"{case}\0{file}\0{changed}\n".encode())
+        digest.update("\0".join(cohort.table["case"]).encode())
+        files.update(file for file in cohort.table["file"] if file)
+    for file in sorted(files):
+        changed = Path(file).stat().st_mtime_ns if Path(file).exists() else 0
+        digest.update(f"{file}\0{changed}\n".encode())
     return digest.hexdigest()[:16]

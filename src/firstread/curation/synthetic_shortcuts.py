@@ -6,6 +6,7 @@ doi 10.1371/journal.pmed.1002683).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def add_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: s
         files.append(str(write_atomically(folder / f"{index:05d}.png", partial(_save_png, pixels=pixels))))
     step = Step("plant_marker", {"on": list(on), "text": text})
     marked = cohort.table["label"].isin(list(on)).tolist()
-    return cohort.with_files(files, step=step).with_column("marker", marked)
+    tables = cohort.tables.with_files(files, [None] * len(files)).with_cases_column("marker", marked)
+    return replace(cohort, tables=tables, steps=(*cohort.steps, step), parent=None)
 
 
 def add_label_noise(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:

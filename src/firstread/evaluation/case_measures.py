@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstread.core.columns import label_numbers
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import same_grid
 from firstread.core.masks import read_labels, volume_ml
@@ -137,14 +138,8 @@ def read_pair(row: "pd.Series", files: dict[str, Volume] | None = None) -> tuple
             files[str(file)] = read_labels(file)
     truth, predicted = files[str(truth_file)], files[str(mask_file)]
     same_grid(truth.geometry, predicted.geometry, names=(f"truth {truth_file.name}", f"prediction {mask_file.name}"))
-    return _mask(truth, row.get("truth_value")), _mask(predicted, row.get("value"))
-
-
-def _mask(labels: Volume, value: Any) -> Volume:
-    """Voxels of a structure; all that are not the background if no number is stated."""
-    import pandas as pd
-
-    return Volume(labels.values == int(value) if pd.notna(value) else labels.values != 0, labels.geometry)
+    numbers = label_numbers(row.get("truth_value")), label_numbers(row.get("value"))
+    return truth.labelled(numbers[0]), predicted.labelled(numbers[1])
 
 
 def _organ_shares(truth: Volume, predicted: Volume, organ: tuple[Volume, Volume] | None) -> dict[str, float]:

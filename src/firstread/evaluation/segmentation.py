@@ -125,9 +125,9 @@ def evaluate_segmentation(
     """Segmentation metrics with intervals by patient, always beside trivial baselines (entry point of `metrics`).
 
     Args:
-        predictions: of a `Segmentation`. `value` and `truth_value` are the numbers of the structure in the files; where
-            they are missing all that is not 0 counts. Rows without `truth_file` are left out and counted. Where the
-            predictions know their cohort, the scan is drawn under the contours.
+        predictions: of a `Segmentation`. `value` and `truth_value` are the numbers of the structure in the files, of
+            a region several ("1 2 3"); where they are missing all that is not 0 counts. Rows without `truth_file` are
+            left out and counted. Where the predictions know their cohort, the scan is drawn under the contours.
         tolerance_mm: distance of surfaces that counts as agreement, for the surface Dice: what two readers differ by.
         organ: structure whose share the others are, such as "liver" for the share that is tumour.
         lesions: which structures are counted by piece, and the rule of matching.

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 
 from firstread.core.errors import DataError
 from firstread.core.files import to_jsonable
-from firstread.learning.models.model_file import TRAINING_PREFIX, save_model
+from firstread.learning.models.model_file import TRAINING_PREFIX, read_tensors, save_model
 from firstread.learning.optimizers import flat_state, load_flat_state
 
 _OPTIMIZER = TRAINING_PREFIX + "optimizer/"
@@ -46,17 +45,14 @@ def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
         DataError: missing, broken, or written by an older version.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+        tensors, metadata = read_tensors(path)
         progress = json.loads(metadata.get("progress", "{}"))
-    except Exception as error:  # safetensors raises a type of its own
+    except (DataError, ValueError) as error:
         raise DataError(
             "The checkpoint cannot be read", where=path, do="train again, or use best.safetensors beside it"
         ) from error
-    has_training_state = any(
-        name.startswith(TRAINING_PREFIX) for name in tensors
-    )  # best.safetensors holds weights alone
+    # best.safetensors holds weights alone
+    has_training_state = any(name.startswith(TRAINING_PREFIX) for name in tensors)
     if has_training_state and metadata.get("optimizer") != _CHANNELS_LAST:
         raise DataError(
             "The checkpoint was written by an older version of firstread and cannot be continued",

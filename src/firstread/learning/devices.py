@@ -20,8 +20,6 @@ from firstread.learning.queue import QueueSlot
 def choose_device(device: str = "auto") -> str:
     """Resolve "auto" to "cuda", "mps" or "cpu", and check that a GPU asked for is available.
 
-    `accelerate launch --cpu` says with ACCELERATE_USE_CPU that "auto" is the CPU.
-
     Raises:
         SettingError: a GPU was asked for and is not there.
     """
@@ -33,8 +31,7 @@ def choose_device(device: str = "auto") -> str:
         )
     if device != "auto":
         return device
-    launched_for_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
-    return "cpu" if launched_for_cpu else next((name for name in available if available[name]), "cpu")
+    return next((name for name in available if available[name]), "cpu")
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def reproducible(wanted: bool) -> Iterator[None]:
 def acquire_queue_slot(device: str, *, quiet: bool) -> Iterator[QueueSlot]:
     """Wait in the device's training queue for a slot, and show the position meanwhile.
 
-    The processes of one training under `accelerate launch` belong together and do not wait for one another.
+    The processes of one training under `torchrun` belong together and do not wait for one another.
     """
     device = choose_device(device)
     distributed = Processes.from_environment().count > 1

@@ -54,7 +54,7 @@ class ArrayExamples:
 
     Attributes:
         inputs: uint8 pictures (N, S, S) or (N, S, S, 3), or features (N, F).
-        targets: (N,) class indices.
+        targets: (N,) class indices, or what else a task's `targets` says.
         source: where they are read from.
     """
 
@@ -74,9 +74,14 @@ class ArrayExamples:
         if device.type == "cpu" or not isinstance(self.inputs, np.ndarray):
             return self
         try:
-            return ArrayExamples(torch.from_numpy(self.inputs).to(device), self.targets)
+            return ArrayExamples(to_tensor(self.inputs).to(device), self.targets)
         except torch.OutOfMemoryError:
             return self
+
+
+def to_tensor(values: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Values as a tensor in the same memory; a read-only array is copied, because a tensor can be written to."""
+    return values if isinstance(values, torch.Tensor) else torch.from_numpy(np.require(values, requirements="W"))
 
 
 class DiskExamples:

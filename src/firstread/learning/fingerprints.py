@@ -32,8 +32,11 @@ def weights_fingerprint(model: torch.nn.Module) -> str:
 
 
 def cohort_fingerprint(cohort: Cohort) -> str:
-    """Fingerprint of the training and validation cases: names, splits, targets, in order; not of paths and pixels."""
-    found = hashlib.sha256()
+    """Fingerprint of the training and validation cases: names, splits, targets, in order; not of paths and pixels.
+
+    Where the task names the reader whose word counts, that name counts too.
+    """
+    found = hashlib.sha256(str(getattr(cohort.task, "reader", None) or "").encode())
     for part in (cohort.train, cohort.validation):
         _add(found, part.tables.cases, ("case", "split"))
         _add(found, part.tables.targets, ("case", "kind", "name", "value", "reader"))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from firstread.core.errors import DataError
-from firstread.learning.examples import Examples
+from firstread.learning.examples import Examples, to_tensor
 from firstread.learning.objective import Objective
 from firstread.learning.samplers import RandomSampler, Sampler
 
@@ -96,7 +96,7 @@ def sequential_batches(
     for start in range(0, len(examples), batch_size):
         inputs, targets = examples.batch(np.arange(start, min(start + batch_size, len(examples))))
         batch = prepare(inputs)
-        yield batch, torch.from_numpy(targets).to(batch.device)
+        yield batch, to_tensor(targets).to(batch.device)
 
 
 def identity(batch: torch.Tensor) -> torch.Tensor:
@@ -123,7 +123,7 @@ def shuffled_batches(
         prepare: turns selected examples into a batch on the network's device.
         augmentation: changes pixels, and masks with them; None for none.
         sampler: draws the examples of the epoch; None shows every one once.
-        shard: (rank, world size) of this process under `accelerate launch`; each process takes its part of every step.
+        shard: (rank, world size) of this process under `torchrun`; each process takes its part of every step.
     """
     rank, world_size = shard
     sampler = RandomSampler(len(examples)) if sampler is None else sampler
@@ -134,7 +134,7 @@ def shuffled_batches(
     for step in batch_slices(len(order), batch_size * world_size):
         indices = order[step] if world_size == 1 else _shard_indices(order[step], rank, world_size)
         inputs, truth = examples.batch(indices, generator)
-        batch, targets = prepare(inputs), torch.from_numpy(truth)
+        batch, targets = prepare(inputs), to_tensor(truth)
         if augmentation is not None and targets.ndim > 1:
             moved = augmentation.apply(batch, generator, masks=targets.to(batch.device))
             batch, targets = moved.images, moved.masks

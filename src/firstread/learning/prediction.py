@@ -4,7 +4,7 @@ import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,17 +14,22 @@ from firstread.core.cohort import Cohort
 from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.geometry import Geometry
-from firstread.core.masks import NO_TRUTH, true_masks
+from firstread.core.masks import true_masks
 from firstread.core.paths import home_folder
 from firstread.core.predictions import CONTEXT_COLUMNS, Predictions
 from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin
+from firstread.core.task_protocol import Task, answer_names, same_answers
+from firstread.core.tasks import Classification, Segmentation
 from firstread.core.volume import Volume
 from firstread.learning.examples import ArrayExamples, Examples, load_pictures
 from firstread.learning.loop import sequential_batches
 from firstread.learning.models.protocol import Model, check_predictor
 from firstread.learning.volume_slices import read_network_volume, slice_batches
 from firstread.readers.nifti import write_nifti
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def predict(
@@ -41,7 +46,8 @@ def predict(
 
     Returns:
         Predictions with the columns of the network's task: for classes a row a case with a score for each class; for a
-        segmentation a row a case and structure, with the file of the mask and its volume.
+        segmentation a row a case and structure, with the file of the mask and its volume. The truth beside them is the
+        word of the reader whom the cohort's task names.
 
     Raises:
         DataError: no cases, or a file that cannot be read.
@@ -57,20 +63,26 @@ def predict(
     check_predictor(model)
     if not isinstance(cases, (Cohort, Case)):
         raise SettingError("predict takes a network and a cohort or one case, in this order")
+    if isinstance(cases, Case) and not isinstance(model.task, Classification):
+        raise SettingError(f"A {model.task.kind} is predicted for a cohort", do="predict(model, cohort[:1])")
+    cohort = _case_to_cohort(cases, model.task) if isinstance(cases, Case) else cases
+    if not len(cohort):
+        raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")
+    # the cohort's task also says whose word is the truth
+    task = cohort.task if same_answers(model.task, cohort.task) else model.task
+    name, known = str(model.describe().get("backbone") or task.kind), cohort if baselines else None
+    if isinstance(task, Classification):
+        scores = _predict_pictures(model, cohort)
+        return Predictions.from_scores(cohort.table, scores, classes=task.classes, task=task, model=name, cohort=known)
+    sink = MaskFolder(Path(folder) if folder else _new_folder())
     if model.inputs.is_volume:
-        if isinstance(cases, Case):
-            raise SettingError("A segmentation is predicted for a cohort", do="predict(model, cohort[:1])")
-        return _predict_volumes(model, cases, baselines=baselines, folder=folder)
-    cohort = _case_to_cohort(cases, model) if isinstance(cases, Case) else cases
-    _refuse_empty(cohort)
-    scores = _predict_examples(model, load_pictures(cohort, model.inputs, cohort.targets, once=True))
-    return Predictions.from_scores(
-        cohort.table,
-        scores,
-        classes=model.task.classes,  # type: ignore[attr-defined]
-        model=model.describe()["backbone"],
-        cohort=cohort if baselines else None,
-    )
+        for case in track(cohort, "Predicting volumes", total=len(cohort), unit="volume"):
+            probabilities, grid, image = predict_volume(model, case)
+            task.decode(case.case, probabilities, grid=grid, image=image, sink=sink)
+    else:
+        for case_name, outputs in zip(cohort.table["case"], _predict_pictures(model, cohort), strict=True):
+            task.decode(case_name, outputs, grid=None, image=None, sink=sink)
+    return Predictions(_complete_rows(sink.rows, task, cohort), task, name, cohort=known)
 
 
 def predict_scores(model: Model, images: np.ndarray) -> np.ndarray:
@@ -118,45 +130,50 @@ class MaskFolder:
         return str(write_nifti(file, Volume(values, geometry)))
 
 
-def _predict_volumes(model: Model, cohort: Cohort, *, baselines: bool, folder: str | Path | None) -> Predictions:
-    """A label map for each case, on the grid of its scan, and a row for each structure."""
+def _complete_rows(rows: list[dict[str, Any]], task: Task, cohort: Cohort) -> "pd.DataFrame":
+    """A table of a network's answers with the truth, and with what is known of the cases."""
     import pandas as pd
 
-    _refuse_empty(cohort)
-    sink = MaskFolder(Path(folder) if folder else _new_folder())
-    for case in track(cohort, "Predicting volumes", total=len(cohort), unit="volume"):
-        probabilities, grid, image = predict_volume(model, case)
-        model.task.decode(case.case, probabilities, grid=grid, image=image, sink=sink)
-    task: Any = model.task
-    truth = true_masks(cohort, task.structures, reader=getattr(task, "reader", None))
+    schema, truths = task.schema(), _find_truths(task, cohort)
     facts = cohort.table.set_index("case")
-    rows = []
-    for row in sink.rows:
+    completed = []
+    for row in rows:
+        truth = truths.get(tuple(row[name] for name in schema.key), dict.fromkeys(schema.truth))
         known = {name: facts.loc[row["case"], name] for name in CONTEXT_COLUMNS if name in facts}
-        rows.append({**row, **truth.get((row["case"], row["structure"]), NO_TRUTH), **known})
-    name = str(model.describe()["backbone"])
-    return Predictions(pd.DataFrame(rows), model.task, name, cohort=cohort if baselines else None)
+        completed.append({**row, **truth, **known})
+    return pd.DataFrame(completed)
+
+
+def _find_truths(task: Task, cohort: Cohort) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Key of a row -> its columns of truth, where the truth is known."""
+    if isinstance(task, Segmentation):
+        return true_masks(cohort, task.structures, reader=task.reader)
+    columns, task_targets = task.schema().truth, getattr(task, "targets", None)
+    if task_targets is None or len(columns) != 1:
+        return {}
+    values = zip(cohort.table["case"], task_targets(cohort.tables), strict=True)
+    return {(case,): {columns[0]: value} for case, value in values}
+
+
+def _predict_pictures(model: Model, cohort: Cohort) -> np.ndarray:
+    """Outputs of a network for the picture of each case: (N, ...), as `Task.decode` takes them."""
+    return _predict_examples(model, load_pictures(cohort, model.inputs, cohort.targets, once=True))
 
 
 @torch.inference_mode()
-def _predict_examples(model: Any, examples: Examples) -> np.ndarray:
-    """Class probabilities (N, K)."""
+def _predict_examples(model: Model, examples: Examples) -> np.ndarray:
+    """Class probabilities (N, K), or what else the network's task asks for."""
     model.eval()
     batches = sequential_batches(examples, prepare=model.prepare, batch_size=model.inputs.inference_batch_size)
     return np.concatenate([model.probabilities(model(batch)).cpu().numpy() for batch, _ in batches])
-
-
-def _refuse_empty(cohort: Cohort) -> None:
-    if not len(cohort):
-        raise DataError("There are no cases to predict", do="check the split: cohort.counts() shows how many are where")
 
 
 def _new_folder() -> Path:
     return home_folder() / "predictions" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
-def _case_to_cohort(case: Case, model: Model) -> Cohort:
-    classes = model.task.classes  # type: ignore[attr-defined]
+def _case_to_cohort(case: Case, task: Task) -> Cohort:
+    classes = answer_names(task)
     row = {"case": case.case, "file": case.file, "frame": case.frame, "patient": case.patient, "split": case.split}
     row["label"] = case.label if case.label in classes else None
     return Cohort.from_table(make_table([row]), classes, Origin("one case"), window=case.window)

@@ -1,4 +1,4 @@
-"""Processes of one distributed training, as `accelerate launch` and `torchrun` start them: one for each GPU."""
+"""Processes of one distributed training, as `torchrun` starts them: one for each GPU."""
 
 import os
 from dataclasses import dataclass

@@ -13,6 +13,7 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError
 from firstread.core.paths import runs_folder
 from firstread.core.run import Run
+from firstread.core.task_protocol import answer_names, same_answers
 from firstread.learning.checkpoints import load_checkpoint, restore_weights
 from firstread.learning.devices import choose_placement
 from firstread.learning.example_sources import load_examples
@@ -46,7 +47,7 @@ def create_run(model: Model, cohort: Cohort, settings: TrainingSettings) -> Run:
         id=name if settings.folder is None else f"{folder.name}-{secrets.token_hex(4)}",
         fingerprints=_fingerprints(model, cohort),
     )
-    return _shared(run)
+    return _shared(run, device=settings.device)
 
 
 def resume_run(model: Model, cohort: Cohort, settings: TrainingSettings, *, parent: Run) -> Run:
@@ -83,7 +84,7 @@ def resume_run(model: Model, cohort: Cohort, settings: TrainingSettings, *, pare
         epochs_before=parent.epochs,
         fingerprints=fingerprints,
     )
-    return _shared(run)
+    return _shared(run, device=settings.device)
 
 
 def _refuse_other_network(model: Model, run: Run) -> None:
@@ -141,14 +142,13 @@ def load_training_examples(model: Model, cohort: Cohort) -> Examples:
         raise DataError("There are no training images", where='split "train"', do="split the cohort first")
     check_task(model, cohort)
     cohort.task.check(cohort.tables)
-    if cohort.classes:
-        _check_labels(cohort)
+    _check_targets(cohort)
     return load_examples(model, cohort)
 
 
 def load_validation_examples(model: Model, cohort: Cohort) -> Examples:
     """Examples of the validation split: those with targets."""
-    return load_examples(model, cohort.where(cohort.targets >= 0) if cohort.classes else cohort)
+    return load_examples(model, cohort.where(cohort.strata >= 0))
 
 
 def check_task(model: Model, cohort: Cohort) -> None:
@@ -157,28 +157,26 @@ def check_task(model: Model, cohort: Cohort) -> None:
     Raises:
         SettingError: the message names both.
     """
-    wanted = getattr(model.task, "classes", None) or getattr(model.task, "structures", None)
-    found = getattr(cohort.task, "classes", None) or getattr(cohort.task, "structures", None)
-    if model.task.kind == cohort.task.kind and wanted == found:
+    if same_answers(model.task, cohort.task):
         return
     same_kind = model.task.kind == cohort.task.kind == "classification"
     raise SettingError(
         f"The network and the cohort have different {'classes' if same_kind else 'tasks'}",
-        where=f"network: {model.task.kind}, {', '.join(wanted or ())}",
-        expected=f"{cohort.task.kind}, {', '.join(found or ())}",
+        where=f"network: {model.task.kind}, {', '.join(answer_names(model.task))}",
+        expected=f"{cohort.task.kind}, {', '.join(answer_names(cohort.task))}",
         do="build the network with task=cohort.task",
     )
 
 
-def _check_labels(cohort: Cohort) -> None:
-    targets = cohort.targets
-    if (targets < 0).any():
+def _check_targets(cohort: Cohort) -> None:
+    unknown = int((cohort.strata < 0).sum())
+    if unknown:
         raise DataError(
-            f"{int((targets < 0).sum())} training images have no label",
+            f"{unknown} training images have no label" if cohort.classes else f"{unknown} training cases have no truth",
             where='split "train"',
-            do="label them, or leave them out with cohort.where(cohort.targets >= 0)",
+            do="label them, or leave them out with cohort.where(cohort.strata >= 0)",
         )
-    empty = [name for index, name in enumerate(cohort.classes) if not (targets == index).any()]
+    empty = [name for index, name in enumerate(cohort.classes) if not (cohort.targets == index).any()]
     if empty:
         raise DataError(
             f"No training image of the class {', '.join(empty)}",
@@ -217,10 +215,11 @@ def _fingerprints(model: Model, cohort: Cohort) -> dict[str, str]:
     return {"model": blueprint_fingerprint(model.describe()), "cohort": cohort_fingerprint(cohort)}
 
 
-def _shared(run: Run) -> Run:
+def _shared(run: Run, *, device: str) -> Run:
     """The run of the first process of a distributed training: all have one id and one folder."""
     processes = Processes.from_environment()
-    processes.connect(choose_placement(precision="float32", local_rank=processes.local_rank).device)
+    placement = choose_placement(device=device, precision="float32", local_rank=processes.local_rank)
+    processes.connect(placement.device)
     return processes.from_main(run)
 
 

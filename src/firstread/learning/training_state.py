@@ -1,5 +1,7 @@
 """Training state on a device: network, examples, optimizer and learning-rate schedule."""
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,12 +11,16 @@ from firstread.core.errors import SettingError
 from firstread.learning.devices import Placement
 from firstread.learning.examples import Examples
 from firstread.learning.feature_cache import FeatureCache
-from firstread.learning.loop import batch_slices
+from firstread.learning.loop import batch_slices, identity, sequential_batches, shuffled_batches
 from firstread.learning.optimizers import TimedSchedule, make_optimizer, make_scheduler
 from firstread.learning.process_group import Processes
 from firstread.learning.random_state import RandomStream
+from firstread.learning.samplers import Sampler
 from firstread.learning.settings import TrainingSettings
 from firstread.learning.time_budget import TimeBudget
+
+#: pixels of one inference batch on the default batch size; larger batches would not be faster on a CPU
+_INFERENCE_PIXELS = 300_000
 
 
 class Forward(nn.Module):
@@ -68,7 +74,7 @@ class TrainingState:
         processes: Processes,
         random: RandomStream,
     ) -> None:
-        self.placement, self.processes, self._settings = placement, processes, settings
+        self.model, self.placement, self.processes, self._settings = model, placement, processes, settings
         model.to(placement.device).to(memory_format=torch.channels_last)
         if not bool(getattr(model, "fitted", True)):
             with placement.autocast():
@@ -99,6 +105,43 @@ class TrainingState:
         if self._settings.learning_rate is None:
             raise SettingError("The learning rate is not known", do="give train a learning_rate")
         return self._settings.learning_rate
+
+    def training_batches(self, *, batch_size: int, generator: torch.Generator, sampler: Sampler) -> Iterable:
+        """The training examples of an epoch, drawn and augmented: a batch and its targets, as `network` takes them.
+
+        While the backbone is frozen they are its features.
+        """
+        cache, augmentation = self.feature_cache, self._settings.augmentation
+        examples: Examples = self.examples
+        prepare: Callable[[Any], torch.Tensor] = self.model.prepare
+        if cache and not augmentation:
+            examples = cache.extract(examples, batch_size=self._inference_batch_size(batch_size))
+            prepare = identity
+        batches = shuffled_batches(
+            examples,
+            prepare=prepare,
+            batch_size=batch_size,
+            generator=generator,
+            augmentation=augmentation,
+            sampler=sampler,
+            shard=(self.processes.rank, self.processes.count),
+        )
+        if cache and augmentation:
+            return cache.extract_batches(batches, batch_size=self._inference_batch_size(batch_size))
+        return batches
+
+    def validation_batches(self, examples: Examples, *, batch_size: int) -> Iterable:
+        """All examples in order, as `evaluated_network` takes them; `batch_size` is that of the training."""
+        cache, inference_batch_size = self.feature_cache, self._inference_batch_size(batch_size)
+        if cache and len(examples):
+            features = cache.extract(examples, batch_size=inference_batch_size)
+            return sequential_batches(features, prepare=identity, batch_size=len(features))
+        return sequential_batches(examples, prepare=self.model.prepare, batch_size=inference_batch_size)
+
+    def _inference_batch_size(self, batch_size: int) -> int:
+        """Inference batch size: a multiple of the training batch size, larger for small images, halved with it."""
+        batches_at_once = max(1, _INFERENCE_PIXELS // (self._settings.batch_size * self.model.inputs.pixels))
+        return batches_at_once * batch_size
 
     def schedule(
         self, *, examples_per_epoch: int, batch_size: int, epochs_done: int, budget: TimeBudget | None
@@ -131,6 +174,19 @@ class TrainingState:
             total_steps=(self._settings.epochs or 1) * self.steps_per_epoch + 1,
             steps_done=epochs_done * self.steps_per_epoch,
         )
+
+
+@contextmanager
+def frozen_backbone(model: Any, *, wanted: bool) -> Iterator[None]:
+    """Freeze the backbone if wanted; at the end each parameter learns or not as it was found."""
+    before = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    if wanted:
+        model.freeze(True)
+    try:
+        yield
+    finally:
+        for parameter, requires_grad in before:
+            parameter.requires_grad_(requires_grad)
 
 
 def _sample(examples: Examples, *, count: int) -> Any:

@@ -145,12 +145,21 @@ class SliceExamples:
         return self
 
 
-def load_slices(cohort: Cohort, inputs: InputSpec, structures: Sequence[str]) -> SliceExamples:
-    """All slices of a cohort's volumes, with label maps of the structures."""
+def load_slices(
+    cohort: Cohort, inputs: InputSpec, structures: Sequence[str], *, reader: str | None = None
+) -> SliceExamples:
+    """All slices of a cohort's volumes, with label maps of the structures.
+
+    Args:
+        cohort: cases with volumes and masks.
+        inputs: of the network.
+        structures: in the order of their numbers in label maps.
+        reader: whose masks; None takes the adjudicated ones, else those of the only reader.
+    """
     examples = SliceExamples(inputs)
     for case in track(cohort, "Reading volumes", total=len(cohort), unit="volume"):
         volume, own_grid = read_network_volume(case, inputs)
-        labels = case.mask_volume(structures, grid=own_grid)
+        labels = case.mask_volume(structures, grid=own_grid, reader=reader)
         if volume.geometry != own_grid:
             labels = labels.resampled(volume.geometry, order=0, outside=0)
         examples.add(volume, labels)

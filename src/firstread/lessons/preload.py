@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 
 #: in the order in which a lesson needs them
-MODULES = ("pandas", "torch", "torchvision", "timm", "accelerate", "firstread.learning.training")
+MODULES = ("pandas", "torch", "torchvision", "timm", "firstread.learning.training")
 #: between two imports, so that cells which are queued run first
 IDLE_SECONDS = 1.0
 _attempted: set[str] = set()

@@ -217,7 +217,7 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {"python": platform.python_version()}
-    for name in ("firstread", "torch", "torchvision", "timm", "monai", "accelerate", "scikit-learn", "pandas", "numpy"):
+    for name in ("firstread", "torch", "torchvision", "timm", "monai", "scikit-learn", "pandas", "numpy"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

@@ -1,6 +1,8 @@
 """Contract of every network that is registered for a task: built, described, saved, loaded, and asked alike."""
 
+import inspect
 import json
+from typing import get_overloads, get_type_hints
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from firstread.core.errors import MissingDependencyError, SettingError
 from firstread.core.registry import registered
 from firstread.core.tasks import Classification, Segmentation
-from firstread.learning.models import build_model, load_model
+from firstread.learning.models import Classifier, Segmenter, build_model, load_model
 from firstread.learning.models.protocol import check_predictor, check_trainable
 
 TASKS = {"classification": Classification(("a", "b", "c")), "segmentation": Segmentation(("liver", "lesion"))}
@@ -75,6 +77,15 @@ def test_the_seed_decides_the_weights(model):
     ones, others, more = (build_model(task=model.task, size=64, seed=seed).state_dict() for seed in (3, 3, 4))
     assert all(torch.equal(value, others[name]) for name, value in ones.items())
     assert any(not torch.equal(value, more[name]) for name, value in ones.items())
+
+
+def test_the_signature_names_every_setting_of_the_networks():
+    """`build_model` is overloaded, so that an editor knows which network comes back and what it can be built with."""
+    found = {}
+    for one in get_overloads(build_model)[1:3]:
+        hints = get_type_hints(one)
+        found[hints["return"]] = {"backbone", "task", "seed", *get_type_hints(hints["settings"].__args__[0])}
+    assert found == {network: set(inspect.signature(network.build).parameters) for network in (Classifier, Segmenter)}
 
 
 def test_what_cannot_be_built_is_said():

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -12,10 +13,12 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.geometry import Geometry, same_grid
 from firstread.core.images import read_volume
 from firstread.core.provenance import Origin
+from firstread.core.run import Run
 from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
 from firstread.core.volume import Volume
 from firstread.learning.augmentation import Augmentation
+from firstread.learning.example_sources import load_examples
 from firstread.learning.models import build_model, load_model
 from firstread.learning.prediction import predict
 from firstread.learning.training import train
@@ -23,6 +26,7 @@ from firstread.learning.volume_slices import SliceExamples, network_grid, read_n
 from firstread.readers.nifti import write_nifti
 
 SPACING = (4.0, 6.0, 6.0)
+LIVER = Segmentation(("liver",))
 
 
 def ball(grid, center_mm, radius_mm):
@@ -49,10 +53,8 @@ def balls(tmp_path):
     return Cohort(Tables.from_rows(cases, images, targets), Segmentation(("liver",)), Origin("balls"))
 
 
-def network(**settings):
-    return build_model(
-        task=Segmentation(("liver",)), **{"size": 24, "spacing_mm_zyx": SPACING, "slices": 3, **settings}
-    )
+def network(task=LIVER, **settings):
+    return build_model(task=task, **{"size": 24, "spacing_mm_zyx": SPACING, "slices": 3, **settings})
 
 
 def test_it_learns_and_its_masks_lie_on_the_scans(balls, tmp_path):
@@ -77,7 +79,7 @@ def test_it_learns_and_its_masks_lie_on_the_scans(balls, tmp_path):
     for case, row in zip(balls.test, predictions.table.itertuples(), strict=True):
         found, truth = read_volume([row.mask_file]), case.mask("liver")
         same_grid(found.geometry, case.volume().geometry)
-        inside = found.values == row.value
+        inside = found.values == int(row.value)
         dice = 2 * (inside & truth.values).sum() / (inside.sum() + truth.values.sum())
         assert dice > 0.8
         assert row.volume_ml == pytest.approx(inside.sum() * truth.geometry.voxel_volume_ml)
@@ -85,6 +87,36 @@ def test_it_learns_and_its_masks_lie_on_the_scans(balls, tmp_path):
     assert again.describe() == model.describe()
     other = predict(again, balls.test, folder=tmp_path / "again")
     assert list(other.table["volume_ml"]) == list(predictions.table["volume_ml"])
+
+
+@pytest.fixture
+def two_readers(balls, tmp_path):
+    """The balls as the reader "A" drew them; "B" drew nothing."""
+    own = balls.tables.targets.to_pylist()
+    targets = [{**row, "reader": "A"} for row in own]
+    for number, (case, row) in enumerate(zip(balls, own, strict=True)):
+        empty = write_nifti(tmp_path / f"{number}-empty.nii.gz", case.mask("liver").labelled([99]))
+        targets.append({**row, "reader": "B", "file": str(empty)})
+    tables = Tables(balls.tables.cases, balls.tables.images, pa.Table.from_pylist(targets))
+    return replace(balls, tables=tables, task=Segmentation(("liver",), reader="A"))
+
+
+def test_it_learns_from_the_masks_of_the_reader_whose_word_counts(balls, two_readers, tmp_path):
+    model = network(task=two_readers.task)
+    assert model.task == two_readers.task
+    of_b = replace(two_readers, task=Segmentation(("liver",), reader="B"))
+    voxels = []
+    for cohort in (balls, two_readers, of_b):
+        examples = load_examples(model, cohort.train)
+        voxels.append(int((examples.batch(np.arange(len(examples)))[1] > 0).sum()))
+    assert voxels[0] == voxels[1] > voxels[2] == 0
+    train(model, two_readers, epochs=1, folder=tmp_path / "run", quiet=True)
+    found = predict(model, of_b.test, folder=tmp_path / "masks")
+    assert found.task == of_b.task
+    assert all("empty" in file for file in found.table["truth_file"])
+    assert {baseline.task.reader for baseline in found.baselines} == {"B"}
+    with pytest.raises(SettingError, match="trained on another cohort"):
+        train(model, of_b, epochs=1, resume=Run.load(tmp_path / "run"), quiet=True)
 
 
 def test_what_a_cut_off_training_began_is_finished_the_same(balls, tmp_path):

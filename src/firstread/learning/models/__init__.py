@@ -2,17 +2,60 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack, overload
 
 from firstread.core.errors import SettingError
 from firstread.core.registry import find_registered
 from firstread.core.task_protocol import Task
-from firstread.core.tasks import Classification
+from firstread.core.tasks import Classification, Segmentation
+from firstread.core.windows import WindowLike
 from firstread.learning.models.classifier import Classifier, per_image_standardization
 from firstread.learning.models.model_file import load_model
 from firstread.learning.models.protocol import Model
+from firstread.learning.models.segmenter import Segmenter
 
-__all__ = ["Classifier", "Model", "build_model", "load_model", "per_image_standardization"]
+__all__ = ["Classifier", "Model", "Segmenter", "build_model", "load_model", "per_image_standardization"]
+
+
+class ClassifierSettings(TypedDict, total=False):
+    """Settings of `Classifier.build`."""
+
+    dropout: float | None
+    size: int | None
+    channels: int | None
+    weights: str | Path | None
+
+
+class SegmenterSettings(TypedDict, total=False):
+    """Settings of `Segmenter.build`."""
+
+    size: int
+    slices: int
+    spacing_mm_zyx: tuple[float, float, float]
+    window: WindowLike
+    images: tuple[str, ...]
+
+
+@overload
+def build_model(
+    backbone: str | None = None, *, classes: Sequence[str], seed: int = 0, **settings: Unpack[ClassifierSettings]
+) -> Classifier: ...
+
+
+@overload
+def build_model(
+    backbone: str | None = None, *, task: Classification, seed: int = 0, **settings: Unpack[ClassifierSettings]
+) -> Classifier: ...
+
+
+@overload
+def build_model(
+    backbone: str | None = None, *, task: Segmentation, seed: int = 0, **settings: Unpack[SegmenterSettings]
+) -> Segmenter: ...
+
+
+@overload
+def build_model(backbone: str | None = None, *, task: Task, seed: int = 0, **settings: Any) -> Model: ...
 
 
 def build_model(
@@ -26,7 +69,7 @@ def build_model(
     weights: str | Path | None = None,
     seed: int = 0,
     **options: Any,
-) -> Any:
+) -> Model:
     """Build a network for a task.
 
     Args:
@@ -67,8 +110,9 @@ def build_model(
     given_settings = {name: value for name, value in settings.items() if value is not None}
     network = find_registered("models", task.kind)
     try:
-        return network.build(task, seed=seed, **given_settings, **options)
+        model: Model = network.build(task, seed=seed, **given_settings, **options)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
         raise SettingError(f"A network for {task.kind} has no such setting", where=str(error).split()[-1]) from error
+    return model

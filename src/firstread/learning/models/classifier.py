@@ -18,6 +18,7 @@ from firstread.core.errors import SettingError, suggest
 from firstread.core.task_protocol import Task
 from firstread.core.tasks import Classification
 from firstread.learning.backbones import Blueprint, count_features, create_backbone, needs_color_channels
+from firstread.learning.examples import to_tensor
 from firstread.learning.input_spec import InputSpec
 from firstread.learning.models.model_file import save_model
 from firstread.learning.random_state import seeded
@@ -152,7 +153,7 @@ class Classifier(nn.Module):
 
     def prepare(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Convert uint8 (N, S, S) or (N, S, S, 3) to float32 (N, C, S, S) between 0 and 1, on the network's device."""
-        tensor = torch.as_tensor(images if isinstance(images, torch.Tensor) else np.require(images, requirements="W"))
+        tensor = to_tensor(images)
         tensor = tensor.unsqueeze(1) if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
         return tensor.to(self.mean.device).float().div_(255.0)
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -40,7 +40,23 @@ def save_model(
     return write_atomically(path, lambda temporary: save_file(state, temporary, metadata=header))
 
 
-def load_model(path: str | Path) -> Any:
+def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file.
+
+    Raises:
+        DataError: the file is missing or broken.
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+            return tensors, file.metadata() or {}
+    except Exception as error:  # safetensors raises a type of its own
+        raise DataError("The network cannot be read", where=path, expected="a whole .safetensors file") from error
+
+
+def load_model(path: str | Path) -> "Model":
     """Load a network that `save` wrote. Nothing in the file can run as code.
 
     Returns:
@@ -50,19 +66,12 @@ def load_model(path: str | Path) -> Any:
         DataError: the file is missing, broken, or not a firstread network.
         MissingDependencyError: the package is not installed that provides networks for this task.
     """
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-    except Exception as error:  # safetensors raises a type of its own
-        raise DataError("The network cannot be read", where=path, expected="a whole .safetensors file") from error
+    state, metadata = read_tensors(path)
     if metadata.get("format") not in (_FORMAT, _CLASSIFIER_FORMAT):
         raise DataError("This file does not hold a firstread network", where=path, do="use build_model(weights=path)")
     network = find_registered("models", metadata.get("kind", "classification"))
     try:
-        model = network.from_description(json.loads(metadata["blueprint"]))
+        model: Model = network.from_description(json.loads(metadata["blueprint"]))
         model.load_state_dict({name: value for name, value in state.items() if not name.startswith(TRAINING_PREFIX)})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(

@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from firstread.core.errors import SettingError
-from firstread.core.task_protocol import Task, task_from_json, task_to_json
+from firstread.core.task_protocol import Task, answer_names, task_from_json, task_to_json
 from firstread.core.tasks import Segmentation
 from firstread.core.windows import WindowLike, check_window
+from firstread.learning.examples import to_tensor
 from firstread.learning.input_spec import InputSpec
 from firstread.learning.models.model_file import save_model
 from firstread.learning.random_state import seeded
@@ -97,7 +98,7 @@ class Segmenter(nn.Module):
             images=tuple(images),
         )
         with seeded(seed):
-            return cls(Segmentation(tuple(getattr(task, "structures", ()))), inputs)
+            return cls(task if isinstance(task, Segmentation) else Segmentation(answer_names(task)), inputs)
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> "Segmenter":
@@ -133,7 +134,7 @@ class Segmenter(nn.Module):
     def prepare(self, inputs: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Hounsfield units (N, slices, H, W) -> float32 on the network's device, -1 to 1 over the window."""
         center, width = np.asarray(self.inputs.window, dtype=float)
-        values = torch.as_tensor(inputs).to(self.device).float()
+        values = to_tensor(inputs).to(self.device).float()
         return values.sub_(float(center)).div_(float(width) / 2).clamp_(-1, 1)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
