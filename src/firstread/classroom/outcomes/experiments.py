@@ -164,7 +164,9 @@ def _means_of_groups(runs: pd.DataFrame, name: str, groups: Sequence[str], outco
     means: list[dict[str, Any]] = []
     for analysis, label in ANALYSES.items():
         table = group_means(runs, by=f"{analysis} {name}", value=outcome.name, highest=outcome.highest)
-        by_group = {str(row["group"]): row for row in table.to_dict("records")}
+        by_group = {
+            str(row["group"]): {str(name): value for name, value in row.items()} for row in table.to_dict("records")
+        }
         for group in groups:
             means.append({"group": group, "analysis": analysis, "label": label, "runs": 0} | by_group.get(group, {}))
     return means
