@@ -47,7 +47,8 @@ def time_to_accuracy(*, quick: bool, peers: Path | None) -> dict[str, Any]:
     """Seconds until the first epoch with a target accuracy on the held-out third of hello-world/openi.
 
     One stopping rule for all: training, with validation after each epoch, ends at the first epoch with the target
-    accuracy or when the time is over. Seed k holds out fold k of three, so that every image is held out once.
+    accuracy or when the time is over. The clock starts when the network is built. Seed k holds out fold k of three, so
+    that every image is held out once.
     """
     from firstread.core.splits import folds_by_patient
 

@@ -77,7 +77,6 @@ class StopAtTarget(keras.callbacks.Callback):
 
 
 train, validation = dataset("train", train=True), dataset("validation", train=False)
-ready = time.perf_counter()
 if network_name == "inception_v3":
     base = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(299, 299, 3))
 else:
@@ -89,8 +88,10 @@ pooled = layers.GlobalAveragePooling2D()
 head = [layers.Dense(256, activation="relu"), layers.Dropout(0.5), layers.Dense(1, activation="sigmoid")]
 network = keras.Sequential([base, pooled, *head])
 stop = StopAtTarget()
+ready = time.perf_counter()
 for is_frozen, epochs, learning_rate in ((True, frozen_epochs, frozen_rate), (False, 100_000, rate)):
-    if epochs and stop.seconds is None and time.perf_counter() - ready < limit:
+    is_over = stop.seconds is not None or time.perf_counter() - ready > limit
+    if epochs and not is_over:
         base.trainable = not is_frozen
         network.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy", metrics=["accuracy"])
         network.fit(train, validation_data=validation, epochs=epochs, verbose=0, callbacks=[stop])

@@ -22,9 +22,9 @@ augmentation = fr.Augmentation(**recipe["augmentation"])
 #: as many epochs and as high a rate as suit random weights, see benchmarks/few_shot.py
 RANDOM_PHASE = {"epochs": 20, "schedule": "one-cycle", "learning_rate": 2e-3, "batch_size": 16}
 phases = list(recipe["phases"]) if weights == "phantom" else [RANDOM_PHASE]
-ready = time.perf_counter()
 settings = {"size": recipe["size"], "dropout": recipe["dropout"], "weights": weights, "seed": seed}
 model = fr.build_model(recipe["backbone"], classes=cohort.classes, **settings)
+ready = time.perf_counter()
 run, reached, epochs, accuracies = None, None, None, []
 while reached is None and time.perf_counter() - ready < limit:
     phase = phases.pop(0) if len(phases) > 1 else phases[0]

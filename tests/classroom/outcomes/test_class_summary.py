@@ -77,7 +77,7 @@ def test_lower_is_better_where_it_is(empty):
     for number in range(12):
         person, _ = empty.join(f"Person {number}")
         brier = (0.1 if person.arms["dropout"] == "on" else 0.5) + number / 1000
-        news = [make_event("record", BEGAN, name="evaluation", value=make_evaluation(0.9 + number / 200, 1.0, brier))]
+        news = [make_event("record", BEGAN, name="evaluation", value=make_evaluation(1 - brier, 1.0, brier))]
         empty.record_events(person.username, news)
     experiment = summarize_class(load_class_data(empty), LESSON)["experiments"][1]
     assert experiment["unconfirmed"] == 12

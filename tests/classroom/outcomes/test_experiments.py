@@ -46,6 +46,18 @@ def test_accuracy_as_assigned_is_primary_and_corrected_for_the_number_of_experim
     assert secondary.adjusted_p > secondary.difference.p_value
 
 
+def test_a_secondary_outcome_is_better_only_where_the_primary_one_is():
+    runs = make_runs({"on": 0.85, "off": 0.85})
+    runs["AUC"] = runs["AUC"] - 0.2 * (runs["assigned augmentation"] == "off")
+    said = find(compare_groups(runs, ARMS), "augmentation", "AUC")
+    assert said.difference.p_value < 1e-6
+    assert said.better is None
+    assert said.interpretation.endswith("the p value all 12, and it is never below the primary outcome's.")
+    assert find(compare_groups(runs.assign(accuracy=1.0), ARMS), "augmentation", "AUC").adjusted_p == 1.0
+    runs["accuracy"] = runs["accuracy"] - 0.2 * (runs["assigned augmentation"] == "off")
+    assert find(compare_groups(runs, ARMS), "augmentation", "AUC").better == "on"
+
+
 def test_as_run_is_never_called_better():
     found = compare_groups(make_runs({"on": 0.9, "off": 0.5}), ARMS)
     as_run = find(found, "augmentation", "accuracy", "ran")

@@ -1,8 +1,8 @@
 """Randomized experiments of a class: one primary outcome, secondary ones, and Holm's correction for all of them.
 
 The primary outcome is accuracy on the held-out images in everyone's first counted run, by the group that was drawn
-(intention to treat). All other outcomes are secondary. The same comparisons by the group that was run are a sensitivity
-analysis, of which nothing is concluded.
+(intention to treat). All other outcomes are secondary, and called better only where the primary one is. The same
+comparisons by the group that was run are a sensitivity analysis, of which nothing is concluded.
 """
 
 import math
@@ -29,7 +29,8 @@ class Comparison:
         analysis: "assigned" or "ran".
         difference: mean of group `first` minus that of `second`; None with too few runs.
         role: "primary", "secondary" or "sensitivity".
-        adjusted_p: Holm's p value within the family; NaN where there is none.
+        adjusted_p: Holm's p value within the family, of a secondary outcome at least that of the primary one; NaN where
+            there is none.
         family_size: number of comparisons in the family: the primary ones, or, for all others, all that are shown.
         test_images: number of test images, if it is the same for all runs.
     """
@@ -44,6 +45,11 @@ class Comparison:
     adjusted_p: float = math.nan
     family_size: int = 0
     test_images: int | None = None
+
+    @property
+    def pair(self) -> tuple[str, str, str]:
+        """The experiment and its two groups."""
+        return self.experiment, self.first, self.second
 
     @property
     def label(self) -> str:
@@ -83,11 +89,10 @@ class Comparison:
                 f"{self.experiment} {self.better} was better in {runs} runs: {text}. All on the same {images}test "
                 f"images; another {images}images may give another difference. One class, one task: worth repeating."
             )
-        others = (
-            f" The interval counts this comparison alone, the p value all {self.family_size}."
-            if self.difference.excludes_zero
-            else ""
-        )
+        others = ""
+        if self.difference.excludes_zero:
+            others = f" The interval counts this comparison alone, the p value all {self.family_size}"
+            others += ", and it is never below the primary outcome's." if self.role == "secondary" else "."
         return f"{runs} runs cannot tell {first} from {second}: {text}.{others}"
 
     def _format_p(self) -> str:
@@ -98,7 +103,9 @@ class Comparison:
 def compare_groups(runs: pd.DataFrame, arms: Mapping[str, Sequence[str]]) -> list[Comparison]:
     """Compare the groups of all experiments in all outcomes, with p values corrected for the number of comparisons.
 
-    Holm 1979 (Scand J Stat 6:65) within the primary comparisons, and within all comparisons for the secondary ones.
+    Holm 1979 (Scand J Stat 6:65) within the primary comparisons, and within all comparisons for the secondary ones,
+    whose p value is at least that of the same groups' primary comparison (hierarchical testing). So the probability of
+    any false "was better" is that of a false one in a primary outcome.
 
     Args:
         runs: from `runs_table`.
@@ -115,13 +122,17 @@ def compare_groups(runs: pd.DataFrame, arms: Mapping[str, Sequence[str]]) -> lis
     ]
     p_values = [one.difference.p_value if one.difference else math.nan for one in found]
     primary = [place for place, one in enumerate(found) if one.role == "primary"]
-    adjusted = dict(enumerate(holm_adjusted(p_values)))
-    adjusted |= dict(zip(primary, holm_adjusted([p_values[place] for place in primary]), strict=True))
-    sizes = {place: len(primary) for place in primary}
-    return [
-        replace(one, adjusted_p=adjusted[place], family_size=sizes.get(place, len(found)))
-        for place, one in enumerate(found)
-    ]
+    of_all, of_primary = holm_adjusted(p_values), holm_adjusted([p_values[place] for place in primary])
+    gates = {found[place].pair: value for place, value in zip(primary, of_primary, strict=True)}
+    corrected = []
+    for one, own in zip(found, of_all, strict=True):
+        gate = gates[one.pair]
+        if one.role == "primary":
+            corrected.append(replace(one, adjusted_p=gate, family_size=len(primary)))
+        else:  # NaN: the primary outcome does not vary, and nothing is better in it
+            least = 0.0 if one.role == "sensitivity" else 1.0 if math.isnan(gate) else gate
+            corrected.append(replace(one, adjusted_p=max(own, least), family_size=len(found)))
+    return corrected
 
 
 def _compare_pair(runs: pd.DataFrame, empty: Comparison) -> Comparison:
