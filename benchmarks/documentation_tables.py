@@ -4,40 +4,20 @@ A table is placed between the comments `<!-- table: NAME -->` and `<!-- end of t
 Usage: python benchmarks/documentation_tables.py, after `make bench`
 """
 
-import json
 import re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from few_shot_tables import curve_rows, few_shot_table
 from firstread.core.figures import plot_learning_curve, png_bytes
+from firstread.evaluation.intervals import wilson_interval
+from kept_results import ROOT, cases_by_class, format_table, load_newest
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("docs/explanation/measured.md", "docs/explanation/bundled-weights.md")
 TABLE_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
-#: training method: name in the benchmark -> label in the figure, in the order of the legend
-METHODS = {
-    "phantom, frozen, linear head": "phantom weights, frozen",
-    "phantom, all weights trained": "phantom weights, all trained",
-    "imagenet, frozen, linear head": "ImageNet weights, frozen",
-    "imagenet, all weights trained": "ImageNet weights, all trained",
-    "random, all weights trained": "random weights, all trained",
-    "random, frozen, linear head": "random weights, frozen",
-    "rule: 8x8 thumbnail": "rule: thumbnail of 8 x 8 pixels",
-}
-METHODS_IN_FIGURE = [method for method in METHODS if method != "random, frozen, linear head"]
-
-
-def load_newest(benchmark: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Load the newest full result of a benchmark, and the description of its machine."""
-    for file in sorted((ROOT / "benchmarks" / "results").glob("*.json"), reverse=True):
-        results = json.loads(file.read_text(encoding="utf-8"))
-        if benchmark in results and "skipped" not in results[benchmark] and not results.get("quick"):
-            return results[benchmark], results["machine"]
-    raise SystemExit(f'No result of "{benchmark}" yet: run  make bench ARGS="--only {benchmark}"')
 
 
 def speed_table(benchmark: str) -> str:
@@ -63,7 +43,7 @@ def speed_table(benchmark: str) -> str:
         "peak memory, MB",
         "times as long",
     ]
-    table = _format_table(header, rows)
+    table = format_table(header, rows)
     return f"{table}\n{machine['cpu']}, {machine['cores']} cores; a 4096 matrix product: {peaks} GFLOP/s.\n"
 
 
@@ -78,21 +58,7 @@ def profile_table() -> str:
     rows.append(["*whole epoch*", *(f"{phase['whole']:.2f}" for phase in phases)])
     for name in phases[0]["gflop_per_second"]:
         rows.append([f"{name}, GFLOP/s", *(phase["gflop_per_second"][name] or "" for phase in phases)])
-    return _format_table(["seconds", *result], rows)
-
-
-def few_shot_table(dataset: str) -> str:
-    """Table of accuracy after few training images: mean over seeds with its interval."""
-    result, _ = load_newest("few")
-    columns = {name: value for name, value in result.items() if name.startswith(dataset)}
-    rows = [
-        [label, *(_format_mean(value[method]) for value in columns.values())]
-        for method, label in METHODS.items()
-        if method in next(iter(columns.values()))
-    ]
-    for name in ("frozen phantom minus trained from random", "trained phantom minus trained from random"):
-        rows.append([f"*{name}*", *(_format_mean(value[name], sign=True) for value in columns.values())])
-    return _format_table([dataset, *(name.split(", ")[1] for name in columns)], rows)
+    return format_table(["seconds", *result], rows)
 
 
 def accuracy_table() -> str:
@@ -100,13 +66,19 @@ def accuracy_table() -> str:
     rows = []
     for benchmark in ("openi", "rsna", "rsna-bundled", "transfer", "transfer-six"):
         rows += [_accuracy_row(name, value) for name, value in load_newest(benchmark)[0].items()]
-    return _format_table(["", "accuracy", "AUC", "best trivial rule, its accuracy", "by seed"], rows)
+    return format_table(["", "accuracy", "AUC", "best trivial rule, its accuracy", "by seed"], rows)
 
 
 def _accuracy_row(name: str, value: dict[str, Any]) -> list[str]:
     network = value["comparison"][0]
     rule = max(value["comparison"][1:], key=lambda row: row["accuracy"])
-    auc = f"{network['AUC']:.4f} [{network['AUC low']:.4f}, {network['AUC high']:.4f}]" if network["AUC"] else ""
+    auc = ""
+    if network["AUC"]:
+        low = network["AUC low"]
+        if network["AUC"] == 1:  # perfect: as sure as the smaller class allows, see docs/explanation/intervals.md
+            smaller = min(cases_by_class(value))
+            low = min(low, wilson_interval(smaller, smaller).low)
+        auc = f"{network['AUC']:.4f} [{low:.4f}, {network['AUC high']:.4f}]"
     accuracy = f"{network['accuracy']:.3f} [{network['low']:.3f}, {network['high']:.3f}]"
     rule_accuracy = f"{rule['accuracy']:.3f} [{rule['low']:.3f}, {rule['high']:.3f}]"
     best_rule = f"{rule['name'].removeprefix('rule: ')} {rule_accuracy}"
@@ -114,20 +86,42 @@ def _accuracy_row(name: str, value: dict[str, Any]) -> list[str]:
 
 
 def outcome_table() -> str:
-    """Table of training seconds and cross-validated accuracy."""
+    """Table of the seconds to a target accuracy; of a result from before that was measured, of two recipes' seconds."""
     result, _ = load_newest("outcome")
+    if "trainings" not in result:
+        return _recipes_table(result)
+    limit = f"not within {result['limit_seconds'] / 60:.0f} min"
     rows = [
         [
-            row["framework"],
-            f"{row['seconds_training']:.1f}",
-            f"{row['cross_validated_accuracy']:.3f} of {row['cases']}",
+            f"{name} ({row['framework']})",
+            ", ".join(limit if seconds is None else f"{seconds:.1f}" for seconds in row["seconds_to_target"]),
+            ", ".join(str(epochs) for epochs in row["epochs"]),
+            ", ".join(f"{accuracy:.3f}" for accuracy in row["best_accuracy"]),
             row["peak_memory_mb"],
         ]
-        for row in result.values()
-        if isinstance(row, dict)
+        for name, row in result["trainings"].items()
     ]
-    header = ["", "seconds of training, median of folds", "cross-validated accuracy", "peak memory, MB"]
-    return _format_table(header, rows)
+    header = [
+        f"{result['images']} images, {min(result['held_out_images'])} or more held out",
+        f"seconds until {result['target_accuracy']} of the held-out images are right, by seed",
+        "epochs trained",
+        "best accuracy on them",
+        "peak memory, MB",
+    ]
+    return format_table(header, rows)
+
+
+def _recipes_table(result: dict[str, Any]) -> str:
+    """Table of training seconds and cross-validated accuracy of two recipes, each at its end."""
+    rows = []
+    for row in result.values():
+        if isinstance(row, dict):
+            right = round(row["cross_validated_accuracy"] * row["cases"])
+            estimate = wilson_interval(right, row["cases"])
+            accuracy = f"{estimate} ({right} of {row['cases']}, one seed)"
+            rows.append([row["framework"], f"{row['seconds_training']:.1f}", accuracy, row["peak_memory_mb"]])
+    header = ["", "seconds of training, median of folds", "cross-validated accuracy at the end", "peak memory, MB"]
+    return format_table(header, rows)
 
 
 def values_table(benchmark: str) -> str:
@@ -136,8 +130,8 @@ def values_table(benchmark: str) -> str:
     if all(isinstance(row, dict) for row in result.values()):
         columns = list(next(iter(result.values())))
         header = ["", *(column.replace("_", " ") for column in columns)]
-        return _format_table(header, [[name, *(row[column] for column in columns)] for name, row in result.items()])
-    return _format_table(["", ""], [[name.replace("_", " "), row] for name, row in result.items()])
+        return format_table(header, [[name, *(row[column] for column in columns)] for name, row in result.items()])
+    return format_table(["", ""], [[name.replace("_", " "), row] for name, row in result.items()])
 
 
 def classroom_table() -> str:
@@ -167,7 +161,7 @@ def classroom_table() -> str:
             "0 lost, 0 doubled",
         ),
     }
-    table = _format_table(["", "measured", "asked"], [[name, *values] for name, values in requirements.items()])
+    table = format_table(["", "measured", "asked"], [[name, *values] for name, values in requirements.items()])
     return f"{table}\n{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB.\n"
 
 
@@ -192,7 +186,7 @@ def arrival_table() -> str:
         "then until the first cell with torch",
         "memory, MB each",
     ]
-    return _format_table(header, rows)
+    return format_table(header, rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -207,14 +201,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy_table,
     "classroom": classroom_table,
     "arrival": arrival_table,
-    "few-rsna": partial(few_shot_table, "mednist/rsna"),
-    "few-openi": partial(few_shot_table, "hello-world/openi"),
+    "few-rsna": partial(few_shot_table, "mednist/rsna", ("accuracy",)),
+    "few-openi": partial(few_shot_table, "hello-world/openi", ("accuracy", "AUC")),
 }
 
 
 def main() -> None:
     """Write the tables, docs/images/learning-curve.png and lessons/01-hello-world/learning-curve.csv."""
-    curve = pd.DataFrame(_curve_rows())
+    curve = pd.DataFrame(curve_rows())
     curve.to_csv(ROOT / "lessons" / "01-hello-world" / "learning-curve.csv", index=False)
     title = "Five kinds of published images, read after few of them"
     (ROOT / "docs" / "images" / "learning-curve.png").write_bytes(png_bytes(plot_learning_curve(curve, title=title)))
@@ -222,38 +216,6 @@ def main() -> None:
         file = ROOT / page
         text = file.read_text(encoding="utf-8")
         file.write_text(TABLE_BLOCK.sub(lambda m: f"{m[1]}{TABLES[m[2]]()}{m[3]}", text), encoding="utf-8")
-
-
-def _curve_rows() -> list[dict[str, Any]]:
-    rows = []
-    for name, summary in load_newest("few")[0].items():
-        if not name.startswith("mednist/rsna"):
-            continue
-        for method in METHODS_IN_FIGURE:
-            if method not in summary:
-                continue
-            low, high = _clip_interval(summary[method])
-            mean = summary[method]["mean"]
-            rows.append(
-                {"way": METHODS[method], "images": int(name.split()[1]), "mean": mean, "low": low, "high": high}
-            )
-    return rows
-
-
-def _format_mean(value: dict[str, float], *, sign: bool = False) -> str:
-    form = "+.3f" if sign else ".3f"
-    low, high = (value["low"], value["high"]) if sign else _clip_interval(value)
-    return f"{value['mean']:{form}} [{low:{form}}, {high:{form}}]"
-
-
-def _clip_interval(value: dict[str, float]) -> tuple[float, float]:
-    """Clip an interval to [0, 1]: Student's interval of a share may exceed it."""
-    return max(value["low"], 0.0), min(value["high"], 1.0)
-
-
-def _format_table(header: list[str], rows: list[list[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n" + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ def _add_accuracy_row(table: Table, name: str, row: dict[str, Any]) -> None:
 
 
 def _print_few_shot(rows: dict[str, Any], console: Console) -> None:
+    rows = {name: row for name, row in rows.items() if not name.endswith(", tested")}
     names = [name for name in next(iter(rows.values())) if not name.startswith("rule: ")]
     table = Table("few training images", *rows)
     for name in [*names, "rule: 8x8 thumbnail"]:

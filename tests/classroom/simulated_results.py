@@ -25,7 +25,8 @@ def make_event(kind, at, step=None, **values):
 
 def make_evaluation(accuracy, auc, brier):
     values = {"accuracy": accuracy, "AUC": auc, "Brier score (lower is better)": brier}
-    return {"metrics": {name: {"value": value, "low": 0, "high": 1} for name, value in values.items()}}
+    metrics = {name: {"value": value, "low": 0, "high": 1} for name, value in values.items()}
+    return {"cases": 40, "metrics": metrics}
 
 
 def simulate_results(store, lesson, people, *, seed=0, effect=0.02, later=0.5):

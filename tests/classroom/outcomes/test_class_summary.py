@@ -56,11 +56,11 @@ def test_groups_as_assigned_and_as_run_agree_with_scipy(full):
     for experiment in summary["experiments"]:
         compared = experiment["outcomes"][0]
         for row in compared["differences"]:
-            column = f"{row['analysis']} {experiment['name']}"
+            column = f"{row.analysis} {experiment['name']}"
             on, off = (runs.loc[runs[column] == group, "accuracy"] for group in ("on", "off"))
             expected = stats.ttest_ind(on, off, equal_var=False).confidence_interval()
-            assert (row["difference"].low, row["difference"].high) == pytest.approx(tuple(expected))
-            assert row["difference"].value == pytest.approx(on.mean() - off.mean())
+            assert (row.difference.low, row.difference.high) == pytest.approx(tuple(expected))
+            assert row.difference.value == pytest.approx(on.mean() - off.mean())
         assert {(row["analysis"], row["group"]) for row in compared["means"]} == {
             ("assigned", "on"),
             ("assigned", "off"),
@@ -77,12 +77,12 @@ def test_lower_is_better_where_it_is(empty):
     for number in range(12):
         person, _ = empty.join(f"Person {number}")
         brier = (0.1 if person.arms["dropout"] == "on" else 0.5) + number / 1000
-        news = [make_event("record", BEGAN, name="evaluation", value=make_evaluation(0.9 + number / 200, 1.0, brier))]
+        news = [make_event("record", BEGAN, name="evaluation", value=make_evaluation(1 - brier, 1.0, brier))]
         empty.record_events(person.username, news)
     experiment = summarize_class(load_class_data(empty), LESSON)["experiments"][1]
     assert experiment["unconfirmed"] == 12
     brier = next(one for one in experiment["outcomes"] if one["outcome"].name == "Brier score")
-    assert brier["differences"][0]["interpretation"].startswith("dropout on was better")
+    assert brier["differences"][0].interpretation.startswith("dropout on was better")
 
 
 def test_a_share_has_wilsons_interval():
@@ -94,7 +94,7 @@ def test_a_share_has_wilsons_interval():
 def test_nobody_is_no_trouble(empty):
     summary = summarize_class(load_class_data(empty), LESSON)
     assert summary["joined"] == summary["quiz"]["paired"] == summary["survey"]["answered"] == 0
-    assert "Too few runs" in summary["experiments"][0]["outcomes"][0]["differences"][0]["interpretation"]
+    assert "Too few runs" in summary["experiments"][0]["outcomes"][0]["differences"][0].interpretation
     assert summary["quiz"]["gain"] is None
 
 

@@ -31,7 +31,7 @@ def test_everything_is_written_under_pseudonyms(tmp_path):
     store = filled(tmp_path, LESSON, 9)
     request_help(store, store.participants()[0].username, "my note")
     written = export_class(store, tmp_path / "out", lesson=LESSON)
-    tables = ("participants", "events", "help", "forum", "quiz", "survey", "runs", "engagement")
+    tables = ("participants", "events", "help", "forum", "quiz", "survey", "runs", "comparisons", "engagement")
     assert {file.name for file in written} == {
         "report.html",
         "record.html",
@@ -46,6 +46,13 @@ def test_everything_is_written_under_pseudonyms(tmp_path):
     assert set(tables["quiz"]["occasion"]) <= {"pre", "post", "retention"}
     assert set(tables["runs"].columns) >= {"participant", "assigned augmentation", "ran augmentation", "accuracy"}
     assert tables["runs"]["participant"].str.startswith("Participant").all()
+    assert set(tables["runs"]["test_images"]) == {40}
+    compared = pd.read_parquet(tmp_path / "out" / "comparisons.parquet")
+    assert len(compared) == 2 * 3 * 2
+    primary = compared[compared["role"] == "primary"]
+    assert set(primary["outcome"]) == {"accuracy"}
+    assert set(primary["analysis"]) == {"assigned"}
+    assert set(primary["comparisons"]) == {2}
     store.engine.dispose()
 
 

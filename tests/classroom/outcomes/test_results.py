@@ -52,6 +52,7 @@ def test_an_empty_class_has_a_page(service_client):
     page = service_client.get(f"{AT}/results")
     assert page.status_code == 200
     assert "Too few runs" in page.text
+    assert "the primary outcome of augmentation and of dropout is accuracy" in page.text
     assert "Too few answered both quizzes" in page.text
     assert "<script>" not in page.text
     assert 'style="' not in page.text
@@ -64,6 +65,14 @@ def test_a_full_class_has_a_page_with_what_may_be_said(service_client):
     for words in (
         "as assigned",
         "as run",
+        "Stated before the class:",
+        "the primary outcome of augmentation and of dropout is accuracy",
+        "the same 40 test images: intervals are about trainings, not about patients",
+        "Primary outcome, as assigned",
+        "Secondary outcome, as assigned",
+        "As run is a sensitivity analysis",
+        "(Holm, 2 comparisons)",
+        "(Holm, 12 comparisons)",
         "runs cannot tell",
         "Gain: +",
         "discrimination",

@@ -42,7 +42,7 @@ def means_axis(comparison: dict[str, Any]) -> Axis:
 
 def differences_axis(comparison: dict[str, Any]) -> Axis:
     """Axis for differences between groups, with zero in the middle."""
-    differences = [row["difference"] for row in comparison["differences"] if row["difference"]]
+    differences = [row.difference for row in comparison["differences"] if row.difference]
     values = [value for one in differences for value in (one.value, one.low, one.high)]
     return make_axis(values, percent=comparison["outcome"].percent, signed=True)
 

@@ -1,8 +1,7 @@
 """Summary of a class: experiment, quiz, retention, survey and engagement, every estimate with its interval."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,22 +16,14 @@ from firstread.classroom.outcomes.engagement import (
     summarize_engagement,
     went_on_before_last_quiz,
 )
+from firstread.classroom.outcomes.experiments import summarize_experiments
 from firstread.classroom.outcomes.participant_runs import OUTCOMES, Outcome, runs_table
-from firstread.classroom.outcomes.statistics import (
-    group_means,
-    interpret_difference,
-    item_difficulty,
-    mean_difference,
-    paired_gain,
-    proportion,
-)
+from firstread.classroom.outcomes.statistics import group_means, item_difficulty, paired_gain, proportion
 from firstread.lessons.lesson_info import LessonInfo
 from firstread.lessons.questionnaires import Item, Quiz, Survey, load_quiz, load_survey
 
 #: with fewer participants nothing is shown: it would show what one person answered
 MIN_PARTICIPANTS = 3
-#: analysis -> label: by the group that was assigned (intention to treat), and by the group that was run
-ANALYSES = {"assigned": "as assigned", "ran": "as run"}
 
 
 def summarize_class(data: ClassData, lesson: LessonInfo, now: datetime | None = None) -> dict[str, Any]:
@@ -42,14 +33,14 @@ def summarize_class(data: ClassData, lesson: LessonInfo, now: datetime | None = 
         now: the current time by default; what is not due until then is not known.
     """
     engagement = class_engagement(data, lesson, now or datetime.now(UTC))
-    arms = lesson.values.get("arms", {})
     runs, answers = class_runs_table(data, lesson), answers_table(data)
     quiz, survey = load_quiz(lesson), load_survey(lesson)
     return {
         "joined": len(data.participants),
         "finished": len({event.participant_id for event in data.events if event.kind == "finish"}),
         "runs": runs,
-        "experiments": [_summarize_experiment(runs, name, groups) for name, groups in arms.items()],
+        "experiments": summarize_experiments(runs, lesson.values.get("arms", {})),
+        "test_images": sorted(int(count) for count in runs["test_images"].dropna().unique()),
         "outcomes": [_outcome_distribution(runs, outcome) for outcome in OUTCOMES],
         "quiz": quiz and _summarize_quiz(answers, quiz, went_on_before_last_quiz(data)),
         "survey": survey and _summarize_survey(data, survey),
@@ -72,43 +63,6 @@ def answers_table(data: ClassData) -> pd.DataFrame:
         if a.participant_id in known
     ]
     return pd.DataFrame(rows, columns=["participant", "occasion", "question", "right", "chosen", "answered"])
-
-
-def _summarize_experiment(runs: pd.DataFrame, name: str, groups: Sequence[str]) -> dict[str, Any]:
-    """Compare the groups of one experiment in each outcome, as assigned and as run."""
-    both = runs.dropna(subset=[f"assigned {name}", f"ran {name}"])
-    return {
-        "name": name,
-        "groups": list(groups),
-        "switched": int((both[f"assigned {name}"] != both[f"ran {name}"]).sum()),
-        "unconfirmed": int(runs[f"ran {name}"].isna().sum()),
-        "outcomes": [_compare_groups(runs, name, groups, outcome) for outcome in OUTCOMES],
-    }
-
-
-def _compare_groups(runs: pd.DataFrame, name: str, groups: Sequence[str], outcome: Outcome) -> dict[str, Any]:
-    means: list[dict[str, Any]] = []
-    differences: list[dict[str, Any]] = []
-    first, *others = groups
-    for analysis, label in ANALYSES.items():
-        column = f"{analysis} {name}"
-        table = group_means(runs, by=column, value=outcome.name).set_index("group")
-        for group in groups:
-            mean = _to_dict(table.loc[[group]].iloc[0]) if group in table.index else {"runs": 0}
-            means.append({"group": group, "analysis": analysis, "label": label, **mean})
-        for other in others:
-            difference = mean_difference(runs, by=column, value=outcome.name, first=first, second=other)
-            row: dict[str, Any] = {"analysis": analysis, "label": label, "first": first, "second": other}
-            row["interpretation"] = interpret_difference(
-                difference,
-                first=f"{name} {first}",
-                second=f"{name} {other}",
-                lower_is_better=outcome.lower_is_better,
-                percent=outcome.percent,
-            )
-            row |= {"difference": difference, "interval": asdict(difference) if difference else None}
-            differences.append(row)
-    return {"outcome": outcome, "means": means, "differences": differences}
 
 
 def _outcome_distribution(runs: pd.DataFrame, outcome: Outcome) -> dict[str, Any]:
@@ -141,7 +95,7 @@ def _summarize_quiz(answers: pd.DataFrame, quiz: Quiz, went_on: Collection[int])
 
 def _mean_share(shares: pd.Series) -> dict[str, Any]:
     """Mean share of right answers with its interval."""
-    table = group_means(pd.DataFrame({"group": "all", "share": shares}), by="group", value="share")
+    table = group_means(pd.DataFrame({"group": "all", "share": shares}), by="group", value="share", highest=1.0)
     return _to_dict(table.iloc[0]) if len(table) else {"runs": 0}
 
 

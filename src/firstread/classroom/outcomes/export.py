@@ -14,7 +14,9 @@ from firstread.classroom.database.forum import list_posts, pictures_by_post
 from firstread.classroom.database.help_requests import help_queue
 from firstread.classroom.database.store import Store, as_utc
 from firstread.classroom.outcomes.class_data import load_class_data
+from firstread.classroom.outcomes.class_summary import class_runs_table
 from firstread.classroom.outcomes.engagement import Engagement, class_engagement
+from firstread.classroom.outcomes.experiments import compare_groups, comparisons_table
 from firstread.classroom.outcomes.participant_runs import runs_table
 from firstread.classroom.outcomes.record_page import write_session_record
 from firstread.classroom.outcomes.session_report import write_session_report
@@ -24,7 +26,7 @@ from firstread.lessons.questionnaires import Item, load_quiz
 
 
 def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> dict[str, pd.DataFrame]:
-    """Tables of a class: participants, events, help, forum, quiz, survey, runs and engagement.
+    """Tables of a class: participants, events, help, forum, quiz, survey, runs, comparisons and engagement.
 
     Args:
         names: True gives display names and free text; by default participants are "Participant 7".
@@ -44,6 +46,7 @@ def class_tables(store: Store, *, lesson: LessonInfo, names: bool = False) -> di
         "quiz": _quiz_table(store, labels, lesson),
         "survey": _survey_table(store, labels, with_text=names),
         "runs": _labeled_runs_table(store, labels, lesson),
+        "comparisons": _comparisons_table(store, lesson),
         "engagement": _engagement_table(store, labels, lesson),
     }
 
@@ -128,6 +131,12 @@ def _labeled_runs_table(store: Store, labels: Mapping[int, str], lesson: LessonI
     return runs.assign(
         participant=runs["participant"].map(labels), received=[as_utc(moment) for moment in runs["received"]]
     )
+
+
+def _comparisons_table(store: Store, lesson: LessonInfo) -> pd.DataFrame:
+    """Comparisons of the experiments' groups, one row a comparison, with its role and its corrected p value."""
+    runs = class_runs_table(load_class_data(store), lesson)
+    return comparisons_table(compare_groups(runs, lesson.values.get("arms", {})))
 
 
 def _engagement_table(store: Store, labels: Mapping[int, str], lesson: LessonInfo) -> pd.DataFrame:

@@ -17,12 +17,14 @@ class Outcome:
     Attributes:
         metrics: its names in evaluations; the first that is present counts.
         percent: True if it is shown in per cent.
+        highest: its largest possible value; the lowest is 0.
     """
 
     name: str
     metrics: tuple[str, ...]
     percent: bool = False
     lower_is_better: bool = False
+    highest: float = 1.0
 
     @property
     def title(self) -> str:
@@ -30,12 +32,15 @@ class Outcome:
         return self.name[0].upper() + self.name[1:]
 
 
-#: the first is the primary outcome of the experiment, named beforehand
+#: the first is the primary outcome of every experiment, named before the class; the others are secondary
 OUTCOMES = (
     Outcome("accuracy", ("accuracy",), percent=True),
     Outcome("AUC", ("AUC", "macro AUC")),
-    Outcome("Brier score", ("Brier score (lower is better)",), lower_is_better=True),
+    Outcome("Brier score", ("Brier score (lower is better)",), lower_is_better=True, highest=2.0),
 )
+PRIMARY_OUTCOME = OUTCOMES[0]
+#: a larger number of test images is not believed
+_MOST_IMAGES = 10**9
 
 
 def runs_table(
@@ -52,7 +57,7 @@ def runs_table(
 
     Returns:
         A row for each participant who has a result: participant, number, "assigned X" and "ran X" for each experiment
-        X, the outcomes, runs, received.
+        X, the outcomes, test_images (their number), runs, received.
     """
     by_id = {participant.id: participant for participant in participants}
     ran: dict[int, dict[str, str]] = {}
@@ -73,11 +78,12 @@ def runs_table(
                 | {f"assigned {arm}": participant.arms.get(arm) for arm in arms}
                 | {f"ran {arm}": ran.get(participant.id, {}).get(arm) for arm in arms}
                 | results
-                | {"runs": 1, "received": event.received}
+                | {"test_images": _image_count(value), "runs": 1, "received": event.received}
             )
     columns = ["participant", "number", *(f"assigned {arm}" for arm in arms), *(f"ran {arm}" for arm in arms)]
-    columns += [*(outcome.name for outcome in OUTCOMES), "runs", "received"]
-    return pd.DataFrame(list(rows.values()), columns=columns).sort_values("number", ignore_index=True)
+    columns += [*(outcome.name for outcome in OUTCOMES), "test_images", "runs", "received"]
+    table = pd.DataFrame(list(rows.values()), columns=columns).sort_values("number", ignore_index=True)
+    return table.astype({"test_images": "Int64"})
 
 
 def _groups_run(record: Any, arms: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -99,14 +105,21 @@ def _outcome_values(evaluation: Mapping[str, Any]) -> dict[str, float]:
     for outcome in OUTCOMES:
         for metric in outcome.metrics:
             entry = metrics.get(metric)
-            value = _plausible_value(entry.get("value")) if isinstance(entry, dict) else None
+            value = _plausible_value(entry.get("value"), outcome.highest) if isinstance(entry, dict) else None
             if value is not None:
                 found[outcome.name] = value
                 break
-    return found if OUTCOMES[0].name in found else {}
+    return found if PRIMARY_OUTCOME.name in found else {}
 
 
-def _plausible_value(value: object) -> float | None:
+def _plausible_value(value: object, highest: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and 0 <= value <= 2 else None
+    return float(value) if math.isfinite(value) and 0 <= value <= highest else None
+
+
+def _image_count(evaluation: Mapping[str, Any]) -> int | None:
+    """Number of test images of an evaluation, if what the notebook wrote can be one."""
+    count = evaluation.get("cases")
+    is_count = isinstance(count, int) and not isinstance(count, bool) and 1 <= count <= _MOST_IMAGES
+    return count if is_count else None

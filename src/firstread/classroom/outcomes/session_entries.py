@@ -15,10 +15,11 @@ import pandas as pd
 from firstread.classroom.database.answers import Occasion
 from firstread.classroom.database.schema import Broadcast, SessionEvent
 from firstread.classroom.database.store import as_utc
-from firstread.classroom.outcomes.participant_runs import OUTCOMES, runs_table
+from firstread.classroom.outcomes.experiments import compare_groups
+from firstread.classroom.outcomes.participant_runs import PRIMARY_OUTCOME, runs_table
 from firstread.classroom.outcomes.quiz_schedule import QUIZ_TITLES
 from firstread.classroom.outcomes.session_data import SessionData, SessionInterval
-from firstread.classroom.outcomes.statistics import group_means, interpret_difference, mean_difference
+from firstread.classroom.outcomes.statistics import group_means
 from firstread.core import errors
 from firstread.lessons.lesson_info import LessonInfo
 from firstread.lessons.questionnaires import load_quiz
@@ -187,19 +188,17 @@ def result_entries(
 
 def _experiment_texts(data: SessionData, moment: datetime, lesson: LessonInfo, least: int) -> Iterable[str]:
     """A sentence for each experiment, of the runs until a moment, by the group that was drawn."""
-    arms, outcome = lesson.values.get("arms", {}), OUTCOMES[0]
+    arms = lesson.values.get("arms", {})
     records = [event for event in data.events if event.kind == "record" and as_utc(event.received) <= moment]
-    runs = runs_table(data.participants, records, arms)
+    runs = runs_table(data.participants, records, arms).astype({PRIMARY_OUTCOME.name: float})
+    comparisons = [one for one in compare_groups(runs, arms) if one.role == "primary"]
     for name, groups in arms.items():
-        column = f"assigned {name}"
-        means = group_means(runs.astype({outcome.name: float}), by=column, value=outcome.name).set_index("group")
+        means = group_means(runs, by=f"assigned {name}", value=PRIMARY_OUTCOME.name).set_index("group")
         if any(group not in means.index or means.loc[group, "runs"] < least for group in groups):
             continue
         shown = ", ".join(f"{group} {_percent(means.loc[group])}" for group in groups)
-        difference = mean_difference(runs, by=column, value=outcome.name, first=groups[0], second=groups[1])
-        words = [f"{name} {group}" for group in groups[:2]]
-        interpretation = interpret_difference(difference, first=words[0], second=words[1], percent=True)
-        yield f"{name.capitalize()}: {shown} {outcome.name}. {interpretation}"
+        interpretation = " ".join(one.interpretation for one in comparisons if one.experiment == name)
+        yield f"{name.capitalize()}: {shown} {PRIMARY_OUTCOME.name}. {interpretation}"
 
 
 def _percent(row: pd.Series) -> str:

@@ -1,6 +1,8 @@
 """Statistics of a class: mean differences between groups, paired gain, item difficulty; each with its interval."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,17 @@ from scipy import stats
 
 from firstread.core.errors import DataError
 
+#: differences up to this are floating-point rounding
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Difference:
     """Difference of two means, or mean of paired differences.
 
     Attributes:
-        value, low, high: the difference and its interval.
-        p_value: of the null hypothesis of no difference.
+        value, low, high: the difference and its interval; NaN where no interval can be estimated.
+        p_value: of the null hypothesis of no difference; NaN if nothing varies at all.
         first_count, second_count: number of values on each side.
     """
 
@@ -32,14 +37,22 @@ class Difference:
         """True if zero lies outside the interval."""
         return self.low > 0 or self.high < 0
 
+    def clipped(self, limit: float) -> "Difference":
+        """The same with an interval that ends at the largest possible difference, -`limit` and `limit`."""
+        return replace(self, low=max(self.low, -limit), high=min(self.high, limit))
 
-def group_means(runs: pd.DataFrame, *, by: str, value: str, confidence: float = 0.95) -> pd.DataFrame:
+
+def group_means(
+    runs: pd.DataFrame, *, by: str, value: str, highest: float = math.inf, confidence: float = 0.95
+) -> pd.DataFrame:
     """Mean of each group with Student's interval.
 
     Args:
         runs: one row a run.
         by: column with the group, as assigned or as run.
         value: column with the outcome, such as accuracy.
+        highest: largest possible value of an outcome that starts at 0: the interval is cut off at both. By default
+            nothing is cut off.
 
     Returns:
         A row a group: group, runs, mean, low, high. The interval is NaN with fewer than two runs, or if all are equal.
@@ -49,6 +62,8 @@ def group_means(runs: pd.DataFrame, *, by: str, value: str, confidence: float = 
     for group, part in runs.dropna(subset=[by, value]).groupby(by, sort=True):
         values = part[value].to_numpy(float)
         low, high = _mean_interval(values, confidence)
+        if math.isfinite(highest):
+            low, high = max(low, 0.0), min(high, highest)
         rows.append({"group": group, "runs": len(values), "mean": values.mean(), "low": low, "high": high})
     return pd.DataFrame(rows, columns=["group", "runs", "mean", "low", "high"])
 
@@ -56,14 +71,22 @@ def group_means(runs: pd.DataFrame, *, by: str, value: str, confidence: float = 
 def mean_difference(
     runs: pd.DataFrame, *, by: str, value: str, first: str, second: str, confidence: float = 0.95
 ) -> Difference | None:
-    """Mean of group `first` minus that of `second`, Welch's interval; None with fewer than two runs on a side."""
+    """Mean of group `first` minus that of `second` with Welch's interval and p value.
+
+    Where the runs of each group are all equal, no interval can be estimated; if the groups differ, the p value is that
+    of the exact permutation test.
+
+    Returns:
+        None with fewer than two runs on a side.
+    """
     _check_columns(runs, by, value)
     sides = [runs.loc[runs[by] == group, value].dropna().to_numpy(float) for group in (first, second)]
     if min(map(len, sides)) < 2:
         return None
     difference = float(sides[0].mean() - sides[1].mean())
-    if not any(_varies(side) for side in sides):  # without variation, no interval can be estimated
-        return Difference(difference, float("nan"), float("nan"), float("nan"), len(sides[0]), len(sides[1]))
+    if not any(_varies(side) for side in sides):
+        p_value = _separation_p_value(*map(len, sides)) if abs(difference) > _ROUNDING else math.nan
+        return Difference(difference, math.nan, math.nan, p_value, len(sides[0]), len(sides[1]))
     # Welch 1947; not by SciPy, which warns where one side does not vary
     parts = [side.var(ddof=1) / len(side) if _varies(side) else 0.0 for side in sides]
     standard_error = float(np.sqrt(sum(parts)))
@@ -75,40 +98,38 @@ def mean_difference(
     )
 
 
-def interpret_difference(
-    difference: Difference | None, *, first: str, second: str, lower_is_better: bool = False, percent: bool = False
-) -> str:
-    """Interpret a difference between two groups in one sentence.
+def _separation_p_value(first_count: int, second_count: int) -> float:
+    """Two-sided p value of the permutation test where one value fills each group.
 
-    Args:
-        difference: of group `first` minus group `second`.
-        percent: True gives the difference in percentage points.
+    Of all ways to draw the groups, no other separates the values as far in this direction; twice the one-sided share.
     """
-    if difference is None:
-        return (
-            f"Too few runs to compare {first} with {second}: two of each are needed, and many more to learn something."
-        )
-    runs = difference.first_count + difference.second_count
-    if np.isnan(difference.low):
-        return f"All {runs} runs gave the same within their group, so nothing can be said of chance."
-    text = _format_difference(difference, percent=percent)
-    if not difference.excludes_zero:
-        return f"{runs} runs cannot tell {first} from {second}: {text}."
-    better = first if (difference.value > 0) != lower_is_better else second
-    return f"{better} was better in {runs} runs: {text}. One class, one task: worth repeating."
+    return min(1.0, 2 / math.comb(first_count + second_count, first_count))
 
 
-def _format_difference(difference: Difference, *, percent: bool) -> str:
-    """Difference and interval as text; with one decimal more where a number would be rounded to zero."""
-    numbers = [100 * one if percent else one for one in (difference.value, difference.low, difference.high)]
-    decimals = 1 if percent else 3
-    decimals += any(one and not round(one, decimals) for one in numbers)
-    value, low, high = (f"{one:+.{decimals}f}" for one in numbers)
-    return f"difference {value}{' percentage points' if percent else ''}, 95 % interval {low} to {high}"
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values that keep the family-wise error rate, in the order given.
+
+    A NaN (nothing varies, or too few runs) counts as a comparison and stays NaN.
+
+    Source: Holm 1979, Scand J Stat 6:65.
+
+    Example:
+        >>> holm_adjusted([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=lambda place: (math.isnan(p_values[place]), p_values[place]))
+    adjusted, largest = [math.nan] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        if not math.isnan(p_values[place]):
+            largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+            adjusted[place] = largest
+    return adjusted
 
 
 def paired_gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95) -> Difference | None:
     """Mean gain in the share of right answers (after minus before), paired by participant, with Student's interval.
+
+    The interval ends at -1 and 1, beyond which no mean of such differences lies.
 
     Args:
         before, after: shares of right answers, indexed by participant; participants who lack one of them are left out.
@@ -122,7 +143,7 @@ def paired_gain(before: pd.Series, after: pd.Series, *, confidence: float = 0.95
     change = (both["after"] - both["before"]).to_numpy(float)
     low, high = _mean_interval(change, confidence)
     p_value = float(stats.ttest_1samp(change, 0).pvalue) if _varies(change) else float("nan")
-    return Difference(float(change.mean()), low, high, p_value, len(both), len(both))
+    return Difference(float(change.mean()), low, high, p_value, len(both), len(both)).clipped(1.0)
 
 
 def item_difficulty(answers: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -167,7 +188,7 @@ def _mean_interval(values: np.ndarray, confidence: float) -> tuple[float, float]
 
 def _varies(values: np.ndarray) -> bool:
     """True if the values differ by more than floating-point rounding."""
-    return float(np.ptp(values)) > 1e-12
+    return float(np.ptp(values)) > _ROUNDING
 
 
 def _check_columns(table: pd.DataFrame, *columns: str) -> None:
