@@ -1,4 +1,4 @@
-"""Paired tests: McNemar where patients have one case, permutations by patient else; Holm; Bonett and Price."""
+"""Paired tests: McNemar where patients have one case, permutations by patient else; Bonett and Price."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from scipy.stats import binomtest
 
 from firstread.evaluation.influence import Sample, mean_influence
 from firstread.evaluation.paired_tests import (
-    holm_correction,
     mean_difference_interval,
     sign_flip_test,
     student_test,
@@ -79,22 +78,6 @@ def test_few_patients_of_several_cases_have_no_interval():
     found = interval([1.0, 0, 0, 1, 0, 0, 0, 0], np.arange(8) // 2)
     assert np.isnan(found.low)
     assert found.method == "not estimable from 4 patients"
-
-
-def test_holm_by_hand():
-    assert holm_correction([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
-    assert holm_correction([0.5, 0.9]).tolist() == pytest.approx([1.0, 1.0])
-    corrected = holm_correction([np.nan, 0.02])
-    assert np.isnan(corrected[0])
-    assert corrected[1] == 0.02
-    assert not len(holm_correction([]))
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_holm_never_lowers_and_keeps_the_order(values):
-    corrected = holm_correction(values)
-    assert (corrected >= np.array(values) - 1e-12).all()
-    assert (np.diff(corrected[np.argsort(values, kind="stable")]) >= -1e-12).all()
 
 
 def test_nothing_that_varies_has_no_test():

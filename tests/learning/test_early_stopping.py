@@ -9,6 +9,7 @@ from firstread.learning import cross_validation, trainer
 from firstread.learning.cross_validation import cross_validate, repeat_split, train_by_recipe
 from firstread.learning.early_stopping import EarlyStopping
 from firstread.learning.models import build_model
+from firstread.learning.run_record import RunRecord
 from firstread.learning.training import continue_training, train
 
 QUICK = {"schedule": "one-cycle", "learning_rate": 1e-3, "batch_size": 4}
@@ -93,14 +94,14 @@ def test_a_training_that_was_killed_before_it_took_the_best_epoch_takes_it(
 ):
     after = scripted(0.5, 0.3, 0.6)
 
-    def killed(self):
+    def killed(self, model):
         raise SystemExit
 
-    take_best_epoch = trainer.Trainer._take_best_epoch
-    monkeypatch.setattr(trainer.Trainer, "_take_best_epoch", killed)
+    restore_best_epoch = RunRecord.restore_best_epoch
+    monkeypatch.setattr(RunRecord, "restore_best_epoch", killed)
     with pytest.raises(SystemExit):
         train(network(), tiny_cohort, epochs=3, patience=5, folder=tmp_path / "run", quiet=True, **QUICK)
-    monkeypatch.setattr(trainer.Trainer, "_take_best_epoch", take_best_epoch)
+    monkeypatch.setattr(RunRecord, "restore_best_epoch", restore_best_epoch)
     model, run = continue_training(tmp_path / "run", tiny_cohort)
     assert run.metadata["kept_epoch"] == 2
     assert same(after[1], model.state_dict())

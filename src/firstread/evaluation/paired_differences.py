@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from firstread.core.multiple_tests import holm_adjusted
 from firstread.evaluation.influence import Influence, macro_auc_influence, mean_influence
 from firstread.evaluation.intervals import Estimate, difference_interval
 from firstread.evaluation.paired_tests import (
-    holm_correction,
     mean_difference_interval,
     sign_flip_test,
     student_test,
@@ -116,7 +116,7 @@ def correct_p_values(pairs: Sequence[PairedDifference]) -> tuple[PairedDifferenc
     corrected = list(pairs)
     for metric in dict.fromkeys(pair.metric for pair in pairs):
         members = [index for index, pair in enumerate(pairs) if pair.metric == metric]
-        for index, value in zip(members, holm_correction([pairs[i].p_value for i in members]), strict=True):
+        for index, value in zip(members, holm_adjusted([pairs[i].p_value for i in members]), strict=True):
             corrected[index] = replace(pairs[index], p_corrected=float(value))
     return tuple(corrected)
 

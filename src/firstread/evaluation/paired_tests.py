@@ -1,6 +1,4 @@
-"""Paired tests of two networks on the same patients, and the correction for several of them."""
-
-from collections.abc import Sequence
+"""Paired tests of two networks on the same patients, and the interval of a difference of proportions."""
 
 import numpy as np
 
@@ -41,20 +39,6 @@ def sign_flip_test(differences: np.ndarray, sample: Sample, *, seed: int = 0) ->
         return float((np.abs(signs @ totals) >= observed).mean())
     signs = np.random.default_rng(seed).integers(0, 2, (DRAWS, len(totals)), dtype=np.int8) * 2 - 1
     return float((1 + (np.abs(signs @ totals) >= observed).sum()) / (1 + DRAWS))
-
-
-def holm_correction(p_values: Sequence[float]) -> np.ndarray:
-    """P-values corrected for how many there are; NaN (no test) stays NaN and does not count.
-
-    Source: Holm 1979, Scand J Stat 6:65.
-    """
-    values = np.asarray(p_values, dtype=float)
-    corrected = np.full(len(values), np.nan)
-    tested = np.flatnonzero(~np.isnan(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
-    steps = values[order] * np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
-    return corrected
 
 
 def student_test(difference: Influence) -> float:

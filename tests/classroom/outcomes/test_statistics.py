@@ -10,7 +10,6 @@ from scipy import stats
 from firstread.classroom.outcomes.statistics import (
     Difference,
     group_means,
-    holm_adjusted,
     item_difficulty,
     mean_difference,
     paired_gain,
@@ -58,20 +57,6 @@ def test_means_end_where_the_outcome_does():
     wide = Difference(0.5, -1.5, 2.5, 0.4, 2, 2).clipped(1.0)
     assert (wide.low, wide.high) == (-1.0, 1.0)
     assert np.isnan(Difference(0.5, float("nan"), float("nan"), 0.4, 2, 2).clipped(1.0).low)
-
-
-@given(st.lists(st.floats(0, 1), max_size=12), st.lists(st.just(float("nan")), max_size=3))
-def test_holm_corrects_as_its_definition_says(p_values, undefined):
-    found = holm_adjusted([*undefined, *p_values])
-    assert all(np.isnan(one) for one in found[: len(undefined)])
-    adjusted, size = found[len(undefined) :], len(undefined) + len(p_values)
-    for level in (0.01, 0.05, 0.2):
-        rejected, ordered = set(), sorted(range(len(p_values)), key=lambda place: p_values[place])
-        for rank, place in enumerate(ordered):  # step down until one is kept
-            if p_values[place] * (size - rank) > level:
-                break
-            rejected.add(place)
-        assert {place for place, one in enumerate(adjusted) if one <= level} == rejected
 
 
 def test_intervals_hold_what_they_promise():

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from firstread.classroom.outcomes.participant_runs import OUTCOMES, PRIMARY_OUTCOME, Outcome
-from firstread.classroom.outcomes.statistics import Difference, group_means, holm_adjusted, mean_difference
+from firstread.classroom.outcomes.statistics import Difference, group_means, mean_difference
+from firstread.core.multiple_tests import holm_adjusted
 
 #: analysis -> label: by the group that was assigned (intention to treat), and by the group that was run
 ANALYSES = {"assigned": "as assigned", "ran": "as run"}
