@@ -97,7 +97,8 @@ def test_chance_of_the_cases_is_not_taken_for_a_spread_of_seeds():
         hits = (rng.random((3, 40)) < 0.8).astype(float).ravel()
         sample = sample_of(0, np.tile(np.arange(40), 3), np.repeat([0, 1, 2], 40))
         found.append(mean_influence(hits, sample).seed_variance)
-    assert np.mean(found) < 0.45 * 0.16 / 120  # a third of the time above 0 by chance, and then not by much
+    assert np.mean(np.array(found) == 0) > 0.5
+    assert np.mean(found) < 0.16 / 120
 
 
 def test_macro_auc_of_two_classes_is_the_auc():

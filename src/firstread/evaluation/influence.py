@@ -38,7 +38,9 @@ class Influence:
         """Mean over seeds.
 
         What seeds differ by on the same patients is in part chance of those patients (the interaction of a two-way
-        analysis of variance). The variance between units has that part already, so it is taken off here.
+        analysis of variance), which the variance between units has already. So the spread of seeds counts only where
+        it is larger than that, and then in full: of three seeds too little is known to take a part off. In simulations
+        equal recipes are then called different in at most 4 % (docs/explanation/intervals.md), else in 6 %.
 
         Args:
             values: (S,) the metric under each seed.
@@ -48,7 +50,8 @@ class Influence:
         if seeds == 1:
             return cls(float(values[0]), units[0])
         interaction = float(((units - units.mean(axis=0)) ** 2).sum()) / (seeds - 1)
-        between = max(0.0, float(np.var(values, ddof=1)) - interaction) / seeds
+        spread = float(np.var(values, ddof=1))
+        between = spread / seeds if spread > interaction else 0.0
         return cls(float(np.mean(values)), units.mean(axis=0), between, float(seeds - 1))
 
     @property
