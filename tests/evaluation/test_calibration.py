@@ -127,6 +127,17 @@ def test_scores_of_0_and_1_are_clipped_and_counted():
     assert found.remark == "3 scores of 0 or 1 counted as 1e-06 from it"
 
 
+def test_scores_that_are_all_0_or_1_have_a_mean_calibration_and_no_intercept():
+    truth = np.arange(200) % 2
+    scores = truth.astype(float)
+    scores[:10] = 1 - scores[:10]
+    assert calibration_intercept(truth, scores).method == "not estimable from 200 cases (100 positive)"
+    found = observed_minus_expected(truth, scores)
+    assert found.method == "Student by patient"
+    assert 0.05 < found.high - found.low < 0.08  # 10 errors of 200: 2 * 1.97 * sqrt(0.05 / 200)
+    assert calibration_slope(truth, scores).high < 0.5
+
+
 def test_a_constant_score_has_an_intercept_and_no_slope():
     truth = np.array([0, 0, 0, 1] * 10)
     scores = np.full(40, 0.5)

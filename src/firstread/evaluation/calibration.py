@@ -23,7 +23,7 @@ from firstread.evaluation.logistic_regression import (
     log_likelihood,
     t_quantile,
 )
-from firstread.evaluation.patient_intervals import MIN_PATIENTS, proportion_by_patient
+from firstread.evaluation.patient_intervals import MIN_PATIENTS, mean_by_patient, proportion_by_patient
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 #: fewer patients with (or without) a positive case than this give no slope
 MIN_PATIENTS_OF_CLASS = 5
 _SIMULATIONS = 1000
+#: bounds of an intercept beyond this, from one end of the clipped logits to the other, say nothing
+_WIDEST = 2 * float(np.log(1 / SCORE_LIMIT - 1))
+#: squared residuals over their expected sum, above which the likelihood is none for these scores
+_HIGHEST_MISFIT = 4.0
 
 
 def calibration_slope(
@@ -94,8 +98,8 @@ def calibration_intercept(
     truth, scores, patient = as_arrays(truth, scores, groups)
     if not len(truth):
         return UNDEFINED
-    value, low, high = _in_the_large(truth, scores, patient, confidence)
-    if not np.isfinite([value, low, high]).all():
+    value, low, high, _ = _in_the_large(truth, scores, patient, confidence)
+    if not max(abs(low), abs(high)) < _WIDEST:  # NaN included
         return _not_estimable(float("nan"), truth, _clipped(scores))
     return Estimate(value, low, high, _method(patient), len(truth), _clipped(scores))
 
@@ -112,8 +116,9 @@ def observed_minus_expected(
         confidence: of the interval.
 
     Returns:
-        The difference with the interval of `calibration_intercept`, moved from the logit to the probability; it is also
-        there where all cases are of one class.
+        The difference with the interval of `calibration_intercept`, moved from the logit to the probability. Where all
+        cases are of one class, or scores are so extreme that they say nothing of their variance, there is another one,
+        and `method` says which.
 
     Source: Van Calster 2019, doi 10.1186/s12916-019-1466-7.
 
@@ -132,9 +137,11 @@ def observed_minus_expected(
         share = proportion_by_patient(truth == 1, patient, confidence=confidence)
         mean = float(scores.mean())
         return Estimate(value, share.low - mean, share.high - mean, "Wilson bound (one class)", len(truth))
-    _, low, high = _in_the_large(truth, scores, patient, confidence)
+    _, low, high, misfit = _in_the_large(truth, scores, patient, confidence)
     if np.isnan(low):
         return _not_estimable(value, truth, "")
+    if misfit > _HIGHEST_MISFIT:
+        return mean_by_patient(truth - scores, patient, limits=None, confidence=confidence)
     logits, mean = clipped_logit(scores), float(scores.mean())
     bounds = [float(expit(logits + shift).mean()) - mean for shift in (low, high)]
     return Estimate(value, min(bounds[0], value), max(bounds[1], value), _method(patient), len(truth))
@@ -261,22 +268,24 @@ def _slope(
 
 def _in_the_large(
     truth: np.ndarray, scores: np.ndarray, patient: np.ndarray, confidence: float
-) -> tuple[float, float, float]:
-    """(intercept, low, high) at slope 1; NaN where all cases are of one class, or with fewer than 5 patients."""
+) -> tuple[float, float, float, float]:
+    """(intercept, low, high, misfit) at slope 1; NaN where all cases are of one class, or of fewer than 5 patients."""
     if len(np.unique(patient)) < MIN_PATIENTS:
-        return (float("nan"),) * 3
+        return (float("nan"),) * 4
     logits, ones = clipped_logit(scores), np.ones((len(truth), 1))
     cutoff = t_quantile(len(np.unique(patient)), confidence) ** 2
     fit = fit_logistic(ones, truth, offset=logits)
     if fit is None:
-        return (float("nan"),) * 3
+        return (float("nan"),) * 4
     value, variance = float(fit.coefficients[0]), float(1 / fit.information[0, 0])
     robust = jackknife_covariance(ones, truth, fit.probabilities, patient)
     scale = 1.0 if robust is None else max(1.0, float(robust[0, 0]) / variance)
     step = float(np.sqrt(min(variance * scale, 25.0)))
-    return value, *likelihood_interval(
+    low, high = likelihood_interval(
         lambda shift: log_likelihood(logits + shift, truth), value, step=step, cutoff=cutoff * scale
     )
+    misfit = float(((truth - fit.probabilities) ** 2).sum() / fit.information[0, 0])
+    return value, low, high, misfit
 
 
 def _method(patient: np.ndarray) -> str:
