@@ -34,6 +34,7 @@ _PUBLIC_NAMES = {
     "predict": "firstread.learning.prediction",
     "evaluate": "firstread.evaluation.evaluation",
     "compare": "firstread.evaluation.comparison",
+    "sample_size": "firstread.evaluation.sample_size",
     "explain": "firstread.explanation.saliency",
     "write_report": "firstread.explanation.model_report",
     "arm": "firstread.lessons",
