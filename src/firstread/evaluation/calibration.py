@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstread.evaluation.intervals import UNDEFINED, Estimate
+from firstread.evaluation.intervals import MIN_UNITS, UNDEFINED, Estimate
 from firstread.evaluation.logistic_regression import (
     SCORE_LIMIT,
     as_arrays,
@@ -23,13 +23,13 @@ from firstread.evaluation.logistic_regression import (
     log_likelihood,
     t_quantile,
 )
-from firstread.evaluation.patient_intervals import MIN_PATIENTS, mean_by_patient, proportion_by_patient
+from firstread.evaluation.patient_intervals import mean_by_patient, proportion_by_patient
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: fewer patients with (or without) a positive case than this give no slope
-MIN_PATIENTS_OF_CLASS = 5
+MIN_UNITS_OF_CLASS = 5
 _SIMULATIONS = 1000
 #: bounds of an intercept beyond this, from one end of the clipped logits to the other, say nothing
 _WIDEST = 2 * float(np.log(1 / SCORE_LIMIT - 1))
@@ -133,7 +133,7 @@ def observed_minus_expected(
     if not len(truth):
         return UNDEFINED
     value = float((truth - scores).mean())
-    if truth.min() == truth.max() and len(np.unique(patient)) >= MIN_PATIENTS:
+    if truth.min() == truth.max() and len(np.unique(patient)) >= MIN_UNITS:
         share = proportion_by_patient(truth == 1, patient, confidence=confidence)
         mean = float(scores.mean())
         return Estimate(value, share.low - mean, share.high - mean, "Wilson bound (one class)", len(truth))
@@ -248,7 +248,7 @@ def _slope(
     """(slope, low, high), or None where it cannot be estimated."""
     of_class = [len(np.unique(patient[truth == value])) for value in (0, 1)]
     design = np.stack([np.ones(len(scores)), clipped_logit(scores)], axis=1)
-    fit = fit_logistic(design, truth) if min(of_class) >= MIN_PATIENTS_OF_CLASS else None
+    fit = fit_logistic(design, truth) if min(of_class) >= MIN_UNITS_OF_CLASS else None
     if fit is None:
         return None
     variance, scale, units = float(np.linalg.inv(fit.information)[1, 1]), 1.0, len(truth)
@@ -270,7 +270,7 @@ def _in_the_large(
     truth: np.ndarray, scores: np.ndarray, patient: np.ndarray, confidence: float
 ) -> tuple[float, float, float, float]:
     """(intercept, low, high, misfit) at slope 1; NaN where all cases are of one class, or of fewer than 5 patients."""
-    if len(np.unique(patient)) < MIN_PATIENTS:
+    if len(np.unique(patient)) < MIN_UNITS:
         return (float("nan"),) * 4
     logits, ones = clipped_logit(scores), np.ones((len(truth), 1))
     cutoff = t_quantile(len(np.unique(patient)), confidence) ** 2

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from firstread.evaluation.intervals import MIN_UNITS
 from firstread.evaluation.logistic_regression import (
     as_arrays,
     clipped_logit,
@@ -11,7 +12,6 @@ from firstread.evaluation.logistic_regression import (
     jackknife_covariance,
     t_quantile,
 )
-from firstread.evaluation.patient_intervals import MIN_PATIENTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def calibration_curve(
     if (
         len(truth) < MIN_CASES_OF_CURVE
         or min(positives, len(truth) - positives) < _MIN_CASES_OF_CLASS
-        or patients < 2 * MIN_PATIENTS
+        or patients < 2 * MIN_UNITS
     ):
         return None
     logits = clipped_logit(scores)

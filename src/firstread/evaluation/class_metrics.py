@@ -1,10 +1,17 @@
 """Tables of classification metrics: the summary of two or of more classes, each class, and what thresholds cost."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from firstread.core.decisions import decide
+from firstread.evaluation.calibration import (
+    calibration_error,
+    calibration_intercept,
+    calibration_slope,
+    observed_minus_expected,
+)
 from firstread.evaluation.intervals import Estimate
 from firstread.evaluation.scored_cases import ScoredCases
 from firstread.evaluation.scorer import Scorer, complement
@@ -32,6 +39,24 @@ def binary_metrics(scorer: Scorer, *, prevalence: float | None = None) -> dict[s
         "average precision": scorer.average_precision(),
         "Brier score (lower is better)": scorer.brier_score(),
     }
+
+
+def calibration_metrics(scorer: Scorer) -> dict[str, Estimate]:
+    """Calibration of the positive class of two, by name; the mean over seeds, whose bounds are averaged."""
+    measures = {
+        "calibration slope": calibration_slope,
+        "calibration intercept": calibration_intercept,
+        "observed minus expected": observed_minus_expected,
+        "calibration error (lower is better)": calibration_error,
+    }
+    cases = scorer.cases
+
+    def measure(name: str, rows: np.ndarray) -> Estimate:
+        scores, groups = cases.scores[rows, 1], cases.units.groups[rows]
+        return measures[name](cases.truth[rows], scores, groups, confidence=scorer.confidence)
+
+    by_seed = cases.sample.by_seed()
+    return {name: _mean_estimate([measure(name, rows) for rows in by_seed]) for name in measures}
 
 
 def multiclass_metrics(scorer: Scorer) -> dict[str, Estimate]:
@@ -94,9 +119,16 @@ def outcomes_per_1000(
     return pd.DataFrame(rows)
 
 
-def _with_decisions(cases: ScoredCases, predicted: np.ndarray) -> ScoredCases:
-    from dataclasses import replace
+def _mean_estimate(estimates: list[Estimate]) -> Estimate:
+    """Mean of estimates of several seeds on the same cases; the mean of the bounds is wider than need be."""
+    if len(estimates) == 1:
+        return estimates[0]
+    value, low, high = (float(np.mean([getattr(one, name) for one in estimates])) for name in ("value", "low", "high"))
+    method = estimates[0].method if np.isfinite([low, high]).all() else "not estimable under every seed"
+    return Estimate(value, low, high, method)
 
+
+def _with_decisions(cases: ScoredCases, predicted: np.ndarray) -> ScoredCases:
     return replace(cases, predicted=predicted)
 
 

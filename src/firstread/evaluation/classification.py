@@ -9,7 +9,13 @@ import numpy as np
 from firstread.core.predictions import Predictions
 from firstread.evaluation import metrics
 from firstread.evaluation.baseline_comparison import compare_with_baselines, describe_baselines
-from firstread.evaluation.class_metrics import binary_metrics, multiclass_metrics, outcomes_per_1000, per_class_table
+from firstread.evaluation.class_metrics import (
+    binary_metrics,
+    calibration_metrics,
+    multiclass_metrics,
+    outcomes_per_1000,
+    per_class_table,
+)
 from firstread.evaluation.evaluation import Evaluation
 from firstread.evaluation.external_validation import compare_cohorts
 from firstread.evaluation.intervals import Estimate, validate_confidence
@@ -36,6 +42,7 @@ class ClassificationEvaluation(Evaluation):
             Estimate.
         costs: for two classes, outcomes of thresholds for 1,000 patients at `prevalence`; else None.
         prevalence: share of positives that `costs` is for, or None.
+        given_prevalence: the same if it was given, None if it is that of the data.
         threshold: score of the positive class from which a case is called positive.
         subgroups: one row a subgroup, if they were asked for; else None.
         external: each metric on a second cohort beside the first, if one was given; else None.
@@ -45,6 +52,7 @@ class ClassificationEvaluation(Evaluation):
     per_class: "pd.DataFrame"
     costs: "pd.DataFrame | None"
     prevalence: float | None
+    given_prevalence: float | None
     threshold: float
     subgroups: "pd.DataFrame | None"
     external: "pd.DataFrame | None"
@@ -57,10 +65,10 @@ class ClassificationEvaluation(Evaluation):
         return plot_overview(self.predictions, self.confusion, self.comparison, auc_texts=auc_texts)
 
     def details(self) -> "Figure":
-        """Figure of precision-recall and calibration."""
+        """Figure of precision-recall, and for two classes of calibration and net benefit."""
         from firstread.evaluation.classification_plots import plot_details
 
-        return plot_details(self.predictions)
+        return plot_details(self.predictions, prevalence=self.given_prevalence)
 
     def headline(self) -> str:
         """Accuracy of the network, and of the best trivial rule."""
@@ -163,6 +171,7 @@ def evaluate_classification(
         per_class=per_class_table(scorer),
         costs=costs,
         prevalence=positive_share,
+        given_prevalence=prevalence,
         threshold=chosen.value,
         subgroups=None if by is None else evaluate_subgroups(predictions, cases, by, confidence=confidence),
         external=beside,
@@ -172,7 +181,9 @@ def evaluate_classification(
 
 
 def _summary(scorer: Scorer, prevalence: float | None) -> dict[str, Estimate]:
-    return binary_metrics(scorer, prevalence=prevalence) if scorer.cases.binary else multiclass_metrics(scorer)
+    if not scorer.cases.binary:
+        return multiclass_metrics(scorer)
+    return binary_metrics(scorer, prevalence=prevalence) | calibration_metrics(scorer)
 
 
 def _refuse_shared_cases(predictions: Predictions, validation: Predictions) -> None:

@@ -8,11 +8,18 @@ import numpy as np
 from firstread.core.figures import LINE_STYLES, PALETTE, new_figure
 from firstread.core.predictions import Predictions
 from firstread.evaluation.calibration import reliability_table
+from firstread.evaluation.calibration_curve import calibration_curve
+from firstread.evaluation.decision_curve import decision_curve, plot_decision_curve
+from firstread.evaluation.scored_cases import ScoredCases
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+#: thresholds of the decision curve, 2 to 98 %
+_PLOTTED_THRESHOLDS = tuple(percent / 100 for percent in range(2, 100, 4))
 
 
 def plot_roc(ax: "Axes", predictions: Predictions, auc_texts: dict[str, str]) -> None:
@@ -66,9 +73,14 @@ def plot_confusion(ax: "Axes", table: "pd.DataFrame") -> None:
 
 
 def plot_calibration(ax: "Axes", predictions: Predictions) -> None:
-    """Plot the observed share against the score, in bins of equal size, for the positive class of two."""
-    known = predictions.truth >= 0
-    table = reliability_table(predictions.truth[known], predictions.scores[known, 1])
+    """Plot the observed share against the score, for the positive class of two: bins, and a curve where cases allow."""
+    cases = ScoredCases.of(predictions)
+    arrays = (cases.truth, cases.scores[:, 1], cases.units.groups)
+    table, curve = reliability_table(*arrays), calibration_curve(*arrays)
+    if curve is not None:
+        ax.plot(curve["score"], curve["observed"], color=PALETTE[1], linewidth=2, label="smooth curve")
+        ax.fill_between(curve["score"], curve["low"], curve["high"], color=PALETTE[1], alpha=0.2, linewidth=0)
+        ax.legend(loc="upper left", fontsize=9)
     spread = [(table["observed"] - table["low"]).clip(lower=0), (table["high"] - table["observed"]).clip(lower=0)]
     ax.plot([0, 1], [0, 1], color="#999999", linewidth=1)
     ax.errorbar(table["score"], table["observed"], yerr=spread, fmt="o-", color=PALETTE[0], capsize=3)
@@ -104,13 +116,18 @@ def plot_overview(
     return figure
 
 
-def plot_details(predictions: Predictions) -> "Figure":
-    """Figure of precision-recall, and for two classes calibration."""
+def plot_details(predictions: Predictions, *, prevalence: float | None = None) -> "Figure":
+    """Figure of precision-recall, and for two classes calibration and net benefit (at a prevalence, if it is given)."""
     binary = len(predictions.classes) == 2
-    figure, axes = new_figure(1, 1 + binary, panel_width_inches=4.9, panel_height_inches=4.3)
+    figure, axes = new_figure(1, 1 + 2 * binary, panel_width_inches=4.9, panel_height_inches=4.3)
     plot_precision_recall(axes[0, 0], predictions)
     if binary:
         plot_calibration(axes[0, 1], predictions)
+        cases = ScoredCases.of(predictions)
+        curve = decision_curve(
+            cases.truth, cases.scores[:, 1], cases.units.groups, prevalence=prevalence, thresholds=_PLOTTED_THRESHOLDS
+        )
+        plot_decision_curve(axes[0, 2], curve)
     return figure
 
 

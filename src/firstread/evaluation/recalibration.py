@@ -7,9 +7,9 @@ import numpy as np
 
 from firstread.core.errors import DataError
 from firstread.core.predictions import Predictions
-from firstread.evaluation.intervals import Estimate, validate_confidence
+from firstread.evaluation.intervals import MIN_UNITS, Estimate, validate_confidence
 from firstread.evaluation.logistic_regression import SCORE_LIMIT, clipped_logit, likelihood_interval, t_quantile
-from firstread.evaluation.patient_intervals import MIN_PATIENTS, independent_units
+from firstread.evaluation.units import independent_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,9 +119,9 @@ def fit_temperature(predictions: Predictions, *, confidence: float = 0.95) -> Te
     _check_split(table)
     groups = independent_units(table).groups
     patients = len(np.unique(groups))
-    if patients < MIN_PATIENTS:
+    if patients < MIN_UNITS:
         raise DataError(
-            f"A temperature cannot be fitted on {patients} patients", expected=f"{MIN_PATIENTS} at least, better 50"
+            f"A temperature cannot be fitted on {patients} patients", expected=f"{MIN_UNITS} at least, better 50"
         )
     logits, truth = _log_scores(predictions.scores[known]), predictions.truth[known]
     inverse = _best_inverse(logits, truth)
