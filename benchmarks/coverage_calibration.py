@@ -5,7 +5,9 @@ true slope 0.5). Of several cases of a patient the scores err together (correlat
 """
 
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,30 +103,36 @@ def calibration_coverage(quick: bool) -> dict[str, Any]:
         `rows`: the setting, `measure`, `truth`, `estimable` (share of studies with an interval), `coverage` (of these),
         `wrong` (share of all studies whose interval leaves out the truth), `too high`, `too low` (its two sides).
     """
-    runs, rows = 20 if quick else 1000, []
-    for setting in settings():
-        truths = setting.true_values()
-        rng = np.random.default_rng(2026)
-        bounds = {name: np.full((runs, 2), np.nan) for name in MEASURES}
-        for run in range(runs):
-            study = setting.draw(rng)
-            for name, measure in MEASURES.items():
-                found = measure(*study)
-                bounds[name][run] = found.low, found.high
-        for name, found in bounds.items():
-            low, high = found[~np.isnan(found).any(axis=1)].T
-            too_high, too_low = (low > truths[name]).sum(), (high < truths[name]).sum()
-            wrong = too_high + too_low
-            rows.append(
-                {
-                    **vars(setting),
-                    "measure": name,
-                    "truth": round(truths[name], 3),
-                    "estimable": len(low) / runs,
-                    "coverage": round(1 - wrong / len(low), 3) if len(low) else None,
-                    "wrong": wrong / runs,
-                    "too high": too_high / runs,
-                    "too low": too_low / runs,
-                }
-            )
-    return {"runs": runs, "rows": rows}
+    runs = 20 if quick else 1000
+    with ProcessPoolExecutor() as pool:
+        cells = pool.map(partial(_cell, runs=runs), settings())
+        return {"runs": runs, "rows": [row for rows in cells for row in rows]}
+
+
+def _cell(setting: Setting, *, runs: int) -> list[dict[str, Any]]:
+    """One row a measure."""
+    truths, rows = setting.true_values(), []
+    rng = np.random.default_rng(2026)
+    bounds = {name: np.full((runs, 2), np.nan) for name in MEASURES}
+    for run in range(runs):
+        study = setting.draw(rng)
+        for name, measure in MEASURES.items():
+            found = measure(*study)
+            bounds[name][run] = found.low, found.high
+    for name, found in bounds.items():
+        low, high = found[~np.isnan(found).any(axis=1)].T
+        too_high, too_low = (low > truths[name]).sum(), (high < truths[name]).sum()
+        wrong = too_high + too_low
+        rows.append(
+            {
+                **vars(setting),
+                "measure": name,
+                "truth": round(truths[name], 3),
+                "estimable": len(low) / runs,
+                "coverage": round(1 - wrong / len(low), 3) if len(low) else None,
+                "wrong": wrong / runs,
+                "too high": too_high / runs,
+                "too low": too_low / runs,
+            }
+        )
+    return rows

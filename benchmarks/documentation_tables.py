@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from coverage_tables import calibration_table, class_table, comparison_table, interval_table
 from few_shot_tables import curve_rows, few_shot_table
 from firstread.core.figures import plot_learning_curve, png_bytes
 from firstread.evaluation.intervals import wilson_interval
 from kept_results import ROOT, cases_by_class, format_table, load_newest
 
-PAGES = ("docs/explanation/measured.md", "docs/explanation/bundled-weights.md")
+PAGES = ("docs/explanation/measured.md", "docs/explanation/bundled-weights.md", "docs/explanation/intervals.md")
 TABLE_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
@@ -190,6 +191,10 @@ def arrival_table() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "coverage": interval_table,
+    "coverage-comparisons": comparison_table,
+    "coverage-classes": class_table,
+    "coverage-calibration": calibration_table,
     "hello-world": partial(speed_table, "hello-world"),
     "mednist": partial(speed_table, "mednist"),
     "profile": profile_table,

@@ -18,7 +18,10 @@ from rich.console import Console
 
 import accuracy
 import classroom
+import coverage_calibration
+import coverage_class
 import few_shot
+import interval_coverage
 import latency
 import profiling
 import speed
@@ -46,6 +49,12 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "rsna-bundled": lambda quick, peers: accuracy.mednist_with_bundled_weights(quick=quick),
     "transfer": lambda quick, peers: accuracy.phantoms_to_openi(quick=quick),
     "transfer-six": lambda quick, peers: accuracy.phantoms_to_rsna(quick=quick),
+    "coverage": lambda quick, peers: {
+        "intervals": interval_coverage.interval_coverage(quick),
+        "comparisons": interval_coverage.comparison_type_one(quick),
+        "classes": coverage_class.class_type_one(quick),
+    },
+    "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()
