@@ -20,6 +20,7 @@ import accuracy
 import classroom
 import few_shot
 import latency
+import marker
 import profiling
 import speed
 from terminal_tables import print_tables
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "rsna-bundled": lambda quick, peers: accuracy.mednist_with_bundled_weights(quick=quick),
     "transfer": lambda quick, peers: accuracy.phantoms_to_openi(quick=quick),
     "transfer-six": lambda quick, peers: accuracy.phantoms_to_rsna(quick=quick),
+    "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()
