@@ -97,7 +97,7 @@ def marker_region(found: Explanation, plain: Case, model: Classifier) -> np.ndar
 
 def peak_is_in(found: Explanation, region: np.ndarray) -> bool:
     """Whether the map's largest value lies in the region; a blank map has no peak."""
-    return bool(found.map.max() > 0 and region[np.unravel_index(found.map.argmax(), found.map.shape)])
+    return found.peak is not None and bool(region[found.peak])
 
 
 def heat_in(found: Explanation, region: np.ndarray) -> float:

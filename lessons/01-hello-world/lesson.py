@@ -375,9 +375,9 @@ print(occlusion, grad_cam, sep="\n")
 occlusion.show(grad_cam)
 
 # %% [markdown]
-# Which of the two has its peak (the ring) on the marker? We trained 12 networks in this way, each with other wrong labels, and
-# showed each the same 12 marked abdomens: occlusion had its peak on the marker in 141 of 144 maps, Grad-CAM in 32. A map on
-# which nothing looks suspicious does not clear a network.
+# Which of the two has its peak (the ring) at the marker? We trained 12 networks in this way, each with other wrong labels, and
+# showed each the same 12 marked abdomens. The peak lay on the marker or within 6 pixels of it in 140 of 144 maps by occlusion,
+# and in 32 of 144 by Grad-CAM. A map on which nothing looks suspicious does not clear a network.
 #
 # What convicts it are the three accuracies above. If accuracy falls when the marker goes, the network had learnt the marker and
 # not the anatomy. Its accuracy on data *like its training data* gave no warning.

@@ -110,7 +110,7 @@ def test_the_peak_and_how_coarse_the_map_is_are_said(case, method):
     row, column = found.peak
     assert found.map[row, column] == 1
     assert row < 32 <= column
-    assert f"{(column + 0.5) / 64:.0%} of the way from the left" in str(found)
+    assert f"{(column + 0.5) / 64:.0%} of the width from the left" in str(found)
     said = found.show().axes[1].get_title()
     assert "16 x 16 grid" in said if method == "grad-cam" else "patches of 11 x 11 pixels" in said
 

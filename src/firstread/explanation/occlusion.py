@@ -20,7 +20,8 @@ def compute_occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np
     """Occlusion sensitivity of class `index`: (1, C, S, S) pixels -> (S, S) fall of the class's log-odds.
 
     A patch slides over the image and its edges, and takes on the mean brightness of what surrounds it. A pixel's value
-    is the mean fall over the patches that cover it; where covering raises the score, it is 0.
+    is the mean fall over the patches that cover it; where covering raises the score, it is 0. The steps between patches
+    are smoothed, so that the map has one peak.
     """
     size = model.size
     whole = log_odds(model, pixels, index)[0]
@@ -29,7 +30,7 @@ def compute_occlusion(model: Classifier, pixels: torch.Tensor, index: int) -> np
         falls = whole - log_odds(model, cover(pixels, regions.to(pixels.device)), index)
         fall += (falls[:, None, None] * regions).sum(dim=0)
         count += regions.sum(dim=0)
-    return (fall / count.clamp_min(1)).clamp_min(0).numpy()
+    return _smooth((fall / count.clamp_min(1)).clamp_min(0), sigma=size * STRIDE_SHARE / 2).numpy()
 
 
 def patch_side(size: int) -> int:
@@ -77,6 +78,13 @@ def _patches(size: int, *, batch: int) -> Iterator[torch.Tensor]:
     corners = torch.cartesian_prod(torch.arange(len(starts)), torch.arange(len(starts)))
     for part in corners.split(batch):
         yield covered[part[:, 0], :, None] & covered[part[:, 1], None, :]
+
+
+def _smooth(values: torch.Tensor, *, sigma: float) -> torch.Tensor:
+    """Gaussian blur of a map (S, S) that knows nothing of what lies beyond its edges."""
+    kernel = _gaussian(sigma, len(values)).to(values)
+    weights = _blur(torch.ones_like(values)[None, None], kernel)
+    return (_blur(values[None, None], kernel) / weights)[0, 0]
 
 
 def _gaussian(sigma: float, size: int) -> torch.Tensor:

@@ -84,8 +84,7 @@ class Explanation:
         if self.peak is None:
             return f"{said}: this map is blank, nothing in the image spoke for {self.target}."
         down, right = ((value + 0.5) / side for value, side in zip(self.peak, self.map.shape, strict=True))
-        where = f"{right:.0%} of the way from the left edge to the right, {down:.0%} from the top to the bottom"
-        return f"{said}: its peak lies {where}."
+        return f"{said}: its peak lies {right:.0%} of the width from the left, {down:.0%} of the height from the top."
 
 
 def explain(model: Classifier, case: Case, *, method: str = "grad-cam", target: str | None = None) -> Explanation:
