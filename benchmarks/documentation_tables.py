@@ -204,6 +204,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "start": partial(values_table, "start"),
     "phantoms": partial(values_table, "phantoms"),
     "accuracy": accuracy_table,
+    "marker": partial(values_table, "marker"),
     "classroom": classroom_table,
     "arrival": arrival_table,
     "few-rsna": partial(few_shot_table, "mednist/rsna", ("accuracy",)),

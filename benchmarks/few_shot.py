@@ -206,17 +206,18 @@ def _by_metric(name: str, draws: list[Draw]) -> dict[str, Any]:
 
 def _summarize(rows: list[dict[str, float]]) -> dict[str, Any]:
     """Mean and 95% interval of each method over seeds (other images, other random weights), and of two differences."""
-    summary: dict[str, Any] = {name: _interval([row[name] for row in rows]) for name in rows[0]}
+    summary: dict[str, Any] = {name: interval_over_seeds([row[name] for row in rows]) for name in rows[0]}
     pairs = {
         "frozen phantom minus trained from random": ("phantom, frozen, linear head", "random, all weights trained"),
         "trained phantom minus trained from random": ("phantom, all weights trained", "random, all weights trained"),
     }
     for name, (one, other) in pairs.items():
-        summary[name] = _interval([row[one] - row[other] for row in rows])
+        summary[name] = interval_over_seeds([row[one] - row[other] for row in rows])
     return summary
 
 
-def _interval(values: list[float]) -> dict[str, Any]:
+def interval_over_seeds(values: list[float]) -> dict[str, Any]:
+    """Mean with its 95% interval by Student's t, where each value is that of one seed."""
     mean, half = float(np.mean(values)), 0.0
     if len(values) > 1:
         half = float(student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))

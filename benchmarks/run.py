@@ -23,6 +23,7 @@ import coverage_class
 import few_shot
 import interval_coverage
 import latency
+import marker
 import profiling
 import speed
 from terminal_tables import print_tables
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
         "classes": coverage_class.class_type_one(quick),
     },
     "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
+    "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

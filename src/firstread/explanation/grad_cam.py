@@ -1,6 +1,9 @@
-"""Grad-CAM on a network's last feature map. Source: Selvaraju 2017, doi 10.1109/ICCV.2017.74."""
+"""Grad-CAM, our own implementation. Source: Selvaraju 2017, doi 10.1109/ICCV.2017.74.
 
-from typing import Any
+Firstread computes it itself, because MONAI's leaves hooks on the network; a test compares the maps of the two.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,10 +13,26 @@ from firstread.core.errors import SettingError
 from firstread.learning.models import Classifier
 
 
-def compute_grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.ndarray:
+class TargetLayer(NamedTuple):
+    """The layer whose features Grad-CAM reads.
+
+    Attributes:
+        name: within the backbone, such as "layer3".
+        rows, columns: size of its feature map: the map's true resolution, whatever it is enlarged to.
+    """
+
+    name: str
+    rows: int
+    columns: int
+
+
+def compute_grad_cam(model: Classifier, pixels: torch.Tensor, index: int, *, layer: str = "") -> np.ndarray:
     """Grad-CAM of output `index`: (1, C, S, S) pixels -> (S, S) map.
 
     The features of the target layer, each weighted by the mean gradient of the score, summed, negative values cut off.
+
+    Args:
+        layer: name of the target layer; default the one that `find_target_layer` finds.
     """
     captured: list[torch.Tensor] = []
 
@@ -21,7 +40,8 @@ def compute_grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.
         captured.append(features)
         return features.clone()  # later layers may change their input in place
 
-    hook = model.backbone.get_submodule(find_target_layer(model)).register_forward_hook(capture)
+    name = layer or find_target_layer(model).name
+    hook = model.backbone.get_submodule(name).register_forward_hook(capture)
     try:
         with torch.enable_grad():
             score = SignedLogits(model)(pixels.clone().requires_grad_())[0, index]
@@ -34,8 +54,14 @@ def compute_grad_cam(model: Classifier, pixels: torch.Tensor, index: int) -> np.
 
 
 @torch.inference_mode()
-def find_target_layer(model: Classifier) -> str:
-    """Name of the backbone's last layer with a feature map of at least 5 x 5, or of 2 x 2 if there is none."""
+def find_target_layer(model: Classifier) -> TargetLayer:
+    """The backbone's last layer with a feature map of at least 5 x 5, or of 2 x 2 if there is none.
+
+    That is often not the last layer of all, whose map is too coarse to show a place: 3 x 3 on images of 96 pixels.
+
+    Raises:
+        SettingError: no layer has a feature map (N, F, h, w).
+    """
     shapes: list[tuple[str, tuple[int, ...]]] = []
     hooks = [
         layer.register_forward_hook(
@@ -52,7 +78,7 @@ def find_target_layer(model: Classifier) -> str:
             hook.remove()
     for smallest_side in (5, 2):
         maps = [
-            name
+            TargetLayer(name, shape[2], shape[3])
             for name, shape in shapes
             if len(shape) == 4 and min(shape[2:]) >= smallest_side and shape[1] >= shape[2]
         ]

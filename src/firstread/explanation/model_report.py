@@ -114,7 +114,14 @@ def _add_cases(report: Report, cohort: Cohort, model: Classifier, predictions: P
         )
         report.add_figure(figure, caption=caption, alt=f"case {row.case} and its map")
     if hardest:
-        report.add_text(sanity_check(model, cases[str(hardest[0].case)]))
+        check = sanity_check(model, cases[str(hardest[0].case)])
+        report.add_text(f"Of the first of these maps ({check.explanation.method}): {check}")
+        if not check.explanation.is_blank:
+            report.add_figure(
+                check.figure(),
+                caption="The first of these maps, and those of the network while it is made random from the head down",
+                alt="maps of the network and of its randomized copies",
+            )
 
 
 def _add_reproduction(report: Report, cohort: Cohort, model: Classifier, run: Run) -> None:

@@ -37,7 +37,7 @@ _KERNEL_MODULES = (
     *("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg", "pandas", "pyarrow.parquet"),
     *("scipy.stats", "sklearn.linear_model", "sklearn.metrics", "sklearn.neighbors", "PIL.Image"),
     *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "pydicom", "tqdm.auto", "ipywidgets", "torch", "torch._dynamo"),
-    *("torchvision", "timm", "monai", "monai.visualize", "safetensors.torch"),
+    *("torchvision", "timm", "monai", "safetensors.torch"),
 )
 #: where there are no CPU weights: kernels give way to the hub and the service, but not to every other program
 KERNEL_NICE = 5
