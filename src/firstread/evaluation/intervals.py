@@ -196,7 +196,7 @@ def ratio_interval(first: Estimate, second: Estimate) -> tuple[float, float]:
     Example:
         >>> low, high = ratio_interval(Estimate(0.9, 0.8, 0.95, "Wilson"), Estimate(0.1, 0.05, 0.2, "Wilson"))
         >>> f"{low:.1f} to {high:.1f}"
-        '4.5 to 18.3'
+        '4.4 to 18.0'
     """
     a, low_a, high_a = first.value, first.low, first.high
     b, low_b, high_b = second.value, second.low, second.high
