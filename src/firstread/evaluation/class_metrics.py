@@ -53,7 +53,8 @@ def calibration_metrics(scorer: Scorer) -> dict[str, Estimate]:
 
     def measure(name: str, rows: np.ndarray) -> Estimate:
         scores, groups = cases.scores[rows, 1], cases.units.groups[rows]
-        return measures[name](cases.truth[rows], scores, groups, confidence=scorer.confidence)
+        found = measures[name](cases.truth[rows], scores, groups, confidence=scorer.confidence)
+        return replace(found, cases=None)  # they are of all cases, as every metric of the table is
 
     by_seed = cases.sample.by_seed()
     return {name: _mean_estimate([measure(name, rows) for rows in by_seed]) for name in measures}

@@ -41,7 +41,7 @@ class Evaluation(ABC):
 
     @cached_property
     def table(self) -> "pd.DataFrame":
-        """The summary as a table: `metric`, `value`, `low`, `high`, `method`; where stated, `cases` and `remark`."""
+        """The summary as a table: `metric`, `value`, `low`, `high`, `method`; `cases` and `remark` if stated."""
         import pandas as pd
 
         rows = [(name, e.value, e.low, e.high, e.method) for name, e in self.summary.items()]
@@ -49,7 +49,8 @@ class Evaluation(ABC):
         for column in ("cases", "remark"):
             values = [getattr(estimate, column) for estimate in self.summary.values()]
             if any(value not in (None, "") for value in values):
-                table.insert(len(table.columns) - 1, column, pd.Series(values, dtype=object))
+                place = 4 if column == "cases" else len(table.columns)
+                table.insert(place, column, pd.Series(values, dtype=object))
         return table
 
     def metric(self, name: str) -> Estimate:
