@@ -97,13 +97,13 @@ def calibration_coverage(quick: bool) -> dict[str, Any]:
     """Coverage of 95 % intervals, one row a cell and measure.
 
     Args:
-        quick: 20 studies a cell, to see that it runs, instead of 1,000.
+        quick: 20 studies a cell, to see that it runs, instead of 400.
 
     Returns:
         `rows`: the setting, `measure`, `truth`, `estimable` (share of studies with an interval), `coverage` (of these),
         `wrong` (share of all studies whose interval leaves out the truth), `too high`, `too low` (its two sides).
     """
-    runs = 20 if quick else 1000
+    runs = 20 if quick else 400
     with ProcessPoolExecutor() as pool:
         cells = pool.map(partial(_cell, runs=runs), settings())
         return {"runs": runs, "rows": [row for rows in cells for row in rows]}

@@ -37,7 +37,8 @@ def postgresql(tmp_path_factory):
     subprocess.run(
         [*as_user, initdb, "-D", str(folder / "data"), "-U", "class", "-A", "trust"], check=True, capture_output=True
     )
-    process = subprocess.Popen([*as_user, *server], stderr=subprocess.DEVNULL)
+    with open(folder / "server.log", "wb") as log:  # a session of its own: signals for the tests are not for it
+        process = subprocess.Popen([*as_user, *server], stderr=log, start_new_session=True)
     url = f"postgresql+psycopg://class@/postgres?host={folder}"
     try:
         _wait_for(url)

@@ -136,7 +136,8 @@ def observed_minus_expected(
     if truth.min() == truth.max() and len(np.unique(patient)) >= MIN_UNITS:
         share = proportion_by_patient(truth == 1, patient, confidence=confidence)
         mean = float(scores.mean())
-        return Estimate(value, share.low - mean, share.high - mean, "Wilson bound (one class)", len(truth))
+        low, high = min(share.low - mean, value), max(share.high - mean, value)  # the last digit of a mean
+        return Estimate(value, low, high, "Wilson bound (one class)", len(truth))
     _, low, high, misfit = _in_the_large(truth, scores, patient, confidence)
     if np.isnan(low):
         return _not_estimable(value, truth, "")

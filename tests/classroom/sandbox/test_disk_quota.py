@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -103,6 +104,9 @@ def test_a_deleted_file_counts_until_its_process_has_closed_it(how, folder):
         os.killpg(process.pid, 9)
         process.wait()
         process.stdout.close()
+    deadline = time.monotonic() + 10  # a busy machine gives the blocks free a moment later
+    while measure_participants(folder)["p1-aa"] >= 100_000 and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert measure_participants(folder)["p1-aa"] < 100_000
 
 
