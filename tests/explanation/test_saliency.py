@@ -135,12 +135,13 @@ def test_a_blank_map_is_called_blank(case, method):
     assert "this map is blank" in found.show().axes[1].get_title()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_network_on_a_gpu_has_the_same_map(case, method):
+def test_a_network_has_the_same_map_on_every_device_there_is(case, method, device):
     model = rigged()
     expected = explain(model, case, method=method, target="b").map
-    assert np.allclose(explain(model.cuda(), case, method=method, target="b").map, expected, atol=1e-3)
+    found = explain(model.to(device), case, method=method, target="b").map
+    assert np.allclose(found, expected, atol=1e-3)
 
 
 def test_unknown_methods_and_classes_are_refused(case):
