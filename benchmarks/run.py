@@ -25,6 +25,7 @@ import interval_coverage
 import latency
 import marker
 import profiling
+import r_agreement
 import speed
 from terminal_tables import print_tables
 
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
         "comparisons": interval_coverage.comparison_type_one(quick),
         "classes": coverage_class.class_type_one(quick),
     },
+    "r-agreement": lambda quick, peers: r_agreement.compare_with_proc(quick=quick),
     "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
