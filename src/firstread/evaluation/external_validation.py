@@ -37,7 +37,7 @@ def compare_cohorts(
         raise DataError(
             f"{len(shared)} patients or cases are in both cohorts",
             expected="patients that the network and its first test never saw",
-            do="leave them out of the external cohort",
+            do="leave them out of the external cohort; where two collections only share names, number theirs apart",
         )
     rows = []
     for metric, inside in internal.items():
