@@ -174,3 +174,15 @@ def test_a_ratio_has_donner_and_zous_interval():
     other_low, other_high = ratio_interval(second, first)
     assert [1 / high, 1 / low] == pytest.approx([other_low, other_high])
     assert ratio_interval(first, Estimate(0.0, 0.0, 0.1, ""))[1] == np.inf
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_seed_without_a_class_leaves_what_needs_it_undefined():
+    # two random splits of few cases, the second of which drew no positive one
+    truth = np.array([0, 1, 0, 1, 0, 1, 0, 0, 0, 0])
+    seeds = np.repeat([0, 1], [6, 4])
+    found = binary_metrics(scorer(binary_predictions(truth, np.linspace(0.1, 0.9, 10), seed=seeds)))
+    for name in ("sensitivity", "AUC", "partial AUC (specificity >= 0.8)", "average precision"):
+        assert np.isnan(found[name].value), name
+        assert found[name].method == "not defined under every seed", name
+    assert np.isfinite(found["accuracy"].low)

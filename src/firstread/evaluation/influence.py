@@ -144,7 +144,7 @@ def auc_influence(truth: np.ndarray, scores: np.ndarray, sample: Sample) -> Infl
     """Area under the ROC curve: DeLong's variance where every row is a unit, Obuchowski's for several rows a unit.
 
     Args:
-        truth: (N,) 0 or 1; both must be present under every seed.
+        truth: (N,) 0 or 1; where a seed has no case of one, the AUC is NaN.
         scores: (N,) higher means more likely 1.
         sample: units and seeds of the rows.
 
@@ -161,7 +161,7 @@ def macro_auc_influence(truth: np.ndarray, scores: np.ndarray, sample: Sample) -
     """Mean over classes of the AUC of each against the rest; of two classes that of the second.
 
     Args:
-        truth: (N,) class indices; all classes must be present under every seed.
+        truth: (N,) class indices; where a seed has no case of one, the AUC is NaN.
         scores: (N, K) probabilities.
         sample: units and seeds of the rows.
     """
@@ -177,8 +177,10 @@ def macro_auc_influence(truth: np.ndarray, scores: np.ndarray, sample: Sample) -
 def _placement_sums(
     truth: np.ndarray, scores: np.ndarray, sample: Sample, index: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """AUC of one seed, and its deviations of placement values summed by unit."""
+    """AUC of one seed, and its deviations of placement values summed by unit; NaN without both classes."""
     units = sample.units[index]
+    if not 0 < truth.sum() < len(truth):
+        return float("nan"), np.full(sample.unit_count, np.nan)
     of_positive, of_negative = auc_placements(truth, scores)
     area = float(of_positive.mean())
     parts = np.zeros(sample.unit_count)

@@ -4,7 +4,7 @@ Where a patient has several cases, or a case several seeds, each has a form by p
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def proportion_interval(
     trials = sample.select(among)
     if not len(trials.units):
         return UNDEFINED
-    if trials.unit_count == len(trials.units):
+    if trials.unit_count == len(trials.units) and not sample.seeds.any():
         return wilson_interval(int(hits[among].sum()), len(trials.units), confidence=confidence)
     return bounded_mean_interval(np.asarray(hits, float), sample, among=among, confidence=confidence)
 
@@ -115,6 +115,8 @@ def bounded_mean_interval(
 
     among = np.ones(len(values), bool) if among is None else among
     influence = mean_influence(values, sample, among=among)
+    if np.isnan(influence.value):
+        return replace(UNDEFINED, method="not defined under every seed")
     _, unit = np.unique(sample.units[among], return_inverse=True)
     count = int(unit.max()) + 1
     sizes = np.bincount(unit).astype(float)
@@ -154,7 +156,7 @@ def logit_interval(influence: Influence, *, bound_units: int, confidence: float 
 
     value = influence.value
     if np.isnan(value):
-        return UNDEFINED
+        return replace(UNDEFINED, method="not defined under every seed")
     if not np.isfinite(influence.variance) or bound_units < 2:
         return Estimate(value, np.nan, np.nan, f"not estimable from {count_of(bound_units, 'case')} of a class")
     if influence.variance <= 1e-12 or not 1e-9 < value < 1 - 1e-9:
