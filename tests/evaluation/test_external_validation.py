@@ -5,8 +5,7 @@ import pytest
 
 from firstread.core.errors import DataError
 from firstread.evaluation.evaluation import evaluate
-from firstread.evaluation.external_validation import independent_difference
-from firstread.evaluation.intervals import wilson_interval
+from firstread.evaluation.intervals import joined_difference, wilson_interval
 
 from .scored import answers
 
@@ -23,7 +22,7 @@ def test_the_drop_stands_beside_both_cohorts():
 
 def test_a_difference_of_proportions_is_newcombes():
     # Newcombe 1998, Stat Med 17:873, table II, method 10: 56/70 - 48/80 is 0.2 [0.0524, 0.3339]
-    found = independent_difference(wilson_interval(56, 70), wilson_interval(48, 80))
+    found = joined_difference(wilson_interval(56, 70), wilson_interval(48, 80))
     assert [found.value, found.low, found.high] == pytest.approx([0.2, 0.0524, 0.3339], abs=5e-5)
 
 

@@ -32,11 +32,12 @@ def compare_with_baselines(predictions: Predictions, *, threshold: float, confid
 
     network = ScoredCases.of(predictions, threshold=threshold)
     rows = [_row(predictions.model, "network", network, confidence)]
-    rules = {f"rule {index}": one for index, one in enumerate(predictions.baselines)}
-    differences = correct_p_values(
-        [_network_minus_rule(network, predictions, (key, rule), confidence) for key, rule in rules.items()]
-    )
-    rows += [_row(rule.model, "trivial rule", ScoredCases.of(rule), confidence) for rule in rules.values()]
+    rules = [ScoredCases.of(rule) for rule in predictions.baselines]
+    differences = correct_p_values([_network_minus_rule(network, rule, confidence) for rule in rules])
+    rows += [
+        _row(one.model, "trivial rule", rule, confidence)
+        for one, rule in zip(predictions.baselines, rules, strict=True)
+    ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     found = [(one.estimate.value, one.estimate.low, one.estimate.high, one.p_corrected) for one in differences]
     columns = pd.DataFrame([(np.nan,) * 4, *found], columns=DIFFERENCE_COLUMNS)
@@ -75,13 +76,10 @@ def _row(name: str, role: str, cases: ScoredCases, confidence: float) -> tuple[s
     return name, role, accuracy.value, accuracy.low, accuracy.high, auc.value, auc.low, auc.high
 
 
-def _network_minus_rule(
-    network: ScoredCases, predictions: Predictions, rule: tuple[str, Predictions], confidence: float
-) -> PairedDifference:
+def _network_minus_rule(network: ScoredCases, rule: ScoredCases, confidence: float) -> PairedDifference:
     """Paired difference in accuracy; not defined where the rule has other cases."""
-    key, rule_predictions = rule
-    if set(network.units.cases) != set(ScoredCases.of(rule_predictions).units.cases):
+    if set(network.units.cases) != set(rule.units.cases):
         undefined = Estimate(np.nan, np.nan, np.nan, "other cases")
-        return PairedDifference("network", key, "accuracy", undefined, np.nan, np.nan, "none")
-    paired = PairedCases.of({"network": network, key: ScoredCases.of(rule_predictions)})
-    return paired_differences(paired, "network", key, metrics=("accuracy",), confidence=confidence)[0]
+        return PairedDifference("network", "rule", "accuracy", undefined, np.nan, np.nan, "none")
+    paired = PairedCases.of({"network": network, "rule": rule})
+    return paired_differences(paired, "network", "rule", metrics=("accuracy",), confidence=confidence)[0]

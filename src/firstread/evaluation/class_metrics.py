@@ -104,7 +104,7 @@ def outcomes_per_1000(
     rows = []
     for threshold in thresholds:
         predicted = decide(cases.scores, threshold=threshold)
-        scorer = Scorer(_with_decisions(cases, predicted), confidence=confidence)
+        scorer = Scorer(replace(cases, predicted=predicted), confidence=confidence)
         sensitivity, specificity = scorer.proportion("sensitivity"), scorer.proportion("specificity")
         rows.append(
             {
@@ -127,10 +127,6 @@ def _mean_estimate(estimates: list[Estimate]) -> Estimate:
     value, low, high = (float(np.mean([getattr(one, name) for one in estimates])) for name in ("value", "low", "high"))
     method = estimates[0].method if np.isfinite([low, high]).all() else "not estimable under every seed"
     return Estimate(value, low, high, method)
-
-
-def _with_decisions(cases: ScoredCases, predicted: np.ndarray) -> ScoredCases:
-    return replace(cases, predicted=predicted)
 
 
 def _count_text(share: Estimate, patients: float) -> str:

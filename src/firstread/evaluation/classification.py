@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstread.core.errors import DataError
 from firstread.core.predictions import Predictions
 from firstread.evaluation import metrics
 from firstread.evaluation.baseline_comparison import compare_with_baselines, describe_baselines
@@ -23,6 +24,7 @@ from firstread.evaluation.scored_cases import ScoredCases
 from firstread.evaluation.scorer import Scorer
 from firstread.evaluation.subgroups import evaluate_subgroups
 from firstread.evaluation.thresholds import ChosenThreshold, choose_threshold, format_prevalence, validate_prevalence
+from firstread.evaluation.units import independent_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,9 +190,6 @@ def _summary(scorer: Scorer, prevalence: float | None) -> dict[str, Estimate]:
 
 def _refuse_shared_cases(predictions: Predictions, validation: Predictions) -> None:
     """Refuse a threshold that would be chosen on the patients it is then measured on."""
-    from firstread.core.errors import DataError
-    from firstread.evaluation.units import independent_units
-
     first, second = (independent_units(one.table) for one in (predictions, validation))
     if shared := set(first.groups) & set(second.groups):
         raise DataError(

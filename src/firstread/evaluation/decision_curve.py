@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from firstread.core.errors import SettingError
-from firstread.evaluation.intervals import Estimate
+from firstread.evaluation.intervals import Estimate, joined_difference
 from firstread.evaluation.patient_intervals import proportion_by_patient
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def decision_curve(
         pair = _shares_of_all if prevalence is None else _shares_of_class
         share = float(truth.mean()) if prevalence is None and len(truth) else prevalence or float("nan")
         weights = (1.0, odds) if prevalence is None else (prevalence, (1 - prevalence) * odds)
-        found = _difference(*pair(truth, acted, patient, confidence), weights)
+        found = _weighted_difference(*pair(truth, acted, patient, confidence), weights)
         # what treating all gains in positives and loses in negatives that the network leaves alone
-        saved = _difference(*pair(1 - truth, ~acted, patient, confidence), _swapped(weights, odds, prevalence))
+        saved = _weighted_difference(*pair(1 - truth, ~acted, patient, confidence), _swapped(weights, odds, prevalence))
         rows.append((threshold, *found, share - (1 - share) * odds, 0.0, *saved))
     names = ["threshold", "net_benefit", "low", "high", "treat_all", "treat_none"]
     return pd.DataFrame(rows, columns=[*names, "over_treat_all", "over_treat_all_low", "over_treat_all_high"])
@@ -142,14 +142,8 @@ def _correlation(sums: list[np.ndarray]) -> float:
     return float((sums[0] * sums[1]).sum() / size) if size > 1e-12 else 0.0
 
 
-def _difference(
+def _weighted_difference(
     first: Estimate, second: Estimate, correlation: float, weights: tuple[float, float]
 ) -> tuple[float, float, float]:
-    """Weighted difference of two shares, and its interval from theirs (Zou and Donner's MOVER)."""
-    (a, b), value = weights, weights[0] * first.value - weights[1] * second.value
-    distances = [
-        (a * (first.value - first.low), b * (second.high - second.value)),
-        (a * (first.high - first.value), b * (second.value - second.low)),
-    ]
-    below, above = (float(np.sqrt(np.maximum(x**2 + y**2 - 2 * correlation * x * y, 0.0))) for x, y in distances)
-    return value, value - below, value + above
+    found = joined_difference(first, second, correlation=correlation, weights=weights)
+    return found.value, found.low, found.high

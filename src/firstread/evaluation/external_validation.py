@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from firstread.core.errors import DataError
-from firstread.evaluation.intervals import Estimate
+from firstread.evaluation.intervals import Estimate, joined_difference
 from firstread.evaluation.units import Units
 
 if TYPE_CHECKING:
@@ -43,20 +41,6 @@ def compare_cohorts(
     for metric, inside in internal.items():
         if metric in external:
             outside = external[metric]
-            drop = independent_difference(outside, inside)
+            drop = joined_difference(outside, inside)
             rows.append((metric, str(inside), str(outside), drop.value, drop.low, drop.high))
     return pd.DataFrame(rows, columns=["metric", "internal", "external", "difference", "low", "high"])
-
-
-def independent_difference(first: Estimate, second: Estimate) -> Estimate:
-    """Difference of two estimates on different patients, `first` minus `second`, from their intervals.
-
-    Example:
-        >>> drop = independent_difference(Estimate(0.8, 0.7, 0.87, "Wilson"), Estimate(0.9, 0.8, 0.95, "Wilson"))
-        >>> f"{drop.value:.2f} [{drop.low:.2f}, {drop.high:.2f}]"
-        '-0.10 [-0.21, 0.02]'
-    """
-    value = first.value - second.value
-    low = value - float(np.hypot(first.value - first.low, second.high - second.value))
-    high = value + float(np.hypot(first.high - first.value, second.value - second.low))
-    return Estimate(value, low, high, "squares of both intervals added")

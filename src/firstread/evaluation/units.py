@@ -20,16 +20,19 @@ class Units:
     Attributes:
         groups: (N,) text; rows with the same one are of one patient.
         name: of a unit in messages: "patient" or "case".
-        unstated: cases whose patient is not stated; each is a unit of its own.
         cases: (N,) text; rows with the same one are of one case.
         seeds: (N,) index of the seed (of the training) that a row is of; 0 throughout where there is one.
     """
 
     groups: np.ndarray
     name: str
-    unstated: int
     cases: np.ndarray
     seeds: np.ndarray
+
+    @property
+    def unstated(self) -> int:
+        """Number of cases whose patient is not stated; each is a unit of its own."""
+        return sum(name.startswith("case ") for name in np.unique(self.groups))
 
     @property
     def count(self) -> int:
@@ -71,11 +74,7 @@ class Units:
 
     def select(self, rows: np.ndarray) -> "Units":
         """The units of some rows, by position or as a mask."""
-        unstated = self.unstated
-        if unstated:
-            stated = np.char.startswith(self.groups[rows].astype(str), "patient ")
-            unstated = len(np.unique(self.cases[rows][~stated]))
-        return Units(self.groups[rows], self.name, unstated, self.cases[rows], self.seeds[rows])
+        return Units(self.groups[rows], self.name, self.cases[rows], self.seeds[rows])
 
 
 def independent_units(table: "pd.DataFrame") -> Units:
@@ -92,9 +91,8 @@ def independent_units(table: "pd.DataFrame") -> Units:
         if column in table and table[column].notna().any():
             stated = table[column].notna().to_numpy()
             patients = np.array([f"patient {name}" for name in table[column]], dtype=str)
-            unstated = len(np.unique(cases[~stated]))
-            return Units(np.where(stated, patients, cases), "patient", unstated, cases, seeds)
-    return Units(cases, "case", len(np.unique(cases)), cases, seeds)
+            return Units(np.where(stated, patients, cases), "patient", cases, seeds)
+    return Units(cases, "case", cases, seeds)
 
 
 def count_of(count: int, noun: str) -> str:
