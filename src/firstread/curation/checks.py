@@ -35,22 +35,26 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
-def list_names(names: Iterable[str], total: int | None = None) -> str:
-    """The first names, and that there are more."""
+def list_names(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
     names = list(names)
-    more = (len(names) if total is None else total) > MAX_NAMES
-    return ", ".join(names[:MAX_NAMES]) + (", ..." if more else "")
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def find_unreadable(unreadable: dict[str, str], total: int) -> list[Finding]:
     """Cases whose image is gone or broken."""
     if not unreadable:
         return []
-    named = "; ".join(f"{name}: {reason}" for name, reason in list(unreadable.items())[:MAX_NAMES])
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in unreadable.items():
+        by_reason.setdefault(reason, []).append(name)
+    reasons = [f"{list_names(names)} ({reason})" for reason, names in list(by_reason.items())[:MAX_NAMES]]
+    more = len(by_reason) - MAX_NAMES
     text = (
-        f"{len(unreadable):,} of {count_of(total, 'image')} cannot be read ({named}"
-        f"{'; ...' if len(unreadable) > MAX_NAMES else ''}). Training will stop at the first of them. Bring the files "
-        "back, or leave these cases out; everything below is about the others."
+        f"{len(unreadable):,} of {count_of(total, 'image')} cannot be read: {'; '.join(reasons)}"
+        f"{f'; and {more:,} other reasons' if more > 0 else ''}. Training will stop at the first of them. Bring the "
+        "files back, or leave these cases out; everything below is about the others."
     )
     return [Finding("problem", "unreadable", text, tuple(unreadable))]
 

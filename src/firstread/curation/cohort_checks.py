@@ -17,8 +17,6 @@ from firstread.curation.checks import MAX_NAMES, Finding, count_of, list_names
 
 #: a class with fewer than this share of the largest one's cases is called rare
 _RARE_SHARE = 0.2
-#: how it is known which cases are of one patient, see `cases.patient_source` -> words for it
-_SOURCE_WORDS = {"study": "study", "series": "series", "file": "file", "folder": "folder"}
 #: a step of opening keeps at most so many names of files that are no images
 _KEPT_NAMES = 50
 _WHOLE_NUMBER = re.compile(r"^([+-]?\d+)\.0*$")
@@ -186,21 +184,26 @@ def describe_patients(tables: Tables) -> str:
     if sources["stated"] == total:
         return f"Every case has a stated patient: {count_of(total, 'case')} of {count_of(components, 'patient')}."
     if sources["none"] == total:
+        of_whom = "the case" if total == 1 else f"any of the {count_of(total, 'case')}"
         return (
-            f"Patients are not known for any of {count_of(total, 'case')}, so nothing keeps images of one patient on "
+            f"Patients are not known for {of_whom}, so nothing keeps images of one patient on "
             "one side of a split: a random split is not a split by patient. Add a column for the patient, or one "
             "folder a patient."
         )
-    parts = [f"{sources['stated']:,} of {count_of(total, 'case')} have a stated patient"]
+    stated = f"{sources['stated']:,}" if sources["stated"] else "None"
+    has = "have" if sources["stated"] > 1 else "has"
+    parts = [f"{stated} of {count_of(total, 'case')} {has} a stated patient"]
     grouped = {name: number for name, number in sources.items() if name not in ("stated", "none")}
     for name, number in sorted(grouped.items()):
-        parts.append(f"{number:,} are kept together only by their {_SOURCE_WORDS.get(name, name)}")
+        parts.append(f"{number:,} {'is' if number == 1 else 'are'} kept together only by their {name}")
     if sources["none"]:
-        parts.append(f"{sources['none']:,} are each taken for a patient of their own, because nothing is known")
-    joined = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+        parts.append(
+            f"{sources['none']:,} {'counts' if sources['none'] == 1 else 'count each'} as a patient of its own"
+        )
+    whose = "For all but the stated ones a" if sources["stated"] else "A"
     return (
-        f"{joined}. For all but the stated ones a random split is not a split by patient: one person may be on both "
-        "sides, and results look too good. Add a column for the patient."
+        f"{'; '.join(parts)}. {whose} random split is not a split by patient: one person may be on both sides, and "
+        "results look too good. Add a column for the patient."
     )
 
 

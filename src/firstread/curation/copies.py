@@ -29,6 +29,8 @@ _CHANGE_MARGIN = 0.25
 _BACKGROUND = 0.9
 #: correlation as they lie, at 64 pixels, from which compression and noise alone explain what differs in detail
 _SAME_BUT_FOR_NOISE = 0.985
+#: the same of small pictures that hardly differ; and of slices that follow each other, with their RMS difference
+_NEARLY_THE_SAME, _NEXT_SLICE, _NEXT_SLICE_RMS = 0.97, 0.95, 10.0
 #: an affine map beyond these is no re-export of the same picture: enlargement, stretch, shear, share that overlaps
 _MAX_SCALE, _MAX_STRETCH, _MAX_SHEAR = 0.25, 0.12, 0.08
 #: more images than this are not copies of one picture but a kind of picture
@@ -68,18 +70,37 @@ class Copy:
 
 def find_copies(pictures: Pictures, compared: Comparisons) -> list[Copy]:
     """Pairs of images that show one picture, and why they differ; by index."""
-    alike = _is_near(pictures, compared, SAME_SERIES_RMS) & (compared.identity >= _SAME_BUT_FOR_NOISE)
+    near = _is_near(pictures, compared, SAME_SERIES_RMS)
+    alike = (compared.identity >= _SAME_BUT_FOR_NOISE) | (near & (compared.identity >= _NEARLY_THE_SAME))
     rows = np.flatnonzero(alike | _is_near(pictures, compared, NEAR_DUPLICATE_RMS) | _stand_apart(pictures, compared))
-    copies = _describe(pictures, compared.take(rows))
+    scans = _group_scans(pictures, compared)
+    copies = _describe(pictures, compared.take(rows), scans)
     return sorted(copies, key=lambda copy: (min(copy.first, copy.second), max(copy.first, copy.second)))
 
 
 def group_series(pictures: Pictures, compared: Comparisons) -> np.ndarray:
     """(N,) number of the scan of each image, from chains of similar neighbours: slices of one scan are linked."""
-    sets = DisjointSets(len(pictures.small))
-    for row in np.flatnonzero(_is_near(pictures, compared, SAME_SERIES_RMS)):
+    return _link(len(pictures.small), compared, _is_near(pictures, compared, SAME_SERIES_RMS))
+
+
+def _link(count: int, compared: Comparisons, linked: np.ndarray) -> np.ndarray:
+    """(count,) number of the chain of each image, from the pairs that are linked."""
+    sets = DisjointSets(count)
+    for row in np.flatnonzero(linked):
         sets.join(int(compared.first[row]), int(compared.second[row]))
     return sets.labels()
+
+
+def _group_scans(pictures: Pictures, compared: Comparisons) -> np.ndarray:
+    """(N,) number of the scan, of slices that are further apart too: they lie as they are, in one window.
+
+    Two images alone are not called a scan, because they may be one image twice.
+    """
+    lies_still = (compared.orientation == 0) & (compared.sign > 0) & (np.abs(compared.maps).max(axis=1) < 0.02)
+    is_next = lies_still & (compared.identity >= _NEXT_SLICE) & (compared.rms < _NEXT_SLICE_RMS)
+    labels = _link(len(pictures.small), compared, is_next | _is_near(pictures, compared, SAME_SERIES_RMS))
+    is_pair = np.bincount(labels)[labels] == 2
+    return np.where(is_pair, labels.max(initial=0) + 1 + np.arange(len(labels)), labels)
 
 
 def _is_near(pictures: Pictures, compared: Comparisons, limit: float) -> np.ndarray:
@@ -115,7 +136,7 @@ def _stand_apart(pictures: Pictures, compared: Comparisons) -> np.ndarray:
             accepted[group.links] = True
             group.links.clear()
 
-    for row in _strongest_between_scans(group_series(pictures, compared), compared, agreement).tolist():
+    for row in _strongest_between_scans(_group_scans(pictures, compared), compared, agreement).tolist():
         ends = [sets.find(int(compared.first[row])), sets.find(int(compared.second[row]))]
         parts = [groups.pop(end, _Group(1, [], np.inf)) for end in dict.fromkeys(ends)]
         if len(parts) == 2:
@@ -194,7 +215,7 @@ def _is_plausible(maps: np.ndarray) -> np.ndarray:
     return (np.abs(scale) <= _MAX_SCALE) & (stretch <= _MAX_STRETCH) & (shear <= _MAX_SHEAR)
 
 
-def _describe(pictures: Pictures, compared: Comparisons) -> list[Copy]:
+def _describe(pictures: Pictures, compared: Comparisons, scans: np.ndarray) -> list[Copy]:
     """What was done to one image of each pair, by where and how they fit."""
     copies: list[Copy] = []
     for start in range(0, len(compared), 512):
@@ -210,8 +231,10 @@ def _describe(pictures: Pictures, compared: Comparisons) -> list[Copy]:
             if before > _WINDOW_RMS and before > 2.5 * after:
                 changes.append("another window or brightness")
                 is_decisive = True
-            is_slice = not is_decisive and after > _SLICE_RMS and smoothness > _SLICE_SMOOTHNESS
-            is_slice = is_slice and part.score[row] < _SAME_BUT_FOR_NOISE
+            looks_moved = (
+                after > _SLICE_RMS and smoothness > _SLICE_SMOOTHNESS and part.score[row] < _SAME_BUT_FOR_NOISE
+            )
+            is_slice = not is_decisive and (looks_moved or scans[part.first[row]] == scans[part.second[row]])
             copies.append(
                 Copy(int(part.first[row]), int(part.second[row]), () if is_slice else tuple(changes), is_slice)
             )

@@ -21,15 +21,16 @@ from firstread.curation.registration import align, as_matrices, correlate, orien
 SMALL, MEDIUM, FINE = 32, 64, 96
 #: least cosine of two descriptors, and least correlation at 32 and 64 pixels, for a closer look
 _MIN_COSINE, _MIN_SMALL, _MIN_MEDIUM = 0.6, 0.8, 0.87
-#: correlation at 32 pixels from which two pictures lie on each other as they are
-_UNMOVED = 0.93
+#: correlation at 32 pixels from which two pictures lie on each other as they are, and from which more steps of
+#: registration may pay
+_UNMOVED, _PROMISING = 0.93, 0.7
 #: small pictures are kept in 8 bits: 40 steps for a unit of local contrast
 _STEPS = 40
 #: candidates of an image from turns and reflections; of the whole cohort and of an image that are registered, or
 #: compared in detail
 _CANDIDATES_EACH = 16
-_MAX_REGISTERED, _MAX_REGISTERED_EACH = 200_000, 16
-_MAX_MEDIUM, _MAX_MEDIUM_EACH = 60_000, 12
+_MAX_REGISTERED, _MAX_REGISTERED_EACH = 180_000, 8
+_MAX_MEDIUM, _MAX_MEDIUM_EACH = 60_000, 6
 _MAX_FINE, _MAX_FINE_EACH = 6_000, 4
 _BLOCK = 512
 
@@ -165,8 +166,10 @@ def _keep_best(rows: np.ndarray, found: list[tuple[np.ndarray, np.ndarray, np.nd
     rank = np.broadcast_to(np.arange(best.shape[1]), best.shape)
     good = np.take_along_axis(strength, best, axis=1) >= _MIN_COSINE
     query = np.broadcast_to(rows[:, None], best.shape)
-    taken = (np.take_along_axis(part, best, axis=1)[good] for part in (indices, variants, cosines))
-    return _Candidates(query[good], *taken, rank[good])
+    found_images, variant, cosine = (
+        np.take_along_axis(part, best, axis=1)[good] for part in (indices, variants, cosines)
+    )
+    return _Candidates(query[good], found_images, variant, cosine, rank[good])
 
 
 def _register_small(small: np.ndarray, candidates: _Candidates, *, registered_each: int) -> Comparisons:
@@ -185,7 +188,11 @@ def _register_small(small: np.ndarray, candidates: _Candidates, *, registered_ea
             score, maps = identity.copy(), np.zeros((len(rows), 6), np.float32)
             moved = np.flatnonzero((identity < _UNMOVED) & (candidates.rank[rows] < registered_each))
             for part in _blocks(moved, _BLOCK):
-                found = align(first[part], second[part], start=starts[variant[part]], steps=8)
+                found = align(first[part], second[part], start=starts[variant[part]], steps=4)
+                score[part], maps[part] = found.correlation, found.maps
+            promising = moved[score[moved] >= _PROMISING]
+            for part in _blocks(promising, _BLOCK):
+                found = align(first[part], second[part], start=maps[part], steps=5)
                 score[part], maps[part] = found.correlation, found.maps
             parts.append(
                 Comparisons(

@@ -137,9 +137,9 @@ def _find_copies(cohort: Cohort, copies: list[Copy], examples: dict[str, list[st
         for copy in worst_first[:MAX_LISTED_PAIRS]
     )
     text = (
-        f"{count_of(len(copies), 'pair')} of images {'shows' if len(copies) == 1 else 'show'} the same picture, "
-        f"changed: {listed}{'; ...' if len(copies) > MAX_LISTED_PAIRS else ''}. A case that counts twice makes "
-        "intervals too narrow; look at them, and keep one of each."
+        f"{count_of(len(copies), 'pair')} of images {'seems' if len(copies) == 1 else 'seem'} to show the same picture, "
+        f"changed: {listed}{'; ...' if len(copies) > MAX_LISTED_PAIRS else ''}. They are one image saved again, or "
+        "slices side by side; a case that counts twice makes intervals too narrow. Look at them, and keep one of each."
     )
     sets = DisjointSets(len(cohort))
     for copy in copies:
@@ -152,23 +152,26 @@ def _find_copies(cohort: Cohort, copies: list[Copy], examples: dict[str, list[st
 
 
 def _describe_changes(copy: Copy) -> str:
-    return ", ".join(copy.changes) or "compressed or resized"
+    return ", ".join(copy.changes) or "hardly changed"
 
 
 def _find_slices(cohort: Cohort, pairs: list[Copy], examples: dict[str, list[str]]) -> list[Finding]:
     if not pairs:
         return []
-    names = cohort.table["case"]
-    examples["nearly the same"] = [names[i] for pair in pairs[:4] for i in (pair.first, pair.second)]
-    indices = sorted({i for pair in pairs for i in (pair.first, pair.second)})
+    names, components = cohort.table["case"], cohort.components
+    leaks = _find_leaks(cohort, [(pair.first, pair.second) for pair in pairs], "nearly the same")
+    # that slices of one scan look alike is news only where nobody knows that they are of one scan
+    told = [p for p in pairs if components[p.first] is None or components[p.first] != components[p.second]]
+    if not told:
+        return leaks
+    examples["nearly the same"] = [names[i] for pair in told[:4] for i in (pair.first, pair.second)]
+    indices = sorted({i for pair in told for i in (pair.first, pair.second)})
     text = (
-        f"{len(indices):,} images have another that is nearly the same (such as {names[pairs[0].first]} and "
-        f"{names[pairs[0].second]}): neighbouring slices of one scan, or repeated images of one patient."
+        f"{len(indices):,} images have another that is nearly the same (such as {names[told[0].first]} and "
+        f"{names[told[0].second]}): neighbouring slices of one scan, or repeated images of one patient. They are not "
+        "independent; keep them on one side of a split."
     )
-    return [
-        Finding("warning", "near duplicates", text, tuple(names[i] for i in indices)),
-        *_find_leaks(cohort, [(pair.first, pair.second) for pair in pairs], "nearly the same"),
-    ]
+    return [Finding("warning", "near duplicates", text, tuple(names[i] for i in indices)), *leaks]
 
 
 def _find_leaks(cohort: Cohort, pairs: list[tuple[int, int]], relation: str) -> list[Finding]:
