@@ -20,10 +20,12 @@ import accuracy
 import classroom
 import coverage_calibration
 import coverage_class
+import data_check
 import few_shot
 import interval_coverage
 import latency
 import marker
+import planted_copies
 import profiling
 import r_agreement
 import speed
@@ -59,6 +61,10 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "r-agreement": lambda quick, peers: r_agreement.compare_with_proc(quick=quick),
     "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
+    "data-check": lambda quick, peers: {
+        **data_check.measure_data_check(quick=quick),
+        "copies": planted_copies.measure_planted_copies(quick=quick),
+    },
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()
