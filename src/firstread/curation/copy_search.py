@@ -15,7 +15,7 @@ from firstread.core.progress_bar import ProgressBar
 from firstread.curation.copy_descriptors import VARIANTS, CopyDescriptor
 from firstread.curation.local_contrast import normalize_local_contrast
 from firstread.curation.neighbor_index import NeighborIndex
-from firstread.curation.registration import align, as_matrices, correlate, orient_each, warp
+from firstread.curation.registration import align, as_matrices, correlate, margin_of, orient_each, warp
 
 #: sides in pixels of the pictures that are compared; from FINE on details count too
 SMALL, MEDIUM, FINE = 32, 64, 96
@@ -174,42 +174,60 @@ def _keep_best(rows: np.ndarray, found: list[tuple[np.ndarray, np.ndarray, np.nd
 
 def _register_small(small: np.ndarray, candidates: _Candidates, *, registered_each: int) -> Comparisons:
     """Correlation of the small pictures as they lie, and after registration where that is too low."""
-    orientations = np.array([variant.orientation for variant in VARIANTS])
-    starts = np.linalg.inv(as_matrices(np.array([variant.warp for variant in VARIANTS], np.float32)))
-    starts = (starts[:, :2].reshape(-1, 6) - np.array([1, 0, 0, 0, 1, 0])).astype(np.float32)
-    parts = []
+    parts = [_none()]
     with ProgressBar("Comparing images", len(candidates.query), unit="pair") as bar:
         for rows in _blocks(np.arange(len(candidates.query)), 2048):
-            variant = candidates.variant[rows]
-            sign = np.where(candidates.cosine[rows] < 0, -1, 1).astype(np.float32)
-            first = orient_each(small[candidates.query[rows]], orientations[variant]).astype(np.float32)
-            second = small[candidates.found[rows]] * sign[:, None, None]
-            identity = correlate(first.reshape(len(rows), -1), second.reshape(len(rows), -1))
-            score, maps = identity.copy(), np.zeros((len(rows), 6), np.float32)
-            moved = np.flatnonzero((identity < _UNMOVED) & (candidates.rank[rows] < registered_each))
-            for part in _blocks(moved, _BLOCK):
-                found = align(first[part], second[part], start=starts[variant[part]], steps=4)
-                score[part], maps[part] = found.correlation, found.maps
-            promising = moved[score[moved] >= _PROMISING]
-            for part in _blocks(promising, _BLOCK):
-                found = align(first[part], second[part], start=maps[part], steps=5)
-                score[part], maps[part] = found.correlation, found.maps
-            parts.append(
-                Comparisons(
-                    first=candidates.query[rows],
-                    second=candidates.found[rows],
-                    orientation=orientations[variant],
-                    sign=sign,
-                    maps=maps,
-                    identity=identity,
-                    score=score,
-                    sharp=np.zeros(len(rows), np.float32),
-                    side=np.full(len(rows), SMALL),
-                    rms=np.full(len(rows), np.nan, np.float32),
-                )
-            )
+            parts.append(_register_block(small, candidates, rows, registered_each))
             bar.update(len(rows))
-    return _concatenate([_none(), *parts])
+    return _concatenate(parts)
+
+
+def _register_block(small: np.ndarray, candidates: _Candidates, rows: np.ndarray, registered_each: int) -> Comparisons:
+    variant = candidates.variant[rows]
+    orientation = np.array([variant.orientation for variant in VARIANTS])[variant]
+    sign = np.where(candidates.cosine[rows] < 0, -1, 1).astype(np.float32)
+    first = orient_each(small[candidates.query[rows]], orientation).astype(np.float32)
+    second = small[candidates.found[rows]] * sign[:, None, None]
+    identity = correlate(first.reshape(len(rows), -1), second.reshape(len(rows), -1))
+    score, maps = identity.copy(), np.zeros((len(rows), 6), np.float32)
+    moved = np.flatnonzero((identity < _UNMOVED) & (candidates.rank[rows] < registered_each))
+    for part in _blocks(moved, _BLOCK):
+        start = _best_start(first[part], second[part], variant[part], identity[part])
+        found = align(first[part], second[part], start=start, steps=4)
+        score[part], maps[part] = found.correlation, found.maps
+    for part in _blocks(moved[score[moved] >= _PROMISING], _BLOCK):
+        found = align(first[part], second[part], start=maps[part], steps=5)
+        score[part], maps[part] = found.correlation, found.maps
+    return Comparisons(
+        first=candidates.query[rows],
+        second=candidates.found[rows],
+        orientation=orientation,
+        sign=sign,
+        maps=maps,
+        identity=identity,
+        score=score,
+        sharp=np.zeros(len(rows), np.float32),
+        side=np.full(len(rows), SMALL),
+        rms=np.full(len(rows), np.nan, np.float32),
+    )
+
+
+def _best_start(first: np.ndarray, second: np.ndarray, variant: np.ndarray, identity: np.ndarray) -> np.ndarray:
+    """(P, 6) where registration begins: as they lie, as the variant says, or cropped by 5 % on one side or the other.
+
+    Ribs and vertebrae repeat themselves, so that a wrong start ends a rib away.
+    """
+    warps = np.array([*(variant.warp for variant in VARIANTS), (0.11, 0, 0, 0, 0.11, 0)], np.float32)
+    inverse = np.linalg.inv(as_matrices(warps))[:, :2].reshape(-1, 6) - np.array([1, 0, 0, 0, 1, 0])
+    flat, best = first.reshape(len(first), -1), identity.copy()
+    chosen = np.zeros((len(first), 6), np.float32)
+    enlarged = next(number for number, one in enumerate(VARIANTS) if not one.is_unwarped)
+    for number in (variant, np.full(len(first), enlarged), np.full(len(first), len(VARIANTS))):
+        start = inverse[number].astype(np.float32)
+        correlation = correlate(flat, *warp(second, start, margin=margin_of(SMALL)))
+        better = correlation > best
+        best[better], chosen[better] = correlation[better], start[better]
+    return chosen
 
 
 def _best_of_each_pair(compared: Comparisons) -> Comparisons:
@@ -248,7 +266,7 @@ def _compare_medium(pictures: Pictures, compared: Comparisons, rows: np.ndarray)
         compared.identity[part] = identity
         edges = normalize_local_contrast(orient_each(first, compared.orientation[part]), before=0.5, sigma=1.5)
         moving = normalize_local_contrast(second, before=0.5, sigma=1.5) * compared.sign[part, None, None]
-        values, inside = warp(moving, compared.maps[part])
+        values, inside = warp(moving, compared.maps[part], margin=margin_of(MEDIUM))
         compared.sharp[part] = correlate(edges.reshape(len(part), -1), values, inside)
 
 
@@ -274,7 +292,7 @@ def _compare_at(
     """
     fixed = normalize_local_contrast(orient_each(first, compared.orientation[rows]), before=before, sigma=sigma)
     moving = normalize_local_contrast(second, before=before, sigma=sigma) * compared.sign[rows, None, None]
-    found = align(fixed, moving, start=compared.maps[rows], steps=4)
+    found = align(fixed, moving, start=compared.maps[rows], steps=5)
     compared.maps[rows] = found.maps
     compared.score[rows] = found.correlation
     compared.side[rows] = first.shape[-1]
