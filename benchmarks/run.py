@@ -18,6 +18,7 @@ from rich.console import Console
 
 import accuracy
 import classroom
+import copy_recall
 import coverage_calibration
 import coverage_class
 import data_check
@@ -25,7 +26,6 @@ import few_shot
 import interval_coverage
 import latency
 import marker
-import planted_copies
 import profiling
 import r_agreement
 import speed
@@ -63,7 +63,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "data-check": lambda quick, peers: {
         **data_check.measure_data_check(quick=quick),
-        "copies": planted_copies.measure_planted_copies(quick=quick),
+        "copies": copy_recall.measure_planted_copies(quick=quick),
     },
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }

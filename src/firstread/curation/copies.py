@@ -9,17 +9,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from firstread.curation.copy_search import FINE, MEDIUM, SMALL, Comparisons, Pictures
+from firstread.curation.copy_search import (
+    FINE,
+    MEDIUM,
+    NEARLY_THE_SAME,
+    SAME_SERIES_RMS,
+    SMALL,
+    Comparisons,
+    Pictures,
+    best_of_each_image,
+)
 from firstread.curation.groups import DisjointSets
 from firstread.curation.local_contrast import blur
 from firstread.curation.registration import orient_each, warp
 
 #: RMS difference of (32, 32) pictures, in gray levels of 255, below which two images are nearly the same
 NEAR_DUPLICATE_RMS = 2.0
-#: RMS difference below which two images are neighbouring slices of one scan
-SAME_SERIES_RMS = 4.0
-#: RMS difference relative to the pictures' own contrast; without this limit two dark images would always match
-MAX_RELATIVE_RMS = 0.2
 #: side of the compared pictures -> how far their agreement stands above the next, and how large it is at least: of
 #: pictures that lie as they are, of moved ones, and for each further change; in units of Fisher's z, measured on
 #: simulated and on real patients, see `docs/explanation/shortcuts-and-splits.md`
@@ -30,8 +35,10 @@ _CHANGE_MARGIN = 0.25
 _BACKGROUND = 0.9
 #: correlation as they lie, at 64 pixels, from which compression and noise alone explain what differs in detail
 _SAME_BUT_FOR_NOISE = 0.985
-#: the same of small pictures that hardly differ; and of slices that follow each other, with their RMS difference
-_NEARLY_THE_SAME, _NEXT_SLICE, _NEXT_SLICE_RMS = 0.97, 0.95, 10.0
+#: correlation of slices that follow each other, and their RMS difference
+_NEXT_SLICE, _NEXT_SLICE_RMS = 0.95, 10.0
+#: pairs that are reported of an image that has many like it
+_MAX_ALIKE_EACH = 2
 #: an affine map beyond these is no re-export of the same picture: enlargement, stretch, shear, share that overlaps
 _MAX_SCALE, _MAX_STRETCH, _MAX_SHEAR = 0.25, 0.12, 0.08
 #: more images than this are not copies of one picture but a kind of picture
@@ -71,9 +78,10 @@ class Copy:
 
 def find_copies(pictures: Pictures, compared: Comparisons) -> list[Copy]:
     """Pairs of images that show one picture, and why they differ; by index."""
-    near = _is_near(pictures, compared, SAME_SERIES_RMS)
-    alike = (compared.identity >= _SAME_BUT_FOR_NOISE) | (near & (compared.identity >= _NEARLY_THE_SAME))
-    rows = np.flatnonzero(alike | _is_near(pictures, compared, NEAR_DUPLICATE_RMS) | _stand_apart(pictures, compared))
+    near = compared.is_near(SAME_SERIES_RMS) & (compared.identity >= NEARLY_THE_SAME)
+    alike = near | compared.is_near(NEAR_DUPLICATE_RMS) | (compared.identity >= _SAME_BUT_FOR_NOISE)
+    alike_rows = best_of_each_image(compared, np.flatnonzero(alike), count=_MAX_ALIKE_EACH)
+    rows = np.union1d(alike_rows, np.flatnonzero(_stand_apart(pictures, compared)))
     scans = _group_scans(pictures, compared)
     copies = _describe(pictures, compared.take(rows), scans)
     return sorted(copies, key=lambda copy: (min(copy.first, copy.second), max(copy.first, copy.second)))
@@ -81,7 +89,7 @@ def find_copies(pictures: Pictures, compared: Comparisons) -> list[Copy]:
 
 def group_series(pictures: Pictures, compared: Comparisons) -> np.ndarray:
     """(N,) number of the scan of each image, from chains of similar neighbours: slices of one scan are linked."""
-    return _link(len(pictures.small), compared, _is_near(pictures, compared, SAME_SERIES_RMS))
+    return _link(len(pictures.small), compared, compared.is_near(SAME_SERIES_RMS))
 
 
 def _link(count: int, compared: Comparisons, linked: np.ndarray) -> np.ndarray:
@@ -99,15 +107,9 @@ def _group_scans(pictures: Pictures, compared: Comparisons) -> np.ndarray:
     """
     lies_still = (compared.orientation == 0) & (compared.sign > 0) & (np.abs(compared.maps).max(axis=1) < 0.02)
     is_next = lies_still & (compared.identity >= _NEXT_SLICE) & (compared.rms < _NEXT_SLICE_RMS)
-    labels = _link(len(pictures.small), compared, is_next | _is_near(pictures, compared, SAME_SERIES_RMS))
+    labels = _link(len(pictures.small), compared, is_next | compared.is_near(SAME_SERIES_RMS))
     is_pair = np.bincount(labels)[labels] == 2
     return np.where(is_pair, labels.max(initial=0) + 1 + np.arange(len(labels)), labels)
-
-
-def _is_near(pictures: Pictures, compared: Comparisons, limit: float) -> np.ndarray:
-    contrast = pictures.small.std(axis=(1, 2))
-    lower = np.minimum(contrast[compared.first], contrast[compared.second])
-    return compared.rms < np.minimum(limit, MAX_RELATIVE_RMS * lower)
 
 
 @dataclass
