@@ -35,6 +35,8 @@ _CHANGE_MARGIN = 0.25
 _BACKGROUND = 0.9
 #: correlation as they lie, at 64 pixels, from which compression and noise alone explain what differs in detail
 _SAME_BUT_FOR_NOISE = 0.985
+#: correlation after registration from which two pictures are one, whatever else is like them
+_SAME = 0.995
 #: correlation of slices that follow each other, and their RMS difference
 _NEXT_SLICE, _NEXT_SLICE_RMS = 0.95, 10.0
 #: pairs that are reported of an image that has many like it
@@ -79,7 +81,8 @@ class Copy:
 def find_copies(pictures: Pictures, compared: Comparisons) -> list[Copy]:
     """Pairs of images that show one picture, and why they differ; by index."""
     near = compared.is_near(SAME_SERIES_RMS) & (compared.identity >= NEARLY_THE_SAME)
-    alike = near | compared.is_near(NEAR_DUPLICATE_RMS) | (compared.identity >= _SAME_BUT_FOR_NOISE)
+    same = (compared.identity >= _SAME_BUT_FOR_NOISE) | ((compared.score >= _SAME) & (compared.side >= MEDIUM))
+    alike = near | same | compared.is_near(NEAR_DUPLICATE_RMS)
     alike_rows = best_of_each_image(compared, np.flatnonzero(alike), count=_MAX_ALIKE_EACH)
     rows = np.union1d(alike_rows, np.flatnonzero(_stand_apart(pictures, compared)))
     scans = _group_scans(pictures, compared)
