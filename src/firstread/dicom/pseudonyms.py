@@ -78,6 +78,8 @@ def _create_key(path: Path) -> bytes | None:
 
 def _read_key(path: Path) -> bytes:
     """The key of another process or an earlier start, which may be about to be written."""
+    if not path.is_file():
+        raise OSError(f"{path} is no file")
     last = time.monotonic() + _PATIENCE_SECONDS
     while (size := path.stat().st_size) < _KEY_BYTES and time.monotonic() < last:
         time.sleep(0.02)
