@@ -28,9 +28,18 @@ MAX_IMAGE_PIXELS = 120_000_000
 MAX_VOXELS = 1_500_000_000
 
 _PHANTOM_MAGIC = b'{"firstread": "phantom"'
-_MAGIC_BYTES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
+_MAGIC_BYTES = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpeg",
+    b"II*\x00": "tiff",
+    b"MM\x00*": "tiff",
+    b"II+\x00": "tiff",  # BigTIFF
+    b"MM\x00+": "tiff",
+    b"GIF8": "gif",
+    b"BM": "bmp",
+}
 #: formats that `sniff_format` tells without asking a reader
-_KNOWN_FORMATS = (*_MAGIC_BYTES.values(), "dicom", "nifti", "phantom")
+_KNOWN_FORMATS = (*_MAGIC_BYTES.values(), "webp", "dicom", "nifti", "phantom")
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,8 @@ def _built_in_format(head: bytes, path: Path) -> str:
     for magic, name in _MAGIC_BYTES.items():
         if head.startswith(magic):
             return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
     if head.startswith(_PHANTOM_MAGIC):
         return "phantom"
     if (
