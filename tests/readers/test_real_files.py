@@ -20,7 +20,9 @@ from firstread.readers.dicom_pixels import read_dicom
 
 NO_IMAGE = "holds no image"
 CUT = "cut short"
-UNDECODED = "cannot be decoded: they are broken"
+UNKNOWN = "in a form that no decoder here reads"
+DAMAGED = "are broken: they cannot be decoded"
+NO_PIXELS = "is cut short, or was written without its pixels"
 BROKEN = "is broken, or holds"
 NO_SIZE = "does not state its"
 
@@ -29,22 +31,24 @@ REFUSED = {
     r"DICOMDIR.*": NO_IMAGE,
     r"Tag-0040-A170-VR-CS.dcm|rwvm.dcm|sr.dcm|sm_annotations.dcm|sr_document.*.dcm|mask/RS.dcm": NO_IMAGE,
     r"reportsi.*.dcm|rtplan.*.dcm|rtstruct.dcm|test-SR.dcm|waveform_ecg.dcm": NO_IMAGE,
-    r"ExplVR_(Big|Lit)EndNoMeta.dcm|UN_sequence.dcm|no_meta_group_length.dcm|[^_]priv_SQ.dcm": NO_IMAGE,
-    r"chr(JapMulti|JapMultiExplicitIR6|KoreanMulti|SQEncoding|SQEncoding1).dcm": NO_IMAGE,
-    r"TINY_ALPHA/PT000000/ST000000/SE000000/IM0000..": NO_IMAGE,
-    r"emri_small_jpeg_2k_lossless_too_short.dcm": NO_IMAGE,
+    r"ExplVR_(Big|Lit)EndNoMeta.dcm": NO_IMAGE,
+    r"UN_sequence.dcm|no_meta_group_length.dcm|[^_]priv_SQ.dcm": NO_PIXELS,
+    r"chr(JapMulti|JapMultiExplicitIR6|KoreanMulti|SQEncoding|SQEncoding1).dcm": NO_PIXELS,
+    r"TINY_ALPHA/PT000000/ST000000/SE000000/IM0000..": NO_PIXELS,
+    r"emri_small_jpeg_2k_lossless_too_short.dcm": NO_PIXELS,
     r"empty_charset_LEI.dcm|badVR.dcm|/no_meta.dcm": BROKEN,
     r"meta_missing_tsyntax.dcm|nested_priv_SQ.dcm": NO_SIZE,
     r"MR_truncated.dcm": CUT,
     # JPEG XL; Deflated Image Frame; RLE of single bits; JPEG Extended of 12 bits; a stream that is not JPEG 2000
-    r"will-jxl.dcm|liver_(nonbyte_aligned_)?(deflate|rle).dcm|JPEG-lossy.dcm|JPGExtended.dcm": UNDECODED,
-    r"JPEG2000-embedded-sequence-delimiter.dcm": UNDECODED,
+    r"will-jxl.dcm|liver_(nonbyte_aligned_)?(deflate|rle).dcm|JPEG-lossy.dcm|JPGExtended.dcm": UNKNOWN,
+    r"JPEG2000-embedded-sequence-delimiter.dcm|bad_codestream.dcm": DAMAGED,
+    r"cut_j2k.dcm": NO_PIXELS,
+    r"no_photometric.dcm": "does not state its PhotometricInterpretation",
 }
 
 
 def dicom_files(root: Path) -> list[Path]:
-    # failing-inputs holds made-up files whose right answer is still open; they have tests of their own
-    files = (path for path in sorted(root.rglob("*")) if path.is_file() and "failing-inputs" not in path.parts)
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
     return [path for path in files if path.suffix == ".dcm" or (not path.suffix and sniff_format(path) == "dicom")]
 
 

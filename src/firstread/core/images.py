@@ -60,6 +60,8 @@ class ImageInfo:
         study: pseudonym, or None.
         series: pseudonym, or None.
         instance: number of the image in its series (InstanceNumber), or None.
+        positions_mm: of each frame along the normal of the slices, in the order of `read_image`, which need not be that
+            of the positions; None where one is not known. Only slices of one orientation can be compared.
     """
 
     format: str
@@ -74,6 +76,7 @@ class ImageInfo:
     study: str | None = None
     series: str | None = None
     instance: int | None = None
+    positions_mm: tuple[float, ...] | None = None
 
 
 class Reader(Protocol):
