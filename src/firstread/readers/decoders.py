@@ -10,7 +10,7 @@ import numpy as np
 
 from firstread.core.errors import DataError
 from firstread.dicom.pixel_elements import is_compressed, number_of_frames, transfer_syntax, transfer_syntax_name
-from firstread.readers.jpeg_colors import convert_unmarked_jpeg
+from firstread.readers.jpeg_colors import decode_color_jpeg
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -50,17 +50,19 @@ def decode_frame(dataset: "Dataset", index: int) -> np.ndarray:
     syntax = transfer_syntax(dataset)
     if str(syntax) in _LOSSLESS_JPEG and not _lossless_jpeg_matches(_encapsulated_frame(dataset, index), dataset):
         raise decoding_error(dataset)
+    if str(syntax) in _LOSSY_JPEG and int(dataset.SamplesPerPixel) == 3:
+        try:
+            return decode_color_jpeg(_encapsulated_frame(dataset, index), dataset)
+        except Exception:  # a broken stream can make Pillow raise anything
+            raise decoding_error(dataset) from None
     options: dict[str, Any] = {"allow_excess_frames": False}
     for plugin in _DECODING_PLUGINS.get(str(syntax), ("",)):
         try:
             decoder = get_decoder(syntax)
-            frame = decoder.as_array(dataset, index=index, decoding_plugin=plugin, **options)[0]
+            return decoder.as_array(dataset, index=index, decoding_plugin=plugin, **options)[0]
         except (RuntimeError, NotImplementedError):
             if not is_compressed(dataset):
                 raise
-        else:
-            is_jpeg = str(syntax) in _LOSSY_JPEG and frame.ndim == 3
-            return convert_unmarked_jpeg(frame, _encapsulated_frame(dataset, index), dataset) if is_jpeg else frame
     raise decoding_error(dataset)
 
 

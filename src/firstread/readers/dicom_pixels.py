@@ -13,12 +13,14 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.windows import Window, WindowLike, apply_range, apply_window, check_window, is_named_ct_window
 from firstread.dicom.functional_groups import functional_group
 from firstread.dicom.headers import convert_dicom_errors, open_dicom, read_header
-from firstread.dicom.pixel_elements import get_numbers, number_of_frames
+from firstread.dicom.pixel_elements import get_numbers, number_of_frames, transfer_syntax
 from firstread.dicom.pixel_units import is_rescale_broken, linear_rescale, modality_transform
 from firstread.readers.decoders import decode_frame
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+_PALETTE_TABLES = tuple(f"{color}PaletteColorLookupTableData" for color in ("Red", "Green", "Blue"))
 
 __all__ = ["count_frames", "read_dicom", "read_header"]
 
@@ -175,8 +177,26 @@ def palette_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
     """Look palette colours up: (H, W) -> uint8 (H, W, 3)."""
     from pydicom.pixels import apply_color_lut
 
-    colors = apply_color_lut(raw, dataset)[..., :3]
-    return np.ascontiguousarray(scale_bits(colors, colors.dtype.itemsize * 8))
+    palette = _native_palette(dataset)
+    colors = apply_color_lut(raw, palette)[..., :3]
+    tables = [palette.get(name, b"") for name in _PALETTE_TABLES]
+    largest = max((int(np.frombuffer(table, colors.dtype).max()) for table in tables if table), default=1 << 16)
+    return np.ascontiguousarray(scale_bits(colors, 8 if largest < 256 else 16))  # 8 bits may be stored in 16
+
+
+def _native_palette(dataset: "Dataset") -> "Dataset":
+    """The palette with its 16-bit tables in the machine's byte order; pydicom leaves them in the file's."""
+    from pydicom.uid import ExplicitVRBigEndian
+
+    if transfer_syntax(dataset) != ExplicitVRBigEndian:
+        return dataset
+    palette: Dataset = dataset.group_dataset(0x0028)
+    entries = int(palette.RedPaletteColorLookupTableDescriptor[0]) or 1 << 16
+    for name in _PALETTE_TABLES:
+        table = palette.get(name, b"")
+        if len(table) >= 2 * entries:
+            setattr(palette, name, np.frombuffer(table, ">u2").astype("=u2").tobytes())
+    return palette
 
 
 def scale_bits(values: np.ndarray, bits: int) -> np.ndarray:

@@ -1,10 +1,13 @@
-"""Color model of JPEG streams in DICOM files that say RGB and hold YCbCr, as some ultrasound machines write them.
+"""Color model of JPEG streams in DICOM files: red, green and blue, or YCbCr.
 
-A JPEG says its color model in a JFIF or Adobe marker, or by calling its components R, G and B. pydicom follows these
-over the DICOM header. A stream without any of them is what PhotometricInterpretation says; where that is RGB, the
-pixels decide, because encoders write YCbCr by default and headers are copied from the image before compression.
+A JPEG says its color model in an Adobe or JFIF marker, or by calling its components R, G and B; that counts more than
+the DICOM header, which is often copied from the image before compression. A stream without any of them is what
+PhotometricInterpretation says. Some ultrasound machines say RGB there and store YCbCr, which encoders write by default:
+where the header says RGB, the pixels decide.
 """
 
+import io
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,43 +21,62 @@ _FRAMES = (0xC0, 0xC1, 0xC2)
 _RED_GREEN_BLUE = (b"RGB", b"rgb")
 
 
-def convert_unmarked_jpeg(frame: np.ndarray, stream: bytes, dataset: "Dataset") -> np.ndarray:
-    """RGB of a decoded frame: converted if its header says RGB, its stream says nothing, and it looks like YCbCr.
+class _ColorModel(Enum):
+    """What a stream says of its components; Pillow knows by itself how to make RGB of ADOBE and NAMED ones."""
 
-    Args:
-        frame: uint8 (H, W, 3), as pydicom decodes it.
-        stream: the JPEG stream of the frame.
-        dataset: with its PhotometricInterpretation.
+    ADOBE = auto()
+    NAMED = auto()
+    JFIF = auto()
+    SUBSAMPLED = auto()
+    UNSTATED = auto()
+
+
+def decode_color_jpeg(stream: bytes, dataset: "Dataset") -> np.ndarray:
+    """Decode a color JPEG to RGB: uint8 (H, W, 3).
+
+    Raises:
+        ValueError: the stream is no color JPEG of 8 bits, or of another size than the header says; OSError: broken.
     """
+    from PIL import Image
     from pydicom.pixels import convert_color_space
 
-    if dataset.PhotometricInterpretation != "RGB" or frame.dtype != np.uint8:
-        return frame
-    states_model, is_subsampled = _read_color_model(stream)
-    if states_model or not (is_subsampled or _looks_like_ycbcr(frame)):
-        return frame
-    converted: np.ndarray = convert_color_space(frame, "YBR_FULL", "RGB")
+    model = _read_color_model(stream)
+    with Image.open(io.BytesIO(stream), formats=("JPEG",)) as image:
+        if image.size != (dataset.Columns, dataset.Rows) or image.mode != "RGB":
+            raise ValueError("another picture than the header describes")
+        if model in (_ColorModel.ADOBE, _ColorModel.NAMED):
+            return np.asarray(image)
+        image.draft("YCbCr", image.size)  # the components as they are stored
+        components = np.asarray(image)
+    is_stated = model is not _ColorModel.UNSTATED or dataset.PhotometricInterpretation != "RGB"
+    if not is_stated and not _looks_like_ycbcr(components):
+        return components
+    converted: np.ndarray = convert_color_space(components, "YBR_FULL", "RGB")
     return converted
 
 
-def _looks_like_ycbcr(frame: np.ndarray) -> bool:
+def _looks_like_ycbcr(components: np.ndarray) -> bool:
     """Whether the second and third component lie nearer to 128, the gray of YCbCr, than to the first, that of RGB."""
-    first, second, third = np.moveaxis(frame[..., :3].astype(np.int16), -1, 0)
+    first, second, third = np.moveaxis(components.astype(np.int16), -1, 0)
     from_middle = np.abs(second - 128) + np.abs(third - 128)
     from_first = np.abs(second - first) + np.abs(third - first)
     return float(from_middle.mean()) < float(from_first.mean())
 
 
-def _read_color_model(stream: bytes) -> tuple[bool, bool]:
-    """Whether a JPEG states its color model, and whether its colors have fewer samples than its brightness."""
-    offset = 2
+def _read_color_model(stream: bytes) -> _ColorModel:
+    """The model that the markers before the frame state, an Adobe marker before all others, else what the frame shows."""
+    offset, stated = 2, _ColorModel.UNSTATED
     while offset + 4 <= len(stream) and stream[offset] == 0xFF and stream[offset + 1] != _START_OF_SCAN:
         marker, length = stream[offset + 1], int.from_bytes(stream[offset + 2 : offset + 4], "big")
         segment = stream[offset + 4 : offset + 2 + length]
-        if (marker == _JFIF and segment[:4] == b"JFIF") or (marker == _ADOBE and segment[:5] == b"Adobe"):
-            return True, False
-        if marker in _FRAMES:
-            components, sampling = segment[6::3][:3], segment[7::3][:3]
-            return components in _RED_GREEN_BLUE, len(set(sampling)) > 1
+        if marker == _ADOBE and segment[:5] == b"Adobe":
+            return _ColorModel.ADOBE
+        if marker == _JFIF and segment[:4] == b"JFIF":
+            stated = _ColorModel.JFIF
+        if marker in _FRAMES and stated is _ColorModel.UNSTATED:
+            if segment[6::3][:3] in _RED_GREEN_BLUE:
+                stated = _ColorModel.NAMED
+            elif len(set(segment[7::3][:3])) > 1:
+                stated = _ColorModel.SUBSAMPLED
         offset += 2 + max(2, length)
-    return False, False
+    return stated
