@@ -27,6 +27,7 @@ MAX_IMAGE_PIXELS = 120_000_000
 #: larger volumes are refused before they are read
 MAX_VOXELS = 1_500_000_000
 
+_ANALYZE_HEADER_SIZE = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")  # 348; its reader says why it is not read
 _PHANTOM_MAGIC = b'{"firstread": "phantom"'
 _MAGIC_BYTES = {
     b"\x89PNG": "png",
@@ -156,7 +157,8 @@ def _built_in_format(head: bytes, path: Path) -> str:
         return "phantom"
     if (
         head[344:348] in (b"n+1\x00", b"ni1\x00")
-        or head[4:8] == b"n+2\x00"
+        or head[4:8] in (b"n+2\x00", b"ni2\x00")
+        or (head[:4] in _ANALYZE_HEADER_SIZE and path.suffix.lower() == ".hdr")
         or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz"))
     ):
         return "nifti"
@@ -259,10 +261,12 @@ def find_reader(path: str | Path) -> Reader:
     kind = sniff_format(path)
     if kind in ("empty", "unknown", "zip"):
         messages = {"empty": "The file is empty", "zip": "This is a ZIP archive, not an image"}
+        if kind == "unknown" and Path(path).suffix.lower() == ".img" and Path(path).with_suffix(".hdr").is_file():
+            messages["unknown"] = "This is the second half of a pair of files: the .hdr beside it is to be read"
         raise DataError(
             messages.get(kind, "This file is not an image that firstread can read"),
             where=path,
-            expected=", ".join(["PNG, JPEG, TIFF, BMP, DICOM or NIfTI", *_other_formats()]),
+            expected=", ".join(["PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM or NIfTI", *_other_formats()]),
             do="remove the file from the folder, or convert it",
         )
     try:

@@ -51,16 +51,14 @@ def check_frames(dataset: "Dataset", path: Path) -> None:
         frames = number_of_frames(dataset)
         indices = np.unique(np.linspace(0, frames - 1, min(frames, MAX_DECODED_FRAMES)).round().astype(int)).tolist()
         if not is_compressed(dataset):
-            raw = decode_frame(_first_frame(dataset, path), 0)
-            make_picture(raw, dataset, index=0)
-            for index in indices[1:]:
-                make_picture(raw[:_PART, :_PART], dataset, index=index)
+            part = decode_frame(_first_frame(dataset, path), 0)[:_PART, :_PART]
+            for index in indices:
+                make_picture(part, dataset, index=index)
             return
         if frames > len(indices):
             _check_marks(dataset, frames)
         for index in indices:
-            raw = decode_frame(dataset, index)
-            make_picture(raw if index == 0 else raw[:_PART, :_PART], dataset, index=index)
+            make_picture(decode_frame(dataset, index)[:_PART, :_PART], dataset, index=index)
 
 
 def _check_marks(dataset: "Dataset", frames: int) -> None:
