@@ -23,7 +23,14 @@ _SIGNED, _FLOAT = 2, 3
 _TURNED_SIDEWAYS = (5, 6, 7, 8)
 _OPPOSITE = {";16B": ";16L", ";16L": ";16B"}
 #: libtiff gives samples in the machine's byte order, Pillow unpacks these in the file's
-_NATIVE = {"F;32BF": "F;32NF", "F;32F": "F;32NF", "I;16BS": "I;16NS", "I;16S": "I;16NS", "I;32BS": "I;32NS", "I;32S": "I;32NS"}
+_NATIVE = {
+    "F;32BF": "F;32NF",
+    "F;32F": "F;32NF",
+    "I;16BS": "I;16NS",
+    "I;16S": "I;16NS",
+    "I;32BS": "I;32NS",
+    "I;32S": "I;32NS",
+}
 #: aspects further from square are taken as damage
 _MAX_ASPECT = 10.0
 
