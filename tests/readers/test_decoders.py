@@ -32,7 +32,7 @@ def test_a_lossless_jpeg_must_say_what_the_dicom_header_says(shared_data, tmp_pa
     stream[stream.index(b"\xff\xc3") + offset] = value
     dataset.PixelData = encapsulate([bytes(stream)])
     dataset.save_as(tmp_path / "changed.dcm")
-    with pytest.raises(FirstreadError, match="cannot be decoded|no decoder here reads"):
+    with pytest.raises(FirstreadError, match="cannot be decoded"):
         read_dicom(tmp_path / "changed.dcm")
 
 

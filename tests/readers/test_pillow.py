@@ -17,6 +17,8 @@ from .picture_files import save_png, save_tiff
 
 GRAY = np.random.default_rng(0).integers(0, 255, (12, 20)).astype(np.uint8)
 DEEP = (GRAY.astype(np.uint16) << 4) + 3
+#: Pillow has no mode for 32-bit unsigned integers with the higher byte first
+_NOT_READ = {("u4", ">", 1)}
 COLOR = np.stack([DEEP, DEEP[::-1], DEEP[:, ::-1]], axis=-1)
 
 
@@ -85,13 +87,14 @@ def test_a_tiff_is_read_exactly_or_refused_in_a_true_sentence(tmp_path, kind, ch
         limits = np.iinfo(dtype)
         pixels = rng.integers(limits.min, limits.max, shape, dtype=dtype)
     path = save_tiff(tmp_path / "a.tif", pixels, order=order, packed=packed)
-    try:
-        values = stored(path)
-    except DataError as error:
-        assert f"{dtype.itemsize * 8}-bit" in error.what
-        assert "does not read" in error.what
+    is_read = channels == 1 or kind in ("u1", "u2")
+    is_read = is_read and (kind, order, channels) not in _NOT_READ
+    if is_read:
+        expected = pixels[..., :3] if channels > 1 else pixels
+        assert np.array_equal(stored(path).astype(np.float64), expected.astype(np.float64))
     else:
-        assert np.array_equal(values.astype(np.float64), pixels[..., :3].astype(np.float64) if channels > 1 else pixels)
+        with pytest.raises(DataError, match=rf"{dtype.itemsize * 8}-bit .*does not read"):
+            stored(path)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ MAX_IMAGE_PIXELS = 120_000_000
 MAX_VOXELS = 1_500_000_000
 
 _ANALYZE_HEADER_SIZE = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")  # 348; its reader says why it is not read
-_PHANTOM_MAGIC = b'{"firstread": "phantom"'
 _MAGIC_BYTES = {
     b"\x89PNG": "png",
     b"\xff\xd8\xff": "jpeg",
@@ -38,9 +37,11 @@ _MAGIC_BYTES = {
     b"MM\x00+": "tiff",
     b"GIF8": "gif",
     b"BM": "bmp",
+    b"WEBP": "webp",  # in a RIFF file, behind its length
+    b'{"firstread": "phantom"': "phantom",
 }
 #: formats that `sniff_format` tells without asking a reader
-_KNOWN_FORMATS = (*_MAGIC_BYTES.values(), "webp", "dicom", "nifti", "phantom")
+_KNOWN_FORMATS = (*_MAGIC_BYTES.values(), "dicom", "nifti")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Reader(Protocol):
     A reader of a format that firstread does not know has a fourth function, `recognizes(head: bytes, path: Path) ->
     bool`: whether a file is of its format, by its first bytes (352, or all of a shorter file) and, where they do not
     say it, by its name. It is asked about files that no built-in format claims, and its answer stands for the name
-    under which the reader is registered. It opens nothing and raises nothing.
+    under which the reader is registered. It opens nothing and raises nothing. A reader of a format whose pixels need
+    not be square has `pixel_aspect(path, *, frame=None) -> float`: the height of a pixel divided by its width.
     """
 
     def read_image(self, path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
@@ -109,8 +111,8 @@ def sniff_format(path: str | Path) -> str:
     claims is offered to the readers of other packages (`Reader`, `recognizes`), which are imported only then.
 
     Returns:
-        "png", "jpeg", "tiff", "bmp", "dicom", "nifti", "phantom", the name of another registered reader, "zip",
-        "empty" or "unknown".
+        "png", "jpeg", "tiff", "bmp", "gif", "webp", "dicom", "nifti", "phantom", the name of another registered reader,
+        "zip", "empty" or "unknown".
     """
     path = Path(path)
     try:
@@ -148,13 +150,10 @@ def _built_in_format(head: bytes, path: Path) -> str:
         return "empty"
     if head[128:132] == b"DICM":  # first: the 128-byte preamble may be a valid TIFF header (PS3.10 7.1)
         return "dicom"
+    plain = head[8:12] if head[:4] == b"RIFF" else head
     for magic, name in _MAGIC_BYTES.items():
-        if head.startswith(magic):
+        if plain.startswith(magic):
             return name
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head.startswith(_PHANTOM_MAGIC):
-        return "phantom"
     if (
         head[344:348] in (b"n+1\x00", b"ni1\x00")
         or head[4:8] in (b"n+2\x00", b"ni2\x00")
@@ -189,11 +188,12 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
         path: any image file that firstread knows.
         frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle
             slice.
-        window: for DICOM and NIfTI, see `firstread.core.windows`. PNG and TIFF of 16 bits are stretched from their
-            darkest to their brightest pixel.
+        window: for more than 8 bits, see `firstread.core.windows`. Pictures state no Hounsfield units, so a window with
+            a name stretches the 0.5th to the 99.5th percentile of PNG and TIFF.
 
     Returns:
-        uint8 array, (height, width) for grayscale or (height, width, 3) for color.
+        uint8 array, (height, width) for grayscale or (height, width, 3) for color, on the grid of the file, to which
+        boxes and masks refer. Its pixels need not be square: `firstread.core.square_pixels` is for what is shown.
 
     Raises:
         DataError: the file is not an image, is broken, or has no registered reader.
@@ -204,8 +204,9 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
 def read_info(path: str | Path) -> ImageInfo:
     """Read the header of an image file, checked as deeply as it can be without decoding a volume.
 
-    Pictures (PNG, JPEG, TIFF, BMP) are decoded to the end, so that a broken one is found now and not in the middle of
-    training. Of DICOM and NIfTI the header is checked against the length of the file.
+    Pictures (PNG, JPEG, TIFF, BMP, GIF, WebP) are decoded to the end, every page of them, and the compressed frames of
+    DICOM, so that what is broken is found now and not in the middle of training. NIfTI, and DICOM that is not
+    compressed, are checked against the length of the file.
 
     Raises:
         DataError: as `read_image`.

@@ -41,7 +41,8 @@ def check_image(dataset: "Dataset", path: Path) -> None:
     """Check that a dataset has pixels of a size that is read, and says how they are to be understood.
 
     What spells its photometric interpretation in small letters or leaves out what follows from the rest is completed
-    in `dataset`. What would have to be guessed is refused by name: whether 0 is black or white, how many bits, of which sign.
+    in `dataset`. What would have to be guessed is refused by name: whether 0 is black or white, how many bits there
+    are, and whether they have a sign.
 
     Raises:
         NoImageError: an object of a kind that has no pixels.
@@ -87,7 +88,7 @@ def _check_description(dataset: "Dataset", path: Path, keyword: str) -> None:
 
 def _check_pixel_length(dataset: "Dataset", path: Path, *, keyword: str, frames: int) -> None:
     """Check that element and file are as long as the header states (uncompressed) or not empty (compressed)."""
-    element = dataset.get_item(PIXEL_TAGS[keyword])
+    element = dataset.get_item(PIXEL_TAGS[keyword], keep_deferred=True)
     length = getattr(element, "length", None)
     if length is None:
         length = len(element.value or b"")
@@ -132,7 +133,7 @@ def _no_pixels_error(dataset: "Dataset", path: Path) -> DataError:
 
 def _ends_early(dataset: "Dataset", path: Path) -> bool:
     """Whether the last element runs beyond the end of the file."""
-    last = dataset.get_item(max(dataset.keys())) if len(dataset) else None
+    last = dataset.get_item(max(dataset.keys()), keep_deferred=True) if len(dataset) else None
     start, length = getattr(last, "value_tell", None), getattr(last, "length", None)
     if start is None or length in (None, 0xFFFFFFFF):
         return False

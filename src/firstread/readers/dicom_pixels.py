@@ -194,8 +194,8 @@ def _native_palette(dataset: "Dataset") -> "Dataset":
     entries = int(palette.RedPaletteColorLookupTableDescriptor[0]) or 1 << 16
     for name in _PALETTE_TABLES:
         table = palette.get(name, b"")
-        if len(table) >= 2 * entries:
-            setattr(palette, name, np.frombuffer(table, ">u2").astype("=u2").tobytes())
+        if len(table) >= 2 * entries:  # added anew: elements are shared with the dataset, and not to be changed
+            palette.add_new(name, "OW", np.frombuffer(table, ">u2").astype("=u2").tobytes())
     return palette
 
 

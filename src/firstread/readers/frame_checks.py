@@ -81,19 +81,21 @@ def _check_marks(dataset: "Dataset", frames: int) -> None:
 
 
 def _first_frame(dataset: "Dataset", path: Path) -> "Dataset":
-    """The dataset with the pixels of its first frame alone, so that a long file is not read whole; itself if it is read."""
+    """The pixels of the first frame alone, so that a long file is not read whole; the dataset if it has been read."""
     from pydicom import Dataset
 
     keyword = pixel_keyword(dataset) or "PixelData"
-    element = dataset.get_item(PIXEL_TAGS[keyword])
-    if element.value is not None or number_of_frames(dataset) == 1:
+    element = dataset.get_item(PIXEL_TAGS[keyword], keep_deferred=True)
+    start = getattr(element, "value_tell", None)
+    if element.value is not None or start is None or number_of_frames(dataset) == 1:
         return dataset
     with open(path, "rb") as file:
-        file.seek(element.value_tell)
+        file.seek(start)
         pixels = file.read(-int(-bytes_per_frame(dataset, keyword) // 1))
     first: Dataset = dataset.group_dataset(0x0028)
-    first.file_meta = getattr(dataset, "file_meta", None)
-    first.NumberOfFrames = 1
+    if hasattr(dataset, "file_meta"):
+        first.file_meta = dataset.file_meta
+    del first.NumberOfFrames  # only from here: elements are shared with the dataset, and not to be changed
     first.add_new(PIXEL_TAGS[keyword], element.VR or "OW", pixels + b"\0" * (len(pixels) % 2))
     first.set_original_encoding(*dataset.original_encoding)
     return first

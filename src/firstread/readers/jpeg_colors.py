@@ -64,7 +64,7 @@ def _looks_like_ycbcr(components: np.ndarray) -> bool:
 
 
 def _read_color_model(stream: bytes) -> _ColorModel:
-    """The model that the markers before the frame state, an Adobe marker before all others, else what the frame shows."""
+    """The model that the markers state, an Adobe marker before all others, else what the frame's header shows."""
     offset, stated = 2, _ColorModel.UNSTATED
     while offset + 4 <= len(stream) and stream[offset] == 0xFF and stream[offset + 1] != _START_OF_SCAN:
         marker, length = stream[offset + 1], int.from_bytes(stream[offset + 2 : offset + 4], "big")

@@ -39,8 +39,8 @@ _MAX_ASPECT = 10.0
 def open_frame(path: str | Path, frame: int = 0) -> Iterator[Any]:
     """Open a picture at a frame, not decoded yet.
 
-    The file is handed to Pillow open, not by name: Pillow maps a named file into memory, and then mixes up the pixels of
-    a TIFF that lies on its side.
+    The file is handed to Pillow open, not by name: Pillow maps a named file into memory, and then mixes up the pixels
+    of a TIFF that lies on its side.
     """
     from PIL import Image
 
@@ -185,12 +185,14 @@ def _sixteen_bit_colors(raw_mode: str, decode_again: Callable[[str], np.ndarray]
     native = ";16L" if sys.byteorder == "little" else ";16B"
     channels, order = raw_mode.replace("RGBa", "RGBA")[:-4], raw_mode[-4:].replace(";16N", native)
     high, low = (decode_again(channels + one)[..., :3] for one in (order, _OPPOSITE[order]))
-    return (high.astype(np.uint16) << 8) | low
+    colors: np.ndarray = (high.astype(np.uint16) << 8) | low
+    return colors
 
 
 def _join(pairs: np.ndarray) -> np.ndarray:
     """uint16 (H, W, N) of (H, W, 2N) bytes, the higher first."""
-    return (pairs[..., 0::2].astype(np.uint16) << 8) | pairs[..., 1::2]
+    joined: np.ndarray = (pairs[..., 0::2].astype(np.uint16) << 8) | pairs[..., 1::2]
+    return joined
 
 
 def _upright(image: Any, *, convert: bool = True) -> np.ndarray:
@@ -200,11 +202,11 @@ def _upright(image: Any, *, convert: bool = True) -> np.ndarray:
     image.load()  # which turns a TIFF; the others are turned here
     if _orientation(image) != 1:
         image = ImageOps.exif_transpose(image)
-    if not convert or image.mode.startswith(("I", "F")) or image.mode == "L":
-        return np.asarray(image)
-    if image.mode in ("1", "LA"):
-        return np.asarray(image.convert("L"))
-    return without_color(np.asarray(image.convert("RGB")))
+    if convert and image.mode in ("1", "LA"):
+        image = image.convert("L")
+    is_kept = not convert or image.mode.startswith(("I", "F")) or image.mode == "L"
+    values: np.ndarray = np.asarray(image if is_kept else image.convert("RGB"))
+    return values if is_kept else without_color(values)
 
 
 def _orientation(image: Any) -> int:
