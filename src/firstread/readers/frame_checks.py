@@ -32,12 +32,13 @@ MAX_DECODED_FRAMES = 200
 #: rows and columns of the part of a frame on which its window and tables are tried out
 _PART = 8
 #: the first and last bytes of a compressed frame, by the beginning of the transfer syntax UID
+_JPEG, _JPEG_2000 = (b"\xff\xd8",), (b"\xff\x4f", b"\0\0\0\x0cjP")
 _MARKS = {
-    "1.2.840.10008.1.2.4.5": (b"\xff\xd8", b"\xff\xd9"),  # JPEG
-    "1.2.840.10008.1.2.4.7": (b"\xff\xd8", b"\xff\xd9"),  # lossless JPEG
-    "1.2.840.10008.1.2.4.8": (b"\xff\xd8", b"\xff\xd9"),  # JPEG-LS
-    "1.2.840.10008.1.2.4.9": (b"\xff\x4f", b"\xff\xd9"),  # JPEG 2000
-    "1.2.840.10008.1.2.4.20": (b"\xff\x4f", b"\xff\xd9"),  # high-throughput JPEG 2000
+    "1.2.840.10008.1.2.4.5": (_JPEG, b"\xff\xd9"),
+    "1.2.840.10008.1.2.4.7": (_JPEG, b"\xff\xd9"),  # lossless
+    "1.2.840.10008.1.2.4.8": (_JPEG, b"\xff\xd9"),  # JPEG-LS
+    "1.2.840.10008.1.2.4.9": (_JPEG_2000, b"\xff\xd9"),
+    "1.2.840.10008.1.2.4.20": (_JPEG_2000, b"\xff\xd9"),  # high-throughput
 }
 
 
@@ -66,7 +67,7 @@ def _check_marks(dataset: "Dataset", frames: int) -> None:
     from pydicom.encaps import generate_frames
 
     syntax = str(transfer_syntax(dataset))
-    first, last = next((marks for prefix, marks in _MARKS.items() if syntax.startswith(prefix)), (b"", b""))
+    first, last = next((marks for prefix, marks in _MARKS.items() if syntax.startswith(prefix)), ((b"",), b""))
     found = 0
     for frame in generate_frames(dataset.PixelData, number_of_frames=frames):
         if not frame.startswith(first) or last not in frame[-4:]:

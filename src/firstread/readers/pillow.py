@@ -118,12 +118,7 @@ def _open(path: str | Path, frame: int) -> Iterator[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with picture_values.open_frame(path) as image:
-                frames = getattr(image, "n_frames", 1) if frame else 1
-                if not 0 <= frame < frames:
-                    raise DataError(
-                        f"There is no frame {frame}: the file has {frames}", where=path, expected=f"0 to {frames - 1}"
-                    )
-                picture_values.seek(image, frame)
+                _seek(image, frame, path)
                 _check_size(image, path)
                 yield image
     except DataError as error:
@@ -136,6 +131,22 @@ def _open(path: str | Path, frame: int) -> Iterator[Any]:
         raise StorageError("The image is too large for this computer's memory", where=path) from error
     except Exception as error:  # a broken file can make a decoder raise anything
         raise _unreadable(path) from error
+
+
+def _seek(image: Any, frame: int, path: str | Path) -> None:
+    """Go to a frame; the frames of a file are counted only where it has no such one, because that takes long."""
+    try:
+        if frame < 0:
+            raise EOFError
+        picture_values.seek(image, frame)
+    except EOFError:
+        with picture_values.open_frame(path) as fresh:
+            frames = _count_pages(fresh)
+        if 0 <= frame < frames:  # the file is cut short
+            raise
+        raise DataError(
+            f"There is no frame {frame}: the file has {frames}", where=path, expected=f"0 to {frames - 1}"
+        ) from None
 
 
 def _decode(image: Any, path: str | Path, page: int) -> np.ndarray:
