@@ -87,7 +87,7 @@ def _check_unit(dataset: "Dataset", index: int, window: WindowLike, path: Path) 
             where=path,
             expected='"file", "full" or (center, width)',
         )
-    is_in_hounsfield = is_named_ct_window(window) or (modality == "CT" and window not in (None, "file", "full"))
+    is_in_hounsfield = isinstance(check_window(window), tuple) and (is_named_ct_window(window) or modality == "CT")
     if is_in_hounsfield and is_rescale_broken(dataset, index):
         raise DataError(
             "The rescale slope or intercept is missing, zero or no number, so no window in Hounsfield units fits",
