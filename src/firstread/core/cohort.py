@@ -18,6 +18,7 @@ from firstread.core.errors import SettingError, suggest
 from firstread.core.figures import show_images
 from firstread.core.flat_table import check_labels, flat_table, tables_from_flat
 from firstread.core.images import read_image, resize_square, with_channels
+from firstread.core.patient_sources import count_patient_sources
 from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
@@ -199,6 +200,11 @@ class Cohort:
     def components(self) -> np.ndarray:
         """Independent unit of each case: (N,) text; spellings of one patient share it, None where it is not known."""
         return np.array(self.tables.cases["component"].to_pylist(), dtype=object)
+
+    @property
+    def patient_sources(self) -> dict[str, int]:
+        """How it is known whose the images are: source -> number of cases, see `firstread.core.patient_sources`."""
+        return count_patient_sources(self.tables.cases["patient_source"].to_pylist())
 
     @property
     def groups(self) -> np.ndarray:
