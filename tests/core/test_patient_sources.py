@@ -31,4 +31,4 @@ def test_whatever_is_not_stated_is_said(count):
 
 def test_a_mixture_is_counted():
     text = describe_patient_sources({"stated": 10, "none": 5})
-    assert text.startswith("The patient is stated for 10 of 15 cases. For 5 cases nothing says whose they are:")
+    assert text.startswith("The patient is stated for 10 of 15 cases. For 5 cases no patient is known:")

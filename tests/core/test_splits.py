@@ -138,9 +138,9 @@ def test_patients_must_be_known():
 
 
 def test_a_class_with_too_few_patients_is_named():
-    with pytest.raises(DataError, match='"chest" has 1 patients, too few'):
+    with pytest.raises(DataError, match='"chest" has 1 patient, too few'):
         split_by_patient(cohort_of([[3] * 9, [27]]))
-    with pytest.raises(DataError, match='"abdomen" has 1 images, too few'):
+    with pytest.raises(DataError, match='"abdomen" has 1 case, too few'):
         split_random(cohort_of([[1], [1]]))
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from firstread.core.errors import DataError
-from firstread.datasets.csv_table import guess_columns, open_table
+from firstread.datasets.csv_table import open_table
 from firstread.datasets.dataset import open_dataset
 from readers.dicom_files import save_dicom
 
@@ -43,15 +43,6 @@ def test_separators_and_encodings_of_spreadsheets(images, separator, encoding):
         separator.join((f"{n}.png", "müde" if n % 2 else "fit")) for n in range(8)
     ]
     assert open_table(table(images, lines, encoding=encoding)).classes == ("fit", "müde")
-
-
-def test_columns_are_guessed():
-    assert guess_columns(["image_path", "Target", "subject-id", "split", "age"]) == {
-        "file": "image_path",
-        "label": "Target",
-        "patient": "subject-id",
-        "split": "split",
-    }
 
 
 def test_missing_labels_are_kept_out_of_every_split(images):

@@ -38,7 +38,7 @@ def class_spellings(names: Iterable[str]) -> dict[str, str]:
     groups: dict[str, list[str]] = {}
     for name in counts:
         groups.setdefault(normalize_class(name), []).append(name)
-    chosen = {}
+    chosen: dict[str, str] = {}
     for group in groups.values():
         best = min(group, key=lambda name: (-counts[name], len(name.strip()), name.strip().swapcase()))
         spelling = unicodedata.normalize("NFC", best.strip())

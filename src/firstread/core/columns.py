@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 COLUMNS = ("case", "file", "frame", "label", "patient", "split")
 SPLITS = ("train", "validation", "test")
 _SPLIT_WORDS = {
-    "train": ("train", "training", "trn", "trainset", "trainingset", "traindata", "trainingdata"),
+    "train": ("train", "training", "trn", "trainset", "trainingset", "traindata", "trainingdata", "imagestr"),
     "validation": (
         *("validation", "val", "valid", "validate", "dev", "development", "eval", "evaluation", "tuning"),
         *("valset", "devset", "validset", "validationset"),
     ),
-    "test": ("test", "testing", "tst", "testset", "testingset", "testdata", "holdout", "heldout"),
+    "test": ("test", "testing", "tst", "testset", "testingset", "testdata", "holdout", "heldout", "imagests"),
 }
 _SPLIT_OF_WORD = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
 #: words beside the name of a split in the names of folders: training_set, test images, val2017, imagesTr

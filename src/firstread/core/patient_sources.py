@@ -61,18 +61,21 @@ def describe_patient_sources(counts: Mapping[str, int]) -> str:
     unstated = {source: count for source, count in counts.items() if source not in ("stated", "none")}
     sentences = []
     if "stated" in counts and len(counts) > 1:
-        sentences.append(f"The patient is stated for {counts['stated']} of {sum(counts.values())} cases.")
+        sentences.append(f"The patient is stated for {counts['stated']} of {_cases(sum(counts.values()))}.")
     for source in unstated:
-        start = "No patient is stated" if not sentences else f"For {counts[source]} cases"
+        start = "No patient is stated" if not sentences else f"For {_cases(counts[source])}"
         one, several = _UNITS[source]
         ending = f", so one with two {several} counts as two" if source in ("study", "series", "file") else ""
-        what = "images" if source != "file" else "pictures"
-        where = f"of one {one}" if source != "folder" else "in one folder"
-        sentences.append(f"{start}: the {what} {where} count as one patient{ending}.")
+        where = "in one folder" if source == "folder" else f"of one {one}"
+        sentences.append(f"{start}: the images {where} count as one patient{ending}.")
     if "none" in counts:
-        start = "No patient is stated" if not sentences else f"For {counts['none']} cases nothing says whose they are"
+        start = "No patient is stated" if not sentences else f"For {_cases(counts['none'])} no patient is known"
         sentences.append(
             f"{start}: each case counts as a patient of its own, so images of one patient may lie on both sides of a "
             "split, and intervals may be too narrow."
         )
     return " ".join(sentences)
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"

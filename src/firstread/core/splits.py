@@ -8,7 +8,7 @@ The same on arrays: `firstread.core.split_assignment`.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -105,8 +105,8 @@ def split_by_groups(
     targets = cohort.strata
     labeled = targets >= 0
     parts = sum(share > 0 for share in fractions)
-    kept = patient_unit(cohort.patient_sources) if "random" not in name else "images"
-    _check_enough_groups(cohort.classes, targets, groups, parts=parts, kept=kept)
+    sources = {"none": len(cohort)} if name == "split at random" else cohort.patient_sources
+    _check_enough_groups(cohort.classes, targets, groups, parts=parts, sources=sources)
     split = np.full(len(cohort), None, dtype=object)
     split[labeled] = assign_groups(targets[labeled], groups[labeled].tolist(), fractions=fractions, seed=seed)
     _warn_of_missing_classes(cohort.classes, targets, split)
@@ -114,7 +114,7 @@ def split_by_groups(
 
 
 def _check_enough_groups(
-    classes: Sequence[str], strata: np.ndarray, groups: np.ndarray, *, parts: int, kept: str
+    classes: Sequence[str], strata: np.ndarray, groups: np.ndarray, *, parts: int, sources: Mapping[str, int]
 ) -> None:
     """Refuse a cohort, or a class of it, that has fewer groups than there are parts."""
     counts = {f'The class "{label}"': set(groups[strata == i]) for i, label in enumerate(classes)}
@@ -122,8 +122,9 @@ def _check_enough_groups(
         counts = {"The cohort": set(groups[strata >= 0])}
     for what, members in counts.items():
         if len(members) < parts:
+            found = f"{len(members)} {patient_unit(sources, len(members))}"
             raise DataError(
-                f"{what} has {len(members)} {kept}, too few to be divided into {parts} parts",
+                f"{what} has {found}, too few to be divided into {parts} parts",
                 expected=f"at least {parts}" + (" in each class" if classes else ""),
                 do="add images, or give fractions with fewer parts, such as (0.8, 0.2, 0); where these are no "
                 'patients, name the patients in a table, or use split="random"',

@@ -19,6 +19,7 @@ from typing import Any
 
 from natsort import natsorted, ns
 
+from firstread.core.class_names import class_spellings, describe_spellings
 from firstread.core.cohort import Cohort
 from firstread.core.columns import parse_split_name
 from firstread.core.errors import DataError
@@ -27,6 +28,7 @@ from firstread.datasets.archives import is_stray_file
 from firstread.datasets.file_scan import FileScan, build_cohort, scan_files
 from firstread.datasets.frames import is_image_file
 from firstread.datasets.nifti_pairs import find_pairs, open_pairs
+from firstread.datasets.patient_evidence import are_patient_folders
 
 #: more files than this mean that the path is wrong: the root of a disk, or a home folder
 MAX_FILES = 1_000_000
@@ -38,6 +40,7 @@ class _Listing:
     folders: list[Path]
     stray_files: list[str]
     other_files: list[str]
+    repeated: list[tuple[Path, Path]]
 
 
 def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
@@ -64,25 +67,32 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
     labeled = [
         (path, _label_and_split(path.relative_to(base).parts[:-1], has_split_folders)) for path in listing.images
     ]
-    classes = natsorted({known["label"] for _, known in labeled if known["label"]}, alg=ns.IGNORECASE)
+    _check_links(base, listing)
+    names = [known["label"] for _, known in labeled if known["label"]]
+    if are_patient_folders(sorted(set(names))):
+        for _, known in labeled:
+            known["label"] = None
+        names = []
+        _warn_of_patient_folders("by their names one for each patient")
+    spellings = class_spellings(names)
+    if text := describe_spellings(spellings):
+        warnings.warn(text, UserWarning, stacklevel=4)
+    for _, known in labeled:
+        known["label"] = spellings.get(known["label"])
+    classes = natsorted(set(spellings.values()), alg=ns.IGNORECASE)
     _check_classes(base, listing, classes, has_split_folders)
     scan = scan_files(labeled, base=base)
-    if _folders_are_patients(scan, classes):
+    if _hold_one_patient_each(scan, classes):
         classes = []
         for row in scan.rows:
             row["label"] = None
-        warnings.warn(
-            "Every folder holds the DICOM files of one patient, so the folders were not taken for classes. "
-            "Labels can come from a table beside them.",
-            UserWarning,
-            stacklevel=4,
-        )
+        _warn_of_patient_folders("each the DICOM files of one patient")
     _check_classes_readable(scan, classes, base)
     parameters = {
         "folder": folder.name,
         "stray_files": len(listing.stray_files),
         "stray_names": listing.stray_files[:50],
-        "other_files": listing.other_files[:50],
+        "other_files": listing.other_files,
         "unlabeled": sum(row.get("label") is None for row in scan.rows),
     }
     return build_cohort(
@@ -95,22 +105,32 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
     )
 
 
+def _warn_of_patient_folders(why: str) -> None:
+    warnings.warn(
+        f"The folders are {why}, so they were not taken for classes, and the images have no labels. Labels can come "
+        "from a table beside them; folders that are classes need names that say so.",
+        UserWarning,
+        stacklevel=5,
+    )
+
+
 def list_image_files(folder: Path) -> list[Path]:
     """Images below a folder, in natural order."""
     return _list_files(folder).images
 
 
 def _list_files(base: Path) -> _Listing:
-    listing = _Listing([], [], [], [])
-    visited: set[str] = set()
+    listing = _Listing([], [], [], [], [])
+    visited: dict[str, Path] = {}
     count = 0
     for current, folders, names in os.walk(base, followlinks=True):
-        real_path = os.path.realpath(current)
-        if real_path in visited:  # a symbolic link to a folder above
+        real_path, folder = os.path.realpath(current), Path(current)
+        if real_path in visited:  # by a symbolic link
             folders.clear()
+            if not folder.is_relative_to(visited[real_path]):  # else the link leads to a folder above
+                listing.repeated.append((visited[real_path], folder))
             continue
-        visited.add(real_path)
-        folder = Path(current)
+        visited[real_path] = folder
         for name in natsorted(names, alg=ns.IGNORECASE):
             count += 1
             if count > MAX_FILES:
@@ -184,11 +204,22 @@ def _check_classes(base: Path, listing: _Listing, classes: list[str], has_split_
         )
 
 
-def _folders_are_patients(scan: FileScan, classes: list[str]) -> bool:
-    """Whether this is a DICOM export with one folder a patient, and not one folder a class."""
-    pairs = {(row.get("label"), row.get("patient")) for row in scan.rows if row.get("series")}
-    complete = all(row.get("series") and row.get("patient") and row.get("split") is None for row in scan.rows)
-    return complete and len(classes) > 2 and len(pairs) == len(classes) == len({patient for _, patient in pairs})
+def _check_links(base: Path, listing: _Listing) -> None:
+    if listing.repeated:
+        first, second = (path.relative_to(base).as_posix() for path in listing.repeated[0])
+        raise DataError(
+            f'"{first}" and "{second}" are one folder, by a link, so its images would be there twice',
+            where=base,
+            expected="each folder of images once",
+            do="remove the link, or put a copy of the other images in its place",
+        )
+
+
+def _hold_one_patient_each(scan: FileScan, classes: list[str]) -> bool:
+    """Whether this is a DICOM export with one folder a patient (or study), and not one folder a class."""
+    complete = all(row.get("series") and row.get("component") and row.get("split") is None for row in scan.rows)
+    pairs = {(row.get("label"), row.get("component")) for row in scan.rows}
+    return complete and len(classes) > 2 and len(pairs) == len(classes) == len({component for _, component in pairs})
 
 
 def _check_classes_readable(scan: FileScan, classes: list[str], base: Path) -> None:

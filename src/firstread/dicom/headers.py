@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstread.core.errors import DataError, FirstreadError, StorageError
 from firstread.core.images import MAX_IMAGE_PIXELS
+from firstread.core.patient_identity import is_placeholder
 from firstread.dicom.pseudonyms import component_pseudonym, make_pseudonym
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def describe_header(dataset: "Dataset") -> dict[str, Any]:
         "transfer_syntax": getattr(transfer_syntax(dataset), "name", None),
         "instance": _get_int(dataset, "InstanceNumber"),
         "patient": pseudonymize(dataset, "PatientID", "P"),
-        "component": component_pseudonym(_get_str(dataset, "PatientID")),
+        "component": component_pseudonym(_stated(dataset, "PatientID")),
         "study": pseudonymize(dataset, "StudyInstanceUID", "T"),
         "series": pseudonymize(dataset, "SeriesInstanceUID", "S"),
     }
@@ -282,9 +283,15 @@ def _get_int(dataset: "Dataset", keyword: str) -> int | None:
         return None
 
 
-def pseudonymize(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
-    """Pseudonym of the patient, study or series that an element names; None where it is empty."""
+def _stated(dataset: "Dataset", keyword: str) -> str | None:
+    """Text of an identifier; None where it is empty, or a word such as "ANONYMOUS" stands in its place."""
     value = _get_str(dataset, keyword)
+    return None if value is None or is_placeholder(value) else value
+
+
+def pseudonymize(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
+    """Pseudonym of the patient, study or series that an element names; None where it names none."""
+    value = _stated(dataset, keyword)
     if value is None:
         return None
     issuer = _get_str(dataset, "IssuerOfPatientID") if keyword == "PatientID" else None
