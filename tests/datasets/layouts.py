@@ -56,17 +56,24 @@ def pictures(pattern: str, *, patients: int = 8, images: int = 3) -> Callable[[P
     return build
 
 
-def table(header: str, cell: Callable[[int, int], str], *, name: str = "img/{n:03d}.png", **texts: str):
-    """Pictures in one folder and a table of `file,label` and one more column; `cell` gives its value."""
+def table(
+    header: str,
+    cell: Callable[[int, int], str],
+    *,
+    name: str = "img/{n:03d}.png",
+    file: str = "{file}",
+    **more: Callable[[int, int], str],
+) -> Callable[[Path], dict[str, str]]:
+    """Pictures in one folder and a table of `file,label` and further columns; functions give the values."""
 
     def build(folder: Path) -> dict[str, str]:
-        owners, rows = {}, [["file", "label", header]]
+        owners, rows = {}, [["file", "label", header, *more]]
         for p in range(8):
             for i in range(3):
-                file = name.format(n=p * 3 + i, p=p, i=i)
-                _write_picture(folder / file)
-                owners[file] = f"{p}"
-                rows.append([texts.get("file", "{file}").format(file=file), "ab"[p % 2], cell(p, i)])
+                path = name.format(n=p * 3 + i, p=p, i=i)
+                _write_picture(folder / path)
+                owners[path] = f"{p}"
+                rows.append([file.format(file=path), "ab"[p % 2], *(value(p, i) for value in (cell, *more.values()))])
         with open(folder / "labels.csv", "w", newline="") as target:
             csv.writer(target).writerows(rows)
         return owners
@@ -193,6 +200,12 @@ LAYOUTS = (
     Layout("P_00012_LEFT_CC.png (mammography)", pictures("{label}/P_{p:05d}_LEFT_{i}.png"), "name"),
     Layout("case001_slice_012.png", pictures("{label}/case{p:03d}_slice_{i:03d}.png"), "name"),
     Layout("patient001_frame01.png (ACDC)", pictures("{label}/patient{p:03d}_frame{i:02d}.png"), "name"),
+    Layout("patient/class/*.png (IDC)", pictures("{p:05d}/{flip}/{n}.png"), "folder"),
+    Layout("train/images/class/*.png", pictures("train/images/{label}/p{p}_{i}.png"), "given"),
+    Layout("images/class/patient_i.png", pictures("images/{label}/p{p}_{i}.png"), "name"),
+    Layout("names of people", pictures("{label}/Doe^Jane{p}/{i}.png"), "folder"),
+    Layout("UUIDs as folders", pictures("{p}f0e8400-e29b-41d4/{i}.png"), "folder", False),
+    Layout("copies by Windows", pictures("{label}/person{p} ({i}).png"), "name"),
     Layout("pictures whose names say nothing", pictures("{label}/{n:06d}.png"), "none"),
     Layout("training_set/ and test_set/", pictures("training_set/{label}/{n:06d}.png"), "given"),
     Layout("table, column patient", table("patient", lambda p, i: f"P{p}"), "stated"),
@@ -212,6 +225,9 @@ LAYOUTS = (
         Layout(f"table, column {name}", table(name, lambda p, i: f"P{p}"), source)
         for name, source in {
             "participant_id": "stated",
+            "Patient-ID (anonymised)": "stated",
+            "Patientennummer": "stated",
+            "subject_no": "stated",
             "mrn": "stated",
             "ptid": "stated",
             "patient_name": "stated",

@@ -65,9 +65,9 @@ def test_a_few_missing_files_are_left_out_with_their_lines(images):
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (["name,label", "0.png,a"], "no column for the image files"),
+        (["nom,label", "0.png,a"], "no column for the image files"),
         (["file,label", "0.png,", "1.png,"], "Every label in the table is missing"),
-        (["file,label", "x/0.png,a", "x/1.png,b"], "2 of the 2 files .* are not there"),
+        (["file,label", "x/10.png,a", "x/11.png,b"], "2 of the 2 files .* are not there"),
         (["file,label", "0.png,a", "1.png,a"], 'has the class "a"'),
         (["file,label", "0.png,a", "0.png,b", "1.png,b"], "two different labels"),
         (["file,label,split", "0.png,a,later", "1.png,b,train"], "Line 2 has an unknown split"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.images import sniff_format
-from firstread.core.patient_sources import describe_patient_sources
+from firstread.core.patient_sources import describe_patient_sources, patient_unit
 from firstread.core.splits import split_by_groups, split_by_patient, split_contiguous, split_name, split_random
 from firstread.core.windows import WindowLike, check_window
 from firstread.datasets.catalogue import CATALOGUE, find_named_dataset
@@ -148,8 +148,9 @@ def _warn_of_patient_leakage(cohort: Cohort) -> None:
     rows = cohort.table.assign(component=cohort.components).dropna(subset=["component", "split"])
     leaked = int((rows.groupby("component")["split"].nunique() > 1).sum())
     if leaked:
+        unit = patient_unit(cohort.patient_sources, leaked)
         warnings.warn(
-            f"{leaked} patients are on two sides of the split, so a network is tested on patients it was trained on. "
+            f"{leaked} {unit} on two sides of the split: a network is tested on what it was trained on. "
             'split="patient" divides anew.',
             UserWarning,
             stacklevel=3,

@@ -73,6 +73,11 @@ def are_patient_folders(names: Sequence[str]) -> bool:
     return len(lower) > 10 or min(len(match[2]) for match in matches) > 1
 
 
+def is_container(name: str) -> bool:
+    """Whether a folder, by its name, only holds images: "images", "png", "DICOM"."""
+    return normalize_patient(name) in _CONTAINERS
+
+
 def folder_keys(folders: Sequence[tuple[str, ...]], labels: Sequence[str | None]) -> list[str | None]:
     """For each image, the folder that stands for its patient: one form for all its spellings; None where there is none.
 

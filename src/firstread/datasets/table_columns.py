@@ -20,11 +20,9 @@ COLUMN_SYNONYMS = {
 #: what a case has in common with others -> names of columns that state it; all that occur are evidence
 ID_SYNONYMS = {
     "patient": (
-        *("patient", "patientid", "patients", "patientname", "patientnumber", "patientnr", "patientno", "patientkey"),
-        *("patientcode", "patnr", "patid", "pat", "ptid", "pt", "pid", "subject", "subjectid", "subj", "subjid", "sub"),
-        *("usubjid", "rid", "eid", "person", "personid", "individual", "individualid", "participant", "participantid"),
-        *("mrn", "medicalrecordnumber", "hospitalid", "hospitalnumber", "nhsnumber", "pseudonym", "pseudoid", "empi"),
-        *("empianon", "anonid", "anonymizedid", "anonymisedid", "deidentifiedid", "deidid", "donor", "donorid"),
+        *("patnr", "patid", "pat", "ptid", "pt", "pid", "sub", "usubjid", "rid", "eid", "mrn", "medicalrecordnumber"),
+        *("hospitalid", "hospitalnumber", "nhsnumber", "pseudonym", "pseudoid", "empi", "empianon", "anonid"),
+        *("anonymizedid", "anonymisedid", "deidentifiedid", "deidid"),
     ),
     "study": (
         *("study", "studyid", "studyuid", "studyinstanceuid", "exam", "examid", "examination", "examinationid"),
@@ -33,6 +31,12 @@ ID_SYNONYMS = {
     ),
     "series": ("series", "seriesid", "seriesuid", "seriesinstanceuid", "scanid", "volumeid", "stackid", "stack"),
 }
+#: further names of a patient's identifier, with a word before or after: "Anonymized Patient ID", "subject_no", ...
+_PATIENT_COLUMN = re.compile(
+    r"(?:deid\w*|anon\w*|pseudo\w*|hash(?:ed)?|global|unique|dicom)?"
+    r"(?:patient(?:en|s)?|paciente|subject|subj|participant|person|individual|volunteer|proband(?:en)?|donor|animal|mouse)"
+    r"(?:id|ids|nr|no|num|number|nummer|name|code|key|uid|uuid|hash|identifier|index|idx|label)?(?:anon\w*|deid\w*|pseudo\w*|hash\w*)?"
+)
 #: names of columns that say little: taken only where the values are names of files, or of splits
 WEAK_COLUMNS = {
     "file": ("id", "name", "scan", "volume", "picture", "files"),
@@ -77,4 +81,7 @@ def guess_id_columns(names: Sequence[str]) -> dict[str, list[str]]:
     found = {
         kind: [name for name in names if normalize_column(name) in synonyms] for kind, synonyms in ID_SYNONYMS.items()
     }
+    found["patient"] = [
+        name for name in names if name in found["patient"] or _PATIENT_COLUMN.fullmatch(normalize_column(name))
+    ]
     return {kind: columns for kind, columns in found.items() if columns}
