@@ -38,3 +38,11 @@ def test_no_patient_is_on_two_sides_unsaid(layout, seed, tmp_path):
         assert "none" not in cohort.patient_sources
     if layout.source != "stated" and layout.has_labels and layout.source != "given":
         assert "patient" in said
+
+
+def test_the_page_lists_every_layout():
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "patients.md").read_text()
+    words = {"given": "the split is given", "none": "not known: at random, and said"}
+    for layout in LAYOUTS:
+        known = words.get(layout.source, layout.source) + ("" if layout.has_labels else "; no classes, said")
+        assert f"| {layout.name} | {known} |" in page
