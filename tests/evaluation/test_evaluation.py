@@ -190,5 +190,5 @@ def test_a_patient_who_is_not_stated_counts_as_one_of_his_own_and_is_mentioned()
     grouped = evaluate(binary(patient=patients))
     one_missing = evaluate(binary(patient=[None, *patients[1:]]))
     assert "by patient" in one_missing.metric("accuracy").method
-    assert any("1 case without a stated patient" in note for note in one_missing.notes)
+    assert any("For 1 case no patient is known" in note for note in one_missing.notes)
     assert not any("no stated patient" in note for note in grouped.notes)

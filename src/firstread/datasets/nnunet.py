@@ -58,7 +58,7 @@ def open_nnunet(folder: Path, *, window: WindowLike = None) -> Cohort:
     files = _split_as_given(files)
     name = str(description.get("name") or folder.name)
     parameters = {"folder": folder.name, "format": "nnU-Net", "channels": list(names.values())}
-    return build_volume_cohort(files, values=values, name=name, window=window, parameters=parameters)
+    return build_volume_cohort(files, values=values, name=name, window=window, parameters=parameters, base=folder)
 
 
 def _split_as_given(files: Sequence[VolumeFiles]) -> list[VolumeFiles]:

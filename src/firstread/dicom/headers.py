@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstread.core.errors import DataError, FirstreadError, StorageError
+from firstread.core.patient_identity import is_placeholder
 from firstread.dicom.image_checks import NoImageError, broken_file_error, check_image
 from firstread.dicom.pixel_elements import (
     DEFLATED_SYNTAXES,
@@ -101,7 +102,7 @@ def describe_header(dataset: "Dataset") -> dict[str, Any]:
         "transfer_syntax": getattr(transfer_syntax(dataset), "name", None),
         "instance": get_int(dataset, "InstanceNumber"),
         "patient": pseudonymize(dataset, "PatientID", "P"),
-        "component": component_pseudonym(get_str(dataset, "PatientID")),
+        "component": component_pseudonym(_stated(dataset, "PatientID")),
         "study": pseudonymize(dataset, "StudyInstanceUID", "T"),
         "series": pseudonymize(dataset, "SeriesInstanceUID", "S"),
     }
@@ -159,9 +160,15 @@ def _check_inflated_size(path: Path) -> None:
         )
 
 
-def pseudonymize(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
-    """Pseudonym of the patient, study or series that an element names; None where it is empty."""
+def _stated(dataset: "Dataset", keyword: str) -> str | None:
+    """Text of an identifier; None where it is empty, or a word such as "ANONYMOUS" stands in its place."""
     value = get_str(dataset, keyword)
+    return None if value is None or is_placeholder(value) else value
+
+
+def pseudonymize(dataset: "Dataset", keyword: str, prefix: str) -> str | None:
+    """Pseudonym of the patient, study or series that an element names; None where it names none."""
+    value = _stated(dataset, keyword)
     if value is None:
         return None
     issuer = get_str(dataset, "IssuerOfPatientID") if keyword == "PatientID" else None
