@@ -1,8 +1,8 @@
 """Read image files of any supported format: 8-bit pixels for display, volumes in real units, and their headers.
 
 Each format has a reader, registered under the entry point group `firstread.readers` by the name that `sniff_format`
-gives: PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI come with firstread (`firstread.readers`), other packages can add readers,
-see docs/how-to/add-a-reader.md. A reader is a module or an object with the three functions of `Reader`.
+gives: PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI come with firstread (`firstread.readers`), other packages can
+add readers, see docs/how-to/add-a-reader.md. A reader is a module or an object with the three functions of `Reader`.
 """
 
 import warnings
