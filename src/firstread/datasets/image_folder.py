@@ -49,7 +49,7 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
             "The folder holds no images",
             where=folder,
             expected="one folder of images for each class",
-            do="check the path; PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI files are found, in folders within it too",
+            do="check the path; PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI are found, in folders within it too",
         )
     if pairs := find_pairs(base, listing.images):
         return open_pairs(base, pairs, window=window)
