@@ -137,7 +137,7 @@ def _find_copies(cohort: Cohort, copies: list[Copy], examples: dict[str, list[st
         for copy in worst_first[:MAX_LISTED_PAIRS]
     )
     text = (
-        f"{count_of(len(copies), 'pair')} of images {'seems' if len(copies) == 1 else 'seem'} to show the same picture, "
+        f"{count_of(len(copies), 'pair')} of images {'seems' if len(copies) == 1 else 'seem'} to show one picture, "
         f"changed: {listed}{'; ...' if len(copies) > MAX_LISTED_PAIRS else ''}. They are one image saved again, or "
         "slices side by side; a case that counts twice makes intervals too narrow. Look at them, and keep one of each."
     )

@@ -128,7 +128,7 @@ def build_cohort(
         "broken images were left out": list(scan.broken),
         "DICOM files hold no image (reports, contours) and were left out": scan.no_images,
         "files are no images that firstread reads, and were left out": [
-            name for name in parameters.get("other_files", ()) if not _is_document(name)
+            name for name in parameters.get("other_files", ()) if not is_document(name)
         ],
     }
     sentences = [f"{len(names)} {what}: {_shorten(names)}." for what, names in left_out.items() if names]
@@ -141,7 +141,7 @@ def build_cohort(
     return Cohort.from_table(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
 
 
-def _is_document(name: str) -> bool:
+def is_document(name: str) -> bool:
     """Whether a file describes images and is none: a table, a text, the directory of a DICOM medium."""
     path = PurePosixPath(name.lower())
     return path.suffix in _DOCUMENTS or path.name in (
