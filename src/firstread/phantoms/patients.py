@@ -15,6 +15,7 @@ from firstread.core.paths import data_folder
 from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.phantoms import VERSION
+from firstread.phantoms.chest_disease import draw_lung_disease
 from firstread.phantoms.breast import BREAST_SIGNAL, make_breasts, simulate_breast_mr
 from firstread.phantoms.ct import make_scanner, simulate_trunk_ct
 from firstread.phantoms.head import BRAIN_SIGNAL, make_head, simulate_brain_mr, simulate_head_ct
@@ -39,9 +40,9 @@ class PhantomImage:
 
 def _radiograph(region: str) -> Callable[..., Iterator[PhantomImage]]:
     def make(rng: np.random.Generator, *, count: int, size: int) -> Iterator[PhantomImage]:
-        trunk = make_trunk(rng)
+        trunk, disease = make_trunk(rng), draw_lung_disease(rng)
         for _ in range(count):
-            radiograph = simulate_radiograph(trunk, rng, region=region, size=size)
+            radiograph = simulate_radiograph(trunk, disease, rng, region=region, size=size)
             yield PhantomImage(radiograph.pixels, {"modality": "DX", **radiograph.metadata})
 
     return make
