@@ -31,6 +31,7 @@ _PUBLIC_NAMES = {
     "split_by_patient": "firstread.core.splits",
     "build_model": "firstread.learning.models",
     "train": "firstread.learning.training",
+    "find_learning_rate": "firstread.learning.learning_rate_finder",
     "predict": "firstread.learning.prediction",
     "evaluate": "firstread.evaluation.evaluation",
     "compare": "firstread.evaluation.comparison",

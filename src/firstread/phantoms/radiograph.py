@@ -8,7 +8,7 @@ from scipy.ndimage import rotate
 from firstread.phantoms.chest_disease import LungDisease, aerated_share
 from firstread.phantoms.exposure import display, expose
 from firstread.phantoms.markers import add_markers, collimate
-from firstread.phantoms.positioning import draw_position, turn_patient
+from firstread.phantoms.patient_position import draw_position, turn_patient
 from firstread.phantoms.shapes import Ellipsoid, Plane
 from firstread.phantoms.tissues import WATER_PER_MM, attenuation_per_mm
 from firstread.phantoms.trunk import Trunk
