@@ -43,9 +43,9 @@ class LungDisease:
 
 def draw_lung_disease(rng: np.random.Generator) -> LungDisease:
     """Draw what a patient has; about six in ten have next to nothing."""
-    haze = rng.uniform(0, 0.1) if rng.random() < 0.8 else rng.uniform(0.1, 0.35)
+    haze = rng.uniform(0, 0.1) if rng.random() < 0.7 else rng.uniform(0.1, 0.55)
     effusion = [0.0, 0.0]
-    if rng.random() < 0.22:
+    if rng.random() < 0.25:
         effusion[int(rng.integers(2))] = rng.uniform(20, 90) if rng.random() < 0.75 else rng.uniform(90, 230)
         if rng.random() < 0.35:
             effusion = [max(height, rng.uniform(15, 60)) for height in effusion]

@@ -33,8 +33,8 @@ def display(measured: np.ndarray, attenuation: np.ndarray, rng: np.random.Genera
     Returns:
         The image (H, H), and the exponent of its power curve.
     """
-    detail = rng.uniform(0.35, 0.75)
-    equalized = measured - detail * gaussian_filter(measured, measured.shape[0] / 9)
+    detail, reach = rng.uniform(0.45, 0.95), measured.shape[0] / rng.uniform(6, 16)
+    equalized = measured - detail * gaussian_filter(measured, reach)
     low, high = np.percentile(equalized, [rng.uniform(0.3, 3.0), rng.uniform(99.5, 99.9)])
     image = np.clip((equalized - low) / max(high - low, 1e-6), 0, 1)
     patient = image[attenuation > _BODY_ATTENUATION]

@@ -9,7 +9,7 @@ from firstread.phantoms.trunk import Trunk
 
 
 #: share of radiographs that are coned to one side, such as those of ribs or of a kidney
-_CONED_SHARE = 0.4
+_CONED_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def draw_position(rng: np.random.Generator, *, region: str, half_width_mm: float
     """Draw a position for a radiograph of the "chest" or the "abdomen".
 
     Fields differ in size and center, and show much of the other region: a chest always shows the apices of the lungs,
-    an abdomen the iliac crests. Two in five are coned to one side, and show a part of their region.
+    an abdomen the iliac crests. Half are coned to one side, and show a part of their region.
 
     Args:
         rng: for all that is drawn.
@@ -51,15 +51,15 @@ def draw_position(rng: np.random.Generator, *, region: str, half_width_mm: float
     if region == "chest":
         view = "PA erect" if stands else "AP supine"
         top_mm, bottom_mm = rng.uniform(236, 285), rng.uniform(-105, -55) if stands else rng.uniform(-170, -80)
-        coned_z_mm = rng.uniform(55, 190)
+        coned_z_mm = rng.uniform(35, 200)
     else:
         view = "AP erect" if stands else "AP supine"
         top_mm, bottom_mm = rng.uniform(20, 140) if stands else rng.uniform(-20, 80), rng.uniform(-395, -245)
-        coned_z_mm = rng.uniform(-265, -120)
-    tilt_degrees = rng.normal(0, 2.5 * spread)
+        coned_z_mm = rng.uniform(-290, -85)
+    tilt_degrees = rng.normal(0, 3.5 * spread)
     turn_radians = np.clip(rng.normal(0, 0.06 * spread), -0.25, 0.25)
     if coned:
-        x_mm, z_mm, field_mm = rng.choice([-1, 1]) * rng.uniform(25, 100), coned_z_mm, rng.uniform(190, 290)
+        x_mm, z_mm, field_mm = rng.choice([-1, 1]) * rng.uniform(25, 105), coned_z_mm, rng.uniform(150, 270)
     else:
         x_mm, z_mm = rng.normal(0, 13 * spread), (top_mm + bottom_mm) / 2
         field_mm = max(top_mm - bottom_mm, 1.9 * half_width_mm)
