@@ -1,8 +1,8 @@
 """How PyTorch's threads should wait for one another: one unfrozen epoch of lesson 1, alone and beside busy programs.
 
-GNU OpenMP, which PyTorch brings for Linux, lets threads spin while they wait. Where other programs want the same cores, a
-thread spins on the core that the one it waits for needs. Each setting is a process of its own, because the library
-reads its environment once; settings take turns, round after round, under the same load.
+GNU OpenMP, which PyTorch brings for Linux, lets threads spin while they wait. Where other programs want the same
+cores, a thread spins on the core that the one it waits for needs. Each setting is a process of its own, because the
+library reads its environment once; settings take turns, round after round, under the same load.
 
 Usage: python benchmarks/thread_policy.py [--rounds N] [--busy N ...]
 """

@@ -16,6 +16,9 @@ from importlib import import_module
 from typing import Any
 
 from firstread.core.version import package_version
+from firstread.core.wait_policy import let_threads_sleep
+
+let_threads_sleep()  # before anything loads PyTorch
 
 __version__ = package_version()
 

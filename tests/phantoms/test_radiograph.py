@@ -52,7 +52,9 @@ def test_marker_and_position_agree_about_the_side():
 
 def test_a_coned_field_lies_on_the_side_that_its_marker_names():
     for region in ("chest", "abdomen"):
-        positions = [draw_position(np.random.default_rng(seed), region=region, half_width_mm=175) for seed in range(200)]
+        positions = [
+            draw_position(np.random.default_rng(seed), region=region, half_width_mm=175) for seed in range(200)
+        ]
         coned = [position for position in positions if "coned" in position.view]
         assert 50 < len(coned) < 110
         assert all(p.sides == (("L",) if p.x_mm > 0 else ("R",)) for p in coned)  # x grows to the patient's left
@@ -80,10 +82,11 @@ def test_an_effusion_hides_the_base_of_its_own_lung():
 
 def test_disease_only_takes_air_away():
     trunk = make_trunk(np.random.default_rng(5))
+    trunk = replace(trunk, organs=tuple(organ for organ in trunk.organs if organ.host != "lung"))
     clear = project_attenuation(trunk, CHEST, disease=HEALTHY)
     for seed in range(40):
         ill = project_attenuation(trunk, CHEST, disease=draw_lung_disease(np.random.default_rng(seed)))
-        assert (ill >= clear - 0.1).all()  # but for the heart, which counts less where there is less air around it
+        assert (ill >= clear - 1e-4).all()
         assert ill.sum() > clear.sum()
     spot = Consolidation(x_mm=-75, z_mm=100, radius_mm=20, density=0.8)
     dense = project_attenuation(trunk, CHEST, disease=replace(HEALTHY, consolidations=(spot,))) - clear

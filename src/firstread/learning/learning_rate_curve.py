@@ -73,9 +73,7 @@ class LearningRateCurve:
         """One row a step: learning_rate, loss, smoothed_loss."""
         import pandas as pd
 
-        return pd.DataFrame(
-            {"learning_rate": self.rates, "loss": self.raw_losses, "smoothed_loss": self.losses}
-        )
+        return pd.DataFrame({"learning_rate": self.rates, "loss": self.raw_losses, "smoothed_loss": self.losses})
 
     def plot(self) -> "Figure":
         """Plot the loss by learning rate, with the suggested rate marked."""

@@ -47,7 +47,7 @@ def find_learning_rate(  # noqa: PLR0913 - settings, as those of train: each has
     precision: str = "auto",
     quiet: bool = False,
 ) -> LearningRateCurve:
-    """Find a learning rate: train a copy of a network with ever larger steps, and watch when its loss falls and runs away.
+    """Find a learning rate: train a copy of a network with ever larger steps, and watch its loss fall and run away.
 
     A range test (Smith 2015, https://arxiv.org/abs/1506.01186) with the loss, the optimizer and the augmentation that
     `train` would use. It costs as much as `steps` batches, tells what to give `train` as `learning_rate`, and ends
@@ -124,7 +124,9 @@ def find_learning_rate(  # noqa: PLR0913 - settings, as those of train: each has
 def _check_range(rates: tuple[float, float], steps: int) -> None:
     numbers = isinstance(rates, (tuple, list)) and len(rates) == 2 and all(isinstance(r, (int, float)) for r in rates)
     if not numbers or not 0 < rates[0] < rates[1] <= 100:
-        raise SettingError(f"rates={rates!r} is not possible", expected="the lowest and the highest, such as (1e-7, 10)")
+        raise SettingError(
+            f"rates={rates!r} is not possible", expected="the lowest and the highest, such as (1e-7, 10)"
+        )
     if isinstance(steps, bool) or not isinstance(steps, int) or not 20 <= steps <= 10_000:
         raise SettingError(f"steps={steps!r} is not possible", expected="a whole number from 20 to 10,000")
 

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-#: text that a radiographer or the system puts beside the side marker; none of it says what is shown
-_TEXTS = ("SUPINE", "ERECT", "PORTABLE", "AP", "MOBILE", "ROOM 2")
-
 
 @dataclass(frozen=True)
 class ExposedField:
@@ -55,7 +52,12 @@ def collimate(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
 
 
 def add_markers(
-    image: np.ndarray, rng: np.random.Generator, field: ExposedField, *, letters: Sequence[str] = ("L", "R")
+    image: np.ndarray,
+    rng: np.random.Generator,
+    field: ExposedField,
+    *,
+    letters: Sequence[str] = ("L", "R"),
+    texts: Sequence[str] = ("SUPINE",),
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Add a side marker, a line of text and leads at random within the exposed field.
 
@@ -64,6 +66,7 @@ def add_markers(
         rng: what is added, and where.
         field: what collimation left; a marker lies in it, whole.
         letters: of the side markers that are possible: both, or that of the only side that is shown.
+        texts: that are possible; the same for every region, so that none says what is shown.
 
     Returns:
         The image, and what was added: "R" or "L" for the side marker, "text", "leads".
@@ -77,7 +80,7 @@ def add_markers(
         _draw_side_marker(layer, rng, letter, field=field, upper=upper)
         added.append(letter)
     if rng.random() < 0.25:
-        _draw_text(layer, rng, str(rng.choice(_TEXTS)), field=field, upper=not upper)
+        _draw_text(layer, rng, str(rng.choice(list(texts))), field=field, upper=not upper)
         added.append("text")
     if rng.random() < 0.25:
         _draw_leads(layer, rng, field=field)
@@ -114,7 +117,7 @@ def _draw_text(layer: Image.Image, rng: np.random.Generator, text: str, *, field
     ImageDraw.Draw(layer).text((x - left, y - top), text, fill=int(rng.uniform(200, 245)), font=font)
 
 
-def _corner(  # noqa: PLR0913 - a place is stated by its side, its height and what has to fit
+def _corner(
     rng: np.random.Generator,
     field: ExposedField,
     *,

@@ -32,7 +32,9 @@ def make_chest_organs(rng: np.random.Generator, body_scale: float, *, lift_mm: f
     heart_scale = rng.uniform(0.9, 1.35)
     tilt = rng.uniform(0.45, 0.8) - 0.006 * lift_mm
     mediastinum = Ellipsoid((4, 0, 120), (rng.uniform(23, 34) * s, 70 * s, 150 * s), exponent=2.4)
-    heart = Ellipsoid((26 * s, -35, 28 + 0.7 * lift_mm), (72 * s * heart_scale, 52 * s, 52 * s * heart_scale), tilt_radians=-tilt)
+    heart = Ellipsoid(
+        (26 * s, -35, 28 + 0.7 * lift_mm), (72 * s * heart_scale, 52 * s, 52 * s * heart_scale), tilt_radians=-tilt
+    )
     aortic_arch = Ellipsoid((26 * s, 5, 148 * s), (21 * s, 42 * s, 21 * s))
     aorta = make_tube((22, 35, 150), (20, 45, 40), (8, 45, -170), radius=(13 * s, 10 * s))
     trachea = make_tube((0, 5, 290), (1, 8, 200), (2, 12, 128), radius=8.5 * s)

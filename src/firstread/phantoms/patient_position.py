@@ -1,4 +1,4 @@
-"""Positioning of frontal radiographs: view, center and size of the field, and how the patient stands or lies in it."""
+"""Position of a patient for a frontal radiograph: view, center and size of the field, tilt and turn of the patient."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from firstread.phantoms.shapes import Ellipsoid, Shape, Tube
 from firstread.phantoms.trunk import Trunk
-
 
 #: share of radiographs that are coned to one side, such as those of ribs or of a kidney
 _CONED_SHARE = 0.5
@@ -23,6 +22,7 @@ class Position:
         tilt_degrees: of the patient in the plane of the detector.
         turn_radians: of the patient around the long axis; positive moves what lies behind to the patient's left.
         sides: of the patient that the field is about: "L", "R" or both.
+        texts: that a radiographer may write on it.
     """
 
     view: str
@@ -32,6 +32,7 @@ class Position:
     tilt_degrees: float
     turn_radians: float
     sides: tuple[str, ...]
+    texts: tuple[str, ...]
 
 
 def draw_position(rng: np.random.Generator, *, region: str, half_width_mm: float) -> Position:
@@ -71,11 +72,12 @@ def draw_position(rng: np.random.Generator, *, region: str, half_width_mm: float
         tilt_degrees=float(tilt_degrees),
         turn_radians=float(turn_radians),
         sides=("L", "R") if not coned else ("L",) if x_mm > 0 else ("R",),
+        texts=("ERECT", "ROOM 2", "STANDING") if stands else ("SUPINE", "MOBILE", "PORTABLE"),
     )
 
 
 def turn_patient(trunk: Trunk, turn_radians: float) -> Trunk:
-    """Turn a patient a little around the long axis: what lies in front moves to one side, what lies behind to the other.
+    """Turn a patient a little around the long axis: what lies in front moves to one side, what lies behind to another.
 
     Each organ keeps its shape; its center moves along x by its depth times the angle, as it does to first order.
     """

@@ -15,8 +15,8 @@ from firstread.core.paths import data_folder
 from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.phantoms import VERSION
-from firstread.phantoms.chest_disease import draw_lung_disease
 from firstread.phantoms.breast import BREAST_SIGNAL, make_breasts, simulate_breast_mr
+from firstread.phantoms.chest_disease import draw_lung_disease
 from firstread.phantoms.ct import make_scanner, simulate_trunk_ct
 from firstread.phantoms.head import BRAIN_SIGNAL, make_head, simulate_brain_mr, simulate_head_ct
 from firstread.phantoms.radiograph import simulate_radiograph

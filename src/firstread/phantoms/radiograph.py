@@ -40,14 +40,12 @@ def simulate_radiograph(
         size: pixels on each side.
     """
     position = draw_position(rng, region=region, half_width_mm=trunk.half_width_mm)
-    plane = Plane.centered(
-        size, field_mm=position.field_mm, x_mm=position.x_mm, row_mm=position.z_mm, upward=True
-    )
+    plane = Plane.centered(size, field_mm=position.field_mm, x_mm=position.x_mm, row_mm=position.z_mm, upward=True)
     attenuation = project_attenuation(turn_patient(trunk, position.turn_radians), plane, disease=disease)
     tilted = rotate(attenuation, position.tilt_degrees, reshape=False, order=1, mode="nearest")
     image, contrast = display(expose(tilted, rng), tilted, rng)
     image, exposed_field = collimate(image, rng)
-    image, marks = add_markers(image, rng, exposed_field, letters=position.sides)
+    image, marks = add_markers(image, rng, exposed_field, letters=position.sides, texts=position.texts)
     metadata = {
         "view": position.view,
         "field_mm": round(position.field_mm, 1),

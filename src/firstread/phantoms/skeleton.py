@@ -125,4 +125,7 @@ def _hip(side: int, width: float) -> list[Organ]:
 
 def _marrow_bone(name: str, tube: Tube) -> list[Organ]:
     """A long bone: a shell of bone around fatty marrow."""
-    return [Organ(name, "bone", tube), Organ(f"{name} marrow", "spongiosa", Tube(tube.points, 0.72 * tube.radii), "bone")]
+    return [
+        Organ(name, "bone", tube),
+        Organ(f"{name} marrow", "spongiosa", Tube(tube.points, 0.72 * tube.radii), "bone"),
+    ]
