@@ -27,27 +27,28 @@ def default_radiographs(tmp_path_factory) -> Cohort:
 
 
 def test_the_apex_of_the_heart_is_on_image_right_whatever_the_patient():
-    for seed in range(300):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         trunk = turn_patient(make_trunk(rng), float(np.clip(rng.normal(0, 0.1), -0.25, 0.25)))
-        without = replace(trunk, organs=tuple(organ for organ in trunk.organs if organ.name != "heart"))
-        shadow = np.clip(project_attenuation(trunk, CHEST) - project_attenuation(without, CHEST), 0, None)
+        empty = replace(trunk, organs=())
+        hearts = replace(trunk, organs=tuple(organ for organ in trunk.organs if organ.name == "heart"))
+        shadow = project_attenuation(hearts, CHEST) - project_attenuation(empty, CHEST)
         spine_mm = np.mean(
             [o.shape.center[0] for o in trunk.organs if o.name == "vertebra" and 0 < o.shape.center[2] < 90]
         )
         on_right = CHEST.columns_mm[0] > spine_mm
-        assert shadow[:, on_right].sum() > shadow[:, ~on_right].sum(), seed
+        assert shadow[:, on_right].sum() > shadow[:, ~on_right].sum() > -1e-3, seed
 
 
 def test_marker_and_position_agree_about_the_side():
     letters = []
-    for patient in range(150):
+    for patient in range(80):
         for kind in ("chest radiograph", "abdomen radiograph"):
             metadata = make_images(kind, seed=11, patient=patient, count=1, size=32)[0].metadata
             found = re.findall(r"\b[LR]\b", metadata["marks"])
             assert len(found) <= 1
             letters += found
-    assert min(letters.count("L"), letters.count("R")) > 50
+    assert min(letters.count("L"), letters.count("R")) > 25
 
 
 def test_a_coned_field_lies_on_the_side_that_its_marker_names():
@@ -84,7 +85,7 @@ def test_disease_only_takes_air_away():
     trunk = make_trunk(np.random.default_rng(5))
     trunk = replace(trunk, organs=tuple(organ for organ in trunk.organs if organ.host != "lung"))
     clear = project_attenuation(trunk, CHEST, disease=HEALTHY)
-    for seed in range(40):
+    for seed in range(20):
         ill = project_attenuation(trunk, CHEST, disease=draw_lung_disease(np.random.default_rng(seed)))
         assert (ill >= clear - 1e-4).all()
         assert ill.sum() > clear.sum()
@@ -97,7 +98,7 @@ def test_disease_only_takes_air_away():
 
 def test_organs_in_the_lung_displace_no_more_air_than_there_is():
     """Heart and mediastinum lie one behind the other; counted twice they were brighter than the spine."""
-    for seed in range(20):
+    for seed in range(8):
         trunk = make_trunk(np.random.default_rng(seed))
         solid = replace(trunk, lungs=(), organs=tuple(organ for organ in trunk.organs if organ.host != "lung"))
         outside_vessels = [o for o in trunk.organs if o.host == "lung"]
