@@ -1,10 +1,6 @@
 """The dashboard in a real browser, as an instructor uses it, with a class in which some attack."""
 
-import os
-import subprocess
-import sys
 import time
-import urllib.request
 
 import pytest
 
@@ -14,40 +10,10 @@ from firstread.classroom.database.help_requests import help_queue, request_help,
 from firstread.classroom.shared_folder import write_template
 
 from ..browser import browser_marks
+from ..service_process import Service
 from ..simulated_class import ATTACK, SimulatedClass
 
 pytestmark = browser_marks
-
-
-class Service:
-    """The class's service as a process of its own, which can be killed and started again."""
-
-    def __init__(self, folder):
-        self.folder, self.process = folder, None
-
-    def start(self):
-        """Start it and wait until it answers."""
-        environment = {
-            **os.environ,
-            "FIRSTREAD_CLASS": str(self.folder.path),
-            "JUPYTERHUB_API_TOKEN": "none",
-            "JUPYTERHUB_API_URL": "http://127.0.0.1:9/hub/api",
-            "JUPYTERHUB_SERVICE_PREFIX": "/services/classroom/",
-        }
-        self.process = subprocess.Popen([sys.executable, "-m", "firstread.classroom.service.app"], env=environment)
-        end = time.monotonic() + 40
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(f"{self.folder.service_url}login", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError("the service did not start")
-
-    def kill(self):
-        """As nobody wants it."""
-        self.process.kill()
-        self.process.wait(10)
 
 
 @pytest.fixture
