@@ -92,9 +92,10 @@ def take_lesson(studio: Studio) -> Image.Image:
 
 
 def take_report(studio: Studio) -> Image.Image:
-    """The top of the report of lesson 1."""
-    with studio.page(900, 1000) as page:
+    """The results in the report of lesson 1, and the figures below them."""
+    with studio.page(980, 1000) as page:
         page.goto((studio.run / "report.html").as_uri())
+        page.locator("h2", has_text="Results").evaluate("heading => heading.scrollIntoView({block: 'start'})")
         return _shot(page)
 
 
@@ -162,7 +163,7 @@ def main() -> None:
         for name in chosen.names or PICTURES:
             picture = PICTURES[name](studio)
             file = IMAGES / f"{name}.png"
-            picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+            picture.convert("RGB").save(file, optimize=True)
             print(f"{file.relative_to(ROOT)}: {picture.width} x {picture.height}, {file.stat().st_size / 1000:.0f} kB")
 
 

@@ -9,7 +9,7 @@ from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.help_requests import help_queue, request_help, update_help_request
 from firstread.classroom.shared_folder import write_template
 
-from ..browser import browser_marks
+from ..browser import browser_marks, watch_requests
 from ..service_process import Service
 from ..simulated_class import ATTACK, SimulatedClass
 
@@ -39,7 +39,7 @@ def open_page(browser, simulated):
 
     def open_page(**how):
         context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **how})
-        contexts.append(context)
+        contexts.append((context, watch_requests(context)))
         page = context.new_page()
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -52,8 +52,9 @@ def open_page(browser, simulated):
         return page
 
     yield open_page
-    for context in contexts:
+    for context, asked in contexts:
         context.close()
+        assert not asked
 
 
 def tab_to(page, wanted, *, most=150):
