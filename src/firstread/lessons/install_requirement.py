@@ -32,14 +32,15 @@ def repository_url() -> str:
     return urls["Repository"]
 
 
-def pip_requirement() -> str:
+def pip_requirement(extra: str = "learn") -> str:
     """Requirement by which pip installs firstread from its repository (PEP 508).
 
-    Without the notebook server that `firstread[all]` brings: whoever opens a notebook has one, and Colab's must not be
-    replaced by another version while it runs.
+    Args:
+        extra: "learn" for a notebook on a server of somebody else's, as in Colab, whose own notebook server must not be
+            replaced while it runs; "all" for a computer of one's own.
 
     Example:
-        >>> pip_requirement().split(" @ ")[0]
-        'firstread[learn]'
+        >>> pip_requirement("all").split(" @ ")[0]
+        'firstread[all]'
     """
-    return f"firstread[learn] @ git+{repository_url()}"
+    return f"firstread[{extra}] @ git+{repository_url()}"
