@@ -47,8 +47,8 @@ check-full: $(READY)
 	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
-	$(BIN)/ruff format --check src tests benchmarks pretraining docs
-	$(BIN)/ruff check src tests benchmarks pretraining docs
+	$(BIN)/ruff format --check src tests benchmarks pretraining docs/scripts
+	$(BIN)/ruff check src tests benchmarks pretraining docs/scripts
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/deptry src/firstread

@@ -1,4 +1,4 @@
-"""The container for one person: its file is sound, and its command is one that firstread has. Building it needs podman or docker."""
+"""The container for one person: its file is sound, its commands are firstread's. Nothing is built here."""
 
 import json
 import re

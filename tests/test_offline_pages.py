@@ -11,9 +11,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from classroom.browser import file_browser_marks, launch_browser, open_page, watch_requests
 
 import firstread as fr
+from classroom.browser import file_browser_marks, launch_browser, open_page, watch_requests
 from firstread.lessons.notebook_page import render_notebook_page
 
 pytestmark = file_browser_marks
@@ -91,8 +91,8 @@ def test_the_first_page_leads_each_reader_in_one_click_on_any_screen(browser, si
 #: WCAG 2.2, "contrast ratio": of a text against the first opaque colour behind it
 CONTRAST = """element => {
     const parse = (color) => color.match(/[\\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255, v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
     let box = element, back;
     do { back = parse(getComputedStyle(box).backgroundColor); box = box.parentElement; } while (box && back[3] === 0);
     if (back[3] === 0) back = [255, 255, 255];
@@ -110,7 +110,9 @@ def make_curious_notebook():
     output = nbformat.v4.new_output("display_data", data={"text/html": html, "text/plain": "shown"})
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "a bar"}
     cells = [
-        nbformat.v4.new_markdown_cell(f"# Title\n\n$x^2$\n\n![far]({ELSEWHERE}f.png)\n\n```mermaid\ngraph TD;A-->B;\n```"),
+        nbformat.v4.new_markdown_cell(
+            f"# Title\n\n$x^2$\n\n![far]({ELSEWHERE}f.png)\n\n```mermaid\ngraph TD;A-->B;\n```"
+        ),
         nbformat.v4.new_code_cell("1", outputs=[output, nbformat.v4.new_output("display_data", data=widget)]),
     ]
     state = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2, "version_minor": 0}}

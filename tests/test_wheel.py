@@ -8,11 +8,25 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
+
+from classroom.browser import CHROMIUM, launch_browser, open_page
+from firstread.lessons.notebook_page import render_notebook_page
 
 ROOT = Path(__file__).resolve().parents[1]
 #: what the notebook servers of Colab and Kaggle need not have: none of it belongs to `firstread[learn]`
-NOT_IN_COLAB = ("alembic", "fastapi", "jupyterhub", "jupyterlab", "jupytext", "nbclient", "nbconvert", "segno", "sqlalchemy")
+NOT_IN_COLAB = (
+    "alembic",
+    "fastapi",
+    "jupyterhub",
+    "jupyterlab",
+    "jupytext",
+    "nbclient",
+    "nbconvert",
+    "segno",
+    "sqlalchemy",
+)
 SITECUSTOMIZE = """
 import os, sys
 
@@ -44,7 +58,8 @@ if sys.argv[1] != "end":
     del notebook.cells[steps.index(sys.argv[1]):]
 probe = "try:\n    import jupytext\nexcept ModuleNotFoundError:\n    print('without jupytext')"
 notebook.cells.append(nbformat.v4.new_code_cell(probe))
-NotebookClient(notebook, timeout=1800).execute(env={**os.environ, "MISSING_MODULES": sys.argv[2], "FIRSTREAD_SEED": "0"})
+environment = {**os.environ, "MISSING_MODULES": sys.argv[2], "FIRSTREAD_SEED": "0"}
+NotebookClient(notebook, timeout=1800).execute(env=environment)
 nbformat.write(notebook, "executed.ipynb")
 """
 
@@ -91,10 +106,17 @@ def test_it_holds_every_file_of_the_package_and_of_the_lessons(wheel):
     files = {path for folder in (source, lessons) for path in folder.rglob("*") if path.is_file()}
     files = {path for path in files if "__pycache__" not in path.parts and ".ipynb_checkpoints" not in path.parts}
     wanted = {f"firstread/{path.relative_to(source).as_posix()}" for path in files if path.is_relative_to(source)}
-    wanted |= {f"firstread/_lessons/{path.relative_to(lessons).as_posix()}" for path in files if path.is_relative_to(lessons)}
+    wanted |= {
+        f"firstread/_lessons/{path.relative_to(lessons).as_posix()}" for path in files if path.is_relative_to(lessons)
+    }
     held = {name for name in names if name.startswith("firstread/")}
     assert held == wanted
-    for kind in ("_lessons/01-hello-world/lesson.ipynb", "labextension/static/bar.js", ".safetensors", "pages/dashboard.html"):
+    for kind in (
+        "_lessons/01-hello-world/lesson.ipynb",
+        "labextension/static/bar.js",
+        ".safetensors",
+        "pages/dashboard.html",
+    ):
         assert any(name.endswith(kind) for name in held), kind
 
 
@@ -121,8 +143,18 @@ def test_the_notebook_begins_where_only_the_packages_for_learning_are(fresh):
 
 
 @pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_lesson_1_runs_to_its_end_from_its_notebook(fresh):
     fresh("python", "-c", RUN_NOTEBOOK, "end", " ".join(NOT_IN_COLAB))
     cells = json.loads((fresh.folder / "executed.ipynb").read_text())["cells"]
     assert all(cell["execution_count"] for cell in cells if cell["cell_type"] == "code")
-    assert (fresh.folder / "home" / "runs" / "lessons" / "hello-world" / "report.html").exists()
+    report = fresh.folder / "home" / "runs" / "lessons" / "hello-world" / "report.html"
+    page_file = fresh.folder / "lesson.html"
+    notebook = nbformat.read(fresh.folder / "executed.ipynb", as_version=4)
+    page_file.write_text(render_notebook_page(notebook, title="Lesson 1"), encoding="utf-8")
+    with launch_browser() as browser, open_page(browser) as page:  # which also sees to it that they ask nobody
+        for path in (page_file, report):
+            page.goto(path.as_uri())
+            assert page.locator("img").count() >= 5
+            assert page.locator("script").count() == 0

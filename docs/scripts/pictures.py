@@ -1,7 +1,8 @@
 """Make the pictures in docs/images from what the program shows today. `make pictures` runs it; it needs chromium.
 
-It runs lesson 1 (minutes), opens it in JupyterLab, opens its report, checks data with a planted shortcut, and fills a class with
-simulated participants. `ARGS=--run=FOLDER` takes a lesson that `firstread run` has run already; `ARGS="class report"` makes those only.
+It runs lesson 1 (minutes), opens it in JupyterLab, opens its report, checks data with a planted shortcut, and fills a
+class with simulated participants. `make pictures ARGS=--run=FOLDER` takes a lesson that `firstread run` has run before,
+`make pictures ARGS="class report"` makes those two only.
 """
 
 import argparse
@@ -115,7 +116,6 @@ def take_class(studio: Studio) -> Image.Image:
     """The instructor's dashboard in the middle of lesson 1, with 23 simulated participants."""
     from classroom.service_process import Service
     from classroom.simulated_class import SimulatedClass
-
     from firstread.classroom.class_folder import ClassFolder
     from firstread.classroom.shared_folder import write_template
 

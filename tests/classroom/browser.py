@@ -56,7 +56,7 @@ def _is_elsewhere(url):
 
 @contextmanager
 def open_page(browser, **context_options):
-    """Open a page in its own browser context; an error in its scripts, or a request to another machine, fails the test."""
+    """Open a page in its own browser context; errors in scripts, and requests to other machines, fail the test."""
     context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **context_options})
     context.set_default_timeout(60_000)
     asked = watch_requests(context)
