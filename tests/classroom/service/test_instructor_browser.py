@@ -1,5 +1,6 @@
 """The dashboard in a real browser, as an instructor uses it, with a class in which some attack."""
 
+import json
 import time
 
 import pytest
@@ -146,8 +147,12 @@ def test_a_long_note_is_read_whole(simulated, open_page):
 
 
 def test_the_copy_of_a_notebook_is_read_at_their_step(simulated, open_page):
-    lesson = simulated.folder.path / "template.ipynb"
-    asked = request_help(simulated.store, simulated.people[0].username, "?", step="freeze", notebook=lesson.read_text())
+    notebook = json.loads((simulated.folder.path / "template.ipynb").read_text())
+    printed = {"output_type": "stream", "name": "stdout", "text": "a line of a hundred characters " * 3 + "and more"}
+    next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")["outputs"] = [printed]
+    asked = request_help(
+        simulated.store, simulated.people[0].username, "?", step="freeze", notebook=json.dumps(notebook)
+    )
     page = open_page()
     link = page.locator(f"[data-key='help-{asked.id}'] .copy-link")
     page.goto(f"{simulated.folder.service_url}{link.get_attribute('href')}")
@@ -157,7 +162,9 @@ def test_the_copy_of_a_notebook_is_read_at_their_step(simulated, open_page):
     assert page.get_by_role("heading", name="Lesson 1. Hello, World!").bounding_box()["y"] < 400
     page.click("text=Their step, 5. Train the last layers")
     assert 0 < heading.bounding_box()["y"] < 150
-    text = "".join(page.locator(".text").all_inner_texts())
+    output = page.locator("pre.output")
+    assert output.evaluate("output => output.scrollWidth <= output.clientWidth"), "a line is as wide as the page"
+    text = "".join(page.locator(".prose").all_inner_texts())
     assert "Why." in text
     assert "**" not in text
     assert "](" not in text
