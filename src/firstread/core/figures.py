@@ -147,7 +147,8 @@ def describe_figure(figure: "Figure") -> str:
     if images:
         titles = [title for axes in images if (title := " ".join(axes.get_title().split()))]
         count = "1 image" if len(images) == 1 else f"{len(images)} images"
-        parts.append(f"{count}: {', '.join(titles)}" if titles else count)
+        joint = ": " if len(titles) == len(images) else ", titled "
+        parts.append(f"{count}{joint}{', '.join(titles)}" if titles else count)
     parts += [_describe_plot(axes) for axes in panels if axes.axison]
     return "; ".join(parts) or "a figure"
 
@@ -158,8 +159,8 @@ def _describe_plot(axes: "Axes") -> str:
     names = [row for row in rows if row and not _is_number(row)]
     legend = axes.get_legend()
     curves = [text.get_text() for text in legend.get_texts()] if legend else []
-    text = f"chart{f' {title}' if title else ''}"
-    text += f", {y} by {x}" if x and y else f", {x or y}" if x or y else ""
+    text = f"chart: {title or y or 'values'}{f' by {x}' if x else ''}"
+    text += f", {y}" if title and y else ""
     return text + (f", curves {', '.join(curves)}" if curves else "") + (f", rows {', '.join(names)}" if names else "")
 
 

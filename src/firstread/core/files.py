@@ -18,7 +18,6 @@ from typing import Any
 
 from firstread.core.errors import DataError, StorageError
 
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)

@@ -1,6 +1,6 @@
 """Progress bar and status line: tqdm's text in a terminal or a notebook, a few plain lines in a log file.
 
-In a notebook the bar is printed text, not a widget: a saved notebook shows it when it is opened again, without a kernel.
+In a notebook the bar is printed text, not a widget: a saved notebook shows it when it is opened again.
 """
 
 import os

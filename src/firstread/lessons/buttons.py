@@ -15,8 +15,9 @@ from firstread.core.progress_bar import in_notebook
 #: media type of a widget in a notebook's output, as ipywidgets defines it
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _STYLE = """<style>
+.firstread-text .widget-html-content { font-size: 15px; line-height: 1.5; }
 button.jupyter-button.firstread-option { height: auto; min-height: 2.3em; padding: .4em .8em; margin: 3px 0; overflow: visible;
-  white-space: normal; text-align: left; line-height: 1.35; font-size: 1em; border: 1px solid #767676; border-radius: 6px;
+  white-space: normal; text-align: left; line-height: 1.35; font-size: 14px; border: 1px solid #767676; border-radius: 6px;
   background: #fff; color: #1b2430; box-shadow: none; }
 button.jupyter-button.firstread-option:hover { background: #e8f1fa; color: #1b2430; box-shadow: none; }
 button.jupyter-button.firstread-option:focus-visible { outline: 3px solid #0b5394; outline-offset: 2px; }
@@ -90,7 +91,9 @@ def make_html(html: str, *, with_style: bool = False) -> Any:
     """HTML between buttons; `with_style` brings the look of the buttons, once for each group of them."""
     import ipywidgets
 
-    return ipywidgets.HTML((_STYLE if with_style else "") + html)
+    text = ipywidgets.HTML((_STYLE if with_style else "") + html)
+    text.add_class("firstread-text")
+    return text
 
 
 def strip_widget_views(model: dict[str, Any], **_: Any) -> None:

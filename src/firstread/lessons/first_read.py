@@ -49,7 +49,7 @@ class ImageReading(Clickable):
     def __len__(self) -> int:
         return len(self.cases)
 
-    def read(self, text: str) -> "ImageReading":
+    def read(self, text: str) -> Note:
         """Type the reading in place of clicking: `ten.read("c a a c a c a a c a")`.
 
         Letters, whole words or the numbers of the classes, in upper or lower case, with spaces, commas or nothing in
@@ -73,7 +73,8 @@ class ImageReading(Clickable):
             )
         self.answers = {case.case: str(name) for case, name in zip(self.cases, found, strict=True)}
         self._on_change(self.answers)
-        return self
+        listed = ", ".join(self.answers.values())
+        return Note(f"Your reading of the {len(self.cases)} images: {listed}.", good=True)
 
     def _class_of(self, word: str) -> str | None:
         """The class that a word means: its number, its name, or the beginning of one name only."""
@@ -156,7 +157,7 @@ class ImageReading(Clickable):
                 [buttons[case.case, name] for name in self.classes], layout=ipywidgets.Layout(flex_flow="row wrap")
             )
             tiles.append(ipywidgets.VBox([make_html(_picture(case, number)), row]))
-        columns = "repeat(auto-fill, minmax(150px, 1fr))"
+        columns = "repeat(auto-fill, minmax(125px, 1fr))"
         grid = ipywidgets.GridBox(
             tiles, layout=ipywidgets.Layout(grid_template_columns=columns, grid_gap="14px", width="100%")
         )
@@ -181,7 +182,7 @@ class ImageReading(Clickable):
             f"<div>{_picture(case, number)}<div>{escape(self.answers.get(case.case, 'not read yet'))}</div></div>"
             for number, case in enumerate(self.cases, start=1)
         )
-        style = "display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px"
+        style = "display:grid;grid-template-columns:repeat(auto-fill,minmax(125px,1fr));gap:14px"
         return f'<div style="{style}">{tiles}</div>{self._progress_html()}'
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from firstread.core.cohort import Cohort
 
 
+_CODE_STYLE = "white-space:pre;word-break:normal;line-height:1.4"
+
+
 @dataclass(frozen=True)
 class SourceCode:
     """The code of a function, as it runs.
@@ -46,7 +49,7 @@ class SourceCode:
         from pygments.formatters.html import HtmlFormatter
         from pygments.lexers.python import PythonLexer
 
-        formatter = HtmlFormatter(noclasses=True, style="default", wrapcode=True)
+        formatter = HtmlFormatter(noclasses=True, style="default", wrapcode=True, prestyles=_CODE_STYLE)
         code = highlight(self.text, PythonLexer(), formatter)
         module, _, name = self.place.partition(":")
         return f"<div>{escape(name)} in {escape(module)}:</div><div style='overflow-x:auto'>{code}</div>"
