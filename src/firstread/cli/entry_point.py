@@ -1,9 +1,10 @@
 """Entry point of the `firstread` command: its groups, exit statuses and error messages."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from firstread.cli.class_commands import class_app
 from firstread.cli.data_commands import data_app
@@ -15,8 +16,22 @@ _HELP = (
     "For teaching and research; not a medical device."
 )
 
+
+class _Interrupted(Exception):  # noqa: N818 - no error
+    """Ctrl-C, kept from Typer, which would end without a word."""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted from None
+
+
 app = typer.Typer(
     name="firstread",
+    cls=_Commands,
     help=_HELP,
     no_args_is_help=True,
     add_completion=False,
@@ -64,7 +79,7 @@ def main() -> None:
         _exit_with_message(str(error), 2)
     except FirstreadError as error:
         _exit_with_message(str(error), 1)
-    except KeyboardInterrupt:
+    except (_Interrupted, KeyboardInterrupt):
         _exit_with_message("Interrupted. What was finished is kept.", 130)
     except BrokenPipeError:
         sys.stderr.close()

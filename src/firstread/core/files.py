@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from firstread.core.errors import DataError, StorageError
+from firstread.core.paths import is_own_place
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -139,27 +140,32 @@ def storage_error(error: OSError, path: Path | None = None) -> StorageError | No
         error: of the operating system.
         path: that was being written; default the one that the error names.
     """
-    named = Path(error.filename) if isinstance(error.filename, (str, bytes)) else None
+    named = Path(error.filename) if isinstance(error.filename, str) else None
     place = path or named
-    if place is None or error.errno not in (*_FULL, *_NOT_WRITABLE, *_NO_FOLDER):
+    if place is None:
         return None
+    is_written = path is not None or is_own_place(place)
     if error.errno in _FULL:
         return StorageError(
             "The disk is full, so the file was not written; what was there before is kept",
             where=place,
             do="free some space, or point FIRSTREAD_HOME at another disk, and run the same step again",
         )
-    if error.errno in _NOT_WRITABLE:
+    if error.errno in _NO_FOLDER:
         return StorageError(
-            "This folder cannot be written" if path else "There is no permission to read or write here",
+            "A file stands where a folder is needed",
+            where=named or place,
+            do="move that file away, or choose another folder; FIRSTREAD_HOME moves firstread's own",
+        )
+    if is_written and error.errno in (*_NOT_WRITABLE, errno.ENOENT):
+        return StorageError(
+            "This folder cannot be written",
             where=place.parent if path else place,
             do="choose a folder that belongs to you, or point FIRSTREAD_HOME at one",
         )
-    return StorageError(
-        "A file stands where a folder is needed",
-        where=named or place,
-        do="move that file away, or choose another folder; FIRSTREAD_HOME moves firstread's own",
-    )
+    if error.errno in _NOT_WRITABLE:
+        return StorageError("There is no permission to read or write here", where=place, do="check that it is yours")
+    return None
 
 
 def _unused_name(path: Path, suffix: str) -> Path:

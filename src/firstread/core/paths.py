@@ -24,6 +24,11 @@ def home_folder() -> Path:
     return folder
 
 
+def is_own_place(path: Path) -> bool:
+    """Whether a path lies in firstread's own folder, whatever stands there."""
+    return path.absolute().is_relative_to(_home_folder().absolute())
+
+
 def _home_folder() -> Path:
     configured = os.environ.get("FIRSTREAD_HOME")
     if configured:

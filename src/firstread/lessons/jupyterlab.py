@@ -40,8 +40,8 @@ def open_lesson(
             "JupyterLab is not installed", do='run: python -m pip install "firstread[all]", or see `firstread doctor`'
         )
     copy = copy_lesson(name, folder=Path(folder) if folder else Path.cwd() / "firstread-lessons", fresh=fresh)
-    print(f"Your copy: {copy}\nTo end: press Ctrl+C here, or choose File > Shut Down in the browser.", flush=True)
     command, environment = jupyterlab_command(copy, browser=browser, port=port), jupyterlab_environment(copy)
+    print(f"Your copy: {copy}\nTo end: press Ctrl+C here, or choose File > Shut Down in the browser.", flush=True)
     return subprocess.call(command, env=environment)  # noqa: S603 - fixed arguments and a path of ours
 
 
