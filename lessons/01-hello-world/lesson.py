@@ -197,7 +197,8 @@ run.table.round(3)
 # **What did the network know before?** Its backbone did not start from nothing. It has seen thousands of images of other
 # *phantom patients* (none of yours), and was asked what they show. That is *transfer learning*: what helps with one task is
 # carried to another. Does it help on *real* images? The figure was measured on published CT, MR and radiographs of five
-# kinds. The fewer images there are to learn from, the more a good start is worth.
+# kinds. Compare the network that began with phantoms (orange) with the one that began with random weights (green): the good
+# start is worth between 12 and 22 points of accuracy. Where does the trivial rule stand beside them?
 
 # %%
 lesson.learning_curve()
@@ -228,7 +229,7 @@ lesson.show_answers(fr.predict(model, two))
 #
 # ## 8. Measure it honestly
 #
-# Every number comes with its **95 % interval**: the range that the true value could plausibly have, given so few cases. And
+# Every number of the first table comes with its **95 % interval**: the range that the true value could plausibly have, given so few cases. And
 # beside the network stand the *trivial rules*: file size, image size, brightness, a thumbnail of 8 x 8 pixels. If one of
 # those does as well, the network may not have learnt any anatomy.
 
