@@ -102,7 +102,7 @@ def train_all_groups(
         chosen = dict(zip(arms, values, strict=True))
         group = Group(chosen, chosen, recipe)
         model = build_model(classes=cohort.classes, dropout=group.dropout, seed=seed, **network)
-        kept = {"augmentation": group.augmentation, "arms": chosen, "seed": seed, "checkpoints": False}
+        kept: dict[str, Any] = {"augmentation": group.augmentation, "arms": chosen, "seed": seed, "checkpoints": False}
         first = train(model, cohort, freeze=True, **recipe["frozen"], **kept)
         train(model, cohort, resume=first, **recipe["unfrozen"], **kept)
         results[", ".join(f"{name} {value}" for name, value in chosen.items())] = predict(model, held_out)

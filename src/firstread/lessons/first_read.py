@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,7 @@ class ImageReading(Clickable):
         tiles = []
         for number, case in enumerate(self.cases, start=1):
             for name in self.classes:
-                press = _press(click, case.case, name)
+                press = partial(click, case.case, name)
                 buttons[case.case, name] = make_button(name, press, hint=f"image {number}: {name}", short=True)
                 self._mark(buttons[case.case, name], name, chosen=self.answers.get(case.case) == name)
             row = ipywidgets.HBox(
@@ -184,10 +185,6 @@ class ImageReading(Clickable):
         )
         style = "display:grid;grid-template-columns:repeat(auto-fill,minmax(125px,1fr));gap:14px"
         return f'<div style="{style}">{tiles}</div>{self._progress_html()}'
-
-
-def _press(click: Callable[[str, str], None], case: str, name: str) -> Callable[[], None]:
-    return lambda: click(case, name)
 
 
 def _picture(case: "Case", number: int) -> str:

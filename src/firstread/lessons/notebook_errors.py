@@ -59,7 +59,8 @@ class _Explainer:
 
         @wraps(show_traceback)
         def showtraceback(exc_tuple: Any = None, *args: Any, **options: Any) -> None:
-            _, error, trace = exc_tuple or sys.exc_info()
+            found: tuple[Any, Any, TracebackType | None] = exc_tuple or sys.exc_info()
+            _, error, trace = found
             if error is None or isinstance(error, SyntaxError):
                 show_traceback(exc_tuple, *args, **options)
                 return

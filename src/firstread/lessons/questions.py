@@ -1,6 +1,7 @@
 """A question of a lesson: options to click or to type, and after the answer which one is right, and why."""
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -67,7 +68,7 @@ class Question(Clickable):
             verdict.value = frame(_lines(self.verdict.text), good=self.verdict.good, role="alert")
 
         for letter, option in self.options.items():
-            buttons[letter] = make_button(f"{letter}) {option}", lambda letter=letter: click(letter))
+            buttons[letter] = make_button(f"{letter}) {option}", partial(click, letter))
         text = make_html(f"<b>Question.</b> {escape(self.values['text'])}", with_style=True)
         layout = ipywidgets.Layout(max_width="46em", padding="4px 4px 4px 14px", border_left="4px solid #0b5394")
         return ipywidgets.VBox([text, *buttons.values(), verdict], layout=layout)

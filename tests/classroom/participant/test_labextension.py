@@ -170,7 +170,7 @@ class TestInABrowser:
 
     def catch_up(self, page):
         # what is only in the kernel's memory is lost, and it is said before
-        last = select_cell(page, 'my_reading = "')
+        last = select_cell(page, "# ten.read(")
         type_into(page, last, "import os; mine = os.getpid(); print('pid', mine)")
         run_selected_cell(page)
         pid = page.locator(".jp-OutputArea-output", has_text="pid ")
