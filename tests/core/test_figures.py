@@ -1,8 +1,7 @@
 """Figures: the learning curve shows each method with its interval, distinguishable without color."""
 
-import pandas as pd
-
 import numpy as np
+import pandas as pd
 
 from firstread.core.figures import describe_figure, figure_html, new_figure, plot_learning_curve, png_bytes, show_images
 

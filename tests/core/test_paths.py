@@ -1,4 +1,4 @@
-"""firstread's folder: a file in its place is named with a remedy; what an operating system says of a place, in words."""
+"""firstread's folder: a file in its place is named with a remedy; an operating system's errors in words."""
 
 import errno
 

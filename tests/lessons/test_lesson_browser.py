@@ -156,6 +156,8 @@ def finish_and_look(ana, name):
     for width, height in WINDOWS:
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(1500)
+        room = page.locator(".jp-NotebookPanel").bounding_box()["width"]
+        assert room > 0.6 * width, "the lesson has the window's room, also of one that was made small"
         widest = page.locator(".jp-MarkdownOutput").evaluate_all("all => Math.max(...all.map((one) => one.clientWidth))")
         assert widest <= 760, "a line of text that can be read"
         outputs = page.locator(".jp-OutputArea-output").evaluate_all(
@@ -173,6 +175,7 @@ def take_pictures(page, name):
         return
     target.mkdir(parents=True, exist_ok=True)
     panel = page.locator(".jp-WindowedPanel-outer").first
+    panel.evaluate("one => { one.scrollTop = 0; }")
     for number in range(80):
         top, height, whole = panel.evaluate("one => [one.scrollTop, one.clientHeight, one.scrollHeight]")
         page.screenshot(path=target / f"{name}-{number:02d}.png")

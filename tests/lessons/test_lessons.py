@@ -2,12 +2,14 @@
 
 import ast
 import json
+import re
 
 import nbformat
 import pytest
 
 from firstread.lessons import find_lessons, run_lesson
 from firstread.lessons.lesson_displays import SourceCode
+from firstread.lessons.lesson_info import get_step_id
 from firstread.lessons.jupyterlab import copy_lesson, jupyterlab_command
 from firstread.lessons.runner import LessonFailedError, build_edited_notebook
 
@@ -113,6 +115,28 @@ def calls_of(notebook):
 
 def arguments_of(call):
     return {word.arg: ast.unparse(word.value) for word in call.keywords}
+
+
+def minutes_to_read(info):
+    """Step -> minutes for somebody who reads everything, answers, and waits 15 seconds for a cell."""
+    cells = info.notebook().cells[:-1]  # the last one is for afterwards
+    step, minutes = info.steps[0]["id"], {step["id"]: 0.0 for step in info.steps}
+    for index, cell in enumerate(cells):
+        ahead = next((get_step_id(one) for one in cells[index:] if one.cell_type == "code"), None)
+        step = (ahead if re.search(r"^## ", cell.source, re.MULTILINE) else get_step_id(cell)) or step
+        words = len(cell.source.split()) if cell.cell_type == "markdown" else 0
+        for name in re.findall(r'lesson\.question\("([^"]+)"', cell.source):
+            question = info.questions()[name]
+            words += len(" ".join([question["text"], *question["options"], question["because"]]).split())
+        minutes[step] += words / 150 + 0.25 * (cell.cell_type == "code")
+    return minutes
+
+
+@pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)
+def test_each_step_can_be_read_in_its_minutes_and_ten_are_left_for_talk(info):
+    needed = minutes_to_read(info)
+    assert [(step["id"], needed[step["id"]]) for step in info.steps if needed[step["id"]] > step["minutes"]] == []
+    assert sum(needed.values()) + 10 <= sum(step["minutes"] for step in info.steps) <= 45
 
 
 @pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)

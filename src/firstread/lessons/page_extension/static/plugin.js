@@ -1,6 +1,7 @@
 // JupyterLab plugin: the style of a lesson's page, and pictures with the text that their metadata holds for screen readers.
 
-const NARROW_WINDOW_PIXELS = 1000;
+// the list of files would leave a telephone no room for the lesson
+const NARROW_WINDOW = "(max-width: 999px)";
 // JupyterLab's own renderer of pictures has the rank 90; the lower rank is preferred
 const IMAGE_RANK = 85;
 
@@ -43,7 +44,10 @@ export async function createExtension(scope) {
       const createRenderer = (options) => new DescribedImage(options);
       registry.addFactory({ safe: true, mimeTypes: ["image/png"], createRenderer }, IMAGE_RANK);
       if (!shell) return;
-      app.restored.then(() => window.innerWidth < NARROW_WINDOW_PIXELS && shell.collapseLeft());
+      const narrow = window.matchMedia(NARROW_WINDOW);
+      const giveRoom = () => narrow.matches && shell.collapseLeft();
+      app.restored.then(giveRoom);
+      narrow.addEventListener("change", giveRoom);
     },
   };
   return { __esModule: true, default: [lessonPlugin] };
