@@ -7,6 +7,7 @@ what IPython offers for this: an exception's `_render_traceback_`, and the shell
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from html import escape
 from types import TracebackType
@@ -52,9 +53,8 @@ class _Explainer:
     """
 
     def __init__(self, shell: Any) -> None:
-        from IPython.core.ultratb import SyntaxTB
-
-        self.shell, self.lesson = shell, None
+        self.shell: Any = shell
+        self.lesson: LessonInfo | None = None
         show_traceback: Callable[..., None] = shell.showtraceback
 
         @wraps(show_traceback)
@@ -64,23 +64,23 @@ class _Explainer:
             if error is None or isinstance(error, SyntaxError):
                 show_traceback(exc_tuple, *args, **options)
                 return
-            lines = self.describe(error, trace)
-            error._render_traceback_ = lambda: lines
+            with suppress(Exception):  # an error that cannot be described is shown as Python shows it
+                lines = self.describe(error, trace)
+                error._render_traceback_ = lambda: lines
             show_traceback(exc_tuple, *args, **options)
             self._show_details(error, trace)
 
-        explainer = self
+        show_syntax: Callable[..., list[str]] = shell.SyntaxTB.structured_traceback
 
-        class SyntaxSentences(SyntaxTB):
-            def structured_traceback(self, etype: Any, evalue: Any, *args: Any, **options: Any) -> list[str]:
-                if getattr(etype, "__name__", "") and isinstance(evalue, SyntaxError):
-                    return explainer.describe(evalue, None)
-                return super().structured_traceback(etype, evalue, *args, **options)
+        @wraps(show_syntax)
+        def structured_traceback(etype: Any, evalue: Any, *args: Any, **options: Any) -> list[str]:
+            with suppress(Exception):
+                if isinstance(evalue, SyntaxError):
+                    return self.describe(evalue, None)
+            return show_syntax(etype, evalue, *args, **options)
 
         shell.showtraceback = showtraceback
-        previous = shell.SyntaxTB
-        shell.SyntaxTB = SyntaxSentences.__new__(SyntaxSentences)
-        shell.SyntaxTB.__dict__.update(previous.__dict__)
+        shell.SyntaxTB.structured_traceback = structured_traceback
 
     def describe(self, error: BaseException, trace: TracebackType | None) -> list[str]:
         """The lines that stand in place of a traceback."""
