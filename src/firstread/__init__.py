@@ -40,6 +40,7 @@ _PUBLIC_NAMES = {
     "compare": "firstread.evaluation.comparison",
     "sample_size": "firstread.evaluation.sample_size",
     "explain": "firstread.explanation.saliency",
+    "sanity_check": "firstread.explanation.sanity_check",
     "write_report": "firstread.explanation.model_report",
     "arm": "firstread.lessons",
     "lesson": "firstread.lessons",
