@@ -21,10 +21,12 @@ import classroom
 import coverage_calibration
 import coverage_class
 import curves
+import data_check
 import few_shot
 import interval_coverage
 import latency
 import marker
+import planted_copies
 import profiling
 import r_agreement
 import speed
@@ -62,6 +64,10 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "curves": lambda quick, peers: curves.measure_curves(quick=quick),
     "curves-mednist": lambda quick, peers: curves.measure_mednist_curves(quick=quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
+    "data-check": lambda quick, peers: {
+        **data_check.measure_data_check(quick=quick),
+        "copies": planted_copies.measure_planted_copies(quick=quick),
+    },
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

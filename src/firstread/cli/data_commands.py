@@ -66,16 +66,17 @@ def data_check(
     name: Annotated[str, typer.Argument(help="Name of a data set, or a path.")],
     report: Annotated[Path | None, typer.Option(help="Also write an HTML report here.")] = None,
     split: Annotated[str | None, typer.Option(help="patient, random or contiguous.")] = None,
+    unit: Annotated[str, typer.Option(help="What is one row of DICOM files: frame, or series (a volume).")] = "frame",
     as_json: AsJson = False,
 ) -> None:
-    """Look for duplicates, leaks, noise, marks, and shortcuts that give the classes away.
+    """Look for copies, leaks, unknown patients, noise, marks, and shortcuts that give the classes away.
 
     Example: `firstread data check hello-world --report check.html`
     """
     from firstread.curation.data_check import check_data
     from firstread.datasets.dataset import open_dataset
 
-    result = check_data(open_dataset(name, split=split))
+    result = check_data(open_dataset(name, split=split, unit=unit))
     if as_json:
         print_json(result.to_json())
     else:

@@ -8,6 +8,8 @@ from firstread.core.images import to_grayscale
 _MIN_COLORED_FRACTION = 2e-4
 #: gray levels that 80 % of a patch's outline must differ by within 5 pixels, to count as drawn and not as anatomy
 _MIN_EDGE_CONTRAST = 80
+#: pixels that are enough to tell noise from anatomy
+_MAX_PIXELS = 4_000_000
 #: margin on each side, as a fraction of the image, where side markers and names usually are
 _MARGIN = 0.15
 #: kind of annotation -> its name in a finding
@@ -24,7 +26,9 @@ def detect_blank_or_noise(image: np.ndarray) -> str | None:
     Args:
         image: uint8, (H, W) or (H, W, 3).
     """
-    gray = to_grayscale(image).astype(np.float32)
+    gray = to_grayscale(image)
+    step = max(1, round((gray.size / _MAX_PIXELS) ** 0.5))  # a part of the pixels of a very large image says the same
+    gray = gray[::step, ::step].astype(np.float32)
     if gray.std() < 3 or (np.abs(gray - np.median(gray)) > 8).mean() < 0.01:
         return "empty"
     return "noise" if neighbor_correlation(gray) < 0.6 and _has_equal_quarters(gray) else None
@@ -50,7 +54,7 @@ def detect_annotations(image: np.ndarray) -> list[str]:
         image: uint8, (H, W) or (H, W, 3).
     """
     kinds = []
-    if image.ndim == 3 and (np.ptp(image.astype(np.int16), axis=2) > 40).mean() > _MIN_COLORED_FRACTION:
+    if image.ndim == 3 and colored_fraction(image, 40) > _MIN_COLORED_FRACTION:
         kinds.append("color")
     is_inside = [
         _MARGIN < down < 1 - _MARGIN and _MARGIN < across < 1 - _MARGIN
@@ -61,6 +65,11 @@ def detect_annotations(image: np.ndarray) -> list[str]:
     if not all(is_inside):
         kinds.append("label")
     return kinds
+
+
+def colored_fraction(image: np.ndarray, difference: int) -> float:
+    """Share of the pixels of an image (H, W, 3) uint8 whose channels differ by more than `difference` gray levels."""
+    return float((image.max(axis=2) - image.min(axis=2) > difference).mean())
 
 
 def _has_equal_quarters(gray: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ from firstread.core.cohort import Cohort
 from firstread.core.images import read_image, resize_square, to_grayscale
 from firstread.core.progress_bar import track
 from firstread.core.windows import WindowLike
+from firstread.curation.artefacts import colored_fraction
 
 THUMBNAIL_SIZE = 32
 #: images whose features are remembered while the program runs, about 1.5 KB each
@@ -110,7 +111,7 @@ def measure_features(image: np.ndarray, gray: np.ndarray, *, file_bytes: int) ->
         file_bytes=file_bytes,
         width=image.shape[1],
         height=image.shape[0],
-        colored_fraction=float((np.ptp(image.astype(np.int16), axis=2) > 24).mean()) if image.ndim == 3 else 0.0,
+        colored_fraction=colored_fraction(image, 24) if image.ndim == 3 else 0.0,
         mean_gray=float(gray.mean()),
         pixels=resize_square(gray, THUMBNAIL_SIZE),
     )

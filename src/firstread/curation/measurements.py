@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -96,7 +97,10 @@ def measure_cohort(cohort: Cohort) -> CohortMeasurements:
     images: list[ImageMeasurement] = []
     unreadable: dict[str, str] = {}
     is_read = np.zeros(len(cohort), bool)
-    with ProgressBar("Reading images", len(cohort)) as bar:
+    # readers silence warnings, which may hold a patient's values, each for itself; that is safe in threads only if
+    # none of them finds anything else to go back to
+    with warnings.catch_warnings(), ProgressBar("Reading images", len(cohort)) as bar:
+        warnings.simplefilter("ignore")
         for index, result in enumerate(_measure_all(_files(cohort), cohort.window, side)):
             if isinstance(result, ImageMeasurement):
                 is_read[index] = True
