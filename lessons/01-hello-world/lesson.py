@@ -176,19 +176,20 @@ lesson.question("overfitting")
 # %% [markdown]
 # ## 6. Train the whole network
 #
-# Now the backbone may change too. `resume=run` goes on from where we stopped, and the history is kept.
+# Now the backbone may change too. `resume=run` goes on from where we stopped, and the history is kept. The `learning_rate` is a
+# thirtieth of the one before: the backbone knows a lot already, and large steps would undo it.
 
 # %% tags=["step-unfreeze", "train", "unfrozen"]
 lesson.step("unfreeze")
 run = fr.train(
-    model, cohort, epochs=3, learning_rate=3e-3, schedule="one-cycle",
+    model, cohort, epochs=3, learning_rate=1e-4, schedule="one-cycle",
     augmentation=group.augmentation, resume=run, seed=lesson.seed,
 )
 run.plot()
 
 # %% [markdown]
 # Look whether the loss goes on falling to the right of the dotted line, or jumps up: a backbone that is moved too far at
-# once forgets what it knew. The same as numbers:
+# once forgets what it knew. To see that, set `learning_rate` to `3e-3`, and run step 5 and 6 again. The same as numbers:
 
 # %%
 run.table.round(3)

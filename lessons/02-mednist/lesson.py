@@ -86,8 +86,15 @@ model = fr.build_model(
 model
 
 # %% [markdown]
+# Which learning rate? `fr.find_learning_rate` trains a *copy* with ever larger steps and watches the loss. Choose a rate where the
+# loss falls, well before it runs away to the right.
+
+# %%
+fr.find_learning_rate(model, cohort, batch_size=64, steps=40, seed=lesson.seed).plot()
+
+# %% [markdown]
 # Now the first cycle. `epochs=1` means: every training image once. `learning_rate=3e-3` (0.003) is the highest point of the
-# cycle.
+# cycle. Look whether the loss still falls there in the figure above; if you would choose another rate, type it.
 
 # %% tags=["train", "first"]
 run = fr.train(
@@ -125,7 +132,7 @@ fr.compare({"random weights": after_one, "weights that have seen phantoms": afte
 # %% tags=["step-more-cycles", "edit", "train", "more"]
 lesson.step("more-cycles")
 run = fr.train(
-    model, cohort, epochs=1, learning_rate=3e-3, schedule="one-cycle", batch_size=64, resume=run, seed=lesson.seed
+    model, cohort, epochs=1, learning_rate=1e-3, schedule="one-cycle", batch_size=64, resume=run, seed=lesson.seed
 )
 run.plot()
 

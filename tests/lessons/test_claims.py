@@ -79,6 +79,9 @@ CLAIMS = {
         "epochs=5 means: go through all training images five times": lambda done: (
             [row["phase"] for row in done["run"].history].count("frozen") == 5
         ),
+        "The learning_rate is a thirtieth of the one before": lambda done: math.isclose(
+            done["run"].settings[0]["learning_rate"], 30 * done["run"].settings[-1]["learning_rate"]
+        ),
         "the history is kept": lambda done: done["run"].epochs == 5 + done["run"].settings[-1]["epochs"],
         "to the right of the dotted line": lambda done: (
             [line.get_xdata()[0] for line in done.value('lesson.step("unfreeze")').axes[0].lines][-1] == 5.5
@@ -220,6 +223,7 @@ WITHOUT_CLAIM = {
     "mednist": {
         "1. Six kinds of images": "says why",
         "2. From 16 bits to 8": "CT as it is",
+        "Which learning rate?": "says how to read a figure",
         "4. One cycle": "says what a learning rate is",
         "6. When to quit": "defines words",
     },
