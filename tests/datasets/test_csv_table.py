@@ -119,3 +119,35 @@ def test_two_tables_in_a_folder_are_ambiguous(images):
         table(images, ["file,label", "0.png,a", "1.png,b"], name=name)
     with pytest.raises(DataError, match="2 tables"):
         open_dataset(images)
+
+
+def test_columns_that_name_a_person_are_not_taken_along(images):
+    lines = ["file,label,patient_name,Last Name,date of birth,age"] + [
+        f"{n}.png,{'ab'[n % 2]},DOE^JOHN{n},Doe,1960-01-01,60" for n in range(8)
+    ]
+    cohort = open_table(table(images, lines))
+    text = cohort.table.to_csv() + str(cohort.describe())
+    assert not any(word in text for word in ("DOE", "Doe", "1960"))
+    assert cohort.table["age"].tolist() == ["60"] * 8
+    assert cohort.steps[0].parameters["columns_left_out"] == ["Last Name", "date of birth"]
+
+
+def test_two_files_that_fit_a_name_equally_well_are_no_match(images):
+    for folder in ("x", "y"):
+        (images / folder).mkdir()
+        Image.new("L", (8, 8)).save(images / folder / "same.png")
+    lines = ["file,label", "same,a", *(f"{n},{'ab'[n % 2]}" for n in range(8))]
+    with pytest.warns(UserWarning, match=r"1 files that the table names are not there .*lines 2"):
+        assert len(open_table(table(images, lines))) == 8
+
+
+def test_minus_one_is_asked_about(images):
+    lines = ["file,label"] + [f"{n}.png,{(-1.0, 0.0, 1.0)[n % 3]}" for n in range(8)]
+    with pytest.warns(UserWarning, match="Where -1 means uncertain"):
+        assert open_table(table(images, lines)).classes == ("0.0", "1.0", "-1.0")
+
+
+def test_a_table_without_labels_says_which_columns_could_be_meant(images):
+    lines = ["file,Pneumonia,age"] + [f"{n}.png,{n % 2},{50 + n}" for n in range(8)]
+    with pytest.warns(UserWarning, match=r"no column of labels.*Columns that could be meant: Pneumonia, age"):
+        assert open_table(table(images, lines)).classes == ()

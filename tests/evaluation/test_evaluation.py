@@ -163,7 +163,9 @@ def test_every_registered_kind_returns_what_all_evaluations_have(kind, tmp_path)
     assert found.figure() is not None
     assert found.headline().endswith(".")
     assert all(len(table.columns) for table in found.tables().values())
-    assert found._repr_html_().count("<table") == 2
+    shown, _, folded = found._repr_html_().partition("<details>")
+    assert shown.count("<table") == 1 + (not folded)
+    assert 'alt="chart' in found._repr_html_()
     assert {"model", "cases", "metrics", "comparison", "notes"} <= set(json.loads(json.dumps(found.to_json())))
 
 

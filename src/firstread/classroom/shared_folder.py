@@ -10,7 +10,9 @@ from firstread import lessons
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.participant.labextension import install_labextension
 from firstread.core.files import write_bytes, write_json
+from firstread.lessons.buttons import strip_widget_views
 from firstread.lessons.lesson_info import SETUP_TAG, LessonInfo, find_lesson
+from firstread.lessons.page_extension import install_lesson_extension
 
 #: what JupyterLab calls that which the class bar does with one button; a lesson's lines may break anywhere
 _RESTART = re.compile(r"choose\s+\*Kernel\s+→\s+Restart\s+Kernel\s+and\s+Run\s+up\s+to\s+Selected\s+Cell\*")
@@ -46,6 +48,7 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
     _write_kernel_spec(jupyter / "kernels" / "python3" / "kernel.json")
     _write_server_config(jupyter / "jupyter_server_config.json")
     install_labextension(jupyter)
+    install_lesson_extension(jupyter)
     # as with `firstread open`: JupyterLab shows and fetches no news
     overrides = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
     write_bytes(jupyter / "labconfig" / "default_setting_overrides.json", overrides)
@@ -77,7 +80,8 @@ def _write_kernel_spec(path: Path) -> None:
     # without a history of outputs, which would keep every figure in memory
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     # figures in the notebook: the zygote imports matplotlib before ipykernel could choose that
-    command += ["--ext=firstread.lessons.events", "--InteractiveShell.cache_size=0", "--matplotlib=inline"]
+    command += ["--ext=firstread.lessons.events", "--ext=firstread.lessons.notebook_errors"]
+    command += ["--InteractiveShell.cache_size=0", "--matplotlib=inline"]
     spec = {
         "argv": command,
         "display_name": "Python 3",
@@ -99,6 +103,7 @@ def _write_server_config(path: Path) -> None:
             # participants' servers run as the user who starts the class where they cannot be isolated
             "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         },
+        "ContentsManager": {"pre_save_hook": f"{strip_widget_views.__module__}.{strip_widget_views.__name__}"},
         "LabApp": {"extension_manager": "readonly"},
         # another kernel specification would be started outside the sandbox, with the server's secrets
         "KernelSpecManager": {"allowed_kernelspecs": ["python3"], "ensure_native_kernel": False},

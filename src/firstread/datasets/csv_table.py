@@ -51,6 +51,7 @@ class _Columns:
     known: dict[str, str]
     ids: dict[str, list[str]]
     facts: list[str]
+    left_out: list[str]
 
 
 def open_table(path: Path, *, window: WindowLike = None) -> Cohort:
@@ -118,8 +119,8 @@ def _choose_columns(table: "pd.DataFrame", finder: ImageFinder, path: Path) -> _
         known |= {column: usable[0]} if usable else {}
     ids = guess_id_columns([name for name in names if name not in known.values()])
     taken = {*known.values(), *(name for columns in ids.values() for name in columns)}
-    facts = [name for name in names if name not in taken and normalize_column(name) not in IDENTITY_COLUMNS]
-    return _Columns(known, ids, facts)
+    left_out = [name for name in names if name not in taken and normalize_column(name) in IDENTITY_COLUMNS]
+    return _Columns(known, ids, [name for name in names if name not in (*taken, *left_out)], left_out)
 
 
 def _holds_splits(values: "pd.Series") -> bool:
@@ -234,6 +235,7 @@ def _cohort_from_rows(
     parameters = {
         "table": path.name,
         "columns": {**columns.known, **columns.ids},
+        "columns_left_out": columns.left_out,
         "unlabeled": unlabeled,
         "missing_files_in_lines": missing_lines,
         "repeated_rows": repeated,
