@@ -1,5 +1,7 @@
 """What is published from the lessons equals what would be written now, and a notebook says where firstread comes from."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,7 +29,12 @@ def test_every_published_file_is_up_to_date():
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_a_notebook_is_always_the_same_and_can_be_told_apart_cell_by_cell(lesson):
     text = render_notebook(lesson)
-    assert text == render_notebook(lesson)
+    code = "import sys; from firstread.lessons import find_lesson; import nbformat\n"
+    code += "sys.stdout.write(nbformat.writes(find_lesson(sys.argv[1]).notebook()) + '\\n')"
+    for seed in ("1", "2", "3"):  # sets are in another order with each
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
+        made = subprocess.run([sys.executable, "-c", code, lesson.name], env=environment, capture_output=True, check=True)
+        assert made.stdout.decode("utf-8") == text
     notebook = nbformat.reads(text, as_version=4)
     nbformat.validate(notebook)
     ids = [cell.id for cell in notebook.cells]
@@ -39,7 +46,6 @@ def test_a_notebook_is_always_the_same_and_can_be_told_apart_cell_by_cell(lesson
 def test_the_first_code_cell_installs_from_the_repository(lesson, monkeypatch):
     """Run where firstread is missing, with pip kept from running: what would it be told?"""
     import importlib.util
-    import subprocess
 
     asked = []
     cell = next(cell for cell in lesson.notebook().cells if cell.cell_type == "code")
