@@ -84,7 +84,7 @@ def turn_patient(trunk: Trunk, turn_radians: float) -> Trunk:
     return replace(
         trunk,
         organs=tuple(replace(organ, shape=_turn_shape(organ.shape, turn_radians)) for organ in trunk.organs),
-        lungs=tuple(_turn_ellipsoid(lung, turn_radians) for lung in trunk.lungs),
+        lungs=(_turn_ellipsoid(trunk.lungs[0], turn_radians), _turn_ellipsoid(trunk.lungs[1], turn_radians)),
         breasts=tuple(_turn_ellipsoid(breast, turn_radians) for breast in trunk.breasts),
     )
 
