@@ -46,7 +46,12 @@ def main() -> None:
 
 
 def _row(entry: dict[str, str]) -> dict[str, str]:
-    row = {"tag": entry["tag"].replace(" WHERE GGGG IS ODD", ""), "name": entry["name"], "basic_profile": entry["basicProfile"], "edition": "2024e"}
+    row = {
+        "tag": entry["tag"].replace(" WHERE GGGG IS ODD", ""),
+        "name": entry["name"],
+        "basic_profile": entry["basicProfile"],
+        "edition": "2024e",
+    }
     return row | {column: entry.get(key, "") for key, column in OPTIONS.items()}
 
 

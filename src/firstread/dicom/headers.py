@@ -47,6 +47,23 @@ def open_dicom(path: str | Path, *, load_pixels: bool = True) -> "Dataset":
         return dataset
 
 
+def open_dicom_object(path: str | Path) -> "Dataset":
+    """Open any DICOM object, with or without pixels; large elements stay on disk until they are asked for.
+
+    Raises:
+        DataError: not DICOM, broken, cut short or larger than firstread reads.
+    """
+    path = Path(path)
+    with convert_dicom_errors(path):
+        _check_file_size(path)
+        dataset = _read_dataset(path, defer=True)
+        if pixel_keyword(dataset) is not None:
+            _check_image(dataset, path)
+        elif "SOPClassUID" not in dataset:
+            raise _no_image_error(dataset, path)
+        return dataset
+
+
 @contextmanager
 def convert_dicom_errors(path: Path) -> Iterator[None]:
     """Convert any exception that a broken file makes pydicom raise to a DataError without values from the file."""

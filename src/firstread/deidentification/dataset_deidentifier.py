@@ -1,0 +1,298 @@
+"""De-identification of one DICOM dataset by the rules of PS3.15 Annex E: pure, elements stay raw until a rule asks."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydicom import DataElement, Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+from pydicom.uid import UID_dictionary
+
+from firstread.deidentification.date_shift import (
+    DUMMY_DATE,
+    DUMMY_DATETIME,
+    DUMMY_TIME,
+    OLD_AGE,
+    OLDEST_AGE_YEARS,
+    age_in_years,
+    shift_date,
+    shift_datetime,
+)
+from firstread.deidentification.identity import Identity, identity_values
+from firstread.deidentification.profile import Profile
+from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
+from firstread.deidentification.storage_classes import reason_to_hold_class, reason_to_hold_pixels
+from firstread.deidentification.value_search import clean_text
+
+REMOVED = "REMOVED"
+METHOD = ("firstread", "DICOM PS3.15 2024e and 35 rows of 2026c")
+_DUMMIES: dict[str, str | int | float | bytes] = {
+    "DA": DUMMY_DATE,
+    "TM": DUMMY_TIME,
+    "DT": DUMMY_DATETIME,
+    "AS": "000Y",
+    "DS": "0",
+    "IS": "0",
+    "UR": "urn:removed",
+}
+_NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
+_BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
+_MAX_DEPTH = 32
+_PATIENT_NAME, _PATIENT_ID = 0x00100010, 0x00100020
+
+
+@dataclass(frozen=True)
+class Deidentified:
+    """A dataset without identity, or the reason why it is held back.
+
+    Args:
+        dataset: the new dataset with file meta information; None where it is held back.
+        held: a sentence; None where it is not held back.
+        actions: rule -> number of elements; no values.
+    """
+
+    dataset: Dataset | None = field(repr=False)
+    held: str | None = None
+    actions: Mapping[str, int] = field(default_factory=dict)
+
+
+def deidentify_dataset(
+    dataset: Dataset, *, profile: Profile, keys: PseudonymKeys, identity: Identity | None = None
+) -> Deidentified:
+    """De-identify a dataset; the one given is not changed.
+
+    Args:
+        dataset: as `pydicom.dcmread` gives it; `defer_size` leaves large elements on disk until they are written.
+        identity: what is known of the patient from all of the patient's files; without it, from this dataset alone.
+
+    Example:
+        >>> from pydicom import Dataset
+        >>> from pydicom.dataset import FileMetaDataset
+        >>> from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+        >>> image = Dataset()
+        >>> image.file_meta = FileMetaDataset()
+        >>> image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        >>> image.SOPClassUID, image.SOPInstanceUID, image.Modality = CTImageStorage, "1.2.3", "CT"
+        >>> image.StudyInstanceUID, image.SeriesInstanceUID = "1.2.3.1", "1.2.3.2"
+        >>> image.PatientName, image.PatientID, image.StudyDescription = "Doe^Jane", "4711", "Liver of Doe"
+        >>> keys = PseudonymKeys.from_secret(bytes(32))
+        >>> found = deidentify_dataset(image, profile=Profile(), keys=keys)
+        >>> found.dataset.StudyDescription, found.dataset.PatientID == found.dataset.PatientName
+        ('Liver of', True)
+        >>> found.actions["E.1-1 (0010,0020) Z/D"]
+        1
+    """
+    sop_class = str(dataset.get("SOPClassUID") or "")
+    identity = identity or Identity.of(dataset)
+    held = (
+        reason_to_hold_class(sop_class, profile)
+        or identity.reason_to_hold()
+        or _reason_to_hold_instance(dataset)
+        or reason_to_hold_pixels(dataset, sop_class, profile)
+    )
+    if held:
+        return Deidentified(None, held)
+    run = _Run(sop_class, profile, keys, identity, identity.searched_values(profile.options) | _own(dataset, profile))
+    output = run.convert(dataset, parent=None, depth=0)
+    _state_method(output, profile)
+    output.file_meta = _new_file_meta(dataset, output, sop_class)
+    output.preamble = bytes(128)
+    return Deidentified(output, None, dict(run.actions))
+
+
+@dataclass
+class _Run:
+    """One pass over a dataset and its sequences."""
+
+    sop_class: str
+    profile: Profile
+    keys: PseudonymKeys
+    identity: Identity
+    values: frozenset[tuple[str, str]]
+    actions: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def shift_days(self) -> int:
+        return self.keys.shift_days(self.identity.key)
+
+    def convert(self, dataset: Dataset, *, parent: int | None, depth: int) -> Dataset:
+        output = Dataset(parent_encoding=dataset.original_character_set)
+        implicit, little = dataset.original_encoding
+        output.set_original_encoding(implicit, little, dataset.original_character_set)
+        creators = _private_creators(dataset) if "retain_safe_private" in self.profile else {}
+        used_creators = set()
+        for tag in list(dataset.keys()):
+            element = dataset.get_item(tag, keep_deferred=True)
+            rule = self._rule(tag, element, parent, creators)
+            if (converted := self._apply(rule, dataset, tag, element, depth)) is not None:
+                output[tag] = converted
+                if tag.is_private:
+                    used_creators.add((tag.group, tag.element >> 8))
+            if rule.action is not Action.KEEP:
+                self.actions[rule.name] += 1
+        for group, block in used_creators:
+            output[group, block] = DataElement((group, block), "LO", creators[group, block])
+        return output
+
+    def _rule(self, tag: BaseTag, element: Any, parent: int | None, creators: Mapping[tuple[int, int], str]) -> Rule:
+        vr = element.VR or ""
+        if tag.is_private:
+            return find_private_rule(creators.get((tag.group, tag.element >> 8), ""), int(tag), vr, self.profile)
+        return find_rule(int(tag), vr, parent, self.sop_class, self.profile)
+
+    def _apply(self, rule: Rule, dataset: Dataset, tag: BaseTag, element: Any, depth: int) -> Any:
+        action = rule.action
+        if action is Action.REMOVE:
+            return None
+        if action is Action.KEEP:
+            return self._kept(dataset, tag, element)
+        vr = _known_vr(tag, element)
+        if action is Action.EMPTY:
+            return DataElement(tag, vr, Sequence() if vr == "SQ" else None)
+        if action is Action.DUMMY:
+            return self._dummy(dataset, tag, vr)
+        if action is Action.RECURSE:
+            return self._sequence(dataset, tag, depth)
+        if action is Action.PATIENT:
+            return self._patient(dataset, tag, vr)
+        if action in (Action.SEARCH, Action.CLEAN):
+            return self._searched(rule, dataset, tag, element)
+        changed = [self._changed(action, vr, text) for text in _texts(dataset[tag].value)]
+        if None in changed or not changed:
+            return self._dummy(dataset, tag, vr) if changed and rule.needs_value else DataElement(tag, vr, None)
+        return DataElement(tag, vr, changed[0] if len(changed) == 1 else changed)
+
+    def _kept(self, dataset: Dataset, tag: BaseTag, element: Any) -> Any:
+        if element.is_raw and element.value is None:  # a large element, read when it is written
+            return dataset.get_item(tag)
+        return element
+
+    def _changed(self, action: Action, vr: str, text: str) -> str | None:
+        """A UID, date or age in its new form; None where it is none."""
+        if action is Action.UID:
+            return text if text in UID_dictionary else self.keys.uid(text)
+        if action is Action.AGE:
+            years = age_in_years(text)
+            if years is None:
+                return None
+            return OLD_AGE if self.identity.over_89 or years > OLDEST_AGE_YEARS else text
+        if vr == "DA":
+            return shift_date(text, self.shift_days)
+        return shift_datetime(text, self.shift_days)
+
+    def _searched(self, rule: Rule, dataset: Dataset, tag: BaseTag, element: Any) -> Any:
+        value = dataset[tag].value
+        texts = _texts(value)
+        cleaned = [clean_text(text, self.values, descriptions=rule.action is Action.CLEAN) for text in texts]
+        if cleaned == texts:
+            return element if not (element.is_raw and element.value is None) else dataset.get_item(tag)
+        self.actions["value search: cut"] += 1
+        vr = _known_vr(tag, element)
+        if vr == "CS":  # half a code is no code
+            cleaned = [new if new == old else "" for new, old in zip(cleaned, texts, strict=True)]
+        if rule.needs_value and not any(cleaned):
+            return DataElement(tag, vr, REMOVED)
+        return DataElement(tag, vr, cleaned[0] if len(cleaned) == 1 else cleaned)
+
+    def _sequence(self, dataset: Dataset, tag: BaseTag, depth: int) -> DataElement | None:
+        element = dataset[tag]
+        if depth >= _MAX_DEPTH or not isinstance(element.value, Sequence):
+            return None
+        items = [self.convert(item, parent=int(tag), depth=depth + 1) for item in element.value]
+        return DataElement(tag, "SQ", Sequence(items))
+
+    def _patient(self, dataset: Dataset, tag: BaseTag, vr: str) -> DataElement:
+        pseudonym = self.keys.patient(self.identity.key)
+        return DataElement(tag, vr, pseudonym)
+
+    def _dummy(self, dataset: Dataset, tag: BaseTag, vr: str) -> DataElement:
+        if vr == "SQ":
+            item = Dataset()
+            item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "0", "99FIRSTREAD", REMOVED
+            return DataElement(tag, vr, Sequence([item]))
+        if vr == "UI":
+            return DataElement(tag, vr, self.keys.uid(str(dataset[tag].value)))
+        if vr in _NUMBERS:
+            return DataElement(tag, vr, 0)
+        return DataElement(tag, vr, b"\0\0" if vr in _BYTES else _DUMMIES.get(vr, REMOVED))
+
+
+def _own(dataset: Dataset, profile: Profile) -> frozenset[tuple[str, str]]:
+    """Identity values of this dataset, nested ones included."""
+    found: set[tuple[str, str]] = set()
+    pending = [(dataset, 0)]
+    while pending:
+        current, depth = pending.pop()
+        found.update(identity_values(current))
+        if depth < _MAX_DEPTH:
+            pending += [(item, depth + 1) for item in _items(current)]
+    return Identity("", values=frozenset(found)).searched_values(profile.options)
+
+
+def _items(dataset: Dataset) -> list[Dataset]:
+    items: list[Dataset] = []
+    for tag in list(dataset.keys()):
+        if tag.is_private:
+            continue
+        element = dataset.get_item(tag, keep_deferred=True)
+        if (element.VR or (dictionary_has_tag(tag) and dictionary_VR(tag))) in ("SQ", "UN"):
+            value = dataset[tag].value
+            items += list(value) if isinstance(value, Sequence) else []
+    return items
+
+
+def _private_creators(dataset: Dataset) -> dict[tuple[int, int], str]:
+    return {
+        (tag.group, tag.element): str(dataset[tag].value).strip()
+        for tag in list(dataset.keys())
+        if tag.is_private_creator
+    }
+
+
+def _known_vr(tag: BaseTag, element: Any) -> str:
+    vr = dictionary_VR(tag) if dictionary_has_tag(tag) else element.VR or "UN"
+    return vr if " or " not in vr else element.VR if element.VR and element.VR != "UN" else vr.split(" or ")[0]
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None or value == "":
+        return []
+    return (
+        [str(item) for item in value] if isinstance(value, (list, tuple)) or hasattr(value, "append") else [str(value)]
+    )
+
+
+def _reason_to_hold_instance(dataset: Dataset) -> str | None:
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        if not dataset.get(keyword):
+            return f"{keyword} is missing, without which nothing can refer to the object"
+    return None
+
+
+def _state_method(output: Dataset, profile: Profile) -> None:
+    output.PatientIdentityRemoved = "YES"
+    output.DeidentificationMethod = list(METHOD)
+    output.LongitudinalTemporalInformationModified = profile.temporal_information()
+    items = []
+    for value, meaning in profile.codes():
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
+        items.append(item)
+    output.DeidentificationMethodCodeSequence = Sequence(items)
+
+
+def _new_file_meta(dataset: Dataset, output: Dataset, sop_class: str) -> Any:
+    from pydicom.dataset import FileMetaDataset
+
+    from firstread.dicom.headers import transfer_syntax
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = sop_class
+    meta.MediaStorageSOPInstanceUID = output.SOPInstanceUID
+    meta.TransferSyntaxUID = transfer_syntax(dataset)
+    return meta

@@ -1,0 +1,176 @@
+"""Search for identity values in text: names and their parts, identifiers, telephone numbers, dates in many notations.
+
+What is found is cut out; the words around it stay. A part of a name shorter than three letters, and a part that is a
+common word of radiology ("Head", "Long"), is searched as part of the whole name only, because cutting it would destroy
+descriptions and identifies nobody.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from datetime import date
+from functools import lru_cache
+from itertools import pairwise
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?:jan(?:uar[yi]?|vier)?|f[eé][bv](?:ruar[yi]?|rier)?|m[aä]r(?:ch|z|s)?|apr(?:il)?|avril|ma[iy]|june?|juni|juin|"
+    r"jul[yi]?|juillet|aug(?:ust)?|ao[uû]t|sep(?:t(?:ember|embre)?)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|"
+    r"de[cz](?:ember)?|d[eé]cembre)\.?"
+)
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|mo|di|mi|do|fr|sa|so)\b[.,]?\s*"
+_DAY, _MONTH_NUMBER, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_TWO_DAY, _TWO_MONTH = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
+_DATE_LIKE = (
+    rf"(?<![\d.])(?:{_WEEKDAY})?(?:"
+    rf"{_YEAR}{_TWO_MONTH}{_TWO_DAY}(?:[0-2]\d[0-5]\d(?:[0-5]\d)?)?"
+    rf"|{_YEAR}([-./]){_MONTH_NUMBER}\1{_DAY}|{_DAY}([-./]){_MONTH_NUMBER}\2{_YEAR}|{_MONTH_NUMBER}([-/]){_DAY}\3{_YEAR}"
+    rf"|{_TWO_DAY}([./]){_TWO_MONTH}\4\d\d"
+    rf"|{_DAY}\.?[\s-]?{_MONTH}[\s-]?,?\s?{_YEAR}|{_MONTH}\s?{_DAY}(?:st|nd|rd|th)?,?\s?{_YEAR}"
+    rf")(?![\d]|\.\d)"
+)
+_OLD_AGE = r"(?<!\d)(?:9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?|j|ans)(?![^\W_])"
+_TITLED = r"\b(?i:dr|prof|mr|mrs|ms|herr|frau|mme)\b\.?[ ]+(?-i:[A-ZÀ-Þ])[\w'’-]+"
+_MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_GENERIC = re.compile("|".join(f"(?:{part})" for part in (_DATE_LIKE, _OLD_AGE, _TITLED, _MAIL)), re.IGNORECASE)
+_MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS = 3, 4, 6, 6
+#: words of radiology and of DICOM that are family names too
+_COMMON_TEXT = """
+abdomen arm axial axis back black blood body bone bones brain breast brown chest child contrast coronal
+derived doctor early elbow face female field foot frank gray green hand hands head heart hill hip image kidney
+knee late left leg legs light liver localizer long low lung lungs male man mann march may mean med medical
+middle mode neck new nose number old original other park part pelvis phase plane post pre primary ray right
+rose screen secondary series short shoulder skull small soft spine stand standard stone strong study summer
+the thin thorax tissue unit venous view volume wall water white wide winter with woman wood wrist young
+hospital clinic center centre university department radiology institute general city saint
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())
+_SEPARATORS = re.compile(r"[\s^=,;/\\_.()'’\"-]+")
+
+
+def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: bool) -> str:
+    """Cut identity values out of a text.
+
+    Args:
+        values: (kind, text) of the identity values.
+        descriptions: also cut dates, ages over 89, titles with names and mail addresses, whoever they belong to.
+
+    Example:
+        >>> values = frozenset({("name", "Doe^Jane"), ("birth_date", "19700321")})
+        >>> clean_text("CT abdomen DOE 21.03.1970 portal venous", values, descriptions=True)
+        'CT abdomen portal venous'
+        >>> clean_text("Liver 3 mm 26.05.2010 post op", frozenset(), descriptions=True)
+        'Liver 3 mm post op'
+    """
+    found = text
+    if (pattern := value_pattern(values)) is not None:
+        found = pattern.sub(" ", found)
+    if descriptions:
+        found = _GENERIC.sub(" ", found)
+    return text if found == text else _tidy(found)
+
+
+@lru_cache(maxsize=4096)
+def value_pattern(values: frozenset[tuple[str, str]]) -> re.Pattern[str] | None:
+    """One pattern of all notations of identity values; None where there are none to search for."""
+    alternatives = {pattern for kind, value in values for pattern in _patterns(kind, value)}
+    ordered = sorted(alternatives, key=lambda pattern: (-len(pattern), pattern))
+    return re.compile("|".join(ordered), re.IGNORECASE) if ordered else None
+
+
+def date_notations(text: str) -> tuple[str, ...]:
+    """Notations of a DA value that people write.
+
+    Example:
+        >>> date_notations("19700321")[:4]
+        ('19700321', '1970-03-21', '21.03.1970', '21/03/1970')
+    """
+    try:
+        day = date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return ()
+    y, m, d, month = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}", _MONTHS[day.month - 1].capitalize()
+    short = {f"{day.day}.{day.month}.{y}", f"{d}.{m}.{y[2:]}", f"{day.month}/{day.day}/{y}"}
+    by_month = f"{d} {month} {y}", f"{d}-{month}-{y}", f"{month} {d}, {y}"
+    numbers = f"{y}{m}{d}", f"{y}-{m}-{d}", f"{d}.{m}.{y}", f"{d}/{m}/{y}", f"{m}/{d}/{y}", f"{d}{m}{y}", f"{y}/{m}/{d}"
+    return (*numbers, *by_month, f"{y}.{m}.{d}", *sorted(short))
+
+
+def name_parts(name: str) -> list[str]:
+    """Parts of a person name long and rare enough to be searched alone.
+
+    Example:
+        >>> name_parts("Doe-Miller^Jane^Q"), name_parts("Head^Al")
+        (['Doe', 'Miller', 'Jane'], [])
+    """
+    return [part for part in _SEPARATORS.split(name) if _is_rare(part)]
+
+
+def spellings(text: str) -> set[str]:
+    """A text, without accents, with German transcriptions, and as UTF-8 read as Latin-1.
+
+    Example:
+        >>> sorted(spellings("Müller"))
+        ['Mueller', 'Muller', 'MÃ¼ller', 'Müller']
+    """
+    folded = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    german = text
+    for letter, written in zip("äöüÄÖÜß", ("ae", "oe", "ue", "Ae", "Oe", "Ue", "ss"), strict=True):
+        german = german.replace(letter, written)
+    composed, misread = unicodedata.normalize("NFC", text), text.encode("utf-8", "replace").decode("latin-1")
+    return {form for form in (text, composed, folded, german, misread) if form}
+
+
+def _patterns(kind: str, value: str) -> Iterator[str]:
+    if kind == "birth_date":
+        yield from (_bounded(re.escape(form), r"\d") for form in date_notations(value))
+    elif kind == "phone":
+        digits = re.sub(r"\D", "", value)
+        if len(digits) >= _MIN_PHONE_DIGITS:
+            yield _bounded(r"[\s()/.+-]{0,3}".join(digits), r"\d")
+    elif kind == "name":
+        yield from _name_patterns(value)
+    else:
+        yield from _identifier_patterns(kind, value)
+
+
+def _name_patterns(name: str) -> Iterator[str]:
+    for group in name.split("="):
+        parts = [part for part in _SEPARATORS.split(group) if part]
+        for part in parts:
+            if _is_rare(part):
+                yield from (_bounded(re.escape(form), r"[^\W\d_]", ending="(?:'?s)?") for form in spellings(part))
+        for first, second in pairwise(parts):
+            if len(first) + len(second) >= _MIN_NAME:
+                for pair in ((first, second), (second, first)):
+                    for forms in zip(*(sorted(spellings(part)) for part in pair), strict=False):
+                        yield _joined(forms)
+
+
+def _joined(forms: Iterable[str]) -> str:
+    return _bounded(r"[\s^=,;._-]{0,3}".join(map(re.escape, forms)), r"[^\W\d_]")
+
+
+def _identifier_patterns(kind: str, value: str) -> Iterator[str]:
+    if len(value) < _MIN_ID or value.casefold() in _COMMON:
+        return
+    for form in spellings(value):
+        parts = [re.escape(part) for part in re.split(r"[\s_-]+", form) if part]
+        pattern = r"[\s_-]{0,3}".join(parts)
+        glued = kind in ("id", "accession") and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
+        yield pattern if glued else _bounded(pattern, r"[^\W_]")
+
+
+def _bounded(pattern: str, inside: str, ending: str = "") -> str:
+    return f"(?<!{inside}){pattern}{ending}(?!{inside})"
+
+
+def _is_rare(part: str) -> bool:
+    shortest = 2 if any(ord(char) > 0x2E7F for char in part) else _MIN_NAME
+    return len(part) >= shortest and part.casefold() not in _COMMON
+
+
+def _tidy(text: str) -> str:
+    """Close the gaps that cutting leaves, line by line."""
+    lines = (re.sub(r"[ \t]{2,}", " ", line).strip(" ,;:/^=_-") for line in text.split("\n"))
+    return "\n".join(lines).strip()
