@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydicom import DataElement, Dataset
-from pydicom.dataelem import RawDataElement
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
@@ -27,7 +27,7 @@ from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
 from firstread.deidentification.storage_classes import reason_to_hold_class, reason_to_hold_pixels
-from firstread.deidentification.value_search import clean_text
+from firstread.deidentification.value_search import clean_text, encoded_values
 
 REMOVED = "REMOVED"
 METHOD = ("firstread", "DICOM PS3.15 2024e and 35 rows of 2026c")
@@ -43,7 +43,15 @@ _DUMMIES: dict[str, str | int | float | bytes] = {
 _NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
 _BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
 _MAX_DEPTH = 32
-_PATIENT_NAME, _PATIENT_ID = 0x00100010, 0x00100020
+#: bytes that values of these representations are made of; what holds others is no such value
+_STRINGS_OF_DIGITS = {
+    "DS": b"0123456789eE+-. \\\0",
+    "IS": b"0123456789+- \\\0",
+    "TM": b"0123456789:.- \\\0",
+    "DA": b"0123456789.-/ \\\0",
+    "DT": b"0123456789.+- \\\0",
+    "UI": b"0123456789. \\\0",
+}
 
 
 @dataclass(frozen=True)
@@ -116,10 +124,6 @@ class _Run:
     values: frozenset[tuple[str, str]]
     actions: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def shift_days(self) -> int:
-        return self.keys.shift_days(self.identity.key)
-
     def convert(self, dataset: Dataset, *, parent: int | None, depth: int) -> Dataset:
         output = Dataset(parent_encoding=dataset.original_character_set)
         implicit, little = dataset.original_encoding
@@ -146,58 +150,75 @@ class _Run:
         return find_rule(int(tag), vr, parent, self.sop_class, self.profile)
 
     def _apply(self, rule: Rule, dataset: Dataset, tag: BaseTag, element: Any, depth: int) -> Any:
-        action = rule.action
+        """The element under a rule: as it was, another one, or None where it is removed."""
+        action, vr = rule.action, _known_vr(tag, element)
+        if action is Action.KEEP:
+            return self._kept(dataset, tag, element, vr)
         if action is Action.REMOVE:
             return None
-        if action is Action.KEEP:
-            return self._kept(dataset, tag, element)
-        vr = _known_vr(tag, element)
+        if action is Action.RECURSE:
+            return self._sequence(dataset, tag, depth)
         if action is Action.EMPTY:
             return DataElement(tag, vr, Sequence() if vr == "SQ" else None)
         if action is Action.DUMMY:
             return self._dummy(dataset, tag, vr)
-        if action is Action.RECURSE:
-            return self._sequence(dataset, tag, depth)
-        if action is Action.PATIENT:
-            return self._patient(dataset, tag, vr)
-        if action in (Action.SEARCH, Action.CLEAN):
-            return self._searched(rule, dataset, tag, element)
-        changed = [self._changed(action, vr, text) for text in _texts(dataset[tag].value)]
-        if None in changed or not changed:
-            return self._dummy(dataset, tag, vr) if changed and rule.needs_value else DataElement(tag, vr, None)
-        return DataElement(tag, vr, changed[0] if len(changed) == 1 else changed)
+        return self._changed(rule, dataset, tag, element)
 
-    def _kept(self, dataset: Dataset, tag: BaseTag, element: Any) -> Any:
-        if element.is_raw and element.value is None:  # a large element, read when it is written
+    def _kept(self, dataset: Dataset, tag: BaseTag, element: Any, vr: str) -> Any:
+        """An element that stays; digits that are an identifier of the patient, and words among numbers, do not."""
+        value = element.value
+        if vr in _STRINGS_OF_DIGITS:
+            text = value if isinstance(value, bytes) else "\\".join(_texts(value)).encode("latin-1", "replace")
+            if text.translate(None, _STRINGS_OF_DIGITS[vr]) or text.strip(b" \0") in self._numbers:
+                self.actions["value search: cut"] += 1
+                return DataElement(tag, vr, None)
+        elif vr in _BYTES and tag.group != 0x7FE0 and self._holds_value(dataset[tag].value):
+            self.actions["value search: cut"] += 1
+            return None
+        if element.is_raw and value is None:  # a large element, read when it is written
             return dataset.get_item(tag)
         return element
 
-    def _changed(self, action: Action, vr: str, text: str) -> str | None:
-        """A UID, date or age in its new form; None where it is none."""
+    @cached_property
+    def _numbers(self) -> frozenset[bytes]:
+        return frozenset(
+            value.encode()
+            for kind, value in self.values
+            if kind in ("id", "accession", "birth_date") and len(value) > 3
+        )
+
+    def _holds_value(self, data: object) -> bool:
+        return isinstance(data, bytes) and any(form in data for form in encoded_values(self.values))
+
+    def _changed(self, rule: Rule, dataset: Dataset, tag: BaseTag, element: Any) -> Any:
+        """An element whose texts are replaced one by one; raw as it was where none changes."""
+        value, vr = dataset[tag].value, _known_vr(tag, element)
+        if isinstance(value, (bytes, Sequence)):
+            return self._dummy(dataset, tag, vr) if rule.needs_value else None
+        texts = _texts(value)
+        changed = [self._text(rule.action, vr, text) for text in texts]
+        if rule.action is Action.PATIENT:
+            changed = [self.keys.patient(self.identity.key)]
+        if changed == texts:
+            return dataset.get_item(tag) if element.is_raw and element.value is None else element
+        if rule.action in (Action.SEARCH, Action.CLEAN):
+            self.actions["value search: cut"] += 1
+        if rule.needs_value and not any(changed):
+            return self._dummy(dataset, tag, vr)
+        return DataElement(tag, vr, changed[0] if len(changed) == 1 else changed)
+
+    def _text(self, action: Action, vr: str, text: str) -> str:
+        """One value in its new form; empty where it is not what its element holds."""
         if action is Action.UID:
             return text if text in UID_dictionary else self.keys.uid(text)
         if action is Action.AGE:
             years = age_in_years(text)
-            if years is None:
-                return None
-            return OLD_AGE if self.identity.over_89 or years > OLDEST_AGE_YEARS else text
-        if vr == "DA":
-            return shift_date(text, self.shift_days)
-        return shift_datetime(text, self.shift_days)
-
-    def _searched(self, rule: Rule, dataset: Dataset, tag: BaseTag, element: Any) -> Any:
-        value = dataset[tag].value
-        texts = _texts(value)
-        cleaned = [clean_text(text, self.values, descriptions=rule.action is Action.CLEAN) for text in texts]
-        if cleaned == texts:
-            return element if not (element.is_raw and element.value is None) else dataset.get_item(tag)
-        self.actions["value search: cut"] += 1
-        vr = _known_vr(tag, element)
-        if vr == "CS":  # half a code is no code
-            cleaned = [new if new == old else "" for new, old in zip(cleaned, texts, strict=True)]
-        if rule.needs_value and not any(cleaned):
-            return DataElement(tag, vr, REMOVED)
-        return DataElement(tag, vr, cleaned[0] if len(cleaned) == 1 else cleaned)
+            return "" if years is None else OLD_AGE if self.identity.over_89 or years > OLDEST_AGE_YEARS else text
+        if action is Action.SHIFT:
+            shift = shift_date if vr == "DA" else shift_datetime
+            return shift(text, self.keys.shift_days(self.identity.key)) or ""
+        cleaned = clean_text(text, self.values, descriptions=action is Action.CLEAN)
+        return "" if vr == "CS" and cleaned != text else cleaned  # half a code is no code
 
     def _sequence(self, dataset: Dataset, tag: BaseTag, depth: int) -> DataElement | None:
         element = dataset[tag]
@@ -205,10 +226,6 @@ class _Run:
             return None
         items = [self.convert(item, parent=int(tag), depth=depth + 1) for item in element.value]
         return DataElement(tag, "SQ", Sequence(items))
-
-    def _patient(self, dataset: Dataset, tag: BaseTag, vr: str) -> DataElement:
-        pseudonym = self.keys.patient(self.identity.key)
-        return DataElement(tag, vr, pseudonym)
 
     def _dummy(self, dataset: Dataset, tag: BaseTag, vr: str) -> DataElement:
         if vr == "SQ":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstread.core.errors import DataError, StorageError
+from firstread.core.errors import DataError
 from firstread.core.files import write_atomically
 from firstread.deidentification.dataset_deidentifier import deidentify_dataset
 from firstread.deidentification.identity_index import IdentityIndex
@@ -61,8 +61,6 @@ def deidentify_file(
             return _deidentify_open_file(dataset, source, folder, profile, keys, identities or IdentityIndex(), rewrite)
     except DataError as error:
         return FileResult(source, None, error.what)
-    except StorageError:
-        raise
 
 
 def deidentify_shard(

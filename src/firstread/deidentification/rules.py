@@ -46,21 +46,36 @@ class Rule:
 
 
 _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "CS"})
-_LONG_TEXT = frozenset({"ST", "LT", "UT", "UC"})
 _BYTES = frozenset({"OB", "OB or OW", "UN"})
 _TIMES = frozenset({"DA", "DT", "TM"})
-_DATES = frozenset({"DA", "DT"})
+_GONE = frozenset({"PN", "UR", "AE", "ST", "LT", "UT", "UC"})
+_NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "AT"})
+_WORDS = frozenset({"OB", "OW", "OL", "OF", "OD", "OV"})
+_ACTIONS_OF_KEPT = dict.fromkeys(_TEXT | {"PN"}, Action.SEARCH) | {"AS": Action.AGE}
+_ACTIONS_OF_CLEANED = dict.fromkeys(_TEXT, Action.CLEAN) | {
+    "DA": Action.SHIFT,
+    "DT": Action.SHIFT,
+    "TM": Action.KEEP,
+}
 _PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
-_PIXELS = frozenset({0x7FE00010, 0x7FE00008, 0x7FE00009, 0x7FE00001, 0x7FE00002})
-_CHARACTER_SET = 0x00080005
+#: kept in every object: character set; pixels and their tables of offsets
+_ANYWHERE = frozenset({0x00080005, 0x7FE00010, 0x7FE00008, 0x7FE00009, 0x7FE00001, 0x7FE00002})
 _TEXT_VALUE = 0x0040A160
+#: code value, coding scheme and its version, meaning, long and URN code value
+_CODES = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080119, 0x00080120})
 #: UIDs that name a class, a coding scheme or a template of a registry, not an instance
 _REGISTERED_UIDS = frozenset(
     {0x00080016, 0x0008001A, 0x0008001B, 0x00080062, 0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x0008115A}
-    | {0x00020002, 0x00020010, 0x00041510, 0x00041512, 0x0040DB06, 0x00080011}
+    | {0x0040DB06}
 )
-#: attributes that identify and that no edition's table has (24 of 24 names, alternative calendars)
-_MISSED = {0x00100033: "X", 0x00100034: "X", 0x00100035: "X", 0x00281055: "C", 0x00283003: "C"}
+#: attributes that identify (alternative calendars) or describe, and that no edition's table has
+_MISSED = {
+    0x00100033: Action.REMOVE,
+    0x00100034: Action.REMOVE,
+    0x00100035: Action.REMOVE,
+    0x00281055: Action.CLEAN,
+    0x00283003: Action.CLEAN,
+}
 #: attributes that the output states itself
 _STATED = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
 _CODE_SEQUENCES = frozenset({0x00080082, 0x00401101})
@@ -80,23 +95,12 @@ def find_rule(tag: int, vr: str, parent: int | None, sop_class: str, profile: Pr
         >>> find_rule(0x00100030, "DA", None, "1.2.840.10008.5.1.4.1.1.2", Profile()).name
         'E.1-1 (0010,0030) Z'
     """
-    group, element = tag >> 16, tag & 0xFFFF
-    if group % 2:
-        return Rule(Action.REMOVE, "private")
-    if element == 0:
-        return Rule(Action.REMOVE, "group length")
-    if 0x5000 <= group <= 0x50FF:
-        return Rule(Action.REMOVE, "E.1-1 (50XX,XXXX) X")
-    if 0x6000 <= group <= 0x60FF:
-        return Rule(Action.REMOVE, "E.1-1 (60XX,3000) X")
-    if tag in _STATED:
-        return Rule(Action.REMOVE, "stated anew")
-    if tag in annex_by_tag():
-        known = dictionary_VR(tag) if dictionary_has_tag(tag) else vr
-        return _rule_of_table(tag, known, parent, sop_class, profile)
-    if not dictionary_has_tag(tag) or group < 8:
-        return Rule(Action.REMOVE, "unknown element")
-    return _rule_of_representation(tag, vr, parent, sop_class, profile)
+    return (
+        _rule_of_group(tag)
+        or _rule_of_table(tag, vr, parent, sop_class, profile)
+        or _rule_of_representation(tag, vr, parent, sop_class, profile)
+        or _rule_of_definition(tag, parent, sop_class)
+    )
 
 
 def find_private_rule(creator: str, tag: int, vr: str, profile: Profile) -> Rule:
@@ -106,8 +110,28 @@ def find_private_rule(creator: str, tag: int, vr: str, profile: Profile) -> Rule
     return Rule(Action.REMOVE, "private")
 
 
-def _rule_of_table(tag: int, vr: str, parent: int | None, sop_class: str, profile: Profile) -> Rule:
-    row = annex_by_tag()[tag]
+def _rule_of_group(tag: int) -> Rule | None:
+    """What is removed whatever it is: private, padding, curves, overlays, elements that no dictionary has."""
+    group, element = tag >> 16, tag & 0xFFFF
+    if 0x5000 <= group <= 0x50FF and group % 2 == 0:
+        return Rule(Action.REMOVE, "E.1-1 (50XX,XXXX) X")
+    if 0x6000 <= group <= 0x60FF and group % 2 == 0:
+        return Rule(Action.REMOVE, "E.1-1 (60XX,3000) X")
+    removed = (
+        (group % 2 == 1, "private"),
+        (element == 0, "group length"),
+        (tag in _STATED, "stated anew"),
+        (tag not in annex_by_tag() and (group < 8 or not dictionary_has_tag(tag)), "unknown element"),
+    )
+    return next((Rule(Action.REMOVE, name) for applies, name in removed if applies), None)
+
+
+def _rule_of_table(tag: int, vr: str, parent: int | None, sop_class: str, profile: Profile) -> Rule | None:
+    """The option's column, else the basic profile's code."""
+    row = annex_by_tag().get(tag)
+    if row is None:
+        return None
+    known = dictionary_VR(tag) if dictionary_has_tag(tag) else vr
     codes = {code for option, code in row.options.items() if option in profile}
     code = "C" if "C" in codes else "K" if "K" in codes else row.basic_profile
     name = f"E.1-1 {row.tag} {code}"
@@ -115,20 +139,18 @@ def _rule_of_table(tag: int, vr: str, parent: int | None, sop_class: str, profil
     if tag in _PATIENT_TAGS and not codes:
         return Rule(Action.PATIENT, name)
     needs_value = kind.startswith("1") or "D" in row.basic_profile
-    return Rule(_action_of_code(code, tag, vr, kind), name, needs_value)
+    if code in ("K", "C") and vr not in ("", "UN") and not _may_stand_for(vr, known):
+        code = row.basic_profile
+    action = _action_of_sequence(code, tag, kind) if known == "SQ" else _action_of_code(code, known, kind)
+    return Rule(action, name, needs_value)
 
 
-def _action_of_code(code: str, tag: int, vr: str, kind: str) -> Action:
-    if vr == "SQ":
-        return _action_of_sequence(code, tag)
+def _action_of_code(code: str, vr: str, kind: str) -> Action:
+    """What a code means for an element that is no sequence."""
     if code == "K":
-        return Action.AGE if vr == "AS" else Action.SEARCH if vr in _TEXT or vr == "PN" else Action.KEEP
-    if code == "C":
-        if vr in _DATES:
-            return Action.SHIFT
-        if vr == "TM":
-            return Action.KEEP
-        return Action.CLEAN if vr in _TEXT else Action.REMOVE if kind in ("", "3") else Action.EMPTY
+        return _ACTIONS_OF_KEPT.get(vr, Action.KEEP)
+    if code == "C" and vr in _ACTIONS_OF_CLEANED:
+        return _ACTIONS_OF_CLEANED[vr]
     if vr == "UI" and code != "X":
         return Action.UID
     if "D" in code or (kind.startswith("1") and code != "U"):
@@ -136,46 +158,49 @@ def _action_of_code(code: str, tag: int, vr: str, kind: str) -> Action:
     return Action.EMPTY if "Z" in code or kind.startswith("2") else Action.REMOVE
 
 
-def _action_of_sequence(code: str, tag: int) -> Action:
+def _action_of_sequence(code: str, tag: int, kind: str) -> Action:
     if code in ("K", "C", "X/Z/U*"):
         return Action.RECURSE
     if "D" in code:
         return Action.DUMMY if tag in _CODE_SEQUENCES else Action.RECURSE
-    return Action.EMPTY if "Z" in code else Action.REMOVE
+    return Action.EMPTY if "Z" in code and kind.startswith("2") else Action.REMOVE
 
 
-def _rule_of_representation(tag: int, vr: str, parent: int | None, sop_class: str, profile: Profile) -> Rule:
+def _rule_of_representation(tag: int, vr: str, parent: int | None, sop_class: str, profile: Profile) -> Rule | None:
+    """What a value representation means where the table does not have the element."""
     known = dictionary_VR(tag)
-    kind = attribute_type(sop_class, parent, tag)
+    kind = attribute_type(sop_class, parent, tag) or ""
+    gone = Action.DUMMY if kind.startswith("1") else Action.EMPTY if kind.startswith("2") else Action.REMOVE
     if tag in _MISSED:
-        return Rule(Action.CLEAN if _MISSED[tag] == "C" else Action.REMOVE, "missed by E.1-1")
-    if vr not in ("", "UN", known) and not _may_stand_for(vr, known):
+        return Rule(_MISSED[tag], "missed by E.1-1")
+    if vr not in ("", "UN") and not _may_stand_for(vr, known):
         return Rule(Action.REMOVE, f"VR {vr} where {known} belongs")
-    gone = Action.DUMMY if kind in ("1", "1C") else Action.EMPTY if kind in ("2", "2C") else Action.REMOVE
-    if known == "PN":
-        return Rule(gone, "VR PN")
-    if known in _TIMES:
-        return Rule(_action_of_time(known, gone, profile), f"VR {known}")
+    if tag in _CODES:
+        return Rule(Action.SEARCH, "value search", needs_value=True)
+    if tag == _TEXT_VALUE and "clean_structured_content" in profile:
+        return Rule(Action.CLEAN, "structured content", needs_value=True)
     if known == "UI":
         kept = tag in _REGISTERED_UIDS or "retain_uids" in profile
         return Rule(Action.KEEP if kept else Action.UID, "VR UI")
-    if tag == _TEXT_VALUE and "clean_structured_content" in profile:
-        return Rule(Action.CLEAN, "structured content", needs_value=True)
-    if known in _LONG_TEXT or known in ("UR", "AE"):
-        return Rule(gone, f"VR {known}")
-    if tag == _CHARACTER_SET:
-        return Rule(Action.SEARCH, "character set")
-    if known == "SQ":
-        outside = kind is None and (parent is None or is_described_sequence(parent))
-        return Rule(Action.REMOVE, "not in the object's definition") if outside else Rule(Action.RECURSE, "sequence")
-    if known in _TEXT or known == "AS":
-        if kind is None and not _belongs(tag, parent):
+    if known in _TIMES:
+        return Rule(_action_of_time(known, gone, profile), f"VR {known}")
+    return Rule(gone, f"VR {known}") if known in _GONE else None
+
+
+def _rule_of_definition(tag: int, parent: int | None, sop_class: str) -> Rule:
+    """What the object's definition does not have goes; numbers stay, because they may describe the pixels."""
+    known = dictionary_VR(tag)
+    kind = attribute_type(sop_class, parent, tag)
+    described = parent is None or is_described_sequence(parent)
+    if kind is None and known in _TEXT | _BYTES | {"SQ", "AS"} and tag not in _ANYWHERE:
+        if described or dictionary_is_retired(tag):
             return Rule(Action.REMOVE, "not in the object's definition")
-        action = Action.AGE if known == "AS" else Action.SEARCH if known == "CS" else Action.CLEAN
+    if known == "SQ":
+        return Rule(Action.RECURSE, "sequence")
+    if known in _TEXT:
+        action = Action.SEARCH if known == "CS" else Action.CLEAN
         return Rule(action, "value search", needs_value=kind in ("1", "1C"))
-    if known in _BYTES and tag not in _PIXELS and kind is None:
-        return Rule(Action.REMOVE, "not in the object's definition")
-    return Rule(Action.KEEP, "kept")
+    return Rule(Action.AGE if known == "AS" else Action.KEEP, "kept")
 
 
 def _action_of_time(vr: str, gone: Action, profile: Profile) -> Action:
@@ -186,15 +211,7 @@ def _action_of_time(vr: str, gone: Action, profile: Profile) -> Action:
     return gone
 
 
-def _belongs(tag: int, parent: int | None) -> bool:
-    """Whether an attribute that the tables do not list may stand here: in a sequence that they do not describe."""
-    return parent is not None and not is_described_sequence(parent) and not dictionary_is_retired(tag)
-
-
 def _may_stand_for(vr: str, known: str) -> bool:
     """Whether a file's VR is a usual stand-in for the dictionary's (text for text, number for number)."""
-    if vr in known.split(" or "):
-        return True
-    numbers = {"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "UV", "SV", "AT"}
-    words = {"OB", "OW", "OL", "OF", "OD", "OV"}
-    return any(vr in kinds and known.split(" or ")[0] in kinds for kinds in (_TEXT, numbers, words))
+    kinds = known.split(" or ")
+    return vr in kinds or any(vr in alike and kinds[0] in alike for alike in (_TEXT, _NUMBERS, _WORDS))

@@ -33,7 +33,31 @@ _OLD_AGE = r"(?<!\d)(?:9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?
 _TITLED = r"\b(?i:dr|prof|mr|mrs|ms|herr|frau|mme)\b\.?[ ]+(?-i:[A-ZÀ-Þ])[\w'’-]+"
 _MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _GENERIC = re.compile("|".join(f"(?:{part})" for part in (_DATE_LIKE, _OLD_AGE, _TITLED, _MAIL)), re.IGNORECASE)
-_MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS = 3, 4, 6, 6
+_MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
+#: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
+_CHARACTER_SETS = [
+    "utf-8",
+    "latin-1",
+    "iso8859_2",
+    "iso8859_3",
+    "iso8859_4",
+    "iso8859_5",
+    "iso8859_6",
+    "iso8859_7",
+    "iso8859_8",
+    "iso8859_9",
+    "iso8859_15",
+    "tis-620",
+    "shift_jis",
+    "iso2022_jp",
+    "iso2022_jp_2",
+    "euc_jp",
+    "euc_kr",
+    "iso2022_kr",
+    "gb18030",
+    "gb2312",
+    "utf-16-le",
+]
 #: words of radiology and of DICOM that are family names too
 _COMMON_TEXT = """
 abdomen arm axial axis back black blood body bone bones brain breast brown chest child contrast coronal
@@ -78,6 +102,35 @@ def value_pattern(values: frozenset[tuple[str, str]]) -> re.Pattern[str] | None:
     return re.compile("|".join(ordered), re.IGNORECASE) if ordered else None
 
 
+@lru_cache(maxsize=256)
+def encoded_values(values: frozenset[tuple[str, str]]) -> tuple[bytes, ...]:
+    """Identity values of five bytes and more as bytes in the character sets that DICOM files are written in.
+
+    Example:
+        >>> encoded_values(frozenset({("name", "Doe^Jane")}))
+        (b'Doe^Jane', b'D\\x00o\\x00e\\x00^\\x00J\\x00a\\x00n\\x00e\\x00')
+    """
+    found = {form for kind, value in values for text in _written(kind, value) for form in encodings(text)}
+    return tuple(sorted(form for form in found if len(form) >= _MIN_BYTES))
+
+
+def encodings(text: str) -> set[bytes]:
+    """A text in each character set that can write it."""
+    found = set()
+    for name in _CHARACTER_SETS:
+        try:
+            found.add(text.encode(name))
+        except UnicodeEncodeError:
+            continue
+    return found
+
+
+def _written(kind: str, value: str) -> tuple[str, ...]:
+    if kind == "birth_date":
+        return date_notations(value)
+    return (value, *name_parts(value)) if kind == "name" else (value,)
+
+
 def date_notations(text: str) -> tuple[str, ...]:
     """Notations of a DA value that people write.
 
@@ -103,7 +156,8 @@ def name_parts(name: str) -> list[str]:
         >>> name_parts("Doe-Miller^Jane^Q"), name_parts("Head^Al")
         (['Doe', 'Miller', 'Jane'], [])
     """
-    return [part for part in _SEPARATORS.split(name) if _is_rare(part)]
+    groups = (group for group in name.split("=") if not any(map(str.isdigit, group)))
+    return [part for group in groups for part in _SEPARATORS.split(group) if _is_rare(part)]
 
 
 def spellings(text: str) -> set[str]:
@@ -136,6 +190,9 @@ def _patterns(kind: str, value: str) -> Iterator[str]:
 
 def _name_patterns(name: str) -> Iterator[str]:
     for group in name.split("="):
+        if any(map(str.isdigit, group)):  # a number in the place of a name
+            yield from _identifier_patterns("id", group)
+            continue
         parts = [part for part in _SEPARATORS.split(group) if part]
         for part in parts:
             if _is_rare(part):
