@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID, UID_dictionary
 
 from firstread.deidentification.date_shift import (
     DUMMY_DATE,
@@ -22,12 +22,13 @@ from firstread.deidentification.date_shift import (
     shift_date,
     shift_datetime,
 )
-from firstread.deidentification.identity import Identity, identity_values
+from firstread.deidentification.identity import MAX_DEPTH, Identity, nested_identity_values
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
 from firstread.deidentification.storage_classes import reason_to_hold_class, reason_to_hold_pixels
 from firstread.deidentification.value_search import clean_text, encoded_values
+from firstread.dicom.headers import is_compressed, number_of_frames, transfer_syntax
 
 REMOVED = "REMOVED"
 METHOD = ("firstread", "DICOM PS3.15 2024e and 35 rows of 2026c")
@@ -42,7 +43,9 @@ _DUMMIES: dict[str, str | int | float | bytes] = {
 }
 _NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
 _BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
-_MAX_DEPTH = 32
+_PIXEL_DATA = 0x7FE00010
+_SIZE_KEYWORDS = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+_VALUES_IN_PIXELS = "The pixel data hold a value that names the patient, in a comment or behind the last row"
 #: bytes that values of these representations are made of; what holds others is no such value
 _STRINGS_OF_DIGITS = {
     "DS": b"0123456789eE+-. \\\0",
@@ -105,8 +108,11 @@ def deidentify_dataset(
     )
     if held:
         return Deidentified(None, held)
-    run = _Run(sop_class, profile, keys, identity, identity.searched_values(profile.options) | _own(dataset, profile))
+    known = replace(identity, values=identity.values | nested_identity_values(dataset))
+    run = _Run(sop_class, profile, keys, identity, known.searched_values(profile.options))
     output = run.convert(dataset, parent=None, depth=0)
+    if run.values_in_pixels:
+        return Deidentified(None, _VALUES_IN_PIXELS, dict(run.actions))
     _state_method(output, profile)
     output.file_meta = _new_file_meta(dataset, output, sop_class)
     output.preamble = bytes(128)
@@ -123,6 +129,8 @@ class _Run:
     identity: Identity
     values: frozenset[tuple[str, str]]
     actions: Counter[str] = field(default_factory=Counter)
+    #: comments of compressed frames, or bytes behind the last row, hold identity values
+    values_in_pixels: bool = False
 
     def convert(self, dataset: Dataset, *, parent: int | None, depth: int) -> Dataset:
         output = Dataset(parent_encoding=dataset.original_character_set)
@@ -175,9 +183,10 @@ class _Run:
         elif vr in _BYTES and tag.group != 0x7FE0 and self._holds_value(dataset[tag].value):
             self.actions["value search: cut"] += 1
             return None
-        if element.is_raw and value is None:  # a large element, read when it is written
-            return dataset.get_item(tag)
-        return element
+        loaded = dataset.get_item(tag) if element.is_raw and value is None else element
+        if tag == _PIXEL_DATA and self._holds_value(_bytes_beside_pixels(dataset, loaded.value)):
+            self.values_in_pixels = True
+        return loaded
 
     @cached_property
     def _numbers(self) -> frozenset[bytes]:
@@ -222,7 +231,7 @@ class _Run:
 
     def _sequence(self, dataset: Dataset, tag: BaseTag, depth: int) -> DataElement | None:
         element = dataset[tag]
-        if depth >= _MAX_DEPTH or not isinstance(element.value, Sequence):
+        if depth >= MAX_DEPTH or not isinstance(element.value, Sequence):
             return None
         items = [self.convert(item, parent=int(tag), depth=depth + 1) for item in element.value]
         return DataElement(tag, "SQ", Sequence(items))
@@ -239,28 +248,14 @@ class _Run:
         return DataElement(tag, vr, b"\0\0" if vr in _BYTES else _DUMMIES.get(vr, REMOVED))
 
 
-def _own(dataset: Dataset, profile: Profile) -> frozenset[tuple[str, str]]:
-    """Identity values of this dataset, nested ones included."""
-    found: set[tuple[str, str]] = set()
-    pending = [(dataset, 0)]
-    while pending:
-        current, depth = pending.pop()
-        found.update(identity_values(current))
-        if depth < _MAX_DEPTH:
-            pending += [(item, depth + 1) for item in _items(current)]
-    return Identity("", values=frozenset(found)).searched_values(profile.options)
-
-
-def _items(dataset: Dataset) -> list[Dataset]:
-    items: list[Dataset] = []
-    for tag in list(dataset.keys()):
-        if tag.is_private:
-            continue
-        element = dataset.get_item(tag, keep_deferred=True)
-        if (element.VR or (dictionary_has_tag(tag) and dictionary_VR(tag))) in ("SQ", "UN"):
-            value = dataset[tag].value
-            items += list(value) if isinstance(value, Sequence) else []
-    return items
+def _bytes_beside_pixels(dataset: Dataset, data: object) -> bytes:
+    """Bytes of pixel data that are no pixels: all of compressed frames, with their comments, else what is too long."""
+    if not isinstance(data, bytes):
+        return b""
+    if is_compressed(dataset):
+        return data
+    rows, columns, samples, bits = (int(dataset.get(keyword) or 1) for keyword in _SIZE_KEYWORDS)
+    return data[rows * columns * samples * number_of_frames(dataset) * bits // 8 :]
 
 
 def _private_creators(dataset: Dataset) -> dict[tuple[int, int], str]:
@@ -306,10 +301,8 @@ def _state_method(output: Dataset, profile: Profile) -> None:
 def _new_file_meta(dataset: Dataset, output: Dataset, sop_class: str) -> Any:
     from pydicom.dataset import FileMetaDataset
 
-    from firstread.dicom.headers import transfer_syntax
-
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = sop_class
+    meta.MediaStorageSOPClassUID = UID(sop_class)
     meta.MediaStorageSOPInstanceUID = output.SOPInstanceUID
     meta.TransferSyntaxUID = transfer_syntax(dataset)
     return meta

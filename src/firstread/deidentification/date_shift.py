@@ -27,7 +27,7 @@ def shift_date(text: str, days: int) -> str | None:
         ('20240229', '20240229', '19000101', None)
     """
     match = _DATE.fullmatch(text.strip(" \0"))
-    return match and _shift(*map(int, match.groups()), days)
+    return match and _shift(int(match[1]), int(match[2]), int(match[3]), days)
 
 
 def shift_datetime(text: str, days: int) -> str | None:

@@ -11,10 +11,13 @@ from firstread.deidentification.dataset_deidentifier import deidentify_dataset
 from firstread.deidentification.identity_index import IdentityIndex
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.storage_classes import MEDIA_DIRECTORY, reason_to_hold_class
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+_START_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def deidentify_file(
     """
     source, folder = Path(source), Path(folder)
     try:
+        if is_media_directory(source):
+            return FileResult(source, None, reason_to_hold_class(MEDIA_DIRECTORY, profile))
         dataset = open_dicom_object(source)
         with convert_dicom_errors(source):
             return _deidentify_open_file(dataset, source, folder, profile, keys, identities or IdentityIndex(), rewrite)
@@ -73,6 +78,16 @@ def deidentify_shard(
 ) -> tuple[FileResult, ...]:
     """De-identify a shard of an archive's files; `identities` come from the whole archive."""
     return tuple(deidentify_file(file, folder, profile=profile, keys=keys, identities=identities) for file in files)
+
+
+def is_media_directory(path: Path) -> bool:
+    """Whether a file is a DICOMDIR, whatever its name: its group 2 names the class of directories."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(_START_BYTES)
+    except OSError:
+        return False
+    return start[128:132] == b"DICM" and (MEDIA_DIRECTORY.encode() + b"\0") in start
 
 
 def output_path(dataset: "Dataset", pseudonym: str, keys: PseudonymKeys) -> Path:
@@ -99,5 +114,6 @@ def _deidentify_open_file(
     found = deidentify_dataset(dataset, profile=profile, keys=keys, identity=identity)
     if found.dataset is None:
         return FileResult(source, None, found.held, actions=found.actions)
-    write_atomically(folder / path, lambda temporary: found.dataset.save_as(temporary, enforce_file_format=True))
+    output = found.dataset
+    write_atomically(folder / path, lambda temporary: output.save_as(temporary, enforce_file_format=True))
     return FileResult(source, path, actions=found.actions)

@@ -2,64 +2,25 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import read_json, write_json
 from firstread.core.progress_bar import ProgressBar
 from firstread.core.version import package_version
+from firstread.deidentification.deidentification_result import Deidentification, HeldFile
 from firstread.deidentification.file_deidentifier import FileResult, deidentify_file
 from firstread.deidentification.identity_index import IdentityIndex, readable_datasets
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 
-if TYPE_CHECKING:
-    from firstread.core.report import Report
-
 RECORD = "deidentification.json"
 _MAX_RECORD_BYTES = 64 * 1024**2
 _COPY = "The same file as another one, byte for byte: that one is kept"
 _CLASH = "Another file has the same SOPInstanceUID and other contents: say which of them is true"
-
-
-@dataclass(frozen=True)
-class HeldFile:
-    """A file that was held back.
-
-    Args:
-        source: the original; its name may name a patient, so it is shown nowhere but here, on request.
-        reason: why, a sentence without values of the file.
-    """
-
-    source: Path = field(repr=False)
-    reason: str
-
-
-@dataclass(frozen=True)
-class Deidentification:
-    """What became of a folder: how many files were written, which were held back and why, which rules did what."""
-
-    folder: Path
-    profile: Profile
-    anonymous: bool
-    written: int
-    existed: int
-    held: tuple[HeldFile, ...]
-    actions: Mapping[str, int] = field(repr=False)
-
-    def held_reasons(self) -> dict[str, int]:
-        """Number of files held back by reason, the most frequent first."""
-        return dict(Counter(file.reason for file in self.held).most_common())
-
-    def report(self) -> "Report":
-        """A page for a data protection officer: what was done, by which rules, and what was held back."""
-        from firstread.deidentification.deidentification_report import make_report
-
-        return make_report(self)
 
 
 def deidentify(
@@ -163,7 +124,9 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _gather(files: list[Path], bar: ProgressBar) -> tuple[IdentityIndex, dict[Path, str]]:
     """Identities of all files, and a reason to hold back files that share a SOPInstanceUID."""
-    identities, first, again = IdentityIndex(), {}, {}
+    identities = IdentityIndex()
+    first: dict[str, Path] = {}
+    again: dict[str, list[Path]] = {}
     for path, dataset in readable_datasets(files):
         identities.add(dataset)
         uid = str(dataset.get("SOPInstanceUID") or "")

@@ -1,8 +1,8 @@
-"""Identity of a patient: the values that name a person, gathered over the patient's files before anything is written."""
+"""Identity of a patient: the values that name a person, gathered over the patient's files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from firstread.core.patient_identity import is_placeholder, normalize_patient
 from firstread.deidentification.date_shift import OLDEST_AGE_YEARS, age_between, age_in_years
@@ -38,6 +38,8 @@ IDENTITY_KEYWORDS = {
     "StationName": "device",
     "DeviceSerialNumber": "device",
 }
+#: items within items, deeper than any object of the standard
+MAX_DEPTH = 32
 #: kinds that an option keeps, so that they are not searched for
 _KEPT_BY_OPTION = {"institution": "retain_institution_identity", "device": "retain_device_identity"}
 
@@ -131,13 +133,40 @@ def identity_values(dataset: "Dataset") -> Iterator[tuple[str, str]]:
                 yield kind or "name", value
 
 
+def nested_identity_values(dataset: "Dataset") -> set[tuple[str, str]]:
+    """(kind, text) of every identity value of a dataset and of the items of its sequences."""
+    found: set[tuple[str, str]] = set()
+    pending = [(dataset, 0)]
+    while pending:
+        current, depth = pending.pop()
+        found.update(identity_values(current))
+        if depth < MAX_DEPTH:
+            pending += [(item, depth + 1) for item in _items(current)]
+    return found
+
+
+def _items(dataset: "Dataset") -> list["Dataset"]:
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+    from pydicom.sequence import Sequence
+
+    items: list[Dataset] = []
+    for tag in list(dataset.keys()):
+        if tag.is_private:
+            continue
+        element = dataset.get_item(tag, keep_deferred=True)
+        if (element.VR or (dictionary_has_tag(tag) and dictionary_VR(tag))) in ("SQ", "UN"):
+            value = dataset[tag].value
+            items += list(value) if isinstance(value, Sequence) else []
+    return items
+
+
 def _is_over_89(dataset: "Dataset", birth_date: str) -> bool:
     ages = [age_in_years(_text(dataset, "PatientAge"))]
     ages += [age_between(birth_date, _text(dataset, day)) for day in ("StudyDate", "SeriesDate", "AcquisitionDate")]
     return any(age is not None and OLDEST_AGE_YEARS + 1 <= age < 130 for age in ages)
 
 
-def _values(value: object) -> Iterable[str]:
+def _values(value: Any) -> Iterable[str]:
     if value is None:
         return ()
     values = value if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]

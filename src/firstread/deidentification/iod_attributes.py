@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 AttributeType = Literal["1", "1C", "2", "2C", "3"]
 _TABLE = Path(__file__).with_name("iod_attributes.json")
@@ -57,5 +57,5 @@ def _types_in_sequence(parent: int) -> Mapping[int, AttributeType]:
 
 
 @cache
-def _tables() -> dict[str, dict]:
-    return json.loads(_TABLE.read_text(encoding="utf-8"))
+def _tables() -> dict[str, dict[str, Any]]:
+    return cast("dict[str, dict[str, Any]]", json.loads(_TABLE.read_text(encoding="utf-8")))

@@ -55,7 +55,8 @@ class PseudonymKeys:
                 expected=f"at least {_MIN_SECRET_BYTES} random bytes",
                 do="make one with secrets.token_bytes(32) and keep it apart from the images",
             )
-        return cls(*(_derive(secret, name) for name in ("patient", "uid", "date", "text")), anonymous=anonymous)
+        patient, uid, date, text = (_derive(secret, name) for name in ("patient", "uid", "date", "text"))
+        return cls(patient, uid, date, text, anonymous=anonymous)
 
     @classmethod
     def forgotten(cls) -> Self:

@@ -175,10 +175,8 @@ def _rule_of_representation(tag: int, vr: str, parent: int | None, sop_class: st
         return Rule(_MISSED[tag], "missed by E.1-1")
     if vr not in ("", "UN") and not _may_stand_for(vr, known):
         return Rule(Action.REMOVE, f"VR {vr} where {known} belongs")
-    if tag in _CODES:
-        return Rule(Action.SEARCH, "value search", needs_value=True)
-    if tag == _TEXT_VALUE and "clean_structured_content" in profile:
-        return Rule(Action.CLEAN, "structured content", needs_value=True)
+    if tag in _CODES or (tag == _TEXT_VALUE and "clean_structured_content" in profile):
+        return Rule(Action.SEARCH if tag in _CODES else Action.CLEAN, "value search", needs_value=True)
     if known == "UI":
         kept = tag in _REGISTERED_UIDS or "retain_uids" in profile
         return Rule(Action.KEEP if kept else Action.UID, "VR UI")
@@ -192,9 +190,9 @@ def _rule_of_definition(tag: int, parent: int | None, sop_class: str) -> Rule:
     known = dictionary_VR(tag)
     kind = attribute_type(sop_class, parent, tag)
     described = parent is None or is_described_sequence(parent)
-    if kind is None and known in _TEXT | _BYTES | {"SQ", "AS"} and tag not in _ANYWHERE:
-        if described or dictionary_is_retired(tag):
-            return Rule(Action.REMOVE, "not in the object's definition")
+    may_go = kind is None and known in _TEXT | _BYTES | {"SQ", "AS"} and tag not in _ANYWHERE
+    if may_go and (described or dictionary_is_retired(tag)):
+        return Rule(Action.REMOVE, "not in the object's definition")
     if known == "SQ":
         return Rule(Action.RECURSE, "sequence")
     if known in _TEXT:

@@ -50,7 +50,7 @@ _WITHOUT_PIXELS = _uids(
 )
 _STRUCTURED = _uids("88.11 88.22 88.33 88.34 88.35 88.40 88.50 88.59 88.65 88.67 88.68 88.71 ")
 _DOCUMENTS = _uids("104.1 104.2 104.3 104.4 104.5")
-_DIRECTORY = "1.2.840.10008.1.3.10"
+MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _SCREEN_TYPES = frozenset({"SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "DOSE_INFO", "PATIENT PROTOCOL", "REPORT"})
 _WAITS = "a person has to look at its pixels, where text may be burned in"
 _REVIEW = f'{_WAITS}; then name the modality in Profile(reviewed_modalities={{"..."}})'
@@ -67,7 +67,7 @@ def reason_to_hold_class(sop_class: str, profile: Profile) -> str | None:
     """
     if sop_class in _DOCUMENTS:
         return "An encapsulated document: its pages may name the patient, and no rule reads them"
-    if sop_class == _DIRECTORY:
+    if sop_class == MEDIA_DIRECTORY:
         return "A DICOMDIR lists names and identifiers of patients; it is never copied"
     if sop_class in _STRUCTURED:
         if "clean_structured_content" in profile:
@@ -99,9 +99,9 @@ def reason_to_hold_pixels(dataset: "Dataset", sop_class: str, profile: Profile) 
 
 
 def _has_embedded_overlay(dataset: "Dataset") -> bool:
+    tags = list(dataset.keys())  # iterating over the dataset itself would decode its elements
     return any(
-        0x6000 <= tag.group <= 0x60FF and tag.element == 0x0100 and int(dataset[tag].value or 1) != 1
-        for tag in dataset.keys()
+        0x6000 <= tag.group <= 0x60FF and tag.element == 0x0100 and int(dataset[tag].value or 1) != 1 for tag in tags
     )
 
 

@@ -35,29 +35,11 @@ _MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _GENERIC = re.compile("|".join(f"(?:{part})" for part in (_DATE_LIKE, _OLD_AGE, _TITLED, _MAIL)), re.IGNORECASE)
 _MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
 #: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
-_CHARACTER_SETS = [
-    "utf-8",
-    "latin-1",
-    "iso8859_2",
-    "iso8859_3",
-    "iso8859_4",
-    "iso8859_5",
-    "iso8859_6",
-    "iso8859_7",
-    "iso8859_8",
-    "iso8859_9",
-    "iso8859_15",
-    "tis-620",
-    "shift_jis",
-    "iso2022_jp",
-    "iso2022_jp_2",
-    "euc_jp",
-    "euc_kr",
-    "iso2022_kr",
-    "gb18030",
-    "gb2312",
-    "utf-16-le",
-]
+_CHARACTER_SET_NAMES = """
+utf-8 latin-1 iso8859_2 iso8859_3 iso8859_4 iso8859_5 iso8859_6 iso8859_7 iso8859_8 iso8859_9 iso8859_15 tis-620
+shift_jis iso2022_jp iso2022_jp_2 euc_jp euc_kr iso2022_kr gb18030 gb2312 utf-16-le
+"""
+_CHARACTER_SETS = tuple(_CHARACTER_SET_NAMES.split())
 #: words of radiology and of DICOM that are family names too
 _COMMON_TEXT = """
 abdomen arm axial axis back black blood body bone bones brain breast brown chest child contrast coronal
@@ -107,8 +89,8 @@ def encoded_values(values: frozenset[tuple[str, str]]) -> tuple[bytes, ...]:
     """Identity values of five bytes and more as bytes in the character sets that DICOM files are written in.
 
     Example:
-        >>> encoded_values(frozenset({("name", "Doe^Jane")}))
-        (b'Doe^Jane', b'D\\x00o\\x00e\\x00^\\x00J\\x00a\\x00n\\x00e\\x00')
+        >>> encoded_values(frozenset({("id", "A-4711")}))
+        (b'A\\x00-\\x004\\x007\\x001\\x001\\x00', b'A-4711')
     """
     found = {form for kind, value in values for text in _written(kind, value) for form in encodings(text)}
     return tuple(sorted(form for form in found if len(form) >= _MIN_BYTES))

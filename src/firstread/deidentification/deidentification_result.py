@@ -1,12 +1,12 @@
-"""Report of a de-identification, for a data protection officer: what was done, what was held back, no values."""
+"""Result of a de-identification, and its page for a data protection officer: what was done and held back, no values."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from firstread.core.report import Report
-from firstread.deidentification.profile import BASIC_PROFILE_CODE
-
-if TYPE_CHECKING:
-    from firstread.deidentification.folder_deidentifier import Deidentification
+from firstread.deidentification.profile import BASIC_PROFILE_CODE, Profile
 
 _EXPLAINED = {
     True: "Anonymous: pseudonyms and UIDs were made with a secret that existed in this run only and was not stored. "
@@ -21,7 +21,41 @@ _DATES = {
 }
 
 
-def make_report(result: "Deidentification") -> Report:
+@dataclass(frozen=True)
+class HeldFile:
+    """A file that was held back.
+
+    Args:
+        source: the original; its name may name a patient, so it is shown nowhere but here, on request.
+        reason: why, a sentence without values of the file.
+    """
+
+    source: Path = field(repr=False)
+    reason: str
+
+
+@dataclass(frozen=True)
+class Deidentification:
+    """What became of a folder: how many files were written, which were held back and why, which rules did what."""
+
+    folder: Path
+    profile: Profile
+    anonymous: bool
+    written: int
+    existed: int
+    held: tuple[HeldFile, ...]
+    actions: Mapping[str, int] = field(repr=False)
+
+    def held_reasons(self) -> dict[str, int]:
+        """Number of files held back by reason, the most frequent first."""
+        return dict(Counter(file.reason for file in self.held).most_common())
+
+    def report(self) -> Report:
+        """A page for a data protection officer: what was done, by which rules, and what was held back."""
+        return _make_report(self)
+
+
+def _make_report(result: Deidentification) -> Report:
     """Page with counts, options, rules and reasons; neither file names nor values of the originals are in it."""
     import pandas as pd
 
