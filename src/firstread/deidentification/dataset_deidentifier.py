@@ -222,7 +222,8 @@ class _Run:
             return text if text in UID_dictionary else self.keys.uid(text)
         if action is Action.AGE:
             years = age_in_years(text)
-            return "" if years is None else OLD_AGE if self.identity.over_89 or years > OLDEST_AGE_YEARS else text
+            is_old = self.identity.over_89 or (years is not None and years >= OLDEST_AGE_YEARS + 1)
+            return OLD_AGE if is_old else "" if years is None else text
         if action is Action.SHIFT:
             shift = shift_date if vr == "DA" else shift_datetime
             return shift(text, self.keys.shift_days(self.identity.key)) or ""

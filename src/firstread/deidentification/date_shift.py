@@ -15,7 +15,7 @@ OLD_AGE = "090Y"
 _DATE = re.compile(r"(\d{4})[.\-/]?(\d\d)[.\-/]?(\d\d)")
 _TIME = re.compile(r"(?:[01]\d|2[0-3])(?::?[0-5]\d(?::?[0-6]\d(?:\.\d{1,6})?)?)?")
 _DATETIME = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?)?)?)?([+-]\d{4})?")
-_AGE = re.compile(r"(\d{1,3})([DWMY])")
+_AGE = re.compile(r"(\d{1,4})([DWMY])")
 _DAYS = {"D": 1.0, "W": 7.0, "M": 30.44, "Y": 365.25}
 
 

@@ -17,8 +17,6 @@ from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_START_BYTES = 1024
-
 
 @dataclass(frozen=True)
 class FileResult:
@@ -59,13 +57,12 @@ def deidentify_file(
     """
     source, folder = Path(source), Path(folder)
     try:
-        if is_media_directory(source):
-            return FileResult(source, None, reason_to_hold_class(MEDIA_DIRECTORY, profile))
         dataset = open_dicom_object(source)
         with convert_dicom_errors(source):
             return _deidentify_open_file(dataset, source, folder, profile, keys, identities or IdentityIndex(), rewrite)
     except DataError as error:
-        return FileResult(source, None, error.what)
+        directory = reason_to_hold_class(MEDIA_DIRECTORY, profile) if _is_media_directory(source) else None
+        return FileResult(source, None, directory or error.what)
 
 
 def deidentify_shard(
@@ -78,16 +75,6 @@ def deidentify_shard(
 ) -> tuple[FileResult, ...]:
     """De-identify a shard of an archive's files; `identities` come from the whole archive."""
     return tuple(deidentify_file(file, folder, profile=profile, keys=keys, identities=identities) for file in files)
-
-
-def is_media_directory(path: Path) -> bool:
-    """Whether a file is a DICOMDIR, whatever its name: its group 2 names the class of directories."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(_START_BYTES)
-    except OSError:
-        return False
-    return start[128:132] == b"DICM" and (MEDIA_DIRECTORY.encode() + b"\0") in start
 
 
 def output_path(dataset: "Dataset", pseudonym: str, keys: PseudonymKeys) -> Path:
@@ -117,3 +104,14 @@ def _deidentify_open_file(
     output = found.dataset
     write_atomically(folder / path, lambda temporary: output.save_as(temporary, enforce_file_format=True))
     return FileResult(source, path, actions=found.actions)
+
+
+def _is_media_directory(path: Path) -> bool:
+    """Whether a file is a DICOMDIR, whatever its name."""
+    from pydicom.filereader import read_file_meta_info
+
+    try:
+        with convert_dicom_errors(path):
+            return read_file_meta_info(path).get("MediaStorageSOPClassUID") == MEDIA_DIRECTORY
+    except DataError:
+        return False

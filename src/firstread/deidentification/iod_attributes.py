@@ -42,7 +42,7 @@ def is_described_sequence(parent: int) -> bool:
 @cache
 def _types_at_top(sop_class: str) -> Mapping[int, AttributeType]:
     tables = _tables()
-    definition = cast("str | None", tables["sop_classes"].get(sop_class))
+    definition = tables["sop_classes"].get(sop_class, "")
     found: dict[int, AttributeType] = {}
     for module in tables["iods"].get(definition, []):
         for tag, kind in tables["modules"].get(module, {}).items():

@@ -212,4 +212,5 @@ def _action_of_time(vr: str, gone: Action, profile: Profile) -> Action:
 def _may_stand_for(vr: str, known: str) -> bool:
     """Whether a file's VR is a usual stand-in for the dictionary's (text for text, number for number)."""
     kinds = known.split(" or ")
-    return vr in kinds or any(vr in alike and kinds[0] in alike for alike in (_TEXT, _NUMBERS, _WORDS))
+    stated = vr.split(" or ", maxsplit=1)[0]
+    return stated in kinds or any(stated in alike and kinds[0] in alike for alike in (_TEXT, _NUMBERS, _WORDS))
