@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydicom import DataElement, Dataset
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, private_dictionary_VR
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, UID_dictionary
 
+from firstread.core.errors import DataError
 from firstread.deidentification.date_shift import (
     DUMMY_DATE,
     DUMMY_DATETIME,
@@ -28,7 +30,7 @@ from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
 from firstread.deidentification.storage_classes import reason_to_hold_class, reason_to_hold_pixels
 from firstread.deidentification.value_search import clean_text, encoded_values
-from firstread.dicom.headers import is_compressed, number_of_frames, transfer_syntax
+from firstread.dicom.headers import convert_dicom_errors, is_compressed, number_of_frames, transfer_syntax
 
 REMOVED = "REMOVED"
 METHOD = ("firstread", "DICOM PS3.15 2024e and 35 rows of 2026c")
@@ -44,6 +46,9 @@ _DUMMIES: dict[str, str | int | float | bytes] = {
 _NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
 _BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
 _PIXEL_DATA = 0x7FE00010
+#: actions that the audit counts always; what is kept or searched is counted where something was cut
+_COUNTED = frozenset(Action) - {Action.KEEP, Action.SEARCH, Action.CLEAN, Action.RECURSE}
+_MIN_NUMBER = 5
 _SIZE_KEYWORDS = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
 _VALUES_IN_PIXELS = "The pixel data hold a value that names the patient, in a comment or behind the last row"
 #: bytes that values of these representations are made of; what holds others is no such value
@@ -98,8 +103,15 @@ def deidentify_dataset(
         >>> found.actions["E.1-1 (0010,0020) Z/D"]
         1
     """
+    try:
+        with convert_dicom_errors(Path("dataset")):  # no warning or exception of pydicom, which quote values, gets out
+            return _deidentify(dataset, profile, keys, identity or Identity.of(dataset))
+    except DataError as error:
+        return Deidentified(None, error.what)
+
+
+def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identity: Identity) -> Deidentified:
     sop_class = str(dataset.get("SOPClassUID") or "")
-    identity = identity or Identity.of(dataset)
     held = (
         reason_to_hold_class(sop_class, profile)
         or identity.reason_to_hold()
@@ -145,7 +157,7 @@ class _Run:
                 output[tag] = converted
                 if tag.is_private:
                     used_creators.add((tag.group, tag.element >> 8))
-            if rule.action is not Action.KEEP:
+            if rule.action in _COUNTED:
                 self.actions[rule.name] += 1
         for group, block in used_creators:
             output[group, block] = DataElement((group, block), "LO", creators[group, block])
@@ -154,7 +166,8 @@ class _Run:
     def _rule(self, tag: BaseTag, element: Any, parent: int | None, creators: Mapping[tuple[int, int], str]) -> Rule:
         vr = element.VR or ""
         if tag.is_private:
-            return find_private_rule(creators.get((tag.group, tag.element >> 8), ""), int(tag), vr, self.profile)
+            creator = creators.get((tag.group, tag.element >> 8), "")
+            return find_private_rule(creator, int(tag), _private_vr(tag, vr, creator), self.profile)
         return find_rule(int(tag), vr, parent, self.sop_class, self.profile)
 
     def _apply(self, rule: Rule, dataset: Dataset, tag: BaseTag, element: Any, depth: int) -> Any:
@@ -176,6 +189,7 @@ class _Run:
         """An element that stays; digits that are an identifier of the patient, and words among numbers, do not."""
         value = element.value
         if vr in _STRINGS_OF_DIGITS:
+            value = dataset[tag].value if value is None else value
             text = value if isinstance(value, bytes) else "\\".join(_texts(value)).encode("latin-1", "replace")
             if text.translate(None, _STRINGS_OF_DIGITS[vr]) or text.strip(b" \0") in self._numbers:
                 self.actions["value search: cut"] += 1
@@ -183,18 +197,15 @@ class _Run:
         elif vr in _BYTES and tag.group != 0x7FE0 and self._holds_value(dataset[tag].value):
             self.actions["value search: cut"] += 1
             return None
-        loaded = dataset.get_item(tag) if element.is_raw and value is None else element
+        loaded = dataset.get_item(tag) if element.is_raw and element.value is None else element
         if tag == _PIXEL_DATA and self._holds_value(_bytes_beside_pixels(dataset, loaded.value)):
             self.values_in_pixels = True
         return loaded
 
     @cached_property
     def _numbers(self) -> frozenset[bytes]:
-        return frozenset(
-            value.encode()
-            for kind, value in self.values
-            if kind in ("id", "accession", "birth_date") and len(value) > 3
-        )
+        kinds = ("id", "accession", "birth_date")
+        return frozenset(value.encode() for kind, value in self.values if kind in kinds and len(value) >= _MIN_NUMBER)
 
     def _holds_value(self, data: object) -> bool:
         return isinstance(data, bytes) and any(form in data for form in encoded_values(self.values))
@@ -265,6 +276,14 @@ def _private_creators(dataset: Dataset) -> dict[tuple[int, int], str]:
         for tag in list(dataset.keys())
         if tag.is_private_creator
     }
+
+
+def _private_vr(tag: BaseTag, vr: str, creator: str) -> str:
+    """VR of a private element; in implicit files, which do not state it, from pydicom's dictionary of makers."""
+    try:
+        return vr or private_dictionary_VR(tag, creator)
+    except KeyError:
+        return ""
 
 
 def _known_vr(tag: BaseTag, element: Any) -> str:

@@ -112,6 +112,6 @@ def _is_media_directory(path: Path) -> bool:
 
     try:
         with convert_dicom_errors(path):
-            return read_file_meta_info(path).get("MediaStorageSOPClassUID") == MEDIA_DIRECTORY
+            return str(read_file_meta_info(path).get("MediaStorageSOPClassUID")) == MEDIA_DIRECTORY
     except DataError:
         return False

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from firstread.deidentification.file_deidentifier import FileResult, deidentify_
 from firstread.deidentification.identity_index import IdentityIndex, readable_datasets
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.dicom.headers import convert_dicom_errors
 
 RECORD = "deidentification.json"
 _MAX_RECORD_BYTES = 64 * 1024**2
@@ -128,11 +130,12 @@ def _gather(files: list[Path], bar: ProgressBar) -> tuple[IdentityIndex, dict[Pa
     first: dict[str, Path] = {}
     again: dict[str, list[Path]] = {}
     for path, dataset in readable_datasets(files):
-        identities.add(dataset)
-        uid = str(dataset.get("SOPInstanceUID") or "")
-        if uid and first.setdefault(uid, path) is not path:
-            again.setdefault(uid, [first[uid]]).append(path)
         bar.update()
+        with suppress(DataError), convert_dicom_errors(path):
+            identities.add(dataset)
+            uid = str(dataset.get("SOPInstanceUID") or "")
+            if uid and first.setdefault(uid, path) is not path:
+                again.setdefault(uid, [first[uid]]).append(path)
     repeated: dict[Path, str] = {}
     for paths in again.values():
         contents = [_digest(path) for path in paths]

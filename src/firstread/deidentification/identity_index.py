@@ -1,13 +1,14 @@
 """Identities of all patients of an archive, gathered file by file before the first output is written."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstread.core.errors import DataError
 from firstread.deidentification.identity import Identity
-from firstread.dicom.headers import open_dicom_object
+from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -34,8 +35,13 @@ class IdentityIndex:
     _study_patients: dict[str, str] = field(default_factory=dict, repr=False)
 
     def add(self, dataset: "Dataset") -> None:
-        """Add what a dataset states of its patient."""
-        self._add(Identity.of(dataset), str(dataset.get("StudyInstanceUID") or ""))
+        """Add what a dataset states of its patient.
+
+        Raises:
+            DataError: the dataset cannot be decoded.
+        """
+        with convert_dicom_errors(Path("dataset")):
+            self._add(Identity.of(dataset), str(dataset.get("StudyInstanceUID") or ""))
 
     def merge(self, other: "IdentityIndex") -> None:
         """Add what another index holds, such as another shard's."""
@@ -67,7 +73,8 @@ def gather_identities(files: Iterable[Path]) -> IdentityIndex:
     """Read the headers of files and gather whose they are; files that are not DICOM are left out."""
     index = IdentityIndex()
     for _, dataset in readable_datasets(files):
-        index.add(dataset)
+        with suppress(DataError):
+            index.add(dataset)
     return index
 
 

@@ -121,7 +121,7 @@ def _rule_of_group(tag: int) -> Rule | None:
         (group % 2 == 1, "private"),
         (element == 0, "group length"),
         (tag in _STATED, "stated anew"),
-        (tag not in annex_by_tag() and (group < 8 or not dictionary_has_tag(tag)), "unknown element"),
+        (group < 8 or not (tag in annex_by_tag() or dictionary_has_tag(tag)), "unknown element"),
     )
     return next((Rule(Action.REMOVE, name) for applies, name in removed if applies), None)
 

@@ -7,6 +7,7 @@ in, and by its name. Values are those of the same patient where the keys are giv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,7 @@ def _gather(
     patients: dict[str, set[tuple[str, str]]] = defaultdict(set)
     uids: set[str] = set()
     for _, dataset in readable_datasets(sorted(_files(originals))):
-        with convert_dicom_errors(originals):
+        with suppress(DataError), convert_dicom_errors(originals):
             identity = Identity.of(dataset)
             patients[keys.patient(identity.key) if keys else ""].update(nested_identity_values(dataset))
             uids.update(str(dataset.get(keyword)) for keyword in _UIDS if dataset.get(keyword))
@@ -157,8 +158,8 @@ def _search_file(
         yield from (Finding(str(relative), "text", kind) for kind in kinds.in_text(text))
         return
     with convert_dicom_errors(path):
-        for element, place in _elements(dataset):
-            yield from (Finding(str(relative), place, kind) for kind in kinds.in_element(element))
+        found = [(place, kind) for element, place in _elements(dataset) for kind in kinds.in_element(element)]
+    yield from (Finding(str(relative), place, kind) for place, kind in found)
     yield from (Finding(str(relative), "bytes", kind) for kind in kinds.in_bytes(path))
 
 
