@@ -7,10 +7,10 @@ descriptions and identifies nobody.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
-from itertools import pairwise
+from itertools import permutations
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -33,6 +33,7 @@ _OLD_AGE = r"(?<!\d)(?:9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?
 _TITLED = r"\b(?i:dr|prof|mr|mrs|ms|herr|frau|mme)\b\.?[ ]+(?-i:[A-ZÀ-Þ])[\w'’-]+"
 _MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _GENERIC = re.compile("|".join(f"(?:{part})" for part in (_DATE_LIKE, _OLD_AGE, _TITLED, _MAIL)), re.IGNORECASE)
+_LETTER, _MAX_PARTS = r"[^\W\d_]", 5
 _MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
 #: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
 _CHARACTER_SET_NAMES = """
@@ -51,6 +52,14 @@ the thin thorax tissue unit venous view volume wall water white wide winter with
 hospital clinic center centre university department radiology institute general city saint
 """
 _COMMON = frozenset(_COMMON_TEXT.split())
+_LETTERS = re.compile("ae|oe|ue|ss|.", re.IGNORECASE | re.DOTALL)
+_TRANSCRIBED = {"ä": ("ae",), "ö": ("oe",), "ü": ("ue",), "ß": ("ss",), "ae": ("ä",), "oe": ("ö",), "ue": ("ü",)}
+_TRANSCRIBED |= {"ss": ("ß",), "ø": ("oe", "o"), "å": ("aa",), "æ": ("ae",), "ł": ("l",), "đ": ("d",), "ı": ("i",)}
+#: letter without accent -> letters of Latin scripts that are it with one
+_ACCENTED: dict[str, tuple[str, ...]] = {
+    base: tuple(char for char in map(chr, range(0xDF, 0x180)) if unicodedata.normalize("NFD", char)[0] == base)
+    for base in "abcdefghijklmnopqrstuvwxyz"
+}
 _SEPARATORS = re.compile(r"[\s^=,;/\\_.()'’\"-]+")
 
 
@@ -143,23 +152,31 @@ def name_parts(name: str) -> list[str]:
     return [part for group in groups for part in _SEPARATORS.split(group) if _is_rare(part)]
 
 
-def spellings(text: str) -> set[str]:
-    """A text, without accents, with German transcriptions, and as UTF-8 read as Latin-1.
+def spelling_pattern(text: str) -> str:
+    """Pattern of a text in every spelling: with and without accents, transcribed, and as UTF-8 read as Latin-1.
 
     Example:
-        >>> {"Mueller", "Muller", "MÃ¼ller"} <= spellings("Müller")
-        True
+        >>> pattern = re.compile(spelling_pattern("Müller"), re.IGNORECASE)
+        >>> [bool(pattern.fullmatch(form)) for form in ("MUELLER", "Muller", "MÃ¼ller", "Mu\u0308ller", "Miller")]
+        [True, True, True, True, False]
     """
-    folded = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    german = text
-    for letter, written in zip("äöüÄÖÜß", ("ae", "oe", "ue", "Ae", "Oe", "Ue", "ss"), strict=True):
-        german = german.replace(letter, written)
-    umlauts = text
-    for letter, written in zip("äöüÄÖÜ", ("ae", "oe", "ue", "Ae", "Oe", "Ue"), strict=True):
-        umlauts = umlauts.replace(written, letter).replace(written.upper(), letter.upper())
-    unicode_forms = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
-    misread = {text.encode("utf-8", "replace").decode("latin-1")}
-    return {text, folded, german, umlauts} | unicode_forms | misread
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(_letter_pattern(part.casefold()) for part in _LETTERS.findall(composed))
+
+
+@lru_cache(maxsize=4096)
+def _letter_pattern(letter: str) -> str:
+    """Pattern of a letter, or of two that transcribe one, in all spellings."""
+    forms = {letter, *_TRANSCRIBED.get(letter, ())}
+    for form in tuple(forms):
+        folded = "".join(char for char in unicodedata.normalize("NFKD", form) if not unicodedata.combining(char))
+        forms |= {folded, *_ACCENTED.get(folded, ())}
+    for form in tuple(forms):
+        forms |= {unicodedata.normalize("NFD", form)}
+        forms |= {case.encode("utf-8", "replace").decode("latin-1") for case in (form, form.upper())}
+    single = "".join(sorted(form for form in forms if len(form) == 1))
+    longer = sorted((form for form in forms if len(form) > 1), key=lambda form: (-len(form), form))
+    return "(?:" + "|".join([*map(re.escape, longer), *([f"[{re.escape(single)}]"] if single else [])]) + ")"
 
 
 def _patterns(kind: str, value: str) -> Iterator[str]:
@@ -183,26 +200,19 @@ def _name_patterns(name: str) -> Iterator[str]:
         parts = [part for part in _SEPARATORS.split(group) if part]
         for part in parts:
             if _is_rare(part):
-                yield from (_bounded(re.escape(form), r"[^\W\d_]", ending="(?:'?s)?") for form in spellings(part))
-        for first, second in pairwise(parts):
-            if len(first) + len(second) >= _MIN_NAME:
-                for pair in ((first, second), (second, first)):
-                    for forms in zip(*(sorted(spellings(part)) for part in pair), strict=False):
-                        yield _joined(forms)
-
-
-def _joined(forms: Iterable[str]) -> str:
-    return _bounded(r"[\s^=,;._-]{0,3}".join(map(re.escape, forms)), r"[^\W\d_]")
+                yield _bounded(spelling_pattern(part), _LETTER, ending="(?:['’]?s)?")
+        for pair in permutations(parts[:_MAX_PARTS], 2):
+            if sum(map(len, pair)) > _MIN_NAME:
+                yield _bounded(r"[\s^=,;._-]{0,3}".join(map(spelling_pattern, pair)), _LETTER)
 
 
 def _identifier_patterns(kind: str, value: str) -> Iterator[str]:
     if len(value) < _MIN_ID or value.casefold() in _COMMON:
         return
-    for form in spellings(value):
-        parts = [re.escape(part) for part in re.split(r"[\s_-]+", form) if part]
-        pattern = r"[\s_-]{0,3}".join(parts)
-        glued = kind in ("id", "accession") and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
-        yield pattern if glued else _bounded(pattern, r"[^\W_]")
+    parts = [spelling_pattern(part) for part in re.split(r"[\s_-]+", value) if part]
+    pattern = r"[\s_-]{0,3}".join(parts)
+    glued = kind in ("id", "accession") and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
+    yield pattern if glued else _bounded(pattern, r"[^\W_]")
 
 
 def _bounded(pattern: str, inside: str, ending: str = "") -> str:
