@@ -78,7 +78,7 @@ def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: b
         'Liver 3 mm post op'
     """
     found = text
-    if (pattern := value_pattern(values)) is not None:
+    for _, pattern in value_patterns(values):
         found = pattern.sub(" ", found)
     if descriptions:
         found = _GENERIC.sub(" ", found)
@@ -86,10 +86,20 @@ def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: b
 
 
 @lru_cache(maxsize=4096)
-def value_pattern(values: frozenset[tuple[str, str]]) -> re.Pattern[str] | None:
-    """One pattern of all notations of identity values; None where there are none to search for."""
-    alternatives = {pattern for kind, value in values for pattern in _patterns(kind, value)}
-    ordered = sorted(alternatives, key=lambda pattern: (-len(pattern), pattern))
+def value_patterns(values: frozenset[tuple[str, str]]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """(kind, pattern) of each identity value that is long and rare enough to be searched for.
+
+    Example:
+        >>> [kind for kind, _ in value_patterns(frozenset({("name", "Doe^Jane"), ("id", "12")}))]
+        ['name']
+    """
+    found = [(kind, _value_pattern(kind, value)) for kind, value in sorted(values)]
+    return tuple((kind, pattern) for kind, pattern in found if pattern is not None)
+
+
+@lru_cache(maxsize=1 << 14)
+def _value_pattern(kind: str, value: str) -> re.Pattern[str] | None:
+    ordered = sorted(set(_patterns(kind, value)), key=lambda pattern: (-len(pattern), pattern))
     return re.compile("|".join(ordered), re.IGNORECASE) if ordered else None
 
 
