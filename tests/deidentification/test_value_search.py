@@ -51,6 +51,24 @@ def test_telephone_numbers(text):
     assert "56" not in clean_text(f"call {text}", frozenset({("phone", "+49 (0)6221 561234")}), descriptions=False)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["DOB 3/21/70", "born 1970", "geb. 21.3.1970", "21MAR70", "March 21, 1970", "210370", "70-03-21", "21. März 1970"],
+)
+def test_birth_dates_as_people_write_them(text):
+    assert "70" not in clean_text(f"CT {text} liver", frozenset({("birth_date", "19700321")}), descriptions=True)
+
+
+@pytest.mark.parametrize("text", ["ACC-990011", "acc 990011", "990011"])
+def test_accession_numbers_with_and_without_their_letters(text):
+    assert "11" not in clean_text(f"CT {text}", frozenset({("accession", "ACC990011")}), descriptions=False)
+
+
+@pytest.mark.parametrize("text", ["Hid\u200bden", "ＨＩＤＤＥＮ", "Hi\u00adden".replace("Hi", "Hid")])
+def test_names_with_invisible_or_wide_characters(text):
+    assert clean_text(f"CT {text}", frozenset({("name", "Hidden^X")}), descriptions=False) == "CT"
+
+
 @given(st.dates())
 def test_every_notation_of_a_birth_date_is_cut(day):
     stated = f"{day.year:04d}{day.month:02d}{day.day:02d}"

@@ -32,7 +32,10 @@ _DATE_LIKE = (
 _OLD_AGE = r"(?<!\d)(?:9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?|j|ans)(?![^\W_])"
 _TITLED = r"\b(?i:dr|prof|mr|mrs|ms|herr|frau|mme)\b\.?[ ]+(?-i:[A-ZÀ-Þ])[\w'’-]+"
 _MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-_GENERIC = re.compile("|".join(f"(?:{part})" for part in (_DATE_LIKE, _OLD_AGE, _TITLED, _MAIL)), re.IGNORECASE)
+_BORN = r"\b(?:born|birth\s?date|date of birth|d\.?o\.?b\.?|geb(?:oren)?\.?(?:\s?am)?|n[ée]e? le)[\s:]*[\d./-]*\d"
+_PHONE = r"\b(?:tel(?:efon|ephone)?|phone|fax|mobil\w*|call)[\s.:]*[+(]?\d[\d\s()/.-]{4,}\d"
+_GENERIC_PARTS = (_BORN, _DATE_LIKE, _OLD_AGE, _TITLED, _MAIL, _PHONE)
+_GENERIC = re.compile("|".join(f"(?:{part})" for part in _GENERIC_PARTS), re.IGNORECASE)
 _LETTER, _MAX_PARTS = r"[^\W\d_]", 5
 _MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
 #: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
@@ -52,6 +55,9 @@ the thin thorax tissue unit venous view volume wall water white wide winter with
 hospital clinic center centre university department radiology institute general city saint
 """
 _COMMON = frozenset(_COMMON_TEXT.split())
+_FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
+#: runs of digits, of letters, of other characters that are no separators
+_RUNS = re.compile(r"\d+|[^\W\d_]+|[^\w\s./-]+")
 _LETTERS = re.compile("ae|oe|ue|ss|.", re.IGNORECASE | re.DOTALL)
 _TRANSCRIBED = {"ä": ("ae",), "ö": ("oe",), "ü": ("ue",), "ß": ("ss",), "ae": ("ä",), "oe": ("ö",), "ue": ("ü",)}
 _TRANSCRIBED |= {"ss": ("ß",), "ø": ("oe", "o"), "å": ("aa",), "æ": ("ae",), "ł": ("l",), "đ": ("d",), "ı": ("i",)}
@@ -77,12 +83,25 @@ def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: b
         >>> clean_text("Liver 3 mm 26.05.2010 post op", frozenset(), descriptions=True)
         'Liver 3 mm post op'
     """
-    found = text
+    plain = undisguise(text)
+    found = plain
     for _, pattern in value_patterns(values):
         found = pattern.sub(" ", found)
     if descriptions:
         found = _GENERIC.sub(" ", found)
-    return text if found == text else _tidy(found)
+    return text if found == plain else _tidy(found)
+
+
+def undisguise(text: str) -> str:
+    """A text without invisible characters, full-width letters as plain ones.
+
+    Example:
+        >>> undisguise("D\u200boe \uff24\uff2f\uff25")
+        'Doe DOE'
+    """
+    if text.isascii():
+        return text
+    return "".join(char for char in text if unicodedata.category(char) != "Cf").translate(_FULL_WIDTH)
 
 
 @lru_cache(maxsize=4096)
@@ -191,7 +210,7 @@ def _letter_pattern(letter: str) -> str:
 
 def _patterns(kind: str, value: str) -> Iterator[str]:
     if kind == "birth_date":
-        yield from (_bounded(re.escape(form), r"\d") for form in date_notations(value))
+        yield from _date_patterns(value)
     elif kind == "phone":
         digits = re.sub(r"\D", "", value)
         if len(digits) >= _MIN_PHONE_DIGITS:
@@ -200,6 +219,24 @@ def _patterns(kind: str, value: str) -> Iterator[str]:
         yield from _name_patterns(value)
     else:
         yield from _identifier_patterns(kind, value)
+
+
+def _date_patterns(text: str) -> Iterator[str]:
+    """Patterns of a birth date in any order and with any separator, years of two and of four digits."""
+    notations = date_notations(text)
+    if not notations:
+        return
+    year, month, day = text[:4], text[4:6], text[6:8]
+    years, name = f"(?:{year}|{year[2:]})", f"{_MONTHS[int(month) - 1]}[a-zé]{{0,7}}\\.?"
+    days, months = (f"0?{number.lstrip('0')}" for number in (day, month))
+    for order in ((days, months, years), (months, days, years), (years, months, days)):
+        yield _bounded(r"[\s./,-]{1,2}".join(order), r"\d")
+    for order in ((days, name, years), (name, days, years)):
+        yield _bounded(r"[\s./,-]{0,2}".join(order), r"\d")
+    for digits in (day + month, month + day):
+        yield from (_bounded(digits + written, r"\d") for written in (year, year[2:]))
+    yield from (_bounded(written + month + day, r"\d") for written in (year, year[2:]))
+    yield from (_bounded(re.escape(form), r"\d") for form in notations)
 
 
 def _name_patterns(name: str) -> Iterator[str]:
@@ -219,10 +256,13 @@ def _name_patterns(name: str) -> Iterator[str]:
 def _identifier_patterns(kind: str, value: str) -> Iterator[str]:
     if len(value) < _MIN_ID or value.casefold() in _COMMON:
         return
-    parts = [spelling_pattern(part) for part in re.split(r"[\s_-]+", value) if part]
-    pattern = r"[\s_-]{0,3}".join(parts)
+    parts = _RUNS.findall(value)
+    pattern = r"[\s_./-]{0,3}".join(map(spelling_pattern, parts))
     glued = kind in ("id", "accession") and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
     yield pattern if glued else _bounded(pattern, r"[^\W_]")
+    digits = [part for part in parts if part.isdigit()]
+    if glued and sum(map(len, digits)) >= _MIN_GLUED_ID and len(digits) < len(parts):
+        yield _bounded(r"[\s_./-]{0,3}".join(digits), r"\d")
 
 
 def _bounded(pattern: str, inside: str, ending: str = "") -> str:

@@ -20,7 +20,7 @@ from firstread.deidentification.folder_deidentifier import RECORD
 from firstread.deidentification.identity import Identity, nested_identity_values
 from firstread.deidentification.identity_index import readable_datasets
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
-from firstread.deidentification.value_search import encoded_values, value_patterns
+from firstread.deidentification.value_search import encoded_values, undisguise, value_patterns
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class _Kinds:
     uids: frozenset[str]
 
     def in_text(self, text: str) -> set[str]:
-        return {kind for kind, pattern in value_patterns(self.values) if pattern.search(text)}
+        return {kind for kind, pattern in value_patterns(self.values) if pattern.search(undisguise(text))}
 
     def in_element(self, element: "DataElement") -> set[str]:
         texts = _texts(element.value)
