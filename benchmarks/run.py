@@ -20,6 +20,7 @@ import accuracy
 import classroom
 import coverage_calibration
 import coverage_class
+import deidentify
 import few_shot
 import interval_coverage
 import latency
@@ -59,6 +60,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "r-agreement": lambda quick, peers: r_agreement.compare_with_proc(quick=quick),
     "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
+    "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

@@ -96,6 +96,8 @@ def _deidentify_open_file(
     identity = identities.identity(dataset)
     pseudonym = keys.patient(identity.key)
     path = output_path(dataset, pseudonym, keys)
+    if (folder / path).is_file() and identity.reason_to_hold():  # what another file says now makes it doubtful
+        (folder / path).unlink()
     if pseudonym not in rewrite and identity.key and (folder / path).is_file():
         return FileResult(source, path, existed=True)
     found = deidentify_dataset(dataset, profile=profile, keys=keys, identity=identity)

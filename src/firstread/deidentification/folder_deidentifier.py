@@ -72,18 +72,39 @@ def deidentify(
         identities, repeated = _gather(files, bar)
     over_89 = {keys.patient(key) for key, identity in identities.identities.items() if identity.over_89}
     rewrite = frozenset(over_89 - set(record.get("over_89", [])))
-    results: list[FileResult] = []
+    _remove_leftovers(folder)
+    counts: Counter[str] = Counter()
+    actions: Counter[str] = Counter()
+    held: list[HeldFile] = []
     with ProgressBar("de-identifying", len(files), unit="file", quiet=quiet) as bar:
         for file in files:
             if reason := repeated.get(file):
-                results.append(FileResult(file, None, reason))
+                result = FileResult(file, None, reason)
             else:
-                results.append(
-                    deidentify_file(file, folder, profile=profile, keys=keys, identities=identities, rewrite=rewrite)
+                result = deidentify_file(
+                    file, folder, profile=profile, keys=keys, identities=identities, rewrite=rewrite
                 )
+            counts["held" if result.held else "existed" if result.existed else "written"] += 1
+            actions.update(result.actions)
+            if result.held:
+                held.append(HeldFile(file, result.held))
             bar.update()
     write_json(folder / RECORD, record | {"over_89": sorted(over_89 | set(record.get("over_89", [])))})
-    return _summarize(results, folder, profile, keys)
+    return Deidentification(
+        folder=folder,
+        profile=profile,
+        anonymous=keys.anonymous,
+        written=counts["written"],
+        existed=counts["existed"],
+        held=tuple(held),
+        actions=dict(actions.most_common()),
+    )
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a run that was killed had begun to write."""
+    for leftover in folder.glob("P*/T*/S*/.I*.dcm.*.dcm"):
+        leftover.unlink(missing_ok=True)
 
 
 def _choose(profile: Profile | None, keys: PseudonymKeys | None) -> tuple[Profile, PseudonymKeys]:
@@ -150,18 +171,3 @@ def _digest(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
         return digest.hexdigest()
-
-
-def _summarize(results: list[FileResult], folder: Path, profile: Profile, keys: PseudonymKeys) -> Deidentification:
-    actions: Counter[str] = Counter()
-    for result in results:
-        actions.update(result.actions)
-    return Deidentification(
-        folder=folder,
-        profile=profile,
-        anonymous=keys.anonymous,
-        written=sum(result.output is not None and not result.existed for result in results),
-        existed=sum(result.existed for result in results),
-        held=tuple(HeldFile(result.source, result.held) for result in results if result.held),
-        actions=dict(actions.most_common()),
-    )

@@ -76,6 +76,8 @@ _MISSED = {
     0x00281055: Action.CLEAN,
     0x00283003: Action.CLEAN,
 }
+#: descriptions that are the identity itself: no word of an occupation could stay
+_NOT_CLEANED = frozenset({0x00102180})
 #: attributes that the output states itself
 _STATED = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
 _CODE_SEQUENCES = frozenset({0x00080082, 0x00401101})
@@ -133,6 +135,7 @@ def _rule_of_table(tag: int, vr: str, parent: int | None, sop_class: str, profil
         return None
     known = dictionary_VR(tag) if dictionary_has_tag(tag) else vr
     codes = {code for option, code in row.options.items() if option in profile}
+    codes -= {"C"} if tag in _NOT_CLEANED else set()
     code = "C" if "C" in codes else "K" if "K" in codes else row.basic_profile
     name = f"E.1-1 {row.tag} {code}"
     kind = attribute_type(sop_class, parent, tag) or ""

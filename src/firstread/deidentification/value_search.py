@@ -30,7 +30,8 @@ _DATE_LIKE = (
     rf")(?![\d]|\.\d)"
 )
 _OLD_AGE = r"(?<!\d)(?:9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?|j|ans)(?![^\W_])"
-_TITLED = r"\b(?i:dr|prof|mr|mrs|ms|herr|frau|mme)\b\.?[ ]+(?-i:[A-ZÀ-Þ])[\w'’-]+"
+#: a title and a name; DR and MR without a full stop are modalities
+_TITLED = r"\b(?-i:(?:Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme)\b\.?|(?:DR|PROF|MR|MRS|MS)\.)[ ]*(?-i:[A-ZÀ-Þ])[\w'’-]+"
 _MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _BORN = r"\b(?:born|birth\s?date|date of birth|d\.?o\.?b\.?|geb(?:oren)?\.?(?:\s?am)?|n[ée]e? le)[\s:]*[\d./-]*\d"
 _PHONE = r"\b(?:tel(?:efon|ephone)?|phone|fax|mobil\w*|call)[\s.:]*[+(]?\d[\d\s()/.-]{4,}\d"
@@ -59,7 +60,15 @@ _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
 #: runs of digits, of letters, of other characters that are no separators
 _RUNS = re.compile(r"\d+|[^\W\d_]+|[^\w\s./-]+")
 _LETTERS = re.compile("ae|oe|ue|ss|.", re.IGNORECASE | re.DOTALL)
-_TRANSCRIBED = {"ä": ("ae",), "ö": ("oe",), "ü": ("ue",), "ß": ("ss",), "ae": ("ä",), "oe": ("ö",), "ue": ("ü",)}
+_TRANSCRIBED: dict[str, tuple[str, ...]] = {
+    "ä": ("ae",),
+    "ö": ("oe",),
+    "ü": ("ue",),
+    "ß": ("ss",),
+    "ae": ("ä",),
+    "oe": ("ö",),
+    "ue": ("ü",),
+}
 _TRANSCRIBED |= {"ss": ("ß",), "ø": ("oe", "o"), "å": ("aa",), "æ": ("ae",), "ł": ("l",), "đ": ("d",), "ı": ("i",)}
 #: letter without accent -> letters of Latin scripts that are it with one
 _ACCENTED: dict[str, tuple[str, ...]] = {

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from pydicom import DataElement, Dataset
 
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
-_TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "CS", "PN", "AE", "UR", "AS", "IS", "DS", "DA", "DT"})
+_TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "CS", "PN", "AE", "UR", "AS", "DA", "DT"})
+_NUMBERS = frozenset({"IS", "DS"})
+_MIN_NUMBER = 5
 _MAX_TEXT_BYTES = 64 * 1024**2
 _MAX_RECORD_BYTES = 64 * 1024**2
 
@@ -177,6 +179,8 @@ class _Kinds:
         texts = _texts(element.value)
         if element.VR == "UI":
             return {"uid"} if self.uids & set(texts) else set()
+        if element.VR in _NUMBERS:  # a coordinate is no birth date; a whole number may be an identifier
+            return {kind for kind, value in self.values if len(value) >= _MIN_NUMBER and value in texts}
         return self.in_text("\n".join(texts)) if element.VR in _TEXT else set()
 
     def in_bytes(self, path: Path) -> set[str]:
