@@ -109,6 +109,7 @@ def test_names_four_sequences_deep(tmp_path):
         ("for Dr. Smith please", "for please"),
         ("DR. SMITH liver", "liver"),
         ("MR Mamma", "MR Mamma"),
+        ("see 1.2.826.0.1.3680043.8.498.4711", "see"),
         ("DR Thorax", "DR Thorax"),
         ("L4/5 T2 FSE 1.5 mm", "L4/5 T2 FSE 1.5 mm"),
         ("Head^Routine 3/4 4.0.0", "Head^Routine 3/4 4.0.0"),

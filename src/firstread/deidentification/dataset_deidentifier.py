@@ -204,7 +204,7 @@ class _Run:
 
     @cached_property
     def _numbers(self) -> frozenset[bytes]:
-        kinds = ("id", "accession", "birth_date")
+        kinds = ("id", "accession", "study_id", "birth_date")
         return frozenset(value.encode() for kind, value in self.values if kind in kinds and len(value) >= _MIN_NUMBER)
 
     def _holds_value(self, data: object) -> bool:

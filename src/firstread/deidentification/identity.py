@@ -18,6 +18,9 @@ IDENTITY_KEYWORDS = {
     "AdmissionID": "id",
     "ServiceEpisodeID": "id",
     "InsurancePlanIdentification": "id",
+    "IssuerOfPatientID": "text",
+    "CurrentPatientLocation": "text",
+    "StudyID": "study_id",
     "AccessionNumber": "accession",
     "PlacerOrderNumberImagingServiceRequest": "accession",
     "FillerOrderNumberImagingServiceRequest": "accession",
@@ -38,6 +41,8 @@ IDENTITY_KEYWORDS = {
 }
 #: items within items, deeper than any object of the standard
 MAX_DEPTH = 32
+#: a StudyID is often a small number or a word, which identifies nothing
+_MIN_STUDY_DIGITS = 5
 #: kinds that an option keeps, so that they are not searched for
 _KEPT_BY_OPTION = {"institution": "retain_institution_identity", "device": "retain_device_identity"}
 
@@ -127,7 +132,8 @@ def identity_values(dataset: "Dataset") -> Iterator[tuple[str, str]]:
         if kind is None and not (keyword and dictionary_VR(tag) == "PN"):
             continue
         for value in _values(dataset[tag].value):
-            if not is_placeholder(value):
+            is_number = kind != "study_id" or sum(map(str.isdigit, value)) >= _MIN_STUDY_DIGITS
+            if is_number and not is_placeholder(value):
                 yield kind or "name", value
 
 

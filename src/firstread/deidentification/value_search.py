@@ -29,14 +29,16 @@ _DATE_LIKE = (
     rf"|{_DAY}\.?[\s-]?{_MONTH}[\s-]?,?\s?{_YEAR}|{_MONTH}\s?{_DAY}(?:st|nd|rd|th)?,?\s?{_YEAR}"
     rf")(?![\d]|\.\d)"
 )
-_OLD_AGE = r"(?<!\d)(?:9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?|j|ans)(?![^\W_])"
+_UID = r"(?<![\d.])[0-2](?:\.\d{1,39}){5,}(?!\d)"
+_OLD_AGE = r"(?<!\d)(?:0?9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?|j|ans)(?![^\W_])"
 #: a title and a name; DR and MR without a full stop are modalities
 _TITLED = r"\b(?-i:(?:Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme)\b\.?|(?:DR|PROF|MR|MRS|MS)\.)[ ]*(?-i:[A-ZÀ-Þ])[\w'’-]+"
 _MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _BORN = r"\b(?:born|birth\s?date|date of birth|d\.?o\.?b\.?|geb(?:oren)?\.?(?:\s?am)?|n[ée]e? le)[\s:]*[\d./-]*\d"
 _PHONE = r"\b(?:tel(?:efon|ephone)?|phone|fax|mobil\w*|call)[\s.:]*[+(]?\d[\d\s()/.-]{4,}\d"
-_GENERIC_PARTS = (_BORN, _DATE_LIKE, _OLD_AGE, _TITLED, _MAIL, _PHONE)
+_GENERIC_PARTS = (_UID, _BORN, _DATE_LIKE, _OLD_AGE, _TITLED, _MAIL, _PHONE)
 _GENERIC = re.compile("|".join(f"(?:{part})" for part in _GENERIC_PARTS), re.IGNORECASE)
+_NUMBERED = frozenset({"id", "accession", "study_id"})
 _LETTER, _MAX_PARTS = r"[^\W\d_]", 5
 _MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
 #: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
@@ -267,7 +269,7 @@ def _identifier_patterns(kind: str, value: str) -> Iterator[str]:
         return
     parts = _RUNS.findall(value)
     pattern = r"[\s_./-]{0,3}".join(map(spelling_pattern, parts))
-    glued = kind in ("id", "accession") and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
+    glued = kind in _NUMBERED and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
     yield pattern if glued else _bounded(pattern, r"[^\W_]")
     digits = [part for part in parts if part.isdigit()]
     if glued and sum(map(len, digits)) >= _MIN_GLUED_ID and len(digits) < len(parts):
