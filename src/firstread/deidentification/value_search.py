@@ -39,7 +39,7 @@ _PHONE = r"\b(?:tel(?:efon|ephone)?|phone|fax|mobil\w*|call)[\s.:]*[+(]?\d[\d\s(
 _GENERIC_PARTS = (_UID, _BORN, _DATE_LIKE, _OLD_AGE, _TITLED, _MAIL, _PHONE)
 _GENERIC = re.compile("|".join(f"(?:{part})" for part in _GENERIC_PARTS), re.IGNORECASE)
 _NUMBERED = frozenset({"id", "accession", "study_id"})
-_LETTER, _MAX_PARTS = r"[^\W\d_]", 5
+_LETTER, _MAX_PARTS = r"[^\W\d_]", 3
 _MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
 #: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
 _CHARACTER_SET_NAMES = """
