@@ -20,6 +20,7 @@ import accuracy
 import classroom
 import coverage_calibration
 import coverage_class
+import curves
 import deidentify
 import few_shot
 import interval_coverage
@@ -59,6 +60,8 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     },
     "r-agreement": lambda quick, peers: r_agreement.compare_with_proc(quick=quick),
     "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
+    "curves": lambda quick, peers: curves.measure_curves(quick=quick),
+    "curves-mednist": lambda quick, peers: curves.measure_mednist_curves(quick=quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),

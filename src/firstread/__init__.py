@@ -16,6 +16,9 @@ from importlib import import_module
 from typing import Any
 
 from firstread.core.version import package_version
+from firstread.core.wait_policy import let_threads_sleep
+
+let_threads_sleep()  # before anything loads PyTorch
 
 __version__ = package_version()
 
@@ -32,6 +35,7 @@ _PUBLIC_NAMES = {
     "split_by_patient": "firstread.core.splits",
     "build_model": "firstread.learning.models",
     "train": "firstread.learning.training",
+    "find_learning_rate": "firstread.learning.learning_rate_finder",
     "predict": "firstread.learning.prediction",
     "evaluate": "firstread.evaluation.evaluation",
     "compare": "firstread.evaluation.comparison",

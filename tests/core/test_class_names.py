@@ -74,3 +74,8 @@ def test_a_cell_of_several_classes_is_found(labels):
 @pytest.mark.parametrize("labels", [["mass, left", "mass, right"], ["a", "b"], ["lung (left)"], ["[a]", "[b]"], []])
 def test_a_comma_in_a_name_is_no_list(labels):
     assert find_several_classes(labels) is None
+
+
+@given(st.text(min_size=1, max_size=12))
+def test_a_normal_form_is_its_own_normal_form(text):
+    assert normalize_class(normalize_class(text)) == normalize_class(text)

@@ -144,7 +144,7 @@ def test_two_files_that_fit_a_name_equally_well_are_no_match(images):
 def test_minus_one_is_asked_about(images):
     lines = ["file,label"] + [f"{n}.png,{(-1.0, 0.0, 1.0)[n % 3]}" for n in range(8)]
     with pytest.warns(UserWarning, match="Where -1 means uncertain"):
-        assert open_table(table(images, lines)).classes == ("0.0", "-1.0", "1.0")
+        assert open_table(table(images, lines)).classes == ("0.0", "1.0", "-1.0")
 
 
 def test_a_table_without_labels_says_which_columns_could_be_meant(images):

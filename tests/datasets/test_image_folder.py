@@ -5,12 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydicom import dcmread
 
 from firstread.core.errors import DataError
-from firstread.datasets import folder_listing
+from firstread.datasets import folder_contents
 from firstread.datasets.dataset import open_dataset
 from firstread.datasets.image_folder import open_folder
-from readers.dicom_files import save_dicom
+from readers.dicom_files import save_dicom, save_series
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (16, 16)).astype(np.uint8)
 
@@ -158,7 +159,7 @@ def test_a_link_in_a_circle_and_a_whole_disk_do_not_hang(tmp_path, monkeypatch):
         picture(tmp_path / label / "1.png")
     (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
     assert len(open_folder(tmp_path)) == 2
-    monkeypatch.setattr(folder_listing, "MAX_FILES", 1)
+    monkeypatch.setattr(folder_contents, "MAX_FILES", 1)
     with pytest.raises(DataError, match="more than 1 files"):
         open_folder(tmp_path)
 
@@ -216,3 +217,15 @@ def test_a_picture_cut_anywhere_is_an_image_or_a_sentence(tmp_path, share, endin
     except FirstreadError as error:
         said = str(error)
     assert said == "uint8" or path.name in said
+
+
+def test_slices_are_in_the_order_of_their_place_whatever_their_numbers_say(tmp_path):
+    values = np.zeros((8, 8, 8), np.int16)
+    order = [3, 1, 0, 2, 7, 5, 6, 4]
+    positions = [(0, 0, 5.0 * place) for place in order]
+    save_series(tmp_path / "a", values, positions=positions, per_slice=[{"InstanceNumber": 1}] * 8)
+    save_series(tmp_path / "b", values, positions=positions[::-1], SeriesInstanceUID="1.2.9")
+    cohort = open_folder(tmp_path)
+    for label in ("a", "b"):
+        files = [row.file for row in cohort.table.itertuples() if row.label == label]
+        assert [dcmread(file).ImagePositionPatient[2] for file in files] == [5 * place for place in range(8)]

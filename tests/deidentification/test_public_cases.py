@@ -461,6 +461,12 @@ def test_an_unknown_representation_is_held_back_or_dropped(tmp_path):
     assert result.held or find_values(tmp_path / "out", ["Hidden"]) == []
 
 
+def test_an_image_that_was_cut_off_before_its_pixels_is_held_back():
+    dataset = identified_ct()
+    del dataset.PixelData
+    assert "without pixels" in deidentify_dataset(dataset, profile=Profile(), keys=KEYS).held
+
+
 def test_implicit_and_explicit_files_are_alike(tmp_path):
     """Elements without a VR in the file have the same rules."""
     seen = []

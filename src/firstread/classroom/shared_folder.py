@@ -10,10 +10,8 @@ from firstread import lessons
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.participant.labextension import install_labextension
 from firstread.core.files import write_bytes, write_json
-from firstread.lessons.lesson_info import LessonInfo, find_lesson
+from firstread.lessons.lesson_info import SETUP_TAG, LessonInfo, find_lesson
 
-#: tag of a lesson's cell that installs firstread where it is missing
-SETUP_TAG = "setup"
 #: what JupyterLab calls that which the class bar does with one button; a lesson's lines may break anywhere
 _RESTART = re.compile(r"choose\s+\*Kernel\s+→\s+Restart\s+Kernel\s+and\s+Run\s+up\s+to\s+Selected\s+Cell\*")
 _RESTART_IN_CLASS = "press **Restart and catch up** above"
@@ -64,16 +62,11 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
 
 
 def write_template(path: Path, lesson: LessonInfo) -> None:
-    """Write the lesson's notebook as a class has it: with the same cell ids in every copy, and in the class's words.
-
-    The cell that installs firstread elsewhere is left out. An id is the cell's place in the lesson, so that it is the
-    same in a class and outside.
-    """
+    """Write the lesson's notebook as a class has it: in the class's words, without the cell that installs firstread."""
     import nbformat
 
     notebook = lesson.notebook()
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell["id"] = f"cell-{number:03d}"
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _RESTART.sub(_RESTART_IN_CLASS, cell.source)
     notebook.cells = [cell for cell in notebook.cells if SETUP_TAG not in cell.metadata.get("tags", [])]

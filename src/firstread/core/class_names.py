@@ -21,9 +21,9 @@ def normalize_class(name: str) -> str:
         >>> normalize_class(" Pleural_Effusion"), normalize_class("pleural effusion "), normalize_class("1.0")
         ('pleural effusion', 'pleural effusion', '1')
     """
-    text = unicodedata.normalize("NFKC", name)
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     text = "".join(char for char in text if unicodedata.category(char) not in ("Cf", "Cc") or char.isspace())
-    text = _BLANKS.sub(" ", text).strip().casefold()
+    text = _BLANKS.sub(" ", text).strip()
     return f"{float(text):g}" if _NUMBER.fullmatch(text) and len(text) < 16 else text
 
 

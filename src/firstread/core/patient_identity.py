@@ -15,15 +15,15 @@ _LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _SEPARATORS = re.compile(r"[\s_\-./:^,;'\"()\[\]]+")
 _BETWEEN_NUMBERS = re.compile(r"(?<=\d)[\s_\-./:^,;()\[\]]+(?=\d)")
 #: texts, normalized, that stand where an identifier was taken out or never known
-# fmt: off
-_PLACEHOLDERS = frozenset((
-    "anon", "anonym", "anonyma", "anonyme", "anonymized", "anonymised", "anonymous", "anonymouspatient", "blank",
-    "confidential", "deid", "deidentified", "deleted", "dummy", "empty", "hidden", "missing", "na", "nan", "nil",
-    "noid", "noname", "none", "notapplicable", "notavailable", "notknown", "notprovided", "null", "patient",
-    "patientid", "patientname", "pseudonym", "redacted", "removed", "undefined", "unknown", "unknownpatient",
-    "unspecified",
-))
-# fmt: on
+_PLACEHOLDERS = frozenset(
+    (
+        *("anon", "anonym", "anonyma", "anonyme", "anonymized", "anonymised", "anonymous", "anonymouspatient"),
+        *("blank", "confidential", "deid", "deidentified", "deleted", "dummy", "empty", "hidden", "missing", "na"),
+        *("nan", "nil", "noid", "noname", "none", "notapplicable", "notavailable", "notknown", "notprovided"),
+        *("null", "patient", "patientid", "patientname", "pseudonym", "redacted", "removed", "undefined"),
+        *("unknown", "unknownpatient", "unspecified"),
+    )
+)
 
 
 def normalize_patient(identifier: str) -> str:

@@ -6,72 +6,20 @@ accuracy says little about anatomy.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
-from firstread.core.images import read_image, resize_square, to_grayscale
 from firstread.core.predictions import Predictions
-from firstread.core.progress_bar import track
 from firstread.core.tasks import Classification
-from firstread.core.windows import WindowLike
+from firstread.curation.image_features import THUMBNAIL_SIZE, ImageFeatures, image_features
 
 if TYPE_CHECKING:
     import pandas as pd
 
-THUMBNAIL_SIZE = 32
 LOGISTIC_THUMBNAIL_SIZE = 8
-
-
-@dataclass(frozen=True)
-class ImageFeatures:
-    """Simple features of an image, the input of the trivial rules.
-
-    Attributes:
-        file_bytes: size of the file.
-        width, height: pixels.
-        colored_fraction: of pixels, those whose channels differ.
-        mean_gray: mean gray value, 0 to 255.
-        thumbnail: (32, 32) float32 gray values.
-    """
-
-    file_bytes: int
-    width: int
-    height: int
-    colored_fraction: float
-    mean_gray: float
-    thumbnail: np.ndarray
-
-
-def image_features(cohort: Cohort) -> list[ImageFeatures]:
-    """The features of every image of a cohort; cached while the program runs."""
-    rows = cohort.tables.first_images()
-    frames = [(file, None if frame is None else int(frame)) for file, frame in rows]
-    window = tuple(cohort.window) if isinstance(cohort.window, list) else cohort.window
-    return [
-        _read_features(file, frame, window, Path(file).stat().st_mtime_ns)
-        for file, frame in track(frames, "Looking for shortcuts", total=len(frames))
-    ]
-
-
-@lru_cache(maxsize=60_000)
-def _read_features(file: str, frame: int | None, window: WindowLike, _mtime_ns: int) -> ImageFeatures:
-    image = read_image(file, frame=frame, window=window)
-    gray = to_grayscale(image)
-    return ImageFeatures(
-        file_bytes=Path(file).stat().st_size,
-        width=image.shape[1],
-        height=image.shape[0],
-        colored_fraction=float((np.ptp(image.astype(np.int16), axis=2) > 24).mean()) if image.ndim == 3 else 0.0,
-        mean_gray=float(gray.mean()),
-        thumbnail=resize_square(gray, THUMBNAIL_SIZE).astype(np.float32),
-    )
-
 
 #: from the features of N images to the columns (N, F) that a rule uses
 FeatureColumns = Callable[[list[ImageFeatures]], np.ndarray]
@@ -80,18 +28,19 @@ FeatureColumns = Callable[[list[ImageFeatures]], np.ndarray]
 def _border_columns(features: list[ImageFeatures]) -> np.ndarray:
     ring = np.ones((THUMBNAIL_SIZE, THUMBNAIL_SIZE), bool)
     ring[2:-2, 2:-2] = False
-    return np.array([[one.thumbnail[ring].mean(), one.thumbnail[ring].std()] for one in features])
+    rings = np.stack([one.pixels[ring] for one in features]).astype(np.float32)
+    return np.stack([rings.mean(axis=1), rings.std(axis=1)], axis=1)
 
 
 def _small_thumbnail_columns(features: list[ImageFeatures]) -> np.ndarray:
     step = THUMBNAIL_SIZE // LOGISTIC_THUMBNAIL_SIZE
-    stack = np.stack([one.thumbnail for one in features])
+    stack = np.stack([one.pixels for one in features])
     blocks = stack.reshape(len(features), LOGISTIC_THUMBNAIL_SIZE, step, LOGISTIC_THUMBNAIL_SIZE, step)
     return blocks.mean(axis=(2, 4)).reshape(len(features), -1)
 
 
 def _pixel_columns(features: list[ImageFeatures]) -> np.ndarray:
-    return np.stack([one.thumbnail.ravel() for one in features])
+    return np.stack([one.pixels.ravel() for one in features]).astype(np.float32)
 
 
 #: rule -> its columns, and its classifier

@@ -1,14 +1,15 @@
-"""Checks of labels, files, sizes and single images; each returns findings in whole sentences."""
+"""Checks of single images: files that cannot be read, empty ones, marks, sizes; each returns findings in sentences."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from firstread.core.cohort import Cohort
-from firstread.core.images import STRAY_FILES, read_image
-from firstread.curation.artefacts import ANNOTATIONS, detect_annotations, detect_blank_or_noise
-from firstread.curation.baselines import ImageFeatures
+from firstread.curation.artefacts import ANNOTATIONS
+from firstread.curation.image_features import ImageFeatures
+from firstread.curation.measurements import CohortMeasurements
+
+#: most cases or files that a sentence names
+MAX_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Finding:
 
     Attributes:
         severity: "problem" (results will be wrong), "warning" (results may mislead) or "note".
-        kind: such as "duplicates", "leak", "shortcut", "series", "noise", "marks", "stray files".
+        kind: such as "duplicates", "copies", "leak", "shortcut", "series", "patients", "unreadable", "noise", "marks".
         text: what was found, how often, why it matters, and what to do.
         cases: names of the cases concerned.
     """
@@ -28,76 +29,65 @@ class Finding:
     cases: tuple[str, ...] = ()
 
 
-def find_imbalance(cohort: Cohort) -> list[Finding]:
-    """Class imbalance, missing labels, unknown patients."""
-    counts = np.bincount(cohort.targets[cohort.targets >= 0], minlength=len(cohort.classes))
-    findings = []
-    unlabeled = int((cohort.targets < 0).sum())
-    if unlabeled:
-        findings.append(Finding("note", "labels", f"{unlabeled} images have no label."))
-    if counts.min() * 5 < counts.max():
-        rare = cohort.classes[int(counts.argmin())]
-        text = f"{rare} has {counts.min()} images, the largest class {counts.max()}. Accuracy alone will mislead."
-        findings.append(Finding("warning", "balance", text))
-    if not any(cohort.components):
-        text = "Patients are not known, so nothing keeps images of one patient on one side of a split."
-        findings.append(Finding("note", "patients", text))
-    return findings
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun, such as "1 image" or "2,000 images"."""
+    plural = noun + ("es" if noun.endswith(("s", "x")) else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
-def find_stray_files(cohort: Cohort) -> list[Finding]:
-    """Stray files of operating systems among the images."""
-    left_out = sum(int(step.parameters.get("stray_files", 0) or 0) for step in cohort.steps)
-    folders = {Path(file).parent for file in cohort.table["file"]}
-    on_disk = [path for folder in sorted(folders) for path in _list_folder(folder) if _is_stray_file(path.name)]
-    count = max(left_out, len(on_disk))
-    if not count:
+def list_names(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    names = list(names)
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def find_unreadable(unreadable: dict[str, str], total: int) -> list[Finding]:
+    """Cases whose image is gone or broken."""
+    if not unreadable:
         return []
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in unreadable.items():
+        by_reason.setdefault(reason, []).append(name)
+    reasons = [f"{list_names(names)} ({reason})" for reason, names in list(by_reason.items())[:MAX_NAMES]]
+    more = len(by_reason) - MAX_NAMES
     text = (
-        f"{count} files of operating systems (such as .DS_Store) lie among the images. They were left out; a script "
-        "that counts files would count them."
+        f"{len(unreadable):,} of {count_of(total, 'image')} cannot be read: {'; '.join(reasons)}"
+        f"{f'; and {more:,} other reasons' if more > 0 else ''}. Training will stop at the first of them. Bring the "
+        "files back, or leave these cases out; everything below is about the others."
     )
-    return [Finding("note", "stray files", text)]
+    return [Finding("problem", "unreadable", text, tuple(unreadable))]
 
 
-def _list_folder(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
+def find_artefacts(measured: CohortMeasurements, examples: dict[str, list[str]]) -> list[Finding]:
+    """Blank images, images of noise, and images with burned-in annotations.
 
-
-def _is_stray_file(name: str) -> bool:
-    return name.lower() in STRAY_FILES or name.startswith("._")
-
-
-def find_artefacts(cohort: Cohort, examples: dict[str, list[int]]) -> list[Finding]:
-    """Blank images, images of noise, and images with burned-in annotations."""
-    without_content: dict[str, list[int]] = {"empty": [], "noise": []}
-    annotated: dict[str, list[int]] = {kind: [] for kind in ANNOTATIONS}
-    rows = cohort.tables.first_images()
-    for index, (file, frame) in enumerate(rows):
-        image = read_image(file, frame=None if frame is None else int(frame), window=cohort.window)
-        defect = detect_blank_or_noise(image)
-        if defect:
-            without_content[defect].append(index)
-        for kind in detect_annotations(image):
-            annotated[kind].append(index)
-    findings = []
-    for defect, indices in without_content.items():
+    Args:
+        measured: the images.
+        examples: title -> names of the cases to show; this check adds its own.
+    """
+    cohort, findings = measured.cohort, []
+    names = cohort.table["case"]
+    for defect in ("empty", "noise"):
+        indices = [index for index, one in enumerate(measured.images) if one.defect == defect]
         if indices:
-            examples[f"{defect} images"] = indices
+            examples[f"{defect} images"] = [names[index] for index in indices]
             findings.append(_defect_finding(cohort, defect, indices))
-    for kind, indices in annotated.items():
+    for kind, title in ANNOTATIONS.items():
+        indices = [index for index, one in enumerate(measured.images) if kind in one.annotations]
         if indices:
-            examples[ANNOTATIONS[kind]] = indices
+            examples[title] = [names[index] for index in indices]
             findings.append(_annotation_finding(cohort, kind, indices))
     return findings
 
 
 def _defect_finding(cohort: Cohort, defect: str, indices: list[int]) -> Finding:
     cases = tuple(cohort.table["case"][i] for i in indices)
+    one = len(indices) == 1
+    shows = ("shows" if one else "show") + (" nothing" if defect == "empty" else " noise only")
     text = (
-        f"{len(indices)} images {'show nothing' if defect == 'empty' else 'show noise only'} "
-        f"({_count_by_class(cohort, indices)}), such as {', '.join(cases[:4])}. No label is right for them; leave them "
-        "out."
+        f"{count_of(len(indices), 'image')} {shows}{_by_class(cohort, indices)}, such as {list_names(cases)}. No label "
+        f"is right for {'it; leave it' if one else 'them; leave them'} out."
     )
     return Finding("warning", defect, text, cases)
 
@@ -105,29 +95,41 @@ def _defect_finding(cohort: Cohort, defect: str, indices: list[int]) -> Finding:
 def _annotation_finding(cohort: Cohort, kind: str, indices: list[int]) -> Finding:
     names, labels = cohort.table["case"], {cohort.table["label"][i] for i in indices}
     certainty = "" if kind == "color" else " (a guess from sharp, uniform patches; look at them)"
-    where = (
-        f" They occur only on {labels.pop()}: a network can learn the mark instead of the anatomy."
-        if len(labels) == 1 and len(cohort.classes) > 1
-        else f" By class: {_count_by_class(cohort, indices)}."
-    )
-    text = f"{len(indices)} images seem to carry {ANNOTATIONS[kind]}{certainty}.{where}"
+    where = ""
+    if len(cohort.classes) > 1 and len(labels) == 1 and None not in labels:
+        where = f" They occur only on {labels.pop()}: a network can learn the mark instead of the anatomy."
+    elif by_class := _by_class(cohort, indices):
+        where = f" By class: {by_class.strip(' ()')}."
+    seem = "seems" if len(indices) == 1 else "seem"
+    text = f"{count_of(len(indices), 'image')} {seem} to carry {ANNOTATIONS[kind]}{certainty}.{where}"
     return Finding("warning", "marks", text, tuple(names[i] for i in indices))
 
 
-def _count_by_class(cohort: Cohort, indices: list[int]) -> str:
+def _by_class(cohort: Cohort, indices: Sequence[int]) -> str:
+    """ " (3 chest, 1 no label)", or nothing where there are no classes."""
+    if not cohort.classes:
+        return ""
     labels = [cohort.table["label"][i] or "no label" for i in indices]
-    return ", ".join(f"{labels.count(name)} {name}" for name in dict.fromkeys(labels))
+    return " (" + ", ".join(f"{labels.count(name)} {name}" for name in dict.fromkeys(labels)) + ")"
 
 
-def find_image_sizes(features: list[ImageFeatures]) -> list[Finding]:
+def find_image_sizes(features: Sequence[ImageFeatures]) -> list[Finding]:
     """Image sizes, and whether images are in color."""
+    if not features:
+        return []
     sizes = {(one.width, one.height) for one in features}
     smallest, largest = min(sizes), max(sizes)
-    has_color = any(one.colored_fraction > 0 for one in features)
-    text = (
-        f"Image sizes: {len(sizes)} different, from {smallest[0]} x {smallest[1]} to "
-        f"{largest[0]} x {largest[1]} pixels."
-        if len(sizes) > 1
-        else f"All images have {smallest[0]} x {smallest[1]} pixels."
-    )
-    return [Finding("note", "sizes", f"{text} {'Some are in colour.' if has_color else 'All are gray.'}")]
+    colored = sum(one.colored_fraction > 0 for one in features)
+    if len(features) == 1:
+        text = f"The image has {smallest[0]} x {smallest[1]} pixels. It is {'in colour' if colored else 'gray'}."
+    elif len(sizes) == 1:
+        text = f"All images have {smallest[0]} x {smallest[1]} pixels."
+    else:
+        text = (
+            f"Image sizes: {len(sizes)} different, from {smallest[0]} x {smallest[1]} to "
+            f"{largest[0]} x {largest[1]} pixels."
+        )
+    if len(features) > 1:
+        how = "All are in colour." if colored == len(features) else f"{colored:,} of them are in colour."
+        text += f" {how if colored else 'All are gray.'}"
+    return [Finding("note", "sizes", text)]

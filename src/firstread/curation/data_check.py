@@ -9,29 +9,18 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.files import to_jsonable
 from firstread.core.report import Report
-from firstread.curation.baselines import image_features
-from firstread.curation.checks import (
-    Finding,
-    find_artefacts,
-    find_image_sizes,
-    find_imbalance,
-    find_stray_files,
-)
-from firstread.curation.duplicate_checks import find_duplicates, find_near_duplicates, find_series
-from firstread.curation.duplicates import group_identical, hash_pixels
-from firstread.curation.shortcut_checks import (
-    SHORTCUT_ACCURACY,
-    find_border_pixels,
-    find_file_order_leak,
-    find_shortcuts,
-)
+from firstread.curation.checks import Finding, find_artefacts, find_image_sizes, find_unreadable
+from firstread.curation.cohort_checks import find_files_left_out, find_labels, find_patients, find_split_gaps
+from firstread.curation.data_check_report import build_report, describe
+from firstread.curation.duplicate_checks import find_duplicates, find_series, search_duplicates
+from firstread.curation.measurements import CohortMeasurements, measure_cohort
+from firstread.curation.shortcut_checks import find_border_pixels, find_file_order_leak, find_shortcuts
 from firstread.curation.shortcut_strength import ShortcutStrength, measure_rules
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: most example images that a page shows for one finding
-MAX_EXAMPLES = 8
+_SEVERITIES = ("problem", "warning", "note")
 
 
 @dataclass(frozen=True)
@@ -44,13 +33,14 @@ class DataCheck:
         counts: cases of each class in each split.
         shortcuts: one row for each trivial rule: `rule`, `accuracy`, `low`, `high`, `right`, `cases`, `how`, and the
             same on held-out splits.
+        examples: title -> names of cases that a page shows.
     """
 
     cohort: Cohort
     findings: tuple[Finding, ...]
     counts: "pd.DataFrame"
     shortcuts: "pd.DataFrame"
-    _examples: dict[str, list[int]] = field(default_factory=dict, repr=False)
+    examples: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def of_kind(self, kind: str) -> list[Finding]:
         """The findings of one kind."""
@@ -58,23 +48,7 @@ class DataCheck:
 
     def report(self) -> Report:
         """A page with the findings, example images, and the table of trivial rules."""
-        report = Report(f"Data check: {self.cohort.origin.name}", f"{len(self.cohort)} images")
-        report.add_heading("Findings")
-        for finding in self.findings or (Finding("note", "none", "Nothing was found."),):
-            report.add_text(f"{finding.severity.upper()} ({finding.kind}). {finding.text}")
-        for kind, cases in self._examples.items():
-            report.add_heading(f"Examples: {kind}")
-            report.add_figure(_draw_examples(self.cohort, cases), alt=kind)
-        report.add_heading("What is there")
-        report.add_table(self.counts)
-        report.add_heading("Trivial rules")
-        report.add_text(
-            "How well the classes can be told apart by something that is not anatomy. Cross-validated unless stated."
-        )
-        if len(self.shortcuts):
-            report.add_figure(_rule_figure(self.shortcuts), alt="accuracy of each trivial rule with its 95 % interval")
-        report.add_table(self.shortcuts)
-        return report
+        return build_report(self.cohort, self.findings, self.counts, self.shortcuts, self.examples)
 
     def show(self) -> Report:
         """The report, displayed in a notebook."""
@@ -92,13 +66,7 @@ class DataCheck:
         )
 
     def __str__(self) -> str:
-        lines = [f"Data check of {self.cohort.origin.name}: {len(self.cohort)} images", ""]
-        lines += [f"{finding.severity.upper():8s} {finding.text}" for finding in self.findings] or [
-            "Nothing was found."
-        ]
-        columns = [c for c in self.shortcuts.columns if c not in ("low", "high")]
-        table = self.shortcuts[columns].to_string(index=False, float_format="{:.3f}".format, na_rep="")
-        return "\n".join([*lines, "", "How far trivial rules get:", table])
+        return describe(self.cohort, self.findings, self.shortcuts)
 
     def _repr_html_(self) -> str:
         return self.report()._repr_html_()
@@ -111,13 +79,14 @@ def check_data(cohort: Cohort) -> DataCheck:
     not in the anatomy.
 
     Args:
-        cohort: any cohort; labels and splits are used where there are any.
+        cohort: any cohort, with or without classes; labels, splits and patients are used where there are any. Of a case
+            with several images the first is looked at, of a volume the middle slice. Each image is read once.
 
     Returns:
-        Findings in sentences, tables, and a page with pictures.
+        Findings in sentences, tables, and a page with pictures. Images that cannot be read are a finding.
 
     Raises:
-        DataError: there are no images.
+        DataError: there are no images; or several readers' labels, none of them adjudicated.
 
     Example:
         >>> check = fr.check_data(fr.simulate_patients(6, size=64))
@@ -126,28 +95,43 @@ def check_data(cohort: Cohort) -> DataCheck:
     """
     if not len(cohort):
         raise DataError("There are no images to check", where=cohort.origin.name)
-    features = image_features(cohort)
-    thumbnails = np.stack([one.thumbnail for one in features])
-    groups = group_identical(hash_pixels(cohort))
-    examples: dict[str, list[int]] = {}
+    measured = measure_cohort(cohort)
+    examples: dict[str, list[str]] = {}
     findings = [
-        *find_imbalance(cohort),
-        *find_stray_files(cohort),
-        *find_duplicates(cohort, groups, examples),
-        *find_near_duplicates(cohort, thumbnails, groups, examples),
-        *find_series(cohort, thumbnails),
-        *find_artefacts(cohort, examples),
-        *find_image_sizes(features),
+        *find_unreadable(measured.unreadable, len(cohort)),
+        *find_labels(cohort),
+        *find_split_gaps(cohort),
+        *find_patients(cohort),
+        *find_files_left_out(cohort),
     ]
-    class_count = len(np.unique(cohort.targets[cohort.targets >= 0]))
-    strengths = measure_rules(cohort, features) if class_count > 1 else []
-    findings += find_shortcuts(strengths)
+    strengths: list[ShortcutStrength] = []
+    if measured.images:
+        findings += _find_in_images(measured, examples)
+        strengths = _measure_shortcuts(measured)
+        findings += find_shortcuts(strengths)
     if strengths:
-        findings += find_border_pixels(cohort)
-        findings += find_file_order_leak(cohort, thumbnails)
-    order = {"problem": 0, "warning": 1, "note": 2}
-    findings.sort(key=lambda finding: order[finding.severity])
+        findings += find_border_pixels(measured.cohort, measured.pictures.medium)
+        findings += find_file_order_leak(measured.cohort, measured.pictures.small)
+    findings.sort(key=lambda finding: _SEVERITIES.index(finding.severity))
     return DataCheck(cohort, tuple(findings), cohort.counts(), _rule_table(strengths), examples)
+
+
+def _find_in_images(measured: CohortMeasurements, examples: dict[str, list[str]]) -> list[Finding]:
+    duplicates = search_duplicates(measured)
+    return [
+        *find_duplicates(measured.cohort, duplicates, examples),
+        *find_series(measured.cohort, duplicates.series),
+        *find_artefacts(measured, examples),
+        *find_image_sizes(measured.features),
+    ]
+
+
+def _measure_shortcuts(measured: CohortMeasurements) -> list[ShortcutStrength]:
+    """Strength of the trivial rules; of none where there are not two classes of at least two images in all."""
+    targets = measured.cohort.targets
+    if len(np.unique(targets[targets >= 0])) < 2:
+        return []
+    return measure_rules(measured.cohort, measured.features)
 
 
 def _rule_table(strengths: list[ShortcutStrength]) -> "pd.DataFrame":
@@ -168,29 +152,3 @@ def _rule_table(strengths: list[ShortcutStrength]) -> "pd.DataFrame":
             row[f"fitted on train, {split}"] = f"{correct} of {total}"
         rows.append(row)
     return pd.DataFrame(rows, columns=None if rows else ["rule", "accuracy", "low", "high", "right", "cases", "how"])
-
-
-def _rule_figure(rules: "pd.DataFrame") -> Any:
-    """Accuracy of each rule with its interval, and of the most frequent class as a line."""
-    from firstread.core.figures import PALETTE, new_figure
-
-    figure, axes = new_figure(1, 1, panel_width_inches=8.0, panel_height_inches=0.4 * len(rules) + 1.0)
-    axis, positions = axes[0, 0], np.arange(len(rules))[::-1]
-    distances = np.abs(np.stack([rules["accuracy"] - rules["low"], rules["high"] - rules["accuracy"]]))
-    axis.errorbar(rules["accuracy"], positions, xerr=distances, fmt="o", color=PALETTE[0], capsize=4)
-    axis.axvline(float(rules["accuracy"].iloc[0]), color=PALETTE[6], linestyle=":")
-    axis.axvline(SHORTCUT_ACCURACY, color=PALETTE[1], linestyle="--")
-    axis.set_yticks(positions, [name.removeprefix("rule: ") for name in rules["rule"]])
-    axis.set_xlim(0, 1.02)
-    axis.set_xlabel(
-        "share of cases it gets right (95 % interval)\n"
-        "dotted: always the most frequent class · dashed: called a shortcut from here on"
-    )
-    return figure
-
-
-def _draw_examples(cohort: Cohort, cases: list[int]) -> Any:
-    from firstread.core.figures import show_images
-
-    shown = [cohort[i] for i in cases[:MAX_EXAMPLES]]
-    return show_images([s.image() for s in shown], [f"{s.case}\n{s.split or ''}" for s in shown], columns=4)

@@ -44,9 +44,9 @@ def _describe(strength: ShortcutStrength) -> str:
     return f"{text} {strength.description}" if strength.description else text
 
 
-def find_border_pixels(cohort: Cohort) -> list[Finding]:
-    """Pairs of classes that a single border pixel separates."""
-    strong = [pixel for pixel in measure_border_pixels(cohort) if pixel.accuracy >= _BORDER_PIXEL_ACCURACY]
+def find_border_pixels(cohort: Cohort, pictures: np.ndarray) -> list[Finding]:
+    """Pairs of classes that a single border pixel separates; `pictures` (N, n, n) uint8 are those of the cohort."""
+    strong = [pixel for pixel in measure_border_pixels(cohort, pictures) if pixel.accuracy >= _BORDER_PIXEL_ACCURACY]
     if not strong:
         return []
     strong.sort(key=lambda pixel: -pixel.accuracy)

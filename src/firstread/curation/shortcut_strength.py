@@ -1,6 +1,7 @@
 """Shortcut strength: how well each trivial rule separates the classes of a cohort."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from firstread.core.cohort import Cohort
 from firstread.core.decisions import decide
-from firstread.curation.baselines import RULES, ImageFeatures, fit_and_score
+from firstread.curation.baselines import RULES, fit_and_score
+from firstread.curation.image_features import ImageFeatures
 from firstread.evaluation.influence import Sample
 from firstread.evaluation.intervals import proportion_interval
 
@@ -19,7 +21,13 @@ _RULES_ON_PIXELS = (
     "rule: nearest training image",
     "rule: mean brightness",
 )
-_BORDER_IMAGE_SIZE = 64
+#: rules are fitted ten times each, so that of more cases than this a random sample is taken
+MAX_RULE_CASES = 6_000
+_MAX_BORDER_CASES = 12_000
+#: images for which the most similar one of all others is looked for
+_MAX_NEAREST = 1_000
+#: image sizes that are tried as a rule, the most frequent ones
+_MAX_SIZES = 20
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class ShortcutStrength:
         name: of the rule.
         correct, total: cases, by cross-validation over all labeled cases (or counted in-sample, see `method`).
         low, high: 95 % interval of the accuracy, by patient where a patient has several images.
-        method: "cross-validated" or "counted".
+        method: "cross-validated" or "counted", and on how many of how many cases where it was a sample.
         majority_share: share of the most frequent class.
         held_out: split -> (correct, total), fitted on the training split alone.
         description: the rule itself as a sentence, where it has one.
@@ -67,34 +75,54 @@ class BorderPixel:
 
 
 def measure_rules(cohort: Cohort, features: list[ImageFeatures]) -> list[ShortcutStrength]:
-    """Strength of every rule of `RULES`, on all labeled cases and, with a split, from training to the other splits."""
+    """Strength of every rule of `RULES`, on all labeled cases and, with a split, from training to the other splits.
+
+    Of more than `MAX_RULE_CASES` labeled cases a random sample is used, and `method` says so.
+    """
     targets = cohort.targets
-    labeled = np.flatnonzero(targets >= 0)
+    all_labeled = np.flatnonzero(targets >= 0)
+    labeled = _sample(all_labeled, MAX_RULE_CASES)
+    is_sample = len(labeled) < len(all_labeled)
+    suffix = f" on a random {len(labeled):,} of {len(all_labeled):,}" if is_sample else ""
     features, targets = [features[i] for i in labeled], targets[labeled]
     split = cohort.table["split"].to_numpy()[labeled]
     patients = cohort.components[labeled]
     class_count, total = len(cohort.classes), len(targets)
     majority_share = float(np.bincount(targets).max() / total)
-    strengths = [_measure_majority_class(targets, split, patients)]
+    majority = _measure_majority_class(targets, split, patients)
+    strengths = [replace(majority, method=majority.method + suffix)]
     for name, (columns_of, classifier) in RULES.items():
         columns = columns_of(features)
         predicted = _cross_validate(columns, targets, classifier=classifier, class_count=class_count, patients=patients)
         correct = int((predicted == targets).sum())
         low, high = _accuracy_interval(predicted == targets, patients)
         held_out = _score_held_out(columns, targets, split, classifier=classifier, class_count=class_count)
-        description = _describe_size_rule(cohort, features, targets) if name == "rule: image size" else ""
-        strength = ShortcutStrength(name, correct, total, low, high, "cross-validated", majority_share, held_out)
-        strengths.append(replace(strength, description=description))
+        description = _describe_size_rule(cohort.classes, features, targets, split) if "image size" in name else ""
+        method = "cross-validated" + suffix
+        strength = ShortcutStrength(name, correct, total, low, high, method, majority_share, held_out, description)
+        strengths.append(strength)
     return strengths
 
 
-def measure_border_pixels(cohort: Cohort) -> list[BorderPixel]:
-    """Accuracy of the best single pixel of the outermost ring, for each two classes (one threshold, in-sample)."""
-    labeled = cohort.where(cohort.targets >= 0)
-    images, targets = labeled.images(_BORDER_IMAGE_SIZE), labeled.targets
-    ring = np.ones((_BORDER_IMAGE_SIZE, _BORDER_IMAGE_SIZE), bool)
+def _sample(indices: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the indices, at random, in their order."""
+    if len(indices) <= most:
+        return indices
+    return np.sort(np.random.default_rng(0).permutation(indices)[:most])
+
+
+def measure_border_pixels(cohort: Cohort, pictures: np.ndarray) -> list[BorderPixel]:
+    """Accuracy of the best single pixel of the outermost ring, for each two classes (one threshold, in-sample).
+
+    Args:
+        cohort: N cases with labels.
+        pictures: (N, n, n) uint8, all of one size; of very many a random sample is used.
+    """
+    labeled = _sample(np.flatnonzero(cohort.targets >= 0), _MAX_BORDER_CASES)
+    targets = cohort.targets[labeled]
+    ring = np.ones(pictures.shape[1:], bool)
     ring[1:-1, 1:-1] = False
-    pixels = images[:, ring]
+    pixels = pictures[labeled][:, ring]
     border_pixels = []
     for first, second in combinations(range(len(cohort.classes)), 2):
         if min((targets == first).sum(), (targets == second).sum()) < 10:
@@ -108,14 +136,19 @@ def measure_border_pixels(cohort: Cohort) -> list[BorderPixel]:
 def compare_random_and_contiguous_splits(cohort: Cohort, thumbnails: np.ndarray) -> tuple[float, float] | None:
     """Nearest-neighbour accuracy on a fifth of each class: a random fifth, and the last fifth in file order.
 
+    Args:
+        cohort: N cases with labels.
+        thumbnails: (N, n, n) uint8.
+
     Returns:
         (random, contiguous), or None if there are fewer than 100 cases.
     """
     targets = cohort.targets
     labeled = np.flatnonzero(targets >= 0)
-    pixels, targets = thumbnails[labeled].reshape(len(labeled), -1), targets[labeled]
-    if len(targets) < 100:
+    if len(labeled) < 100:
         return None
+    targets = targets[labeled]
+    pixels = thumbnails.reshape(len(thumbnails), -1)[labeled]
     in_random, in_contiguous = np.zeros(len(targets), bool), np.zeros(len(targets), bool)
     rng = np.random.default_rng(0)
     for k in np.unique(targets):
@@ -127,14 +160,19 @@ def compare_random_and_contiguous_splits(cohort: Cohort, thumbnails: np.ndarray)
 
 
 def _nearest_accuracy(pixels: np.ndarray, targets: np.ndarray, is_test: np.ndarray) -> float:
-    scores = fit_and_score(
-        pixels[~is_test],
-        targets[~is_test],
-        pixels[is_test],
-        classifier="nearest",
-        class_count=int(targets.max()) + 1,
-    )
-    return float((decide(scores) == targets[is_test]).mean())
+    """Share of test images (of at most 1,000 of them) whose nearest training image is of their class."""
+    tested, train = _sample(np.flatnonzero(is_test), _MAX_NEAREST), np.flatnonzero(~is_test)
+    queries = pixels[tested].astype(np.float32)
+    best, nearest = np.full(len(tested), np.inf, np.float32), np.zeros(len(tested), np.int64)
+    for start in range(0, len(train), 4096):
+        rows = train[start : start + 4096]
+        block = pixels[rows].astype(np.float32)
+        distances = (block**2).sum(axis=1)[None] - 2 * queries @ block.T  # the queries' own part does not matter
+        closest = distances.argmin(axis=1)
+        values = distances[np.arange(len(tested)), closest]
+        is_closer = values < best
+        best[is_closer], nearest[is_closer] = values[is_closer], rows[closest[is_closer]]
+    return float((targets[nearest] == targets[tested]).mean())
 
 
 def _measure_majority_class(targets: np.ndarray, split: np.ndarray, patients: np.ndarray) -> ShortcutStrength:
@@ -218,15 +256,17 @@ def _score_held_out(
     return held_out
 
 
-def _describe_size_rule(cohort: Cohort, features: list[ImageFeatures], targets: np.ndarray) -> str:
+def _describe_size_rule(
+    classes: Sequence[str], features: list[ImageFeatures], targets: np.ndarray, split: np.ndarray
+) -> str:
     """The single image size that predicts a class best, as a sentence; empty if none is right in nine of ten cases."""
     best_accuracy, sentence = 0.0, ""
-    split = cohort.table["split"].to_numpy()[np.flatnonzero(cohort.targets >= 0)]
-    for size in {(one.width, one.height) for one in features}:
-        has_size = np.array([(one.width, one.height) == size for one in features])
-        for k, label in enumerate(cohort.classes):
+    sizes = [(one.width, one.height) for one in features]
+    for size, count in Counter(sizes).most_common(_MAX_SIZES):
+        has_size = np.array([one == size for one in sizes])
+        for k, label in enumerate(classes):
             is_right = has_size == (targets == k)
-            if is_right.mean() > best_accuracy and has_size.sum() > 3:
+            if is_right.mean() > best_accuracy and count > 3:
                 best_accuracy = float(is_right.mean())
                 parts = [
                     f"{int(is_right[split == s].sum())} of {int((split == s).sum())} in {s}"

@@ -21,7 +21,7 @@ from firstread.core.provenance import Step
 
 
 def add_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: str = "L") -> Cohort:
-    """Add a bright side marker to the upper corner of every image of some classes.
+    """Add a bright side marker to every image of some classes, in the upper corner of its own side.
 
     All images are written again, with or without a marker, so that no difference of file format reveals the class.
 
@@ -81,14 +81,24 @@ def add_label_noise(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:
 
 
 def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:
-    """Copy of an image (H, W) with a bright letter, a seventh of its height tall, in the upper left corner."""
+    """Copy of an image (H, W) with a bright letter, a seventh of its height tall, in an upper corner.
+
+    An "R" stands in the left corner and anything else in the right one: image left is the patient's right, and a marker
+    on the wrong side is the first thing that a radiologist sees.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(pixels)
-    height = max(8, pixels.shape[0] // 7)
-    corner = (pixels.shape[1] // 24, pixels.shape[0] // 24)
+    rows, columns = pixels.shape
+    height, margin = max(8, rows // 7), (columns // 24, rows // 24)
+    on_left = text.strip().upper().startswith("R")
     ImageDraw.Draw(picture).text(
-        corner, text, fill=255, font=ImageFont.load_default(size=height), stroke_width=height // 14
+        (margin[0] if on_left else columns - 1 - margin[0], margin[1]),
+        text,
+        fill=255,
+        font=ImageFont.load_default(size=height),
+        stroke_width=height // 14,
+        anchor="la" if on_left else "ra",
     )
     return np.asarray(picture)
 

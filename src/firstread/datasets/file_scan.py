@@ -15,7 +15,7 @@ from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
-from firstread.datasets.frames import read_frame_rows
+from firstread.datasets.frames import read_frame_rows, without_extension
 from firstread.datasets.patient_groups import assign_components
 from firstread.dicom.headers import NoImageError
 
@@ -101,7 +101,7 @@ def _check_readable(scan: FileScan, base: Path) -> None:
         raise DataError(
             f"{len(scan.broken)} of {total} images cannot be read. The first: {reason}",
             where=base / first,
-            expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
+            expected="PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM or NIfTI",
             do="mend or remove the broken files",
         )
 
@@ -128,7 +128,7 @@ def build_cohort(
         "broken images were left out": list(scan.broken),
         "DICOM files hold no image (reports, contours) and were left out": scan.no_images,
         "files are no images that firstread reads, and were left out": [
-            name for name in parameters.get("other_files", ()) if not _is_document(name)
+            name for name in parameters.get("other_files", ()) if not is_document(name)
         ],
     }
     sentences = [f"{len(names)} {what}: {_shorten(names)}." for what, names in left_out.items() if names]
@@ -141,7 +141,7 @@ def build_cohort(
     return Cohort.from_table(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
 
 
-def _is_document(name: str) -> bool:
+def is_document(name: str) -> bool:
     """Whether a file describes images and is none: a table, a text, the directory of a DICOM medium."""
     path = PurePosixPath(name.lower())
     return path.suffix in _DOCUMENTS or path.name in (
@@ -171,29 +171,25 @@ def _set_case_names(rows: list[dict[str, Any]]) -> None:
         row["case"] = base if row["frame"] is None else f"{base}#{row['frame']}"
 
 
-def without_extension(name: str) -> str:
-    """Name of an image file without the extension of a known format."""
-    lower = name.lower()
-    for extension in (".nii.gz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii"):
-        if lower.endswith(extension) and len(name) > len(extension):
-            return name[: -len(extension)]
-    return name
-
-
 def _sort_series(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sort the slices of each DICOM series by InstanceNumber; series stay in the order of their first file."""
+    """Sort the slices of each DICOM series by their place in the patient, else by InstanceNumber.
+
+    Series stay in the order of their first file.
+    """
+    places = [row.pop("position_mm", None) for row in rows]
     if not any(row.get("series") for row in rows):
         return rows
     first_positions: dict[Any, int] = {}
     for position, row in enumerate(rows):
         first_positions.setdefault(_series_key(row), position)
 
-    def sort_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    def sort_key(index: int) -> tuple[Any, ...]:
+        row, place = rows[index], places[index]
         instance = row.get("instance")
-        first = first_positions[_series_key(row)]
-        return (first, instance is None, instance or 0, _NATURAL_KEY(row["file"]), row["frame"] or 0)
+        numbers = (place is None, place or 0.0, instance is None, instance or 0)
+        return (first_positions[_series_key(row)], *numbers, _NATURAL_KEY(row["file"]), row["frame"] or 0)
 
-    return sorted(rows, key=sort_key)
+    return [rows[index] for index in sorted(range(len(rows)), key=sort_key)]
 
 
 def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:

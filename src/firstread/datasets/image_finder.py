@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from firstread.datasets.file_scan import without_extension
+from firstread.datasets.frames import without_extension
 
 #: files beside a table of which the names are kept; a larger tree is searched by path only
 _MAX_FILES = 1_000_000

@@ -23,8 +23,8 @@ from firstread.core.columns import parse_split_name
 from firstread.core.errors import DataError
 from firstread.core.windows import WindowLike
 from firstread.datasets.file_scan import FileScan, build_cohort, scan_files
+from firstread.datasets.folder_contents import FolderContents, find_data_root, list_files
 from firstread.datasets.folder_levels import FolderLevels, interpret_folders, without_containers
-from firstread.datasets.folder_listing import FolderListing, find_data_root, list_files
 from firstread.datasets.nifti_pairs import find_pairs, open_pairs
 from firstread.datasets.patient_evidence import is_container
 
@@ -49,7 +49,7 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
             "The folder holds no images",
             where=folder,
             expected="one folder of images for each class",
-            do="check the path; PNG, JPEG, TIFF, BMP, DICOM and NIfTI files are found, also in folders within it",
+            do="check the path; PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI are found, in folders within it too",
         )
     if pairs := find_pairs(base, listing.images):
         return open_pairs(base, pairs, window=window)
@@ -101,7 +101,7 @@ def _warn_of_patient_folders(why: str) -> None:
     )
 
 
-def _check_classes(base: Path, listing: FolderListing, classes: list[str], levels: FolderLevels) -> None:
+def _check_classes(base: Path, listing: FolderContents, classes: list[str], levels: FolderLevels) -> None:
     depth = levels.class_depth
     non_empty = {without_containers(path.relative_to(base).parts[:-1])[:depth] for path in listing.images}
     for folder in [] if levels.has_patient_folders else listing.folders:
@@ -136,7 +136,7 @@ def _check_masks(base: Path) -> None:
         )
 
 
-def _check_links(base: Path, listing: FolderListing) -> None:
+def _check_links(base: Path, listing: FolderContents) -> None:
     if listing.repeated:
         first, second = (path.relative_to(base).as_posix() for path in listing.repeated[0])
         raise DataError(

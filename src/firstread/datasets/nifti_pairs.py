@@ -21,7 +21,8 @@ from firstread.core.files import read_json
 from firstread.core.images import read_volume
 from firstread.core.progress_bar import track
 from firstread.core.windows import WindowLike
-from firstread.datasets.file_scan import relative_name, without_extension
+from firstread.datasets.file_scan import relative_name
+from firstread.datasets.frames import without_extension
 from firstread.datasets.volume_cohort import VolumeFiles, build_volume_cohort
 
 #: more numbers than these in a label map mean that it is an image

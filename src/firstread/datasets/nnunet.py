@@ -18,7 +18,7 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.files import read_json
 from firstread.core.windows import WindowLike
-from firstread.datasets.file_scan import without_extension
+from firstread.datasets.frames import without_extension
 from firstread.datasets.volume_cohort import VolumeFiles, build_volume_cohort
 
 _MAX_JSON_BYTES = 10_000_000

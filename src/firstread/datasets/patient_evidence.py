@@ -114,8 +114,8 @@ def name_keys(stems: Sequence[str], labels: Sequence[str | None]) -> list[str | 
         labels: (N,) class of each image, or None.
 
     Example:
-        >>> name_keys(["p0_0", "p0_1", "p1_0", "p1_1"], ["a", "a", "b", "b"])
-        ['p0', 'p0', 'p1', 'p1']
+        >>> name_keys(["p0_0", "p0_1", "p1_0", "p2_0", "p2_1"], ["a", "a", "a", "b", "b"])
+        ['p0', 'p0', 'p1', 'p2', 'p2']
         >>> name_keys(["chest1", "chest2", "abdomen1"], ["chest", "chest", "abdomen"])
         [None, None, None]
     """

@@ -16,7 +16,7 @@ from firstread.core.tasks import Classification
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
 from firstread.datasets.file_scan import relative_name
-from firstread.datasets.folder_listing import list_image_files
+from firstread.datasets.folder_contents import list_image_files
 from firstread.datasets.patient_groups import assign_components
 from firstread.datasets.volume_cohort import image_row
 from firstread.dicom.headers import NoImageError

@@ -28,9 +28,14 @@ from firstread.deidentification.identity import MAX_DEPTH, Identity, nested_iden
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
-from firstread.deidentification.storage_classes import reason_to_hold_class, reason_to_hold_pixels
+from firstread.deidentification.storage_classes import (
+    reason_to_hold_class,
+    reason_to_hold_length,
+    reason_to_hold_pixels,
+)
 from firstread.deidentification.value_search import clean_text, encoded_values
-from firstread.dicom.headers import convert_dicom_errors, is_compressed, number_of_frames, transfer_syntax
+from firstread.dicom.headers import convert_dicom_errors
+from firstread.dicom.pixel_elements import is_compressed, number_of_frames, transfer_syntax
 
 REMOVED = "REMOVED"
 METHOD = ("firstread", "DICOM PS3.15 2024e and 35 rows of 2026c")
@@ -95,6 +100,7 @@ def deidentify_dataset(
         >>> image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         >>> image.SOPClassUID, image.SOPInstanceUID, image.Modality = CTImageStorage, "1.2.3", "CT"
         >>> image.StudyInstanceUID, image.SeriesInstanceUID = "1.2.3.1", "1.2.3.2"
+        >>> image.Rows, image.Columns, image.BitsAllocated, image.PixelData = 1, 1, 16, bytes(2)
         >>> image.PatientName, image.PatientID, image.StudyDescription = "Doe^Jane", "4711", "Liver of Doe"
         >>> keys = PseudonymKeys.from_secret(bytes(32))
         >>> found = deidentify_dataset(image, profile=Profile(), keys=keys)
@@ -116,6 +122,7 @@ def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identit
         reason_to_hold_class(sop_class, profile)
         or identity.reason_to_hold()
         or _reason_to_hold_instance(dataset)
+        or reason_to_hold_length(dataset, sop_class)
         or reason_to_hold_pixels(dataset, sop_class, profile)
     )
     if held:

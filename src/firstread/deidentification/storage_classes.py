@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from firstread.deidentification.iod_attributes import known_sop_classes
 from firstread.deidentification.profile import Profile
+from firstread.dicom.pixel_elements import pixel_keyword
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -41,6 +42,8 @@ _WAITING = _uids(
     "77.1.5.1 77.1.5.2 77.1.5.5 77.1.5.6 "  # ophthalmic photographs
     "481.1 "  # RT image
 )
+#: a dose may be histograms alone
+_DOSE = _uids("481.2")
 #: no pixels; attributes, references and coordinates
 _WITHOUT_PIXELS = _uids(
     "481.3 481.5 481.8 "  # RT structure set, plan, ion plan
@@ -87,14 +90,20 @@ def reason_to_hold_pixels(dataset: "Dataset", sop_class: str, profile: Profile) 
     modality = _text(dataset, "Modality")
     if "clean_pixel_data" in profile or (modality and modality in profile.reviewed_modalities):
         return None
-    if _text(dataset, "BurnedInAnnotation") == "YES":
-        return f"The header says that text is burned in: {_REVIEW}"
-    if sop_class in _WAITING:
-        return f"Images of this kind often carry text: {_REVIEW}"
-    if sop_class in _MEASURED and _SCREEN_TYPES & set(_text(dataset, "ImageType").split("\\")):
-        return f"A picture of a screen: {_REVIEW}"
-    if _has_embedded_overlay(dataset):
-        return f"An overlay lies in unused bits of the pixels: {_REVIEW}"
+    is_screen = sop_class in _MEASURED and _SCREEN_TYPES & set(_text(dataset, "ImageType").split("\\"))
+    reasons = (
+        (_text(dataset, "BurnedInAnnotation") == "YES", "The header says that text is burned in"),
+        (sop_class in _WAITING, "Images of this kind often carry text"),
+        (is_screen, "A picture of a screen"),
+        (_has_embedded_overlay(dataset), "An overlay lies in unused bits of the pixels"),
+    )
+    return next((f"{reason}: {_REVIEW}" for applies, reason in reasons if applies), None)
+
+
+def reason_to_hold_length(dataset: "Dataset", sop_class: str) -> str | None:
+    """Why an object that should have pixels is held back; None where it has them or needs none."""
+    if sop_class in (_MEASURED | _WAITING) - _DOSE and pixel_keyword(dataset) is None:
+        return "An image without pixels: it was cut off before them"
     return None
 
 

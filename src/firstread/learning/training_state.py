@@ -30,11 +30,24 @@ class Forward(nn.Module):
         module: answers a batch.
         placement: device and precision.
         random: course of the random numbers of dropout.
+        batch_norm_is_fixed: BatchNorm keeps its statistics in training.
     """
 
-    def __init__(self, module: nn.Module, placement: Placement, random: RandomStream) -> None:
+    def __init__(
+        self, module: nn.Module, placement: Placement, random: RandomStream, *, batch_norm_is_fixed: bool
+    ) -> None:
         super().__init__()
         self.module, self.placement, self.random = module, placement, random
+        self.batch_norm_is_fixed = batch_norm_is_fixed
+
+    def train(self, mode: bool = True) -> "Forward":
+        """Set training mode; BatchNorm whose statistics are fixed stays as it is in prediction."""
+        super().train(mode)
+        if mode and self.batch_norm_is_fixed:
+            for layer in self.module.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
+        return self
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """A batch -> outputs in float32."""
@@ -82,12 +95,14 @@ class TrainingState:
         self.examples = examples.to(placement.device)
         self.feature_cache = FeatureCache(model, placement) if getattr(model, "frozen", False) else None
         self.trainable_module: nn.Module = model.head if self.feature_cache else model
-        self.evaluated_network = Forward(self.trainable_module, placement, random)
+        pretrained = bool(getattr(model, "pretrained", False))
+        is_fixed = settings.batch_norm == "fixed" or (settings.batch_norm == "auto" and pretrained)
+        self.evaluated_network = Forward(self.trainable_module, placement, random, batch_norm_is_fixed=is_fixed)
         module = self.trainable_module
         if processes.count > 1:
             device_ids = [placement.device] if placement.device.type == "cuda" else None
             module = nn.parallel.DistributedDataParallel(module, device_ids=device_ids)
-        self.network = Forward(module, placement, random)
+        self.network = Forward(module, placement, random, batch_norm_is_fixed=is_fixed)
         weights = [parameter for parameter in self.trainable_module.parameters() if parameter.requires_grad]
         if not weights:
             raise SettingError("Nothing can be learnt: every weight of the network is frozen", do="model.freeze(False)")

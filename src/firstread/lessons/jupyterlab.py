@@ -10,6 +10,9 @@ from firstread.core.errors import MissingDependencyError
 from firstread.core.files import write_text
 from firstread.lessons.lesson_info import find_lesson
 
+#: environment variable with the address that JupyterLab listens at, for containers
+LISTEN_IP = "FIRSTREAD_LISTEN_IP"
+
 
 def open_lesson(
     name: str, *, folder: str | Path | None = None, fresh: bool = False, browser: bool = True, port: int = 0
@@ -54,9 +57,12 @@ def copy_lesson(name: str, *, folder: Path, fresh: bool = False) -> Path:
 
 
 def jupyterlab_command(notebook: Path, *, browser: bool = True, port: int = 0) -> list[str]:
-    """Command line of JupyterLab: on localhost only, with a token, without requests to the internet."""
+    """Command line of JupyterLab: on localhost only, with a token, without requests to the internet.
+
+    In a container localhost is the container's own: there FIRSTREAD_LISTEN_IP names the address to listen at.
+    """
     options = [
-        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.ip={os.environ.get(LISTEN_IP, '127.0.0.1')}",
         f"--ServerApp.port={port}",
         f"--ServerApp.root_dir={notebook.parent}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",

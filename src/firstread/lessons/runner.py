@@ -17,6 +17,7 @@ from firstread.core.paths import runs_folder
 from firstread.core.progress_bar import ProgressBar
 from firstread.lessons import preload
 from firstread.lessons.lesson_info import LessonInfo, find_lesson, get_step_id
+from firstread.lessons.notebook_page import render_notebook_page
 from firstread.lessons.session import draw_arm
 
 CELL_TIMEOUT_SECONDS = 1800
@@ -160,13 +161,11 @@ def _execute_notebook(notebook: Any, folder: Path, info: LessonInfo, kernel: Any
 def _save_notebook(notebook: Any, folder: Path, info: LessonInfo) -> dict[str, str]:
     """Write the executed notebook as .ipynb and as an HTML page."""
     import nbformat
-    from nbconvert import HTMLExporter
 
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     ipynb = write_text(folder / f"{info.name}.ipynb", nbformat.writes(notebook))
-    exporter = HTMLExporter(template_name="lab", embed_images=True)
-    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": info.title}})
+    page = render_notebook_page(notebook, title=info.title)
     return {"notebook": str(ipynb), "page": str(write_text(folder / f"{info.name}.html", page))}
 
 

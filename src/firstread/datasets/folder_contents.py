@@ -16,7 +16,7 @@ MAX_FILES = 1_000_000
 
 
 @dataclass
-class FolderListing:
+class FolderContents:
     """What lies below a folder, in natural order.
 
     Attributes:
@@ -39,13 +39,13 @@ def list_image_files(folder: Path) -> list[Path]:
     return list_files(folder).images
 
 
-def list_files(base: Path) -> FolderListing:
+def list_files(base: Path) -> FolderContents:
     """List everything below a folder.
 
     Raises:
         DataError: more files than a data set has.
     """
-    listing = FolderListing()
+    listing = FolderContents()
     visited: dict[str, Path] = {}
     count = 0
     for current, folders, names in os.walk(base, followlinks=True):
@@ -72,7 +72,7 @@ def list_files(base: Path) -> FolderListing:
     return listing
 
 
-def _classify_file(path: Path, base: Path, listing: FolderListing) -> None:
+def _classify_file(path: Path, base: Path, listing: FolderContents) -> None:
     relative = path.relative_to(base).as_posix()
     if is_stray_file(relative) or path.name.startswith("."):
         listing.stray_files.append(relative)

@@ -1,0 +1,59 @@
+"""Tables of the lessons' curves, from their newest kept result."""
+
+from typing import Any
+
+from kept_results import format_table, load_newest
+
+
+def groups_table(dataset: str) -> str:
+    """Table of the four groups of lesson 1 on one data set: means over seeds with their intervals."""
+    result, _ = load_newest("curves")
+    groups: dict[str, Any] = result[dataset]["groups"]
+    columns = list(next(iter(groups.values())))
+    rows = [[name, *(_format_mean(values[column], column) for column in columns)] for name, values in groups.items()]
+    return format_table([f"{dataset}, five seeds", *columns], rows)
+
+
+def rules_table() -> str:
+    """Table of the trivial rules on the phantoms of lesson 1 and on fresh ones."""
+    result, _ = load_newest("curves")
+    rules: dict[str, dict[str, str]] = result["hello-world"]["rules"]
+    tests = list(rules)
+    rows = [[name, *(rules[test][name] for test in tests)] for name in rules[tests[0]]]
+    return format_table(["hello-world, accuracy", *tests], rows)
+
+
+def losses_table(dataset: str) -> str:
+    """Table of validation loss before unfreezing and after each epoch of it, by seed and group."""
+    result, _ = load_newest("curves")
+    rows = [
+        [
+            f"seed {row['seed']}, augmentation {row['augmentation']}, dropout {row['dropout']}",
+            f"{row['validation loss before']:.3f}",
+            ", ".join(f"{loss:.3f}" for loss in row["validation loss after"]),
+        ]
+        for row in result[dataset]["rows"]
+    ]
+    return format_table([dataset, "validation loss, frozen", "after each unfrozen epoch"], rows)
+
+
+def lesson_2_table() -> str:
+    """Table of lesson 2 by seed."""
+    rows = load_newest("curves-mednist")[0]["mednist"]
+    names = [name for name in rows[0] if name != "seed"]
+    return format_table(
+        ["mednist", *names], [[f"seed {row['seed']}", *(_format_value(row[name]) for name in names)] for row in rows]
+    )
+
+
+def _format_mean(value: dict[str, Any], column: str) -> str:
+    low, high = max(value["low"], 0.0), value["high"]
+    if column.startswith("accuracy"):
+        high = min(high, 1.0)
+    if value["low"] == value["high"]:
+        return f"{value['mean']:.3f}, all seeds alike"
+    return f"{value['mean']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _format_value(value: Any) -> str:
+    return ", ".join(f"{one:.3f}" for one in value) if isinstance(value, list) else f"{value:.3f}"
