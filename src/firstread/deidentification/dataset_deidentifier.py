@@ -51,6 +51,8 @@ _DUMMIES: dict[str, str | int | float | bytes] = {
 _NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
 _BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
 _PIXEL_DATA = 0x7FE00010
+#: a backslash in them is a character
+_SINGLE_TEXTS = frozenset({"ST", "LT", "UT", "UR"})
 #: actions that the audit counts always; what is kept or searched is counted where something was cut
 _COUNTED = frozenset(Action) - {Action.KEEP, Action.SEARCH, Action.CLEAN, Action.RECURSE}
 _MIN_NUMBER = 5
@@ -219,10 +221,13 @@ class _Run:
 
     def _changed(self, rule: Rule, dataset: Dataset, tag: BaseTag, element: Any) -> Any:
         """An element whose texts are replaced one by one; raw as it was where none changes."""
-        value, vr = dataset[tag].value, _known_vr(tag, element)
-        if isinstance(value, (bytes, Sequence)):
-            return self._dummy(dataset, tag, vr) if rule.needs_value else None
-        texts = _texts(value)
+        vr = _known_vr(tag, element)
+        texts = _ascii_texts(element, vr)
+        if texts is None:
+            value = dataset[tag].value
+            if isinstance(value, (bytes, Sequence)):
+                return self._dummy(dataset, tag, vr) if rule.needs_value else None
+            texts = _texts(value)
         changed = [self._text(rule.action, vr, text) for text in texts]
         if rule.action is Action.PATIENT:
             changed = [self.keys.patient(self.identity.key)]
@@ -265,6 +270,17 @@ class _Run:
         if vr in _NUMBERS:
             return DataElement(tag, vr, 0)
         return DataElement(tag, vr, b"\0\0" if vr in _BYTES else _DUMMIES.get(vr, REMOVED))
+
+
+def _ascii_texts(element: Any, vr: str) -> list[str] | None:
+    """Texts of a raw element of ASCII, without pydicom's conversion; None where that is needed."""
+    value = element.value
+    if not element.is_raw or not isinstance(value, bytes) or not value.isascii() or b"\x1b" in value:
+        return None
+    text = value.decode("ascii").rstrip(" \0")
+    if not text:
+        return []
+    return [text] if vr in _SINGLE_TEXTS else [part.strip(" \0") for part in text.split("\\")]
 
 
 def _bytes_beside_pixels(dataset: Dataset, data: object) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from firstread.core.patient_identity import is_placeholder, normalize_patient
@@ -122,19 +123,25 @@ class Identity:
 
 def identity_values(dataset: "Dataset") -> Iterator[tuple[str, str]]:
     """(kind, text) of every identity value at the top of a dataset, with person names of each component."""
-    from pydicom.datadict import dictionary_VR, keyword_for_tag
-
     for tag in list(dataset.keys()):
-        if tag.is_private or tag.group == 2:
-            continue
-        keyword = keyword_for_tag(tag)
-        kind = IDENTITY_KEYWORDS.get(keyword)
-        if kind is None and not (keyword and dictionary_VR(tag) == "PN"):
+        kind = _kind_of_element(int(tag))
+        if kind is None:
             continue
         for value in _values(dataset[tag].value):
             is_number = kind != "study_id" or sum(map(str.isdigit, value)) >= _MIN_STUDY_DIGITS
             if is_number and not is_placeholder(value):
-                yield kind or "name", value
+                yield kind, value
+
+
+@lru_cache(maxsize=1 << 14)
+def _kind_of_element(tag: int) -> str | None:
+    """Kind of the identity values that an element holds; None where it holds none."""
+    from pydicom.datadict import dictionary_VR, keyword_for_tag
+
+    keyword = keyword_for_tag(tag)
+    if not keyword:
+        return None
+    return IDENTITY_KEYWORDS.get(keyword) or ("name" if dictionary_VR(tag) == "PN" else None)
 
 
 def nested_identity_values(dataset: "Dataset") -> set[tuple[str, str]]:

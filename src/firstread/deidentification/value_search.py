@@ -39,6 +39,8 @@ _PHONE = r"\b(?:tel(?:efon|ephone)?|phone|fax|mobil\w*|call)[\s.:]*[+(]?\d[\d\s(
 _GENERIC_PARTS = (_UID, _BORN, _DATE_LIKE, _OLD_AGE, _TITLED, _MAIL, _PHONE)
 _GENERIC = re.compile("|".join(f"(?:{part})" for part in _GENERIC_PARTS), re.IGNORECASE)
 _NUMBERED = frozenset({"id", "accession", "study_id"})
+#: texts that repeat from file to file are cleaned once
+_LONGEST_CACHED = 256
 _LETTER, _MAX_PARTS = r"[^\W\d_]", 3
 _MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
 #: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
@@ -94,6 +96,12 @@ def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: b
         >>> clean_text("Liver 3 mm 26.05.2010 post op", frozenset(), descriptions=True)
         'Liver 3 mm post op'
     """
+    clean = _clean if len(text) <= _LONGEST_CACHED else _clean.__wrapped__
+    return clean(text, values, descriptions)
+
+
+@lru_cache(maxsize=1 << 14)
+def _clean(text: str, values: frozenset[tuple[str, str]], descriptions: bool) -> str:
     plain = undisguise(text)
     found = plain
     for _, pattern in value_patterns(values):
