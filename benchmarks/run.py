@@ -22,6 +22,7 @@ import coverage_calibration
 import coverage_class
 import curves
 import data_check
+import deidentify
 import few_shot
 import interval_coverage
 import latency
@@ -68,6 +69,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
         **data_check.measure_data_check(quick=quick),
         "copies": planted_copies.measure_planted_copies(quick=quick),
     },
+    "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

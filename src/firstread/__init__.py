@@ -30,6 +30,7 @@ _PUBLIC_NAMES = {
     "open_dataset": "firstread.datasets.dataset",
     "simulate_patients": "firstread.phantoms.patients",
     "read_dicom": "firstread.readers.dicom_pixels",
+    "deidentify": "firstread.deidentification.folder_deidentifier",
     "check_data": "firstread.curation.data_check",
     "split_by_patient": "firstread.core.splits",
     "build_model": "firstread.learning.models",

@@ -16,6 +16,7 @@ from firstread.dicom.pixel_elements import (
     get_int,
     get_str,
     number_of_frames,
+    pixel_keyword,
     transfer_syntax,
 )
 from firstread.dicom.pseudonyms import component_pseudonym, make_pseudonym
@@ -23,13 +24,23 @@ from firstread.dicom.pseudonyms import component_pseudonym, make_pseudonym
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["NoImageError", "convert_dicom_errors", "describe_header", "open_dicom", "pseudonymize", "read_header"]
+__all__ = [
+    "NoImageError",
+    "convert_dicom_errors",
+    "describe_header",
+    "open_dicom",
+    "open_dicom_object",
+    "pseudonymize",
+    "read_header",
+]
 
 #: larger files are refused before they are read
 MAX_FILE_BYTES = 4 * 1024**3
 #: deflated files that inflate to more are refused
 MAX_INFLATED_BYTES = 1024**3
 _DEFER_SIZE_BYTES = 64 * 1024
+#: what `check_image` completes: samples, photometric interpretation, planar configuration, pixel representation
+_COMPLETED_TAGS = (0x00280002, 0x00280004, 0x00280006, 0x00280103)
 
 
 def open_dicom(path: str | Path, *, load_pixels: bool = True) -> "Dataset":
@@ -46,6 +57,27 @@ def open_dicom(path: str | Path, *, load_pixels: bool = True) -> "Dataset":
         _check_file_size(path)
         dataset = _read_dataset(path, defer=not load_pixels)
         check_image(dataset, path)
+        return dataset
+
+
+def open_dicom_object(path: str | Path) -> "Dataset":
+    """Open any DICOM object, with or without pixels; large elements stay on disk until they are asked for.
+
+    Raises:
+        DataError: not DICOM, broken, cut short or larger than firstread reads.
+    """
+    path = Path(path)
+    with convert_dicom_errors(path):
+        _check_file_size(path)
+        dataset = _read_dataset(path, defer=True)
+        stated = {tag: dataset.get_item(tag) for tag in _COMPLETED_TAGS if tag in dataset}
+        if pixel_keyword(dataset) is not None or "SOPClassUID" not in dataset:
+            check_image(dataset, path)
+        for tag in _COMPLETED_TAGS:  # the object stays as its file has it
+            if tag in stated:
+                dataset[tag] = stated[tag]
+            elif tag in dataset:
+                del dataset[tag]
         return dataset
 
 
