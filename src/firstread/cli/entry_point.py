@@ -10,6 +10,7 @@ from firstread.cli.class_commands import class_app
 from firstread.cli.data_commands import data_app
 from firstread.cli.lesson_commands import lesson_app
 from firstread.cli.output import AsJson, print_json, print_table
+from firstread.cli.project_commands import project_app
 
 _HELP = (
     "From Hello, World! to a deep-learning model on real medical images. "
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(lesson_app)
 app.add_typer(data_app, name="data")
 app.add_typer(class_app, name="class")
+app.add_typer(project_app, name="project")
 
 
 @app.callback(invoke_without_command=True)
