@@ -1,6 +1,5 @@
 """CT of a phantom patient's abdomen as DICOM series: localiser, contrast phases, coronal reformations."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from firstread.core.volume import Volume
 from firstread.phantoms.abdomen import AbdomenPatient, simulate_ct
 from firstread.phantoms.archive.header_modules import add_instance, join_time, split_time, start_dataset
 from firstread.phantoms.archive.studies import Series, Study
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Stack
 
 #: phase -> what technicians call it, seconds after the injection
@@ -95,7 +95,7 @@ AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
 
-def start_ct(study: Study, series: Series, *, frame_of_reference: str) -> Dataset:
+def start_ct(study: Study, series: Series, *, frame_of_reference: str) -> TemplateDataset:
     """Elements that all images of a CT series share (PS3.3 A.3)."""
     dataset = start_dataset(study, series, sop_class=CTImageStorage)
     dataset.FrameOfReferenceUID = frame_of_reference
@@ -118,7 +118,7 @@ def start_ct(study: Study, series: Series, *, frame_of_reference: str) -> Datase
     return dataset
 
 
-def add_contrast(template: Dataset, study: Study, *, phase: str) -> None:
+def add_contrast(template: TemplateDataset, study: Study, *, phase: str) -> None:
     """Contrast/Bolus module of an enhanced phase (PS3.3 C.7.6.4); the times of injection and scan."""
     if phase == "unenhanced":
         return
@@ -132,11 +132,11 @@ def add_contrast(template: Dataset, study: Study, *, phase: str) -> None:
     template.AcquisitionDateTime = join_time(scan, study.identity.region.utc_offset)
 
 
-def add_stack(study: Study, series: Series, volume: Volume, template: Dataset, *, first: int = 1) -> None:
+def add_stack(study: Study, series: Series, volume: Volume, template: TemplateDataset, *, first: int = 1) -> None:
     """Add the axial slices of a volume, numbered from the head to the feet, as scanners do."""
     z, y, x = volume.geometry.spacing_mm_zyx
     positions = volume.geometry.to_mm([[index, 0, 0] for index in range(len(volume.values))])
-    template = copy.copy(template)
+    template = template.branch()
     template.SliceThickness = round(z, 4)
     for number, index in enumerate(range(len(volume.values) - 1, -1, -1), start=first):
         instance = add_instance(series, template, study, number=number)

@@ -1,12 +1,12 @@
 """Modules of DICOM headers that all objects of a phantom archive share: patient, study, series, equipment (PS3.3 C.7)."""
 
-import copy
 from datetime import datetime, timedelta
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from firstread.phantoms.archive.studies import Instance, Series, Study, age_text
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import DESCRIPTORS
 
 #: modality -> manufacturer and model of its invented machine
@@ -21,12 +21,12 @@ MACHINES = {
 }
 
 
-def start_dataset(study: Study, series: Series, *, sop_class: str) -> Dataset:
+def start_dataset(study: Study, series: Series, *, sop_class: str) -> TemplateDataset:
     """Patient, General Study, General Series, General Equipment and SOP Common modules of a new object.
 
     The same elements are in all instances of a series, so this is made once a series and copied by `add_instance`.
     """
-    dataset = Dataset()
+    dataset = TemplateDataset()
     dataset.SpecificCharacterSet = list(study.identity.region.character_set)
     dataset.SOPClassUID = sop_class
     _add_patient(dataset, study)
@@ -41,9 +41,9 @@ def start_dataset(study: Study, series: Series, *, sop_class: str) -> Dataset:
     return dataset
 
 
-def add_instance(series: Series, template: Dataset, study: Study, *, number: int) -> Instance:
+def add_instance(series: Series, template: TemplateDataset, study: Study, *, number: int) -> Instance:
     """A copy of a series' template with its own UID, number and time; elements that are not replaced are shared."""
-    dataset = copy.copy(template)
+    dataset = template.branch()
     dataset.SOPInstanceUID = study.make_uid("instance", series.number, number)
     dataset.InstanceNumber = number
     when = study.when + timedelta(seconds=40 * series.number, milliseconds=180 * number)

@@ -90,6 +90,11 @@ class Identity:
         """SpecificCharacterSet as it is written in a file, values separated by a backslash."""
         return "\\".join(self.region.character_set)
 
+    @property
+    def staff(self) -> tuple[str, str, str]:
+        """People around the patient."""
+        return self.physician, self.radiologist, self.operator
+
     def values(self) -> Iterator[IdentityValue]:
         """Every value that names the patient or somebody around, as it is written somewhere in the archive."""
         fixed = {
@@ -99,7 +104,9 @@ class Identity:
             "address": [self.address],
             "phone": [self.phone],
             "institution": [self.hospital, to_ascii(self.hospital)],
-            "physician": [self.physician, self.radiologist, self.operator],
+            "staff": [part for staff in self.staff for part in (staff, *staff.split("^"))],
+            "issuer": [self.issuer],
+            "ward": [self.ward],
             "station": [self.station],
             "serial_number": [self.serial_number],
         }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 
+from firstread.phantoms.archive.discs import write_disc
 from firstread.phantoms.archive.identities import Identity
 from firstread.phantoms.archive.studies import ArchivePatient, Instance, Series, Study
 from firstread.phantoms.archive.truth import Action, Truth, list_actions
@@ -45,28 +46,40 @@ def encode(instance: Instance) -> bytes:
 
 def write_patient(patient: ArchivePatient, folder: Path) -> Iterator[WrittenFile]:
     """Write all studies of a patient below `folder`, which is that of the whole archive's DICOM."""
-    for study, series, instance, path in name_files(patient):
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(encode(instance))
-        yield WrittenFile(str(path), instance, series, study, tuple(file_actions(instance, study, path)))
-
-
-def name_files(patient: ArchivePatient) -> Iterator[tuple[Study, Series, Instance, PurePosixPath]]:
-    """Path of every instance below the folder of the archive's DICOM."""
     root = name_folder(patient.home)
-    style = patient.home.number % 4
     for number, study in enumerate(patient.studies, start=1):
-        for series in study.series:
-            for index, instance in enumerate(series.instances, start=1):
-                if style == 1:
-                    inner = PurePosixPath(f"ST{number:06d}/SE{series.number:06d}/IM{index:06d}")
-                elif style == 2:
-                    inner = PurePosixPath(study.uid) / series.uid / f"{instance.dataset.SOPInstanceUID}.dcm"
-                else:
-                    day = study.when.strftime("%Y%m%d")
-                    inner = PurePosixPath(f"{day}_{study.accession}/S{series.number:03d}/{series.modality}^{index:04d}.dcm")
-                yield study, series, instance, root / (inner.parent / instance.name if instance.name else inner)
+        for series, instance, path in _write_study(study, folder, root, number):
+            yield WrittenFile(str(path), instance, series, study, tuple(file_actions(instance, study, path)))
+
+
+def _write_study(
+    study: Study, folder: Path, root: PurePosixPath, number: int
+) -> Iterator[tuple[Series, Instance, PurePosixPath]]:
+    if study.on_disc:
+        disc = root / f"CD{number:02d}"
+        files = [encode(instance) for series in study.series for instance in series.instances]
+        for path, series, instance in write_disc(folder / disc, study, files):
+            yield series, instance, disc / path
+        return
+    for series in study.series:
+        for index, instance in enumerate(series.instances, start=1):
+            path = root / _name_file(study, series, instance, number, index)
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(encode(instance))
+            yield series, instance, path
+
+
+def _name_file(study: Study, series: Series, instance: Instance, number: int, index: int) -> PurePosixPath:
+    """Path of a file in the folder of its patient, in the style of the patient's hospital."""
+    style = study.patient.home.number % 4
+    if style == 1:
+        path = PurePosixPath(f"ST{number:06d}/SE{series.number:06d}/IM{index:06d}")
+    elif style == 2:
+        path = PurePosixPath(study.uid) / series.uid / f"{instance.dataset.SOPInstanceUID}.dcm"
+    else:
+        day = study.when.strftime("%Y%m%d")
+        path = PurePosixPath(f"{day}_{study.accession}/S{series.number:03d}/{series.modality}^{index:04d}.dcm")
+    return path.parent / instance.name if instance.name else path
 
 
 def name_folder(identity: Identity) -> PurePosixPath:

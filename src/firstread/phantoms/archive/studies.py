@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
-from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from firstread.phantoms.abdomen import AbdomenPatient
 from firstread.phantoms.archive.identities import Identity
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Action, Fault, Stack
 
 #: incremented whenever a seed gives other files than before
@@ -35,7 +35,7 @@ class Instance:
         violations: what a validator rightly finds wrong.
     """
 
-    dataset: Dataset
+    dataset: TemplateDataset
     transfer_syntax: UID = ExplicitVRLittleEndian
     actions: list[Action] = field(default_factory=list)
     cases: dict[str, str] = field(default_factory=dict)
@@ -74,6 +74,7 @@ class Study:
         description: StudyDescription.
         series: in the order of their numbers.
         faults: planted in it.
+        on_disc: its files came on a disc with a DICOMDIR.
     """
 
     patient: "ArchivePatient"
@@ -86,6 +87,7 @@ class Study:
     identity: Identity
     series: list[Series] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    on_disc: bool = False
 
     def make_uid(self, *parts: object) -> str:
         """A UID of this study, the same in every run."""
