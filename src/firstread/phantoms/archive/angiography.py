@@ -9,7 +9,7 @@ from pydicom.uid import EnhancedXAImageStorage
 from scipy.ndimage import gaussian_filter
 
 from firstread.phantoms.archive.drawn_text import TextLine, draw_line, text_actions
-from firstread.phantoms.archive.header_modules import add_instance, join_time, make_code, split_time, start_dataset
+from firstread.phantoms.archive.header_modules import add_instance, join_time, make_code, make_item, split_time, start_dataset
 from firstread.phantoms.archive.studies import Instance, Series, Study
 from firstread.phantoms.archive.truth import Stack
 
@@ -90,9 +90,16 @@ def _start(study: Study, series: Series, frames: int) -> Dataset:
     dataset.AcquisitionNumber = 1
     dataset.PlaneIdentification = "MONOPLANE"
     dataset.PositionerType, dataset.CArmPositionerTabletopRelationship = "CARM", "YES"
-    dataset.RadiationSetting = "GR"
+    dataset.RadiationSetting, dataset.RadiationMode, dataset.PlanesInAcquisition = "GR", "PULSED", "SINGLE PLANE"
+    dataset.AveragePulseWidth, dataset.AcquisitionDuration = 8.0, 250.0 * frames
+    dataset.DistanceReceptorPlaneToDetectorHousing = dataset.AcquiredImageAreaDoseProduct = None
+    dataset.PatientOrientationCodeSequence = [_supine()]
+    dataset.PatientGantryRelationshipCodeSequence = [make_code("102540001", "SCT", "headfirst")]
     dataset.KVP, dataset.ExposureTimeInms, dataset.XRayTubeCurrentInmA = 80.0, 8.0, 320.0
     dataset.ContentQualification = "PRODUCT"
+    dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = study.make_uid("frame of reference"), ""
+    dataset.SynchronizationFrameOfReferenceUID = study.make_uid("clock")
+    dataset.SynchronizationTrigger, dataset.AcquisitionTimeSynchronized = "NO TRIGGER", "Y"
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
     dataset.PixelIntensityRelationship, dataset.PixelIntensityRelationshipSign = "LIN", 1
@@ -100,22 +107,62 @@ def _start(study: Study, series: Series, frames: int) -> Dataset:
     dataset.BurnedInAnnotation = "NO"
     dataset.AcquisitionContextSequence, dataset.AcquisitionProtocolName = [], "Aorta"
     dataset.NumberOfFrames = frames
-    dataset.SharedFunctionalGroupsSequence = [_shared()]
+    dataset.SharedFunctionalGroupsSequence = [_shared(study)]
     offset = study.identity.region.utc_offset
     dataset.PerFrameFunctionalGroupsSequence = Sequence(_frame(study, number, offset) for number in range(frames))
     dataset.ContentDate, dataset.ContentTime = split_time(study.when)
     return dataset
 
 
-def _shared() -> Dataset:
-    item, anatomy, properties, pixels = Dataset(), Dataset(), Dataset(), Dataset()
-    anatomy.AnatomicRegionSequence = [make_code("818981001", "SCT", "Abdomen")]
-    anatomy.FrameLaterality = "U"
-    item.FrameAnatomySequence = [anatomy]
-    properties.FrameType = ["ORIGINAL", "PRIMARY", "SINGLE PLANE", "NONE"]
-    item.XAXRFFrameCharacteristicsSequence = [properties]
-    pixels.PixelIntensityRelationship = "LIN"
-    return item
+def _shared(study: Study) -> Dataset:
+    """Functional groups that all frames share (PS3.3 A.47.3)."""
+    anatomy = make_item(AnatomicRegionSequence=[make_code("818981001", "SCT", "Abdomen")], FrameLaterality="U")
+    kind = make_item(FrameType=["ORIGINAL", "PRIMARY", "SINGLE PLANE", "NONE"])
+    window = make_item(WindowCenter=128, WindowWidth=256)
+    pixels = make_item(
+        FrameType=["ORIGINAL", "PRIMARY", "SINGLE PLANE", "NONE"],
+        GeometricalProperties="UNIFORM",
+        ImageProcessingApplied="NONE",
+        ImagerPixelSpacing=[0.8, 0.8],
+        PixelIntensityRelationship="LIN",
+        PixelIntensityRelationshipSign=1,
+    )
+    calibration = make_item(TableHeight=80.0, DistanceObjectToTableTop=100.0, BeamAngle=0.0, ObjectPixelSpacingInCenterOfBeam=[0.6, 0.6])
+    position = make_item(PositionerPrimaryAngle=0.0, PositionerSecondaryAngle=0.0)
+    table = make_item(
+        TableTopVerticalPosition=0.0,
+        TableTopLongitudinalPosition=0.0,
+        TableTopLateralPosition=0.0,
+        TableHorizontalRotationAngle=0.0,
+        TableHeadTiltAngle=0.0,
+        TableCradleTiltAngle=0.0,
+    )
+    collimator = make_item(
+        CollimatorShape="RECTANGULAR",
+        CollimatorLeftVerticalEdge=0,
+        CollimatorRightVerticalEdge=SIZE + 1,
+        CollimatorUpperHorizontalEdge=0,
+        CollimatorLowerHorizontalEdge=SIZE + 1,
+    )
+    return make_item(
+        FrameAnatomySequence=[anatomy],
+        XAXRFFrameCharacteristicsSequence=[kind],
+        FrameVOILUTSequence=[window],
+        PatientOrientationInFrameSequence=[make_item(PatientOrientation=["L", "F"])],
+        IrradiationEventIdentificationSequence=[make_item(IrradiationEventUID=study.make_uid("irradiation"))],
+        FramePixelDataPropertiesSequence=[pixels],
+        ProjectionPixelCalibrationSequence=[calibration],
+        PositionerPositionSequence=[position],
+        TablePositionSequence=[table],
+        CollimatorShapeSequence=[collimator],
+        XRayGeometrySequence=[make_item(DistanceSourceToIsocenter=750.0, DistanceSourceToDetector=1000.0)],
+    )
+
+
+def _supine() -> Dataset:
+    recumbent = make_code("102538003", "SCT", "recumbent")
+    recumbent.PatientOrientationModifierCodeSequence = [make_code("40199007", "SCT", "supine")]
+    return recumbent
 
 
 def _frame(study: Study, number: int, offset: str) -> Dataset:
@@ -124,8 +171,5 @@ def _frame(study: Study, number: int, offset: str) -> Dataset:
     content.FrameReferenceDateTime = content.FrameAcquisitionDateTime = join_time(when, offset)
     content.FrameAcquisitionDuration = 8.0
     content.FrameAcquisitionNumber = 1
-    content.TemporalPositionIndex = number + 1
-    content.StackID, content.InStackPositionNumber = "1", 1
-    content.DimensionIndexValues = [number + 1]
     item.FrameContentSequence = [content]
     return item

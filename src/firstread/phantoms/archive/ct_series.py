@@ -66,7 +66,8 @@ def add_localizer(study: Study, volume: Volume, *, frame_of_reference: str) -> S
     pixels, spacing, origin = project_frontal(volume)
     instance = add_instance(series, template, study, number=1)
     fill_slice(instance.dataset, pixels, spacing_mm=(spacing, spacing), position_mm=origin, orientation=CORONAL)
-    instance.dataset.SliceThickness = ""
+    instance.dataset.SliceThickness = None
+    del instance.dataset.RescaleType
     series.stacks.append(Stack("localizer", plane="localizer", sop_instance_uids=list_uids(series)))
     return series
 
@@ -79,6 +80,7 @@ def add_reformation(study: Study, volume: Volume, *, frame_of_reference: str, or
     template.DerivationDescription = "coronal reformation"
     z, y, x = volume.geometry.spacing_mm_zyx
     rows = np.linspace(0.3, 0.7, count) * volume.geometry.size_zyx[1]
+    template.SliceThickness = round(y, 4)
     for number, row in enumerate(rows.astype(int), start=1):
         plane = zoom(volume.values[::-1, row, :].astype(np.float32), (z / x, 1.0), order=1)
         top = volume.geometry.to_mm([[len(volume.values) - 1, row, 0]])[0]

@@ -45,7 +45,6 @@ def simulate_leads(rng: np.random.Generator) -> np.ndarray:
 
 def _waveform(study: Study) -> Dataset:
     item = Dataset()
-    item.MultiplexGroupTimeOffset = 0
     item.WaveformOriginality, item.NumberOfWaveformChannels = "ORIGINAL", len(_LEADS)
     samples = simulate_leads(study.random("ecg"))
     item.NumberOfWaveformSamples, item.SamplingFrequency = len(samples), RATE_HZ

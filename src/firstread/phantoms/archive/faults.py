@@ -218,6 +218,7 @@ def plant_two_ids_in_one_study(patient: ArchivePatient) -> None:
 def plant_blank_patient_id(patient: ArchivePatient) -> None:
     """The radiograph was taken in an emergency: no id."""
     study = find_study(patient, "radiograph")
+    study.on_disc = False  # a DICOMDIR needs an id
     for dataset in _datasets(study):
         dataset.PatientID = ""
     _note(study, "blank_patient_id", None, "case 21: no PatientID, never one patient (orthanc-explorer-2 80)")
@@ -226,13 +227,14 @@ def plant_blank_patient_id(patient: ArchivePatient) -> None:
 def plant_misspelt_character_set(patient: ArchivePatient) -> None:
     """SpecificCharacterSet of the radiograph is written with a space or underscores too many."""
     study = find_study(patient, "radiograph")
+    study.on_disc = False  # no program that checks it writes such a disc
     wrong = {"ISO_IR 100": "ISO IR 100", "ISO_IR 192": "ISO_IR_192"}
     for series in study.series:
         for instance in series.instances:
             known = list(study.identity.region.character_set)
             broken = [wrong.get(term, term.replace(" ", "_")) for term in known]
             instance.dataset.SpecificCharacterSet = broken
-            instance.violations.append("SpecificCharacterSet is misspelt")
+            instance.violations.append("Character invalid for character repertoire")
     _note(study, "character_set_misspelt", None, "case 1: misspelt character set (pydicom 736, 279)")
 
 
@@ -247,7 +249,7 @@ def plant_long_value(patient: ArchivePatient) -> None:
     instance.dataset = dataset
     instance.kept["StudyDescription"] = ("CT abdomen",)
     instance.kept["ImageComments"] = ()
-    instance.violations.append("a value is longer than its VR allows")
+    instance.violations.append("Value invalid for this VR")
     _note(study, "value_too_long", series, "case 35: LO over 64 characters, LT over 10,240", instance)
 
 

@@ -75,6 +75,14 @@ def add_protocol(instance: Instance, keyword: str, text: str, *, kept: tuple[str
     instance.cases[f"({element.tag.group:04x},{element.tag.element:04x})"] = f"{note}; {DESCRIPTORS}"
 
 
+def make_item(**values: object) -> Dataset:
+    """One item of a sequence: keyword -> value."""
+    item = Dataset()
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
+    return item
+
+
 def make_code(value: str, scheme: str, meaning: str) -> Dataset:
     """One item of a code sequence (PS3.3 8.8)."""
     item = Dataset()

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from firstread.phantoms.archive.header_modules import add_protocol, make_code
+from firstread.phantoms.archive.header_modules import add_protocol, make_code, make_item
 from firstread.phantoms.archive.studies import Instance, Study
 from firstread.phantoms.archive.truth import Action
 
@@ -16,12 +16,12 @@ def hide_in_nested_sequences(instance: Instance, study: Study) -> None:
     """A name four sequences deep, in a code sequence, in contributing equipment and in original attributes."""
     note = "case 4: nested sequences, a name inside a code sequence (mmiv DICOMAnonymizer 20; Kitware dicom-anonymizer 88)"
     who, dataset = study.identity, instance.dataset
-    deep = _item(PatientName=who.person_name, PatientID=who.patient_id)
+    deep = make_item(PatientName=who.person_name, PatientID=who.patient_id)
     code = make_code("CTABD", "99LOCAL", "CT abdomen")
     code.PatientName = who.person_name
-    code.ReferencedPatientPhotoSequence = [_item(OriginalAttributesSequence=[_item(ModifiedAttributesSequence=[deep])])]
+    code.ReferencedPatientPhotoSequence = [make_item(OriginalAttributesSequence=[make_item(ModifiedAttributesSequence=[deep])])]
     dataset.RequestAttributesSequence = [
-        _item(
+        make_item(
             RequestedProcedureID=study.study_id,
             ScheduledProcedureStepID=study.study_id,
             RequestedProcedureDescription="CT abdomen three phases",
@@ -29,7 +29,7 @@ def hide_in_nested_sequences(instance: Instance, study: Study) -> None:
         )
     ]
     dataset.ContributingEquipmentSequence = [
-        _item(
+        make_item(
             PurposeOfReferenceCodeSequence=[make_code("109101", "DCM", "Acquisition Equipment")],
             Manufacturer="FIRSTREAD PHANTOMS",
             InstitutionName=who.hospital,
@@ -38,12 +38,12 @@ def hide_in_nested_sequences(instance: Instance, study: Study) -> None:
         )
     ]
     dataset.OriginalAttributesSequence = [
-        _item(
+        make_item(
             SourceOfPreviousValues=who.hospital,
             AttributeModificationDateTime=study.when.strftime("%Y%m%d%H%M%S"),
             ModifyingSystem="PACS",
             ReasonForTheAttributeModification="CORRECT",
-            ModifiedAttributesSequence=[_item(PatientName=who.person_name, PatientID=who.other_id)],
+            ModifiedAttributesSequence=[make_item(PatientName=who.person_name, PatientID=who.other_id)],
         )
     ]
     for path in ("(0040,0275)", "(0018,a001)", "(0400,0561)"):
@@ -62,7 +62,7 @@ def hide_in_private_blocks(instance: Instance, study: Study) -> None:
     other.add_new(0x02, "SH", study.accession)
     other.add_new(0x03, "OB", f"user={who.latin_family};id={who.patient_id}".encode() + b"\0")
     block = dataset.private_block(0x0043, "INVENTED_WORKLIST_01", create=True)
-    block.add_new(0x20, "SQ", Sequence([_item(PatientName=who.person_name, InstitutionName=who.hospital)]))
+    block.add_new(0x20, "SQ", Sequence([make_item(PatientName=who.person_name, InstitutionName=who.hospital)]))
     for group in ("(0029,", "(0043,"):
         instance.cases[group] = "case 5: names and dates in private elements (deid 175; Kitware dicom-anonymizer 10)"
 
@@ -71,7 +71,7 @@ def hide_in_unknown_sequence(instance: Instance, study: Study) -> None:
     """A private element written as UN whose bytes are a sequence with a name, in implicit little endian."""
     block = instance.dataset.private_block(0x0009, "INVENTED_UN_01", create=True)
     name = f"{study.identity.latin_family.upper()}^{study.identity.latin_given.upper()}"
-    block.add_new(0x10, "UN", _implicit_item(name))
+    block.add_new(0x10, "UN", _implicitmake_item(name))
     instance.cases["(0009,"] = "case 2: a sequence with a name written as UN (pydicom 1312, 242, 1311)"
 
 
@@ -124,7 +124,7 @@ def hide_behind_dataset(instance: Instance, study: Study) -> None:
     instance.actions += [
         Action("trailing", "", "text_removed", value, note=note) for value in (who.latin_family.upper(), who.patient_id)
     ]
-    instance.violations.append("bytes behind the data set")
+    instance.violations.append("Tags out of order - trailing garbage")
 
 
 def hide_in_rare_elements(instance: Instance, study: Study) -> None:
@@ -140,7 +140,6 @@ def hide_in_rare_elements(instance: Instance, study: Study) -> None:
     dataset.Occupation = "teacher"
     dataset.PatientInsurancePlanCodeSequence = [make_code("AOK", "99LOCAL", f"Insurance of {who.latin_family}")]
     dataset.OtherPatientIDs = who.other_id
-    instance.violations.append("OtherPatientIDs is retired")
 
 
 def hide_in_times(instance: Instance, study: Study) -> None:
@@ -171,14 +170,7 @@ HIDERS: Mapping[str, Callable[[Instance, Study], None]] = MappingProxyType(
 )
 
 
-def _item(**values: object) -> Dataset:
-    item = Dataset()
-    for keyword, value in values.items():
-        setattr(item, keyword, value)
-    return item
-
-
-def _implicit_item(name: str) -> bytes:
+def _implicitmake_item(name: str) -> bytes:
     """A sequence item with PatientName in implicit little endian (PS3.5 7.5)."""
     value = name.encode("ascii") + b" " * (len(name) % 2)
     element = struct.pack("<HHI", 0x0010, 0x0010, len(value)) + value

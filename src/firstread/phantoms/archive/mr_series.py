@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
-from firstread.phantoms.archive.header_modules import add_instance, join_time, make_code, split_time, start_dataset
+from firstread.phantoms.archive.header_modules import add_instance, join_time, make_code, make_item, split_time, start_dataset
 from firstread.phantoms.archive.studies import Instance, Series, Study
 from firstread.phantoms.archive.truth import Stack
 from firstread.phantoms.breast import BREAST_SIGNAL, make_breasts, simulate_breast_mr
@@ -33,7 +33,7 @@ def add_breasts(study: Study, *, matrix: int = 128, slices: int = 8) -> Series:
     sequence = next(iter(BREAST_SIGNAL))
     series = study.open_series("MR", "Mamma bds. dyn")
     template = _start(study, series, body_part="BREAST", sequence="T1")
-    template.Laterality = "B"
+    template.ImageLaterality = "B"
     rng = study.random("breast")
     breasts = make_breasts(rng)
     heights = [-40 + 10.0 * index for index in range(slices)]
@@ -162,7 +162,6 @@ _ENHANCED = {
     "MultiPlanarExcitation": "NO",
     "PhaseContrast": "NO",
     "TimeOfFlightContrast": "NO",
-    "ArterialSpinLabelingContrast": "NONE",
     "SteadyStatePulseSequence": "NONE",
     "EchoPlanarPulseSequence": "NO",
     "SaturationRecovery": "NO",
@@ -176,9 +175,7 @@ _ENHANCED = {
     "BulkMotionCompensationTechnique": "NONE",
     "T2Preparation": "NO",
     "BloodSignalNulling": "NO",
-    "TagAngleFirstAxis": 0.0,
 }
-del _ENHANCED["TagAngleFirstAxis"], _ENHANCED["ArterialSpinLabelingContrast"]
 
 
 def _dimensions(study: Study) -> tuple[list[Dataset], list[Dataset]]:
@@ -190,14 +187,63 @@ def _dimensions(study: Study) -> tuple[list[Dataset], list[Dataset]]:
 
 
 def _shared(matrix: int) -> Dataset:
-    item, measures, orientation, anatomy = Dataset(), Dataset(), Dataset(), Dataset()
-    measures.PixelSpacing, measures.SliceThickness = [round(FIELD_MM / matrix, 6)] * 2, SPACING_MM
-    item.PixelMeasuresSequence = [measures]
-    orientation.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    item.PlaneOrientationSequence = [orientation]
-    anatomy.AnatomicRegionSequence, anatomy.FrameLaterality = [make_code("12738006", "SCT", "Brain")], "U"
-    item.FrameAnatomySequence = [anatomy]
-    return item
+    """Functional groups that all frames share (PS3.3 A.36.2.3)."""
+    pixel = round(FIELD_MM / matrix, 6)
+    timing = make_item(
+        RepetitionTime=9000.0,
+        FlipAngle=120.0,
+        EchoTrainLength=16,
+        RFEchoTrainLength=16,
+        GradientEchoTrainLength=0,
+        SpecificAbsorptionRateSequence=[make_item(SpecificAbsorptionRateDefinition="IEC_HEAD", SpecificAbsorptionRateValue=0.8)],
+        GradientOutputType="DB_DT",
+        GradientOutput=20.0,
+        OperatingModeSequence=[
+            make_item(OperatingModeType="STATIC FIELD", OperatingMode="IEC_NORMAL"),
+            make_item(OperatingModeType="RF", OperatingMode="IEC_NORMAL"),
+            make_item(OperatingModeType="GRADIENT", OperatingMode="IEC_NORMAL"),
+        ],
+    )
+    field = make_item(
+        InPlanePhaseEncodingDirection="ROW",
+        MRAcquisitionFrequencyEncodingSteps=matrix,
+        MRAcquisitionPhaseEncodingStepsInPlane=matrix,
+        MRAcquisitionPhaseEncodingStepsOutOfPlane=8,
+        PercentSampling=100.0,
+        PercentPhaseFieldOfView=100.0,
+    )
+    modifier = make_item(
+        InversionRecovery="YES",
+        InversionTimes=[2500.0],
+        FlowCompensation="NONE",
+        Spoiling="NONE",
+        T2Preparation="NO",
+        SpectrallySelectedExcitation="NONE",
+        SpatialPresaturation="NONE",
+        PartialFourier="NO",
+        ParallelAcquisition="NO",
+    )
+    imaging = make_item(
+        MagnetizationTransfer="NONE", BloodSignalNulling="NO", Tagging="NONE", TransmitterFrequency=63.6, PixelBandwidth=130.0
+    )
+    receive = make_item(ReceiveCoilName="Head", ReceiveCoilManufacturerName="", ReceiveCoilType="VOLUME", QuadratureReceiveCoil="YES")
+    transmit = make_item(TransmitCoilName="Body", TransmitCoilManufacturerName="", TransmitCoilType="BODY")
+    anatomy = make_item(AnatomicRegionSequence=[make_code("12738006", "SCT", "Brain")], FrameLaterality="U")
+    return make_item(
+        PixelMeasuresSequence=[make_item(PixelSpacing=[pixel, pixel], SliceThickness=SPACING_MM)],
+        PlaneOrientationSequence=[make_item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+        FrameAnatomySequence=[anatomy],
+        PixelValueTransformationSequence=[make_item(RescaleIntercept=0, RescaleSlope=1, RescaleType="US")],
+        FrameVOILUTSequence=[make_item(WindowCenter=500, WindowWidth=1000)],
+        MRTimingAndRelatedParametersSequence=[timing],
+        MRFOVGeometrySequence=[field],
+        MREchoSequence=[make_item(EffectiveEchoTime=110.0)],
+        MRModifierSequence=[modifier],
+        MRImagingModifierSequence=[imaging],
+        MRReceiveCoilSequence=[receive],
+        MRTransmitCoilSequence=[transmit],
+        MRAveragesSequence=[make_item(NumberOfAverages=1.0)],
+    )
 
 
 def _frame(study: Study, number: int, height: float, offset: str) -> Dataset:

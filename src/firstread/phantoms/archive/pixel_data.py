@@ -24,7 +24,7 @@ def set_pixels(
     """Store 8-bit frames: (frames, rows, columns), or (frames, rows, columns, 3) in RGB.
 
     Args:
-        photometric: that the file states and holds: "MONOCHROME2", "RGB", "YBR_FULL" or "YBR_FULL_422".
+        photometric: that the file states and holds: "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422" or "YBR_RCT".
         planar: PlanarConfiguration of uncompressed colour.
         transfer_syntax: uncompressed, JPEG baseline (lossy) or one of pydicom's lossless ones.
     """
@@ -43,6 +43,8 @@ def set_pixels(
     data = encode_colour(frames, photometric, planar) if colour else frames.tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
     dataset["PixelData"].VR = "OB" if transfer_syntax.is_encapsulated else "OW"
+    if photometric == "YBR_FULL_422":  # allowed by C.7.6.3.1.2, and in archives; dciodvfy knows it compressed only
+        instance.violations += ["<YBR_FULL_422>", "PixelData has incorrect value length"]
     if transfer_syntax.is_encapsulated:
         compress(instance, transfer_syntax)
 
@@ -63,7 +65,7 @@ def compress(instance: Instance, transfer_syntax: UID) -> None:
 
 def encode_colour(frames: np.ndarray, photometric: str, planar: int) -> bytes:
     """Uncompressed colour as bytes (PS3.3 C.7.6.3.1.2)."""
-    if photometric == "RGB":
+    if photometric in ("RGB", "YBR_RCT"):  # the encoder of JPEG 2000 turns RGB into YBR_RCT
         return (np.moveaxis(frames, -1, 1) if planar else frames).tobytes()
     ybr = to_ybr(frames)
     if photometric == "YBR_FULL":

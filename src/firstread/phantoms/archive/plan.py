@@ -54,8 +54,8 @@ _ULTRASOUND = (
     (UltrasoundSettings(colour=True, photometric="YBR_FULL_422", regions=False), _CASE_16),
     (UltrasoundSettings(frames=4, colour=True, photometric="YBR_FULL_422", transfer_syntax=JPEGBaseline8Bit), _CASE_16),
     (UltrasoundSettings(frames=6, burned_in="NO"), _CASE_18),
-    (UltrasoundSettings(colour=True, photometric="YBR_FULL", transfer_syntax=RLELossless), _CASE_16),
-    (UltrasoundSettings(colour=True, photometric="RGB", transfer_syntax=JPEG2000Lossless, regions=False), _CASE_16),
+    (UltrasoundSettings(colour=True, photometric="YBR_FULL", planar=1, transfer_syntax=RLELossless), _CASE_16),
+    (UltrasoundSettings(colour=True, photometric="YBR_RCT", transfer_syntax=JPEG2000Lossless, regions=False), _CASE_16),
     (UltrasoundSettings(transfer_syntax=JPEGLSLossless), _CASE_16),
 )
 #: transfer syntaxes of CT series, dealt in turn

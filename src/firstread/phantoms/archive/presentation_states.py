@@ -14,6 +14,7 @@ def add_presentation_state(study: Study, *, images: Series) -> Instance:
     series = study.open_series("PR", "Markierung")
     shown = images.instances[len(images.instances) // 2].dataset
     dataset = start_dataset(study, series, sop_class=GrayscaleSoftcopyPresentationStateStorage)
+    dataset.BodyPartExamined = "ABDOMEN"
     dataset.PresentationCreationDate, dataset.PresentationCreationTime = split_time(study.when)
     dataset.ContentLabel, dataset.ContentDescription = "FINDING", "marked for the tumour board"
     dataset.ContentCreatorName = study.identity.radiologist

@@ -125,8 +125,6 @@ def _start(study: Study, series: Series, settings: RadiographSettings) -> Datase
     dataset.KVP = 117
     if settings.digital:
         _add_digital_modules(dataset, settings)
-    else:
-        dataset.Laterality = ""
     return dataset
 
 
@@ -141,6 +139,7 @@ def _add_digital_modules(dataset: Dataset, settings: RadiographSettings) -> None
     dataset.PresentationLUTShape = "INVERSE" if settings.inverted else "IDENTITY"
     dataset.LossyImageCompression = "00"
     dataset.BurnedInAnnotation = "NO"
+    dataset.PositionerType = "COLUMN"
     dataset.DetectorType = "SCINTILLATOR"
     dataset.AcquisitionContextSequence = []
     dataset.AnatomicRegionSequence = [make_code(*_REGIONS[settings.region][2])]

@@ -7,6 +7,7 @@ from firstread.phantoms.archive.drawn_text import TextLine, draw_line, text_acti
 from firstread.phantoms.archive.header_modules import add_instance, split_time, start_dataset
 from firstread.phantoms.archive.pixel_data import set_pixels
 from firstread.phantoms.archive.studies import Instance, Study
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Stack
 
 
@@ -48,9 +49,9 @@ def add_screenshot(study: Study, photograph: np.ndarray, *, lines: tuple[TextLin
     return _finish(study, template, pixels, list(lines), note=note)
 
 
-def _finish(study: Study, template, pixels: np.ndarray, lines: list[TextLine], *, note: str) -> Instance:
+def _finish(study: Study, template: TemplateDataset, pixels: np.ndarray, lines: list[TextLine], *, note: str) -> Instance:
     series = study.series[-1]
-    template.ConversionType = "WSD"
+    template.ConversionType, template.BodyPartExamined = "WSD", "ABDOMEN"
     template.PatientOrientation = []
     template.DateOfSecondaryCapture, template.TimeOfSecondaryCapture = split_time(study.when)
     instance = add_instance(series, template, study, number=1)

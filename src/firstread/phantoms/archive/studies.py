@@ -32,7 +32,7 @@ class Instance:
         cut: share of its bytes that is written; less than 1 is a truncated file.
         name: of the file; empty is the patient's usual one.
         needs_person: its class waits for a person's yes: documents, captured screens, ultrasound without regions.
-        violations: what a validator rightly finds wrong.
+        violations: parts of the errors that dciodvfy rightly reports.
     """
 
     dataset: TemplateDataset
