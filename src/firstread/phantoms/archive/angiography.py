@@ -9,14 +9,24 @@ from pydicom.uid import EnhancedXAImageStorage
 from scipy.ndimage import gaussian_filter
 
 from firstread.phantoms.archive.drawn_text import TextLine, draw_line, text_actions
-from firstread.phantoms.archive.header_modules import add_instance, join_time, make_code, make_item, split_time, start_dataset
+from firstread.phantoms.archive.header_modules import (
+    add_instance,
+    join_time,
+    make_code,
+    make_item,
+    split_time,
+    start_dataset,
+)
 from firstread.phantoms.archive.studies import Instance, Series, Study
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Stack
 
 SIZE = 256
 
 
-def add_angiography(study: Study, *, frames: int, lines: tuple[TextLine, ...], text_frames: tuple[int, ...], note: str) -> Instance:
+def add_angiography(
+    study: Study, *, frames: int, lines: tuple[TextLine, ...], text_frames: tuple[int, ...], note: str
+) -> Instance:
     """Add a run as a series of one file.
 
     Args:
@@ -82,7 +92,7 @@ def _vessel_tree(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return arrival, gaussian_filter(opacity, 0.7)
 
 
-def _start(study: Study, series: Series, frames: int) -> Dataset:
+def _start(study: Study, series: Series, frames: int) -> TemplateDataset:
     """Enhanced XA image (PS3.3 A.47) with the time of each frame in the per-frame functional groups."""
     dataset = start_dataset(study, series, sop_class=EnhancedXAImageStorage)
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "SINGLE PLANE", "NONE"]
@@ -127,7 +137,9 @@ def _shared(study: Study) -> Dataset:
         PixelIntensityRelationship="LIN",
         PixelIntensityRelationshipSign=1,
     )
-    calibration = make_item(TableHeight=80.0, DistanceObjectToTableTop=100.0, BeamAngle=0.0, ObjectPixelSpacingInCenterOfBeam=[0.6, 0.6])
+    calibration = make_item(
+        TableHeight=80.0, DistanceObjectToTableTop=100.0, BeamAngle=0.0, ObjectPixelSpacingInCenterOfBeam=[0.6, 0.6]
+    )
     position = make_item(PositionerPrimaryAngle=0.0, PositionerSecondaryAngle=0.0)
     table = make_item(
         TableTopVerticalPosition=0.0,

@@ -1,10 +1,13 @@
 """Clinical table and reports in words of a phantom archive, true to the phantoms: lesions, phases, response."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from firstread.core.files import write_text
+from firstread.phantoms.abdomen import AbdomenPatient
 from firstread.phantoms.archive.studies import ArchivePatient, Study, age_text
 from firstread.phantoms.lesion_table import LesionRow, list_lesions
 
@@ -29,8 +32,8 @@ CLINICAL_SCHEMA = pa.schema(
 def clinical_row(patient: ArchivePatient) -> dict[str, object]:
     """What a clinical table holds of a patient."""
     first, later = ct_studies(patient)
-    rows = list_lesions(patient.anatomy)
-    who = patient.home
+    rows, who = measure_lesions(patient.anatomy), patient.home
+    targets = [row.lesion for row in target_lesions(rows)]
     return {
         "patient": patient.key,
         "patient_id": who.patient_id,
@@ -40,11 +43,9 @@ def clinical_row(patient: ArchivePatient) -> dict[str, object]:
         "liver_volume_ml": round(patient.anatomy.liver_volume_ml, 1),
         "lesions": len(rows),
         "metastases": sum(row.kind == "metastasis" for row in rows),
-        "sum_of_diameters_mm": sum_of_diameters(rows),
+        "sum_of_diameters_mm": sum_of_diameters(patient.anatomy, targets),
         "follow_up_days": (later.when.date() - first.when.date()).days if later else None,
-        "follow_up_sum_of_diameters_mm": sum_of_diameters(list_lesions(patient.later_anatomy))
-        if patient.later_anatomy
-        else None,
+        "follow_up_sum_of_diameters_mm": patient.later_anatomy and sum_of_diameters(patient.later_anatomy, targets),
         "response": patient.response or None,
     }
 
@@ -62,7 +63,7 @@ def report_text(patient: ArchivePatient, study: Study) -> str:
     who = study.identity
     follow_up = study.key == "follow-up"
     anatomy = patient.later_anatomy if follow_up and patient.later_anatomy else patient.anatomy
-    rows = list_lesions(anatomy)
+    rows = measure_lesions(anatomy)
     head = [
         f"{who.hospital}, Radiology",
         f"Patient: {who.latin_family}, {who.latin_given}, born {who.birth_date:%d.%m.%Y}, ID {who.patient_id}",
@@ -85,26 +86,33 @@ def ct_studies(patient: ArchivePatient) -> tuple[Study, Study | None]:
     return by_key["ct"], by_key.get("follow-up")
 
 
-def sum_of_diameters(rows: list[LesionRow]) -> float:
-    """Sum of the longest diameters of the target lesions, at most two in an organ (RECIST 1.1), in millimetres."""
-    return round(sum(row.diameter_mm for row in target_lesions(rows)), 1)
+@lru_cache(maxsize=8)
+def measure_lesions(anatomy: AbdomenPatient) -> tuple[LesionRow, ...]:
+    """Lesions of a phantom, measured once."""
+    return tuple(list_lesions(anatomy))
 
 
-def target_lesions(rows: list[LesionRow]) -> list[LesionRow]:
+def sum_of_diameters(anatomy: AbdomenPatient, targets: Sequence[int]) -> float:
+    """Sum of the longest diameters of the target lesions in millimetres (RECIST 1.1)."""
+    return round(sum(row.diameter_mm for row in measure_lesions(anatomy) if row.lesion in targets), 1)
+
+
+def target_lesions(rows: Sequence[LesionRow]) -> list[LesionRow]:
     """Largest two metastases of 10 mm and more (RECIST 1.1)."""
     measurable = [row for row in rows if row.kind == "metastasis" and row.diameter_mm >= 10]
     return sorted(measurable, key=lambda row: -row.diameter_mm)[:2]
 
 
-def _describe(rows: list[LesionRow]) -> str:
+def _describe(rows: Sequence[LesionRow]) -> str:
     if not rows:
         return "No focal lesion."
     return " ".join(
-        f"{row.kind.capitalize()} in segment {row.segment}, {row.diameter_mm:.0f} mm (lesion {row.lesion})." for row in rows
+        f"{row.kind.capitalize()} in segment {row.segment}, {row.diameter_mm:.0f} mm (lesion {row.lesion})."
+        for row in rows
     )
 
 
-def _impression(patient: ArchivePatient, rows: list[LesionRow], follow_up: bool) -> str:
+def _impression(patient: ArchivePatient, rows: Sequence[LesionRow], follow_up: bool) -> str:
     count = sum(row.kind == "metastasis" for row in rows)
     found = f"{count} liver metastas{'is' if count == 1 else 'es'}" if count else "No liver metastasis"
     return f"Impression: {found}{f'; {patient.response}' if follow_up and patient.response else ''}."

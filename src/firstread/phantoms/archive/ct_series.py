@@ -18,7 +18,11 @@ from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Stack
 
 #: phase -> what technicians call it, seconds after the injection
-PHASE_NAMES = {"unenhanced": ("Abdomen nativ 4.0", 0), "arterial": ("Abdomen art 4.0", 35), "portal": ("Abdomen ven 4.0", 70)}
+PHASE_NAMES = {
+    "unenhanced": ("Abdomen nativ 4.0", 0),
+    "arterial": ("Abdomen art 4.0", 35),
+    "portal": ("Abdomen ven 4.0", 70),
+}
 FIELD_OF_VIEW_MM = 396.8
 SCAN_LENGTH_MM = 256.0
 
@@ -72,7 +76,9 @@ def add_localizer(study: Study, volume: Volume, *, frame_of_reference: str) -> S
     return series
 
 
-def add_reformation(study: Study, volume: Volume, *, frame_of_reference: str, original: Series, count: int = 6) -> Series:
+def add_reformation(
+    study: Study, volume: Volume, *, frame_of_reference: str, original: Series, count: int = 6
+) -> Series:
     """Add coronal reformations of a phase: derived images with a series UID of their own."""
     series = study.open_series("CT", original.description)
     template = start_ct(study, series, frame_of_reference=frame_of_reference)

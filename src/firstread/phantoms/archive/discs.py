@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from pydicom import dcmread
 from pydicom.fileset import FileSet
-from pydicom.uid import MediaStorageDirectoryStorage
+from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from firstread.phantoms.archive.studies import Instance, Series, Study
 from firstread.phantoms.archive.template_dataset import TemplateDataset
@@ -26,7 +26,7 @@ def write_disc(folder: Path, study: Study, encoded: Iterable[bytes]) -> Iterator
         Path below `folder`, series and instance of each image, then of the DICOMDIR.
     """
     disc = FileSet()
-    disc.ID, disc.UID = "CD", study.make_uid("disc")
+    disc.ID, disc.UID = "CD", UID(study.make_uid("disc"))
     with TemporaryDirectory() as temporary:
         for number, data in enumerate(encoded):
             path = Path(temporary) / str(number)

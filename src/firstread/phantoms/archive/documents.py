@@ -104,5 +104,3 @@ def _document_actions(study: Study, document: bytes) -> list[Action]:
 def _escape(line: str) -> bytes:
     plain = line.encode("cp1252", "replace")
     return plain.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
-
-

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firstread.phantoms.archive.truth import Action
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 FONTS = ("DejaVuSans", "DejaVuSansMono", "DejaVuSerif", "DejaVuSans-Bold", "STIXGeneral")
 SIZES_PX = (9, 12, 14, 16, 20, 24)
@@ -27,7 +31,9 @@ class TextLine:
         secret: whether it must be hidden; else it is a mark that must stay.
         font: one of FONTS.
         size_px: height of the font.
-        contrast: gray levels of 255 between ink and what lies behind it.
+        contrast: gray levels of 255 between the ink and the mean of what lies behind it; darker where brighter is not
+            possible.
+        lead: a marker of lead, as bright as the image can be.
     """
 
     text: str
@@ -35,9 +41,12 @@ class TextLine:
     font: str = "DejaVuSans"
     size_px: int = 14
     contrast: int = 200
+    lead: bool = False
 
 
-def draw_line(image: np.ndarray, line: TextLine, *, corner: tuple[int, int], full_scale: float = 255) -> tuple[int, int, int, int]:
+def draw_line(
+    image: np.ndarray, line: TextLine, *, corner: tuple[int, int], full_scale: float = 255
+) -> tuple[int, int, int, int]:
     """Draw a line into (..., rows, columns) or (..., rows, columns, 3) pixels in place.
 
     Args:
@@ -59,13 +68,18 @@ def draw_line(image: np.ndarray, line: TextLine, *, corner: tuple[int, int], ful
     behind = image[box]
     step = line.contrast / 255 * full_scale
     level = float(np.mean(behind))
-    value = level + step if level + step <= full_scale else max(level - step, 0.0)
+    if line.lead or level + step <= full_scale:
+        value = full_scale if line.lead else level + step
+    else:
+        value = max(level - step, 0.0)
     share = ink[:, :, None] if colour else ink
     image[box] = behind + share * (value - behind)
     return y0, x0, y1, x1
 
 
-def text_actions(line: TextLine, box: tuple[int, int, int, int], *, note: str = "", frames: Sequence[int | None] = (None,)) -> list[Action]:
+def text_actions(
+    line: TextLine, box: tuple[int, int, int, int], *, note: str = "", frames: Sequence[int | None] = (None,)
+) -> list[Action]:
     """Rows of the truth for a drawn line; a frame of None is every frame."""
     action = "pixels_hidden" if line.secret else "pixels_retained"
     return [
@@ -103,7 +117,7 @@ def render_ink(text: str, font: str, size_px: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def load_font(font: str, size_px: int):
+def load_font(font: str, size_px: int) -> "FreeTypeFont":
     """A font of matplotlib's by its name."""
     import matplotlib
     from PIL import ImageFont

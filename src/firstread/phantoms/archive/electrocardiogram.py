@@ -9,9 +9,18 @@ from firstread.phantoms.archive.studies import Instance, Study
 from firstread.phantoms.archive.truth import Stack
 
 _LEADS = {
-    "I": ("2:1", 0.8), "II": ("2:2", 1.0), "III": ("2:61", 0.5), "aVR": ("2:62", -0.9), "aVL": ("2:63", 0.3),
-    "aVF": ("2:64", 0.7), "V1": ("2:3", -0.5), "V2": ("2:4", -0.2), "V3": ("2:5", 0.4), "V4": ("2:6", 1.2),
-    "V5": ("2:7", 1.1), "V6": ("2:8", 0.9),
+    "I": ("2:1", 0.8),
+    "II": ("2:2", 1.0),
+    "III": ("2:61", 0.5),
+    "aVR": ("2:62", -0.9),
+    "aVL": ("2:63", 0.3),
+    "aVF": ("2:64", 0.7),
+    "V1": ("2:3", -0.5),
+    "V2": ("2:4", -0.2),
+    "V3": ("2:5", 0.4),
+    "V4": ("2:6", 1.2),
+    "V5": ("2:7", 1.1),
+    "V6": ("2:8", 0.9),
 }
 RATE_HZ, SECONDS = 250, 8
 
@@ -38,7 +47,7 @@ def simulate_leads(rng: np.random.Generator) -> np.ndarray:
     beat = rng.uniform(0.7, 1.0)
     phase = np.mod(seconds, beat) - 0.3
     waves = ((-0.16, 0.025, 120), (-0.025, 0.008, -90), (0.0, 0.010, 1000), (0.028, 0.009, -220), (0.24, 0.045, 260))
-    shape = sum(height * np.exp(-(((phase - at) / width) ** 2)) for at, width, height in waves)
+    shape = np.sum([height * np.exp(-(((phase - at) / width) ** 2)) for at, width, height in waves], axis=0)
     gains = np.array([gain for _, gain in _LEADS.values()])
     return np.rint(shape[:, None] * gains + rng.normal(0, 8, (len(seconds), len(gains)))).astype("<i2")
 

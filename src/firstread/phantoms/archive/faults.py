@@ -6,17 +6,22 @@ public report, it stands in the note; the number of the case is that of docs/exp
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from types import MappingProxyType
 
 import numpy as np
 
 from firstread.phantoms.archive.ct_series import list_uids
+from firstread.phantoms.archive.fault_places import find_phase, note_fault
 from firstread.phantoms.archive.header_modules import join_time, split_time
-from firstread.phantoms.archive.identities import write_dates
-from firstread.phantoms.archive.studies import ArchivePatient, Instance, Series, Study, age_text
-from firstread.phantoms.archive.template_dataset import TemplateDataset
-from firstread.phantoms.archive.truth import Fault
+from firstread.phantoms.archive.identity_faults import (
+    plant_age_over_89,
+    plant_blank_patient_id,
+    plant_misspelt_character_set,
+    plant_one_patient_two_ids,
+    plant_two_ids_in_one_study,
+)
+from firstread.phantoms.archive.studies import ArchivePatient, Instance, Series
 
 #: offset of a pass of a contrast series that was started anew
 PASS_SHIFT_MM = 0.6
@@ -31,7 +36,7 @@ def plant_missing_slices(patient: ArchivePatient) -> None:
     lost = series.instances[first:last]
     series.instances = series.instances[:first] + series.instances[last:]
     series.stacks = [replace(series.stacks[0], missing_slices=len(lost), sop_instance_uids=list_uids(series))]
-    _note(study, "missing_slices", series, f"case 25: {len(lost)} slices are missing (dcm2niix 468)")
+    note_fault(study, "missing_slices", series, f"case 25: {len(lost)} slices are missing (dcm2niix 468)")
 
 
 def plant_localizer_among_axials(patient: ArchivePatient) -> None:
@@ -43,7 +48,9 @@ def plant_localizer_among_axials(patient: ArchivePatient) -> None:
     series.instances[:0] = scout.instances
     series.stacks.append(scout.stacks[0])
     study.series.remove(scout)
-    _note(study, "localizer_among_axials", series, "case 27: a localiser among axial slices (dcm2niix 140, 404, 894)")
+    note_fault(
+        study, "localizer_among_axials", series, "case 27: a localiser among axial slices (dcm2niix 140, 404, 894)"
+    )
 
 
 def plant_unenhanced_called_venous(patient: ArchivePatient) -> None:
@@ -52,7 +59,7 @@ def plant_unenhanced_called_venous(patient: ArchivePatient) -> None:
     for instance in series.instances:
         instance.dataset.SeriesDescription = "Abdomen ven 4.0"
         instance.dataset.ContrastBolusAgent = "Iohexol 350"
-    _note(study, "unenhanced_called_venous", series, "SeriesDescription and contrast agent say portal venous")
+    note_fault(study, "unenhanced_called_venous", series, "SeriesDescription and contrast agent say portal venous")
 
 
 def plant_several_passes(patient: ArchivePatient) -> None:
@@ -73,7 +80,7 @@ def plant_several_passes(patient: ArchivePatient) -> None:
         if variant == "unnumbered":
             instance.dataset.AcquisitionNumber = None
     note = f"case 24: three passes in one series, {variant} (vtk-dicom 220; Slicer 4801; monai-deploy 532)"
-    _note(study, "several_passes", series, note)
+    note_fault(study, "several_passes", series, note)
 
 
 def plant_gantry_tilt(patient: ArchivePatient) -> None:
@@ -84,9 +91,10 @@ def plant_gantry_tilt(patient: ArchivePatient) -> None:
         instance.dataset.ImageOrientationPatient = [1, 0, 0, 0, round(float(cos), 8), round(float(-sin), 8)]
         instance.dataset.GantryDetectorTilt = TILT_DEGREES
     series.stacks = [
-        replace(stack, gantry_tilt_deg=TILT_DEGREES) if stack.phase == "unenhanced" else stack for stack in series.stacks
+        replace(stack, gantry_tilt_deg=TILT_DEGREES) if stack.phase == "unenhanced" else stack
+        for stack in series.stacks
     ]
-    _note(study, "gantry_tilt", series, "a sheared stack (dcm2niix 259, 232, 253)")
+    note_fault(study, "gantry_tilt", series, "a sheared stack (dcm2niix 259, 232, 253)")
 
 
 def plant_truncated_file(patient: ArchivePatient) -> None:
@@ -94,8 +102,8 @@ def plant_truncated_file(patient: ArchivePatient) -> None:
     study, series = find_phase(patient, "arterial")
     instance = series.instances[len(series.instances) // 2]
     instance.cut = 0.6
-    instance.violations.append("truncated")
-    _note(study, "truncated_file", series, "the file ends within its pixel data", instance)
+    instance.violations += ["Seek failed", "Dicom dataset read failed", "</PixelData(7fe0,0010)> - Missing"]
+    note_fault(study, "truncated_file", series, "the file ends within its pixel data", instance)
 
 
 def plant_duplicate_same_content(patient: ArchivePatient) -> None:
@@ -103,7 +111,9 @@ def plant_duplicate_same_content(patient: ArchivePatient) -> None:
     study, series = find_phase(patient, "venous")
     instance = series.instances[3]
     series.instances.append(replace(instance, name="copy of a slice.dcm"))
-    _note(study, "duplicate_same_content", series, "case 23: same UID, same content (dcm4chee 4754, 4518)", instance)
+    note_fault(
+        study, "duplicate_same_content", series, "case 23: same UID, same content (dcm4chee 4754, 4518)", instance
+    )
 
 
 def plant_duplicate_other_content(patient: ArchivePatient) -> None:
@@ -115,7 +125,7 @@ def plant_duplicate_other_content(patient: ArchivePatient) -> None:
     other.dataset["PixelData"].VR = "OW"
     series.instances.append(other)
     note = "case 23: same UID, other content (dcm4chee 4754; healthcare-api-dicomweb 153)"
-    _note(study, "duplicate_other_content", series, note, instance)
+    note_fault(study, "duplicate_other_content", series, note, instance)
 
 
 def plant_duplicate_position(patient: ArchivePatient) -> None:
@@ -126,7 +136,7 @@ def plant_duplicate_position(patient: ArchivePatient) -> None:
     dataset.SOPInstanceUID = study.make_uid("duplicate position")
     dataset.InstanceNumber = len(series.instances) + 1
     series.instances.append(replace(again, dataset=dataset, actions=list(again.actions)))
-    _note(study, "duplicate_position", series, "case 25: a position twice (dcm2niix 287)", series.instances[-1])
+    note_fault(study, "duplicate_position", series, "case 25: a position twice (dcm2niix 287)", series.instances[-1])
 
 
 def plant_instance_number_absent(patient: ArchivePatient) -> None:
@@ -134,7 +144,7 @@ def plant_instance_number_absent(patient: ArchivePatient) -> None:
     study, series = find_phase(patient, "unenhanced")
     for instance in series.instances:
         instance.dataset.InstanceNumber = None
-    _note(study, "instance_number_absent", series, "case 25: InstanceNumber is empty (dcm2niix 287)")
+    note_fault(study, "instance_number_absent", series, "case 25: InstanceNumber is empty (dcm2niix 287)")
 
 
 def plant_varying_exposure(patient: ArchivePatient) -> None:
@@ -143,7 +153,7 @@ def plant_varying_exposure(patient: ArchivePatient) -> None:
     for number, instance in enumerate(series.instances):
         instance.dataset.XRayTubeCurrent = 180 + 7 * (number % 13)
         instance.dataset.Exposure = 90 + 3 * (number % 13)
-    _note(study, "exposure_varies", series, "case 25: one series, not one for each exposure (dcm2niix 468)")
+    note_fault(study, "exposure_varies", series, "case 25: one series, not one for each exposure (dcm2niix 468)")
 
 
 def plant_derived_same_number(patient: ArchivePatient) -> None:
@@ -153,7 +163,12 @@ def plant_derived_same_number(patient: ArchivePatient) -> None:
     for instance in derived.instances:
         instance.dataset.SeriesNumber = series.number
         instance.dataset.AcquisitionNumber = series.number
-    _note(study, "derived_same_number", derived, "case 28: a derived series with the original's number (heudiconv 813, 624)")
+    note_fault(
+        study,
+        "derived_same_number",
+        derived,
+        "case 28: a derived series with the original's number (heudiconv 813, 624)",
+    )
 
 
 def plant_split_study(patient: ArchivePatient) -> None:
@@ -163,7 +178,7 @@ def plant_split_study(patient: ArchivePatient) -> None:
     for instance in series.instances:
         instance.dataset.StudyInstanceUID = uid
     note = f"case 29: one session, two StudyInstanceUIDs, the other is {uid} (heudiconv 377, 490)"
-    _note(study, "split_study", series, note)
+    note_fault(study, "split_study", series, note)
 
 
 def plant_over_midnight(patient: ArchivePatient) -> None:
@@ -181,61 +196,10 @@ def plant_over_midnight(patient: ArchivePatient) -> None:
                 dataset.AcquisitionDate, dataset.AcquisitionTime = split_time(when)
                 dataset.AcquisitionDateTime = join_time(when, offset)
                 dataset.ContentDate, dataset.ContentTime = split_time(when)
-                instance.cases["(0008,00"] = "case 7: DA, TM and DT over midnight (dcmjs 507; z-rad 282; adit 286; mmiv 13)"
-    _note(study, "over_midnight", series, "case 7: acquired at 00:00:05 of the next day")
-
-
-def plant_age_over_89(patient: ArchivePatient) -> None:
-    """The patient is 92 at the first study, 93 at the follow-up."""
-    born = date(patient.first_day().year - 92, 1, 3)
-    for study in patient.studies:
-        study.identity = replace(study.identity, birth_date=born)
-        for dataset in _datasets(study):
-            dataset.PatientBirthDate = write_dates(born)[0]
-            dataset.PatientAge = age_text(born, study.when.date())
-        _note(study, "age_over_89", None, "case 8: ages over 89 are one class, 90 (deid 303; dcm2niix 966; MIMIC 430)")
-
-
-def plant_one_patient_two_ids(patient: ArchivePatient) -> None:
-    """The radiograph was taken in an outpatient clinic that numbers patients by itself."""
-    study = find_study(patient, "radiograph")
-    changed = f"AMB-{patient.home.patient_id}"
-    study.identity = replace(study.identity, patient_id=changed, issuer=f"AMB-{study.identity.region.name.upper()}")
-    for dataset in _datasets(study):
-        dataset.PatientID, dataset.IssuerOfPatientID = changed, study.identity.issuer
-    _note(study, "one_patient_two_ids", None, "case 21: same name and birth date under another id (RSNA Anonymizer 18)")
-
-
-def plant_two_ids_in_one_study(patient: ArchivePatient) -> None:
-    """The last series of the CT writes the id without its zeros and with a space."""
-    study, series = find_phase(patient, "venous")
-    for instance in series.instances:
-        instance.dataset.PatientID = f"{patient.home.patient_id.lstrip('0')} "
-    note = "case 21: two spellings of one id in one study (RSNA Anonymizer 18; shanoir 3160)"
-    _note(study, "two_ids_in_one_study", series, note)
-
-
-def plant_blank_patient_id(patient: ArchivePatient) -> None:
-    """The radiograph was taken in an emergency: no id."""
-    study = find_study(patient, "radiograph")
-    study.on_disc = False  # a DICOMDIR needs an id
-    for dataset in _datasets(study):
-        dataset.PatientID = ""
-    _note(study, "blank_patient_id", None, "case 21: no PatientID, never one patient (orthanc-explorer-2 80)")
-
-
-def plant_misspelt_character_set(patient: ArchivePatient) -> None:
-    """SpecificCharacterSet of the radiograph is written with a space or underscores too many."""
-    study = find_study(patient, "radiograph")
-    study.on_disc = False  # no program that checks it writes such a disc
-    wrong = {"ISO_IR 100": "ISO IR 100", "ISO_IR 192": "ISO_IR_192"}
-    for series in study.series:
-        for instance in series.instances:
-            known = list(study.identity.region.character_set)
-            broken = [wrong.get(term, term.replace(" ", "_")) for term in known]
-            instance.dataset.SpecificCharacterSet = broken
-            instance.violations.append("Character invalid for character repertoire")
-    _note(study, "character_set_misspelt", None, "case 1: misspelt character set (pydicom 736, 279)")
+                instance.cases["(0008,00"] = (
+                    "case 7: DA, TM and DT over midnight (dcmjs 507; z-rad 282; adit 286; mmiv 13)"
+                )
+    note_fault(study, "over_midnight", series, "case 7: acquired at 00:00:05 of the next day")
 
 
 def plant_long_value(patient: ArchivePatient) -> None:
@@ -250,21 +214,7 @@ def plant_long_value(patient: ArchivePatient) -> None:
     instance.kept["StudyDescription"] = ("CT abdomen",)
     instance.kept["ImageComments"] = ()
     instance.violations.append("Value invalid for this VR")
-    _note(study, "value_too_long", series, "case 35: LO over 64 characters, LT over 10,240", instance)
-
-
-def find_study(patient: ArchivePatient, key: str) -> Study:
-    """A study by its key."""
-    return next(study for study in patient.studies if study.key == key)
-
-
-def find_phase(patient: ArchivePatient, phase: str) -> tuple[Study, Series]:
-    """First CT of a patient, and its original series that holds a phase."""
-    study = find_study(patient, "ct")
-    for series in study.series:
-        if any(stack.phase == phase and stack.kind == "original" for stack in series.stacks):
-            return study, series
-    raise LookupError(phase)
+    note_fault(study, "value_too_long", series, "case 35: LO over 64 characters, LT over 10,240", instance)
 
 
 def plant_faults(patient: ArchivePatient, kinds: frozenset[str]) -> None:
@@ -299,15 +249,6 @@ PLANTERS: Mapping[str, Callable[[ArchivePatient], None]] = MappingProxyType(
         "several_passes": plant_several_passes,
     }
 )
-
-
-def _note(study: Study, kind: str, series: Series | None, note: str, instance: Instance | None = None) -> None:
-    file = str(instance.dataset.SOPInstanceUID) if instance else ""
-    study.faults.append(Fault(kind, file, series.uid if series else "", study.uid, note))
-
-
-def _datasets(study: Study) -> list[TemplateDataset]:
-    return [instance.dataset for series in study.series for instance in series.instances]
 
 
 def _join_series(instance: Instance, series: Series) -> None:

@@ -1,4 +1,4 @@
-"""Modules of DICOM headers that all objects of a phantom archive share: patient, study, series, equipment (PS3.3 C.7)."""
+"""Modules of DICOM headers that all objects of an archive share: patient, study, series, equipment (PS3.3 C.7)."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from pydicom.sequence import Sequence
 
 from firstread.phantoms.archive.studies import Instance, Series, Study, age_text
 from firstread.phantoms.archive.template_dataset import TemplateDataset
-from firstread.phantoms.archive.truth import DESCRIPTORS
+from firstread.phantoms.archive.truth_keywords import DESCRIPTORS
 
 #: modality -> manufacturer and model of its invented machine
 MACHINES = {

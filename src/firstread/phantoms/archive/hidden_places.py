@@ -4,7 +4,6 @@ import struct
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from firstread.phantoms.archive.header_modules import add_protocol, make_code, make_item
@@ -14,12 +13,16 @@ from firstread.phantoms.archive.truth import Action
 
 def hide_in_nested_sequences(instance: Instance, study: Study) -> None:
     """A name four sequences deep, in a code sequence, in contributing equipment and in original attributes."""
-    note = "case 4: nested sequences, a name inside a code sequence (mmiv DICOMAnonymizer 20; Kitware dicom-anonymizer 88)"
+    note = (
+        "case 4: nested sequences, a name inside a code sequence (mmiv DICOMAnonymizer 20; Kitware dicom-anonymizer 88)"
+    )
     who, dataset = study.identity, instance.dataset
     deep = make_item(PatientName=who.person_name, PatientID=who.patient_id)
     code = make_code("CTABD", "99LOCAL", "CT abdomen")
     code.PatientName = who.person_name
-    code.ReferencedPatientPhotoSequence = [make_item(OriginalAttributesSequence=[make_item(ModifiedAttributesSequence=[deep])])]
+    code.ReferencedPatientPhotoSequence = [
+        make_item(OriginalAttributesSequence=[make_item(ModifiedAttributesSequence=[deep])])
+    ]
     dataset.RequestAttributesSequence = [
         make_item(
             RequestedProcedureID=study.study_id,
@@ -81,8 +84,13 @@ def hide_in_unknown_vr(instance: Instance, study: Study) -> None:
     instance.dataset.add_new((0x0008, 0x1048), "UN", name + b" " * (len(name) % 2))
     instance.cases["(0008,1048)"] = "case 3: a standard element written as UN (pydicom 1312)"
     instance.actions += [
-        Action("(0008,1048)", "PhysiciansOfRecord", "text_removed", study.identity.physician,
-               note="case 3: a standard element written as UN (pydicom 1312)")
+        Action(
+            "(0008,1048)",
+            "PhysiciansOfRecord",
+            "text_removed",
+            study.identity.physician,
+            note="case 3: a standard element written as UN (pydicom 1312)",
+        )
     ]
 
 
@@ -111,7 +119,10 @@ def hide_outside_dataset(instance: Instance, study: Study) -> None:
     padding = f"PAD {who.latin_family.upper()}^{who.latin_given.upper()}".encode()
     instance.dataset.add_new((0xFFFC, 0xFFFC), "OB", padding + b"\0" * (len(padding) % 2))
     hidden = {"preamble": who.latin_family.upper(), "(fffc,fffc)": padding.decode()}
-    hidden |= {"(0002,0016)": titles["SourceApplicationEntityTitle"], "(0002,0017)": titles["SendingApplicationEntityTitle"]}
+    hidden |= {
+        "(0002,0016)": titles["SourceApplicationEntityTitle"],
+        "(0002,0017)": titles["SendingApplicationEntityTitle"],
+    }
     instance.actions += [Action(place, "", "text_removed", text, note=note) for place, text in hidden.items()]
 
 
@@ -175,4 +186,3 @@ def _implicitmake_item(name: str) -> bytes:
     value = name.encode("ascii") + b" " * (len(name) % 2)
     element = struct.pack("<HHI", 0x0010, 0x0010, len(value)) + value
     return struct.pack("<HHI", 0xFFFE, 0xE000, len(element)) + element
-

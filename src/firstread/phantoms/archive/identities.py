@@ -160,7 +160,9 @@ def to_ascii(text: str) -> str:
     if lower.isascii() and len(lower) == len(plain):
         return "".join(c.upper() if old.isupper() else c for c, old in zip(lower, plain, strict=True))
     words = "".join(
-        letter.lower().translate(_CYRILLIC_GREEK).capitalize() if letter.isupper() else letter.translate(_CYRILLIC_GREEK)
+        letter.lower().translate(_CYRILLIC_GREEK).capitalize()
+        if letter.isupper()
+        else letter.translate(_CYRILLIC_GREEK)
         for letter in plain
     )
     return words.encode("ascii", "ignore").decode()

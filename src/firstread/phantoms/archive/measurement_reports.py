@@ -1,5 +1,7 @@
 """Structured report of a phantom's lesions: TID 1500 with their diameters, observed by an invented radiologist."""
 
+from collections.abc import Sequence
+
 import highdicom as hd
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
@@ -7,14 +9,17 @@ from pydicom.sr.coding import Code
 
 from firstread.phantoms.archive.segmentations import REFERENCES, finish_derived, lesion_uid, source_datasets
 from firstread.phantoms.archive.studies import Instance, Series, Study
-from firstread.phantoms.archive.truth import STRUCTURED, Stack
+from firstread.phantoms.archive.truth import Stack
+from firstread.phantoms.archive.truth_keywords import STRUCTURED
 from firstread.phantoms.lesion_table import LesionRow
 
 _Group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
 
 
-def add_measurement_report(study: Study, rows: list[LesionRow], *, volume_ml: float, images: Series, segmentation: Instance) -> Instance:
-    """Add a Comprehensive 3D SR with a group for the liver and each lesion, which refers to its segment and to the CT."""
+def add_measurement_report(
+    study: Study, rows: Sequence[LesionRow], *, volume_ml: float, images: Series, segmentation: Instance
+) -> Instance:
+    """Add a Comprehensive 3D SR: a group for the liver and for each lesion, which refers to its segment and to the CT."""
     series = study.open_series("SR", "Messungen")
     observer = hd.sr.ObservationContext(
         observer_person_context=hd.sr.ObserverContext(
@@ -109,5 +114,3 @@ def _fix_times(dataset: Dataset, study: Study) -> None:
     for item in dataset.get("VerifyingObserverSequence", []):
         item.VerificationDateTime = study.when.strftime("%Y%m%d%H%M%S")
     dataset.pop("TimezoneOffsetFromUTC", None)
-
-

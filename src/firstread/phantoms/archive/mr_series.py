@@ -8,11 +8,19 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
-from firstread.phantoms.archive.header_modules import add_instance, join_time, make_code, make_item, split_time, start_dataset
+from firstread.phantoms.archive.header_modules import (
+    add_instance,
+    join_time,
+    make_code,
+    make_item,
+    split_time,
+    start_dataset,
+)
 from firstread.phantoms.archive.studies import Instance, Series, Study
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Stack
 from firstread.phantoms.breast import BREAST_SIGNAL, make_breasts, simulate_breast_mr
-from firstread.phantoms.head import BRAIN_SIGNAL, make_head, simulate_brain_mr
+from firstread.phantoms.head import make_head, simulate_brain_mr
 
 FIELD_MM, SPACING_MM = 240.0, 6.0
 _TIMES_MS = {"T1": (560, 12), "T1 with contrast": (560, 12), "T2": (4200, 98), "FLAIR": (9000, 110), "DWI": (5200, 86)}
@@ -37,9 +45,7 @@ def add_breasts(study: Study, *, matrix: int = 128, slices: int = 8) -> Series:
     rng = study.random("breast")
     breasts = make_breasts(rng)
     heights = [-40 + 10.0 * index for index in range(slices)]
-    frames = [
-        simulate_breast_mr(breasts, rng, z=z, sequence=sequence, noise=0.012, size=matrix) for z in heights
-    ]
+    frames = [simulate_breast_mr(breasts, rng, z=z, sequence=sequence, noise=0.012, size=matrix) for z in heights]
     _add_slices(study, series, template, zip(heights, frames, strict=True), field_mm=340.0)
     return series
 
@@ -62,12 +68,19 @@ def add_enhanced_brain(study: Study, *, matrix: int = 128, slices: int = 8) -> I
 def _brain_slices(study: Study, sequence: str, heights: list[float], matrix: int) -> list[np.ndarray]:
     head = make_head(study.patient.random("head"))
     rng = study.random("brain", sequence)
-    settings = {"sequence": sequence, "field_mm": FIELD_MM, "noise": 0.015, "size": matrix}
-    return [simulate_brain_mr(head, rng, z=z, **settings) for z in heights]
+    return [
+        simulate_brain_mr(head, rng, z=z, sequence=sequence, field_mm=FIELD_MM, noise=0.015, size=matrix)
+        for z in heights
+    ]
 
 
 def _add_slices(
-    study: Study, series: Series, template: Dataset, frames: Iterable[tuple[float, np.ndarray]], *, field_mm: float
+    study: Study,
+    series: Series,
+    template: TemplateDataset,
+    frames: Iterable[tuple[float, np.ndarray]],
+    *,
+    field_mm: float,
 ) -> None:
     spacing = 0.0
     for number, (height, pixels) in enumerate(frames, start=1):
@@ -95,7 +108,7 @@ def _place(dataset: Dataset, height: float, matrix: int, field_mm: float) -> Non
     dataset.Rows = dataset.Columns = matrix
 
 
-def _start(study: Study, series: Series, *, body_part: str, sequence: str) -> Dataset:
+def _start(study: Study, series: Series, *, body_part: str, sequence: str) -> TemplateDataset:
     """Elements of a classic MR series (PS3.3 A.4)."""
     dataset = start_dataset(study, series, sop_class=MRImageStorage)
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND"]
@@ -195,7 +208,9 @@ def _shared(matrix: int) -> Dataset:
         EchoTrainLength=16,
         RFEchoTrainLength=16,
         GradientEchoTrainLength=0,
-        SpecificAbsorptionRateSequence=[make_item(SpecificAbsorptionRateDefinition="IEC_HEAD", SpecificAbsorptionRateValue=0.8)],
+        SpecificAbsorptionRateSequence=[
+            make_item(SpecificAbsorptionRateDefinition="IEC_HEAD", SpecificAbsorptionRateValue=0.8)
+        ],
         GradientOutputType="DB_DT",
         GradientOutput=20.0,
         OperatingModeSequence=[
@@ -224,9 +239,15 @@ def _shared(matrix: int) -> Dataset:
         ParallelAcquisition="NO",
     )
     imaging = make_item(
-        MagnetizationTransfer="NONE", BloodSignalNulling="NO", Tagging="NONE", TransmitterFrequency=63.6, PixelBandwidth=130.0
+        MagnetizationTransfer="NONE",
+        BloodSignalNulling="NO",
+        Tagging="NONE",
+        TransmitterFrequency=63.6,
+        PixelBandwidth=130.0,
     )
-    receive = make_item(ReceiveCoilName="Head", ReceiveCoilManufacturerName="", ReceiveCoilType="VOLUME", QuadratureReceiveCoil="YES")
+    receive = make_item(
+        ReceiveCoilName="Head", ReceiveCoilManufacturerName="", ReceiveCoilType="VOLUME", QuadratureReceiveCoil="YES"
+    )
     transmit = make_item(TransmitCoilName="Body", TransmitCoilManufacturerName="", TransmitCoilType="BODY")
     anatomy = make_item(AnatomicRegionSequence=[make_code("12738006", "SCT", "Brain")], FrameLaterality="U")
     return make_item(

@@ -25,7 +25,7 @@ def add_overlay(instance: Instance, line: TextLine, *, group: int = 0x6000) -> N
     ]
 
 
-def add_high_bit_overlay(instance: Instance, line: TextLine, *, group: int = 0x6002) -> None:
+def add_high_bit_overlay(instance: Instance, line: TextLine, *, group: int = 0x6000) -> None:
     """Put a line of text into bit 15 of 12-bit pixels (retired in 2004, still in archives; deid 201)."""
     dataset = instance.dataset
     plane, box = draw_plane(line, dataset.Rows, dataset.Columns)
@@ -35,7 +35,7 @@ def add_high_bit_overlay(instance: Instance, line: TextLine, *, group: int = 0x6
     _describe(dataset, group, bit_position=HIGH_BIT, bits_allocated=16)
     note = "overlay in unused bits of the pixel data (deid 201)"
     instance.actions += _as_overlay(text_actions(line, box, note=note), group, 0x0102)
-    instance.violations.append("overlay in unused bits of the pixel data is retired")
+    instance.violations.append("</Overlay")
 
 
 def draw_plane(line: TextLine, rows: int, columns: int) -> tuple[np.ndarray, tuple[int, int, int, int]]:
@@ -58,6 +58,8 @@ def _describe(dataset: Dataset, group: int, *, bit_position: int, bits_allocated
 def _as_overlay(actions: list[Action], group: int, element: int) -> list[Action]:
     path = f"({group:04x},{element:04x})"
     return [
-        Action(path, "OverlayData", a.action, a.value, box=a.box, contrast=255, font=a.font, font_px=a.font_px, note=a.note)
+        Action(
+            path, "OverlayData", a.action, a.value, box=a.box, contrast=255, font=a.font, font_px=a.font_px, note=a.note
+        )
         for a in actions
     ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
+from pydicom.uid import UID
 
 from firstread.phantoms.archive.discs import write_disc
 from firstread.phantoms.archive.identities import Identity
@@ -33,12 +34,12 @@ def encode(instance: Instance) -> bytes:
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = instance.transfer_syntax
-    meta.ImplementationClassUID = _IMPLEMENTATION_UID
+    meta.ImplementationClassUID = UID(_IMPLEMENTATION_UID)
     meta.ImplementationVersionName = "FIRSTREAD_PH_1"
     for keyword, value in instance.meta.items():
         setattr(meta, keyword, value)
-    file = FileDataset(None, dataset, preamble=instance.preamble, file_meta=meta)
     buffer = BytesIO()
+    file = FileDataset(buffer, dataset, preamble=instance.preamble, file_meta=meta)
     dcmwrite(buffer, file, enforce_file_format=True)
     data = buffer.getvalue() + instance.trailing
     return data if instance.cut >= 1 else data[: int(len(data) * instance.cut)]
@@ -58,8 +59,8 @@ def _write_study(
     if study.on_disc:
         disc = root / f"CD{number:02d}"
         files = [encode(instance) for series in study.series for instance in series.instances]
-        for path, series, instance in write_disc(folder / disc, study, files):
-            yield series, instance, disc / path
+        for name, series, instance in write_disc(folder / disc, study, files):
+            yield series, instance, disc / name
         return
     for series in study.series:
         for index, instance in enumerate(series.instances, start=1):
@@ -101,7 +102,9 @@ def file_actions(instance: Instance, study: Study, path: PurePosixPath) -> Itera
     truth = Truth(study_values(study), instance.cases, instance.kept)
     yield from list_actions(instance.dataset, truth)
     yield from instance.actions
-    yield Action("(0002,0003)", "MediaStorageSOPInstanceUID", "uid_changed", str(instance.dataset.SOPInstanceUID), note=_META)
+    yield Action(
+        "(0002,0003)", "MediaStorageSOPInstanceUID", "uid_changed", str(instance.dataset.SOPInstanceUID), note=_META
+    )
     for text in truth.identity_values:
         if truth.contains(str(path), text):
             yield Action("path", "", "text_removed", text, note=_PATHS)

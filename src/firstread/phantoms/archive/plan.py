@@ -1,6 +1,6 @@
 """Which studies each patient of a phantom archive has, and what is hidden in them: dealt in turn, by patient number."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 
@@ -18,12 +18,13 @@ from pydicom.uid import (
 from firstread.core.volume import Volume
 from firstread.phantoms.abdomen import AbdomenPatient
 from firstread.phantoms.archive.angiography import add_angiography
-from firstread.phantoms.archive.clinical import report_text, sum_of_diameters
+from firstread.phantoms.archive.clinical import measure_lesions, report_text, sum_of_diameters, target_lesions
 from firstread.phantoms.archive.ct_series import add_localizer, add_phase, add_reformation
 from firstread.phantoms.archive.documents import add_cda, add_pdf
 from firstread.phantoms.archive.drawn_text import CONTRASTS, FONTS, SIZES_PX, TextLine
 from firstread.phantoms.archive.electrocardiogram import add_electrocardiogram
-from firstread.phantoms.archive.faults import find_phase, find_study, plant_faults
+from firstread.phantoms.archive.fault_places import find_phase, find_study
+from firstread.phantoms.archive.faults import plant_faults
 from firstread.phantoms.archive.hidden_places import HIDERS
 from firstread.phantoms.archive.identities import Identity, draw_identity, to_ascii
 from firstread.phantoms.archive.measurement_reports import add_measurement_report
@@ -33,14 +34,13 @@ from firstread.phantoms.archive.pixel_data import compress
 from firstread.phantoms.archive.presentation_states import add_presentation_state
 from firstread.phantoms.archive.radiographs import RadiographSettings, add_radiograph
 from firstread.phantoms.archive.screens import add_dose_screen, add_screenshot
-from firstread.phantoms.archive.segmentations import add_segmentation
+from firstread.phantoms.archive.segmentations import add_segmentation, draw_masks
 from firstread.phantoms.archive.settings import ArchiveSettings
 from firstread.phantoms.archive.structure_sets import add_structure_set
 from firstread.phantoms.archive.studies import ARCHIVE_VERSION, ArchivePatient, Study
 from firstread.phantoms.archive.truth import Fault
 from firstread.phantoms.archive.ultrasound import UltrasoundSettings, add_ultrasound
 from firstread.phantoms.head import BRAIN_SIGNAL
-from firstread.phantoms.lesion_table import list_lesions
 
 _CASE_15 = "case 15: colour ultrasound in several frames (deid 228, 166; RSNA Anonymizer 39)"
 _CASE_16 = "case 16: YBR and compressed ultrasound (deid 240; dicompixelanon 11)"
@@ -59,7 +59,13 @@ _ULTRASOUND = (
     (UltrasoundSettings(transfer_syntax=JPEGLSLossless), _CASE_16),
 )
 #: transfer syntaxes of CT series, dealt in turn
-_CT_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless)
+_CT_SYNTAXES = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+)
 #: what becomes of the metastases -> by which factor they grow
 _RESPONSES = {"partial response": 0.6, "stable disease": 0.95, "progressive disease": 1.35}
 
@@ -102,9 +108,10 @@ def _add_ct(patient: ArchivePatient, settings: ArchiveSettings) -> None:
     portal = study.series[-1]
     add_localizer(study, volumes["portal"], frame_of_reference=frame)
     add_reformation(study, volumes["portal"], frame_of_reference=frame, original=portal)
-    geometry, rows = volumes["portal"].geometry, list_lesions(patient.anatomy)
-    segmentation = add_segmentation(study, patient.anatomy, geometry, images=portal)
-    add_structure_set(study, patient.anatomy, geometry, images=portal)
+    geometry, rows = volumes["portal"].geometry, measure_lesions(patient.anatomy)
+    masks = draw_masks(patient.anatomy, geometry)
+    segmentation = add_segmentation(study, masks, geometry, images=portal)
+    add_structure_set(study, masks, geometry, images=portal)
     volume_ml = patient.anatomy.liver_volume_ml
     add_measurement_report(study, rows, volume_ml=volume_ml, images=portal, segmentation=segmentation)
     add_presentation_state(study, images=portal)
@@ -124,11 +131,14 @@ def _add_follow_up(patient: ArchivePatient, settings: ArchiveSettings) -> None:
     rng = patient.random("response")
     scale = float(_RESPONSES[str(rng.choice(list(_RESPONSES)))] * rng.uniform(0.95, 1.05))
     patient.later_anatomy = _grow(patient.anatomy, scale)
-    study = patient.open_study("follow-up", _when(patient, "follow-up", days=int(rng.integers(56, 130))), "CT Abdomen Verlauf")
+    study = patient.open_study(
+        "follow-up", _when(patient, "follow-up", days=int(rng.integers(56, 130))), "CT Abdomen Verlauf"
+    )
     frame = study.make_uid("frame of reference")
     volume = add_phase(study, patient.later_anatomy, grid=settings.grid, phase="portal", frame_of_reference=frame)
     portal = study.series[-1]
-    add_segmentation(study, patient.later_anatomy, volume.geometry, images=portal)
+    masks = draw_masks(patient.later_anatomy, volume.geometry)
+    add_segmentation(study, masks, volume.geometry, images=portal)
     patient.response = _response(patient.anatomy, patient.later_anatomy)
 
 
@@ -144,10 +154,8 @@ def _grow(anatomy: AbdomenPatient, scale: float) -> AbdomenPatient:
 
 def _response(first: AbdomenPatient, later: AbdomenPatient) -> str:
     """Response by the sum of diameters of the target lesions (RECIST 1.1); none without a measurable lesion."""
-    targets = [row.lesion for row in sorted(list_lesions(first), key=lambda row: -row.diameter_mm)
-               if row.kind == "metastasis" and row.diameter_mm >= 10][:2]
-    before = sum_of_diameters(list_lesions(first))
-    after = sum(row.diameter_mm for row in list_lesions(later) if row.lesion in targets)
+    targets = [row.lesion for row in target_lesions(measure_lesions(first))]
+    before, after = sum_of_diameters(first, targets), sum_of_diameters(later, targets)
     if not targets:
         return ""
     if after >= 1.2 * before and after - before >= 5:
@@ -197,7 +205,7 @@ def _add_ecg(patient: ArchivePatient) -> None:
     add_electrocardiogram(patient.open_study("ecg", _when(patient, "ecg", days=31), "EKG"))
 
 
-def _others(number: int):
+def _others(number: int) -> tuple[Callable[[ArchivePatient], None], ...]:
     """Studies beyond CT, radiograph and ultrasound, dealt in turn."""
     return ((_add_mr,), (_add_angiography, _add_ecg), (_add_breast_mr,))[number % 3]
 

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from firstread.phantoms.archive.drawn_text import TextLine, draw_line, text_actions
 from firstread.phantoms.archive.header_modules import add_instance, make_code, split_time, start_dataset
 from firstread.phantoms.archive.studies import Instance, Series, Study
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Action, Fault, Stack
 from firstread.phantoms.radiograph import project_attenuation
 from firstread.phantoms.shapes import Plane
@@ -72,12 +73,16 @@ def add_radiograph(
 
 
 def simulate_detector(study: Study, settings: RadiographSettings) -> np.ndarray:
-    """Simulate what a detector shows: float (rows, columns), 0 to FULL_SCALE, bone bright, patient's right at the left."""
+    """Simulate what a detector shows: float (rows, columns), 0 to FULL_SCALE, bone bright, the right side at the left."""
     rng = study.random("radiograph", settings.region)
     trunk: Trunk = make_trunk(study.patient.random("trunk"))
     middle_mm, field_mm, _, _ = _REGIONS[settings.region]
     plane = Plane.centered(
-        settings.matrix, field_mm=field_mm, x_mm=float(rng.normal(0, 6)), row_mm=middle_mm + rng.normal(0, 8), upward=True
+        settings.matrix,
+        field_mm=field_mm,
+        x_mm=float(rng.normal(0, 6)),
+        row_mm=middle_mm + rng.normal(0, 8),
+        upward=True,
     )
     attenuation = project_attenuation(trunk, plane)
     beam = np.exp(-attenuation)
@@ -96,7 +101,9 @@ def _draw_marks(
     """Draw the lead marker on its side and lines of text from the top left corner on."""
     size = settings.matrix
     right_at_left = not settings.wrong_side
-    marker = TextLine("R" if right_at_left else "L", secret=False, font="DejaVuSans-Bold", size_px=size // 16)
+    marker = TextLine(
+        "R" if right_at_left else "L", secret=False, font="DejaVuSans-Bold", size_px=size // 16, lead=True
+    )
     box = draw_line(pixels, marker, corner=(size // 9, size // 24), full_scale=FULL_SCALE)
     actions = text_actions(marker, box)
     top = size // 9 + size // 10
@@ -107,7 +114,7 @@ def _draw_marks(
     return actions
 
 
-def _start(study: Study, series: Series, settings: RadiographSettings) -> Dataset:
+def _start(study: Study, series: Series, settings: RadiographSettings) -> TemplateDataset:
     sop_class = DigitalXRayImageStorageForPresentation if settings.digital else ComputedRadiographyImageStorage
     dataset = start_dataset(study, series, sop_class=sop_class)
     dataset.BodyPartExamined = settings.region.upper()

@@ -17,8 +17,9 @@ def add_dose_screen(study: Study, *, note: str) -> Instance:
     template = start_dataset(study, series, sop_class=SecondaryCaptureImageStorage)
     template.ImageType = ["DERIVED", "SECONDARY", "SCREEN SAVE"]
     who = study.identity
+    name = f"{who.latin_family.upper()}^{who.latin_given.upper()}"
     head = [
-        f"{study.when:%d.%m.%Y %H:%M}   {who.latin_family.upper()}^{who.latin_given.upper()}   {who.birth_date:%d.%m.%Y}",
+        f"{study.when:%d.%m.%Y %H:%M}   {name}   {who.birth_date:%d.%m.%Y}",
         f"Ward: {who.ward}   Physician: {who.physician.replace('^', ' ')}",
         f"ID: {who.patient_id}   Accession: {study.accession}",
     ]
@@ -49,7 +50,9 @@ def add_screenshot(study: Study, photograph: np.ndarray, *, lines: tuple[TextLin
     return _finish(study, template, pixels, list(lines), note=note)
 
 
-def _finish(study: Study, template: TemplateDataset, pixels: np.ndarray, lines: list[TextLine], *, note: str) -> Instance:
+def _finish(
+    study: Study, template: TemplateDataset, pixels: np.ndarray, lines: list[TextLine], *, note: str
+) -> Instance:
     series = study.series[-1]
     template.ConversionType, template.BodyPartExamined = "WSD", "ABDOMEN"
     template.PatientOrientation = []

@@ -13,12 +13,23 @@ from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Stack
 
 
-def add_segmentation(study: Study, anatomy: AbdomenPatient, geometry: Geometry, *, images: Series) -> Instance:
+def draw_masks(anatomy: AbdomenPatient, geometry: Geometry) -> dict[str, np.ndarray]:
+    """Masks of the liver, the aorta and each lesion that the grid shows: name -> bool (slices, rows, columns)."""
+    organs = label_map(anatomy, geometry=geometry).values
+    lesions = lesion_map(anatomy, geometry=geometry).values
+    masks = {"Liver": organs == LABELS["liver"], "Aorta": organs == LABELS["aorta"]}
+    for lesion in anatomy.lesions:
+        if (mask := lesions == lesion.number).any():
+            masks[f"Lesion {lesion.number}"] = mask
+    return masks
+
+
+def add_segmentation(study: Study, masks: dict[str, np.ndarray], geometry: Geometry, *, images: Series) -> Instance:
     """Add a SEG of the liver and its lesions that refers to every slice of a series.
 
     The slices of the series may be shuffled; frames are found by their position (highdicom 330).
     """
-    masks = _draw_masks(anatomy, geometry)
+    masks = {name: mask.astype(np.uint8) for name, mask in masks.items() if name != "Aorta"}
     sources = source_datasets(images)
     heights = geometry.to_mm([[index, 0, 0] for index in range(geometry.size_zyx[0])])[:, 2]
     order = [int(np.argmin(np.abs(heights - float(source.ImagePositionPatient[2])))) for source in sources]
@@ -27,9 +38,7 @@ def add_segmentation(study: Study, anatomy: AbdomenPatient, geometry: Geometry, 
         source_images=sources,
         pixel_array=np.stack([mask[order] for mask in masks.values()], axis=-1),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[
-            _describe(study, number, name) for number, name in enumerate(masks, start=1)
-        ],
+        segment_descriptions=[_describe(study, number, name) for number, name in enumerate(masks, start=1)],
         series_instance_uid=series.uid,
         series_number=series.number,
         sop_instance_uid=study.make_uid("segmentation"),
@@ -47,7 +56,9 @@ def add_segmentation(study: Study, anatomy: AbdomenPatient, geometry: Geometry, 
     _fix_dimension_uids(instance.dataset, study)
     instance.cases["(0008,1115)"] = instance.cases["(5200,9230)"] = REFERENCES
     series.instances.append(instance)
-    series.stacks.append(Stack("segmentation", plane="axial", sop_instance_uids=(str(instance.dataset.SOPInstanceUID),)))
+    series.stacks.append(
+        Stack("segmentation", plane="axial", sop_instance_uids=(str(instance.dataset.SOPInstanceUID),))
+    )
     return instance
 
 
@@ -60,7 +71,7 @@ def lesion_uid(study: Study, number: int) -> str:
 
 
 def source_datasets(images: Series) -> list[TemplateDataset]:
-    """Headers of a series for highdicom, which knows no character set with code extensions; `finish_derived` sets it."""
+    """Headers of a series for highdicom, which takes no code extensions; `finish_derived` sets the character set."""
     sources = [instance.dataset.branch() for instance in images.instances]
     for source in sources:
         source.SpecificCharacterSet = "ISO_IR 192"
@@ -78,22 +89,7 @@ def finish_derived(made: Dataset, study: Study, series: Series) -> TemplateDatas
     return dataset
 
 
-def _draw_masks(anatomy: AbdomenPatient, geometry: Geometry) -> dict[str, np.ndarray]:
-    liver = label_map(anatomy, geometry=geometry).values == LABELS["liver"]
-    lesions = lesion_map(anatomy, geometry=geometry).values
-    masks = {"Liver": liver.astype(np.uint8)}
-    for lesion in anatomy.lesions:
-        mask = lesions == lesion.number
-        if mask.any():
-            masks[f"Lesion {lesion.number}"] = mask.astype(np.uint8)
-    return masks
-
-
 def _describe(study: Study, number: int, name: str) -> hd.seg.SegmentDescription:
-    tracked = {}
-    if name.startswith("Lesion"):
-        uid = lesion_uid(study, int(name.split()[1]))
-        tracked = {"tracking_uid": uid, "tracking_id": name}
     liver = name == "Liver"
     return hd.seg.SegmentDescription(
         segment_number=number,
@@ -101,7 +97,8 @@ def _describe(study: Study, number: int, name: str) -> hd.seg.SegmentDescription
         segmented_property_category=codes.SCT.Organ if liver else codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Liver if liver else codes.SCT.Lesion,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
-        **tracked,
+        tracking_uid=None if liver else lesion_uid(study, int(name.split()[1])),
+        tracking_id=None if liver else name,
     )
 
 

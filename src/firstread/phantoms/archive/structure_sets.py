@@ -6,7 +6,6 @@ from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, RTStructureSetStorage
 
 from firstread.core.geometry import Geometry
-from firstread.phantoms.abdomen import LABELS, AbdomenPatient, label_map, lesion_map
 from firstread.phantoms.archive.header_modules import add_instance, make_reference, split_time, start_dataset
 from firstread.phantoms.archive.segmentations import REFERENCES
 from firstread.phantoms.archive.studies import Instance, Series, Study
@@ -16,7 +15,7 @@ _ANGLES = np.linspace(0, 2 * np.pi, 25)[:-1]
 _STUDY_COMPONENT = "1.2.840.10008.3.1.2.3.1"
 
 
-def add_structure_set(study: Study, anatomy: AbdomenPatient, geometry: Geometry, *, images: Series) -> Instance:
+def add_structure_set(study: Study, masks: dict[str, np.ndarray], geometry: Geometry, *, images: Series) -> Instance:
     """Add an RTSTRUCT whose contours refer to the slices that they lie on (PS3.3 A.19)."""
     series = study.open_series("RTSTRUCT", "Konturen")
     dataset = start_dataset(study, series, sop_class=RTStructureSetStorage)
@@ -27,7 +26,7 @@ def add_structure_set(study: Study, anatomy: AbdomenPatient, geometry: Geometry,
     dataset.StructureSetDate, dataset.StructureSetTime = split_time(study.when)
     dataset.ReferencedFrameOfReferenceSequence = [_referenced_frame(study, images, frame)]
     uids = _uids_by_height(images)
-    regions = _masks(anatomy, geometry)
+    regions = {name: mask for name, mask in masks.items() if name != "Liver"}
     dataset.StructureSetROISequence = Sequence(
         _region(number, name, frame) for number, name in enumerate(regions, start=1)
     )
@@ -57,15 +56,6 @@ def outline(mask: np.ndarray) -> np.ndarray:
     return middle + (np.maximum(reach, 0) + 0.5)[:, None] * directions
 
 
-def _masks(anatomy: AbdomenPatient, geometry: Geometry) -> dict[str, np.ndarray]:
-    masks = {"Aorta": label_map(anatomy, geometry=geometry).values == LABELS["aorta"]}
-    lesions = lesion_map(anatomy, geometry=geometry).values
-    for lesion in anatomy.lesions:
-        if (lesions == lesion.number).any():
-            masks[f"Lesion {lesion.number}"] = lesions == lesion.number
-    return masks
-
-
 def _uids_by_height(images: Series) -> list[tuple[float, str]]:
     return [(float(i.dataset.ImagePositionPatient[2]), str(i.dataset.SOPInstanceUID)) for i in images.instances]
 
@@ -76,7 +66,7 @@ def _contours(number: int, mask: np.ndarray, geometry: Geometry, uids: list[tupl
     contours = []
     for index in np.flatnonzero(mask.any(axis=(1, 2))):
         points = geometry.to_mm([(index, row, column) for row, column in outline(mask[index])])
-        uid = min(uids, key=lambda entry, z=points[0, 2]: abs(entry[0] - z))[1]
+        uid = uids[int(np.argmin([abs(height - points[0, 2]) for height, _ in uids]))][1]
         contour = Dataset()
         contour.ContourImageSequence = [make_reference(CTImageStorage, uid)]
         contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", len(points)

@@ -1,8 +1,8 @@
 """Truth of a phantom archive: what a de-identifier must do to each element, file and box of pixels.
 
-Actions are named as in MIDI-B, the benchmark of de-identification (Rutherford et al. 2021,
-https://doi.org/10.1038/s41597-021-00967-y). They assume the Basic Application Confidentiality Profile of PS3.15 with the
-options named in `option`; rows without an option hold under every profile.
+Actions are named as in MIDI-B, a benchmark of de-identification (https://doi.org/10.1038/s41597-021-00967-y). They assume
+the Basic Application Confidentiality Profile of PS3.15 with the option named in `option`; rows without one hold under
+every profile.
 """
 
 import re
@@ -11,12 +11,21 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-import pyarrow as pa
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
+
+from firstread.phantoms.archive.truth_keywords import (
+    DATES,
+    DESCRIPTOR_KEYWORDS,
+    DESCRIPTORS,
+    NOT_NULL,
+    REMOVED,
+    RETAINED,
+    SCOPES,
+)
 
 #: what may be asked for, in the words of MIDI-B
 ACTIONS = (
@@ -30,76 +39,6 @@ ACTIONS = (
     "patid_consistent",
     "pixels_hidden",
     "pixels_retained",
-)
-#: options of PS3.15 that a row may depend on
-DESCRIPTORS, DATES, CHARACTERISTICS, STRUCTURED = (
-    "clean descriptors",
-    "retain longitudinal temporal information with modified dates",
-    "retain patient characteristics",
-    "clean structured content",
-)
-
-_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
-ACTION_SCHEMA = pa.schema(
-    {
-        "patient": _DICTIONARY,
-        "file": _DICTIONARY,
-        "sop_instance_uid": _DICTIONARY,
-        "tag_path": _DICTIONARY,
-        "keyword": _DICTIONARY,
-        "action": _DICTIONARY,
-        "value": pa.string(),
-        "scope": _DICTIONARY,
-        "option": _DICTIONARY,
-        "box": pa.list_(pa.int32()),
-        "frame": pa.int32(),
-        "contrast": pa.int32(),
-        "font": _DICTIONARY,
-        "font_px": pa.int32(),
-        "note": _DICTIONARY,
-    }
-)
-IDENTITY_SCHEMA = pa.schema({"patient": pa.string(), "kind": pa.string(), "value": pa.string(), "character_set": pa.string()})
-FAULT_SCHEMA = pa.schema(
-    {
-        "patient": pa.string(),
-        "kind": pa.string(),
-        "file": pa.string(),
-        "series": pa.string(),
-        "study": pa.string(),
-        "note": pa.string(),
-    }
-)
-FILE_SCHEMA = pa.schema(
-    {
-        "patient": pa.string(),
-        "file": pa.string(),
-        "sop_instance_uid": pa.string(),
-        "sop_class_uid": pa.string(),
-        "transfer_syntax": pa.string(),
-        "modality": pa.string(),
-        "needs_person": pa.bool_(),
-        "violations": pa.list_(pa.string()),
-    }
-)
-STACK_SCHEMA = pa.schema(
-    {
-        "patient": pa.string(),
-        "study": pa.string(),
-        "series": pa.string(),
-        "stack": pa.int32(),
-        "modality": pa.string(),
-        "kind": pa.string(),
-        "plane": pa.string(),
-        "phase": pa.string(),
-        "instances": pa.int32(),
-        "missing_slices": pa.int32(),
-        "spacing_mm": pa.float64(),
-        "gantry_tilt_deg": pa.float64(),
-        "day": pa.int32(),
-        "sop_instance_uids": pa.list_(pa.string()),
-        "note": pa.string(),
-    }
 )
 
 
@@ -145,40 +84,7 @@ class Stack:
     note: str = ""
 
 
-#: elements whose text must go, by keyword; names (PN), UIDs and dates are known by their VR
-_REMOVED = frozenset(
-    """AccessionNumber InstitutionName InstitutionAddress InstitutionalDepartmentName StationName StudyID DeviceSerialNumber
-    OtherPatientIDs PatientAddress PatientTelephoneNumbers EthnicGroup Occupation AdditionalPatientHistory
-    PatientComments CurrentPatientLocation PatientInstitutionResidence IssuerOfPatientID AdmissionID
-    PatientBirthDateInAlternativeCalendar PatientBirthTime PatientReligiousPreference MilitaryRank RequestingService
-    RequestedProcedureID ScheduledProcedureStepID PerformedProcedureStepID PerformedLocation PerformedStationName
-    PerformedStationAETitle PersonIdentificationCodeSequence MedicalRecordLocator CountryOfResidence
-    InterpretationText TextValue UnformattedTextValue OverlayComments""".split()
-)
-#: keyword -> option under which its text is kept ("" is always)
-_RETAINED: Mapping[str, str] = {
-    **dict.fromkeys(
-        """Modality ImageType Rows Columns BitsStored PhotometricInterpretation PixelSpacing ImagerPixelSpacing SliceThickness KVP
-        ImageOrientationPatient ImagePositionPatient RescaleSlope RescaleIntercept SeriesNumber InstanceNumber
-        BodyPartExamined PatientPosition Manufacturer EchoTime RepetitionTime NumberOfFrames SOPClassUID
-        Laterality ImageLaterality ViewPosition PatientOrientation AcquisitionNumber SegmentLabel""".split(),
-        "",
-    ),
-    **dict.fromkeys(("PatientSex", "PatientAge", "PatientWeight", "PatientSize"), CHARACTERISTICS),
-    **dict.fromkeys(
-        ("StudyTime", "SeriesTime", "AcquisitionTime", "ContentTime", "TimezoneOffsetFromUTC"),
-        DATES,
-    ),
-}
-_DESCRIPTORS = frozenset(
-    """StudyDescription SeriesDescription ProtocolName ImageComments DerivationDescription RequestedProcedureDescription
-    PerformedProcedureStepDescription ReasonForStudy AdmittingDiagnosesDescription ContrastBolusAgent
-    AcquisitionProtocolDescription""".split()
-)
-_NOT_NULL = frozenset(("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "Modality", "SOPClassUID"))
-_SCOPES = {"StudyInstanceUID": "study", "SeriesInstanceUID": "series", "PatientID": "patient"}
-#: separates the parts of a descriptor that must go from the words that must stay, while a data set is made
-_TEXT_VRS = frozenset("LO SH LT ST UT UC PN CS AE DA DT TM AS UR".split())
+_TEXT_VRS = frozenset(["LO", "SH", "LT", "ST", "UT", "UC", "PN", "CS", "AE", "DA", "DT", "TM", "AS", "UR"])
 
 
 @dataclass(frozen=True)
@@ -246,17 +152,17 @@ def _element_actions(element: DataElement, path: str, truth: Truth) -> Iterator[
     keyword, note = element.keyword, truth.note(path)
     maker = _BY_VR.get(element.VR, _text_actions)
     values = text_values(element)
-    if keyword in _RETAINED and element.VR != "UI":
+    if keyword in RETAINED and element.VR != "UI":
         values = ["\\".join(values)] if values else []
     for value in values:
         for action in maker(keyword, value, truth):
-            yield Action(path, keyword, action[0], action[1], _SCOPES.get(keyword, "instance"), action[2], note=note)
+            yield Action(path, keyword, action[0], action[1], SCOPES.get(keyword, "instance"), action[2], note=note)
     if "." in path:
         return
     if keyword == "PatientID" and values:
         yield Action(path, keyword, "patid_consistent", values[0], "patient", note=note)
-    if keyword in _NOT_NULL:
-        yield Action(path, keyword, "text_notnull", scope=_SCOPES.get(keyword, "instance"), note=note)
+    if keyword in NOT_NULL:
+        yield Action(path, keyword, "text_notnull", scope=SCOPES.get(keyword, "instance"), note=note)
 
 
 _Rows = Iterator[tuple[str, str, str]]
@@ -266,7 +172,7 @@ def _uid_actions(keyword: str, value: str, truth: Truth) -> _Rows:
     if UID(value).name == value:  # not in the registry of PS3.6: of an instance
         yield "uid_changed", value, ""
         yield "uid_consistent", value, ""
-    elif keyword in _RETAINED:
+    elif keyword in RETAINED:
         yield "text_retained", value, ""
 
 
@@ -282,19 +188,15 @@ def _date_actions(keyword: str, value: str, truth: Truth) -> _Rows:
 
 
 def _text_actions(keyword: str, value: str, truth: Truth) -> _Rows:
-    if keyword == "PatientID":
+    if keyword == "PatientID" or keyword in REMOVED or (keyword == "PatientAge" and value > "089Y"):
         yield "text_removed", value, ""
-    elif keyword == "PatientAge" and value > "089Y":
-        yield "text_removed", value, ""
-    elif keyword in _REMOVED:
-        yield "text_removed", value, ""
-    elif keyword in _RETAINED:
-        yield "text_retained", value, _RETAINED[keyword]
+    elif keyword in RETAINED:
+        yield "text_retained", value, RETAINED[keyword]
     else:
         for text in truth.identity_values:
             if truth.contains(value, text):
                 yield "text_removed", text, ""
-        kept = truth.kept.get(keyword, (value,) if keyword in _DESCRIPTORS and not _holds(value, truth) else ())
+        kept = truth.kept.get(keyword, (value,) if keyword in DESCRIPTOR_KEYWORDS and not _holds(value, truth) else ())
         for text in kept:
             if text in value:
                 yield "text_retained", text, DESCRIPTORS

@@ -8,13 +8,13 @@ import pyarrow as pa
 from firstread.phantoms.archive.identities import IdentityValue
 from firstread.phantoms.archive.patient_folder import WrittenFile
 from firstread.phantoms.archive.studies import ArchivePatient, Study
-from firstread.phantoms.archive.truth import (
+from firstread.phantoms.archive.truth import Action
+from firstread.phantoms.archive.truth_schemas import (
     ACTION_SCHEMA,
     FAULT_SCHEMA,
     FILE_SCHEMA,
     IDENTITY_SCHEMA,
     STACK_SCHEMA,
-    Action,
 )
 
 _ACTION_FIELDS = tuple(Action.__dataclass_fields__)

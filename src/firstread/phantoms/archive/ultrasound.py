@@ -1,4 +1,4 @@
-"""Ultrasound of a phantom archive: a curved sector of speckle with vessels, a cyst and a Doppler box, gray or colour."""
+"""Ultrasound of a phantom archive: a curved sector of speckle with vessels, a cyst and colour Doppler."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +17,7 @@ from firstread.phantoms.archive.drawn_text import TextLine, draw_line, text_acti
 from firstread.phantoms.archive.header_modules import add_instance, start_dataset
 from firstread.phantoms.archive.pixel_data import set_pixels
 from firstread.phantoms.archive.studies import Instance, Series, Study
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Action, Stack
 
 ROWS, COLUMNS = 480, 640
@@ -33,7 +34,7 @@ class UltrasoundSettings:
     Attributes:
         frames: 1 is a still image, more a loop.
         colour: a box of colour Doppler; else gray.
-        photometric: "MONOCHROME2", "RGB", "YBR_FULL" or "YBR_FULL_422".
+        photometric: "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422" or "YBR_RCT".
         planar: 0: colour by pixel, 1: colour by plane.
         transfer_syntax: that the pixels are stored in.
         regions: whether SequenceOfUltrasoundRegions says where the image lies.
@@ -64,8 +65,13 @@ def add_ultrasound(
     frames = simulate_frames(study, settings, series.number)
     actions = _draw_captions(frames, settings, () if clean else lines, note=note)
     instance.actions += actions
-    set_pixels(instance, np.rint(np.clip(frames, 0, 255)).astype(np.uint8), settings.photometric, planar=settings.planar,
-               transfer_syntax=settings.transfer_syntax)
+    set_pixels(
+        instance,
+        np.rint(np.clip(frames, 0, 255)).astype(np.uint8),
+        settings.photometric,
+        planar=settings.planar,
+        transfer_syntax=settings.transfer_syntax,
+    )
     instance.needs_person = not settings.regions
     series.stacks.append(Stack("original", sop_instance_uids=(str(instance.dataset.SOPInstanceUID),)))
     return instance
@@ -82,7 +88,7 @@ def simulate_frames(study: Study, settings: UltrasoundSettings, number: int) -> 
         waves = gaussian_filter(speckle * 0.94 + fresh, (0, 0.9, 1.6))
         envelope = np.hypot(*waves) / 0.42
         shift = 2.5 * np.sin(2 * np.pi * frame / 12)
-        echo = envelope * np.roll(tissue, int(round(shift)), axis=0)
+        echo = envelope * np.roll(tissue, round(shift), axis=0)
         bright = np.clip(20 * np.log10(echo + 1e-3) + 44, 0, 60) / 60 * 235
         gray = _scan_convert(bright)
         shown.append(_add_doppler(gray, velocity, rng) if settings.colour else gray)
@@ -179,10 +185,8 @@ def _draw_captions(
     actions = [Action("(7fe0,0010)", "PixelData", "pixels_retained", "", box=(y0 + 150, x0 + 170, y1 - 60, x1 - 170))]
     top, left = 6, 20
     for number, line in enumerate(lines):
-        if number == len(lines) - 1 and len(lines) > 1:
-            corner = (y1 - 40, x0 + 90)  # typed by hand into the image
-        else:
-            corner = (top, left)
+        typed_by_hand = number == len(lines) - 1 and len(lines) > 1
+        corner = (y1 - 40, x0 + 90) if typed_by_hand else (top, left)
         box = draw_line(frames, line, corner=corner)
         actions += text_actions(line, box, note=note)
         left = box[3] + 16
@@ -198,7 +202,7 @@ def _draw_velocity_bar(frames: np.ndarray) -> None:
     frames[:, 290:350, 20:32] = half[::-1] * np.array([20.0, 70.0, 235.0])
 
 
-def _start(study: Study, series: Series, settings: UltrasoundSettings) -> Dataset:
+def _start(study: Study, series: Series, settings: UltrasoundSettings) -> TemplateDataset:
     loop = settings.frames > 1
     sop_class = UltrasoundMultiFrameImageStorage if loop else UltrasoundImageStorage
     dataset = start_dataset(study, series, sop_class=sop_class)

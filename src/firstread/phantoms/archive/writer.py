@@ -18,8 +18,14 @@ from firstread.phantoms.archive.clinical import CLINICAL_SCHEMA, clinical_row, w
 from firstread.phantoms.archive.patient_folder import name_folder, write_patient
 from firstread.phantoms.archive.plan import make_patient
 from firstread.phantoms.archive.settings import ArchiveSettings, count_faults
-from firstread.phantoms.archive.truth import ACTION_SCHEMA, FAULT_SCHEMA, FILE_SCHEMA, IDENTITY_SCHEMA, STACK_SCHEMA
 from firstread.phantoms.archive.truth_rows import TruthRows
+from firstread.phantoms.archive.truth_schemas import (
+    ACTION_SCHEMA,
+    FAULT_SCHEMA,
+    FILE_SCHEMA,
+    IDENTITY_SCHEMA,
+    STACK_SCHEMA,
+)
 
 #: tables of the truth, in its folder
 TABLES = {
