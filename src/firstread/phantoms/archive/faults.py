@@ -65,12 +65,12 @@ def plant_unenhanced_called_venous(patient: ArchivePatient) -> None:
 def plant_several_passes(patient: ArchivePatient) -> None:
     """All three phases in one series: with AcquisitionNumber, without it, or with one pass shifted by 0.6 mm."""
     study, series = find_phase(patient, "venous")
-    passes = [find_phase(patient, phase)[1] for phase in ("unenhanced", "arterial")]
+    passes = [find_phase(patient, phase)[1] for phase in ("arterial", "unenhanced")]
     variant = ("numbered", "unnumbered", "shifted")[patient.home.number % 3]
     for other in passes:
         for instance in other.instances:
             _join_series(instance, series)
-            if variant == "shifted" and other is passes[0]:
+            if variant == "shifted" and other is passes[1]:
                 _move(instance, PASS_SHIFT_MM)
         series.instances[:0] = other.instances
         series.stacks[:0] = other.stacks

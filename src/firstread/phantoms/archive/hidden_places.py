@@ -4,6 +4,8 @@ import struct
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from firstread.phantoms.archive.header_modules import add_protocol, make_code, make_item
@@ -74,24 +76,19 @@ def hide_in_unknown_sequence(instance: Instance, study: Study) -> None:
     """A private element written as UN whose bytes are a sequence with a name, in implicit little endian."""
     block = instance.dataset.private_block(0x0009, "INVENTED_UN_01", create=True)
     name = f"{study.identity.latin_family.upper()}^{study.identity.latin_given.upper()}"
-    block.add_new(0x10, "UN", _implicitmake_item(name))
+    block.add_new(0x10, "UN", _implicit_item(name))
     instance.cases["(0009,"] = "case 2: a sequence with a name written as UN (pydicom 1312, 242, 1311)"
 
 
 def hide_in_unknown_vr(instance: Instance, study: Study) -> None:
     """A standard element written with VR UN, at the top and in an item."""
-    name = study.identity.physician.encode("ascii")
-    instance.dataset.add_new((0x0008, 0x1048), "UN", name + b" " * (len(name) % 2))
-    instance.cases["(0008,1048)"] = "case 3: a standard element written as UN (pydicom 1312)"
-    instance.actions += [
-        Action(
-            "(0008,1048)",
-            "PhysiciansOfRecord",
-            "text_removed",
-            study.identity.physician,
-            note="case 3: a standard element written as UN (pydicom 1312)",
-        )
-    ]
+    name, note = study.identity.physician, "case 3: a standard element written as UN (pydicom 1312)"
+    item = Dataset()
+    for dataset in (instance.dataset, item):
+        dataset[0x00081048] = _unknown_element(0x00081048, name)
+    instance.dataset.ReferencedRequestSequence = [item]
+    for path in ("(0008,1048)", "(0040,a370)[0].(0008,1048)"):
+        instance.actions.append(Action(path, "PhysiciansOfRecord", "text_removed", name, note=note))
 
 
 def hide_in_descriptors(instance: Instance, study: Study) -> None:
@@ -181,7 +178,14 @@ HIDERS: Mapping[str, Callable[[Instance, Study], None]] = MappingProxyType(
 )
 
 
-def _implicitmake_item(name: str) -> bytes:
+def _unknown_element(tag: int, text: str) -> DataElement:
+    """An element with VR UN although the dictionary knows it; pydicom corrects it only where it is made as UN."""
+    element = DataElement(tag, "OB", text.encode("ascii") + b" " * (len(text) % 2))
+    element.VR = "UN"
+    return element
+
+
+def _implicit_item(name: str) -> bytes:
     """A sequence item with PatientName in implicit little endian (PS3.5 7.5)."""
     value = name.encode("ascii") + b" " * (len(name) % 2)
     element = struct.pack("<HHI", 0x0010, 0x0010, len(value)) + value

@@ -19,7 +19,7 @@ _Group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
 def add_measurement_report(
     study: Study, rows: Sequence[LesionRow], *, volume_ml: float, images: Series, segmentation: Instance
 ) -> Instance:
-    """Add a Comprehensive 3D SR: a group for the liver and for each lesion, which refers to its segment and to the CT."""
+    """Add a Comprehensive 3D SR: a group for the liver and each lesion, which refers to its segment and to the CT."""
     series = study.open_series("SR", "Messungen")
     observer = hd.sr.ObservationContext(
         observer_person_context=hd.sr.ObserverContext(

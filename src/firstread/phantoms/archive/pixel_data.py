@@ -32,21 +32,24 @@ def set_pixels(
     colour = frames.ndim == 4
     dataset.SamplesPerPixel = 3 if colour else 1
     dataset.PhotometricInterpretation = photometric
+    by_plane = planar == 1 and not transfer_syntax.is_encapsulated
     if colour:
-        dataset.PlanarConfiguration = planar
+        dataset.PlanarConfiguration = int(by_plane)  # encoders read colour by pixel
     dataset.Rows, dataset.Columns = frames.shape[1:3]
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
     instance.transfer_syntax = transfer_syntax
     if transfer_syntax == JPEGBaseline8Bit:
         _set_jpeg(instance, frames)
         return
-    data = encode_colour(frames, photometric, planar) if colour else frames.tobytes()
+    data = encode_colour(frames, photometric, by_plane=by_plane) if colour else frames.tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
     dataset["PixelData"].VR = "OB" if transfer_syntax.is_encapsulated else "OW"
     if photometric == "YBR_FULL_422":  # allowed by C.7.6.3.1.2, and in archives; dciodvfy knows it compressed only
         instance.violations += ["<YBR_FULL_422>", "PixelData has incorrect value length"]
     if transfer_syntax.is_encapsulated:
         compress(instance, transfer_syntax)
+        if colour:
+            dataset.PlanarConfiguration = planar
 
 
 def compress(instance: Instance, transfer_syntax: UID) -> None:
@@ -63,13 +66,13 @@ def compress(instance: Instance, transfer_syntax: UID) -> None:
     instance.transfer_syntax = transfer_syntax
 
 
-def encode_colour(frames: np.ndarray, photometric: str, planar: int) -> bytes:
+def encode_colour(frames: np.ndarray, photometric: str, *, by_plane: bool) -> bytes:
     """Uncompressed colour as bytes (PS3.3 C.7.6.3.1.2)."""
     if photometric in ("RGB", "YBR_RCT"):  # the encoder of JPEG 2000 turns RGB into YBR_RCT
-        return (np.moveaxis(frames, -1, 1) if planar else frames).tobytes()
+        return (np.moveaxis(frames, -1, 1) if by_plane else frames).tobytes()
     ybr = to_ybr(frames)
     if photometric == "YBR_FULL":
-        return (np.moveaxis(ybr, -1, 1) if planar else ybr).tobytes()
+        return (np.moveaxis(ybr, -1, 1) if by_plane else ybr).tobytes()
     pairs = ybr.reshape(*ybr.shape[:2], -1, 2, 3)  # Y1 Y2 Cb Cr of each two pixels
     chroma = pairs[..., 1:].astype(np.uint16).mean(axis=-2).round().astype(np.uint8)
     return np.concatenate([pairs[..., 0], chroma], axis=-1).tobytes()

@@ -73,7 +73,7 @@ def add_radiograph(
 
 
 def simulate_detector(study: Study, settings: RadiographSettings) -> np.ndarray:
-    """Simulate what a detector shows: float (rows, columns), 0 to FULL_SCALE, bone bright, the right side at the left."""
+    """Simulate what a detector shows: float (rows, columns), 0 to FULL_SCALE, bone bright, right side at the left."""
     rng = study.random("radiograph", settings.region)
     trunk: Trunk = make_trunk(study.patient.random("trunk"))
     middle_mm, field_mm, _, _ = _REGIONS[settings.region]

@@ -1,8 +1,8 @@
 """Truth of a phantom archive: what a de-identifier must do to each element, file and box of pixels.
 
-Actions are named as in MIDI-B, a benchmark of de-identification (https://doi.org/10.1038/s41597-021-00967-y). They assume
-the Basic Application Confidentiality Profile of PS3.15 with the option named in `option`; rows without one hold under
-every profile.
+Actions are named as in MIDI-B, a benchmark of de-identification (https://doi.org/10.1038/s41597-021-00967-y). They
+assume the Basic Application Confidentiality Profile of PS3.15 with the option named in `option`; rows without one hold
+under every profile.
 """
 
 import re
@@ -133,7 +133,7 @@ def text_values(element: DataElement) -> list[str]:
     """Text of an element, one entry a value; nothing for numbers in binary and bytes."""
     if element.VR == "UI" or element.VR in _TEXT_VRS or element.VR in ("DS", "IS"):
         values = element.value if isinstance(element.value, (MultiValue, list, tuple)) else [element.value]
-        return [str(value) for value in values if value is not None and str(value)]
+        return [str(value).strip(" \0") for value in values if value is not None and str(value)]
     return [str(element.value)] if element.VR in ("US", "SS", "UL", "FD", "FL") and element.value is not None else []
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -114,10 +115,12 @@ def _run(write: partial[int], numbers: list[int], processes: int) -> Iterator[in
 
 def _write_one(folder: Path, settings: ArchiveSettings, number: int) -> int:
     """Write one patient; the patient's part of the truth is renamed into place when all files are there."""
-    patient = make_patient(settings, number)
     dicom = folder / "dicom"
-    shutil.rmtree(dicom / name_folder(patient.home), ignore_errors=True)  # of a run that was stopped
-    rows = TruthRows.of(patient, write_patient(patient, dicom))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pydicom")  # of the planted faults
+        patient = make_patient(settings, number)
+        shutil.rmtree(dicom / name_folder(patient.home), ignore_errors=True)  # of a run that was stopped
+        rows = TruthRows.of(patient, write_patient(patient, dicom))
     with atomic_folder(_part(folder, number)) as work:
         for name, table in rows.tables().items():
             pq.write_table(table, work / f"{name}.parquet")
