@@ -28,7 +28,9 @@ def texts_at(dataset: Dataset, tag_path: str) -> list[str]:
             dataset = found.value[int(item)]
     if isinstance(found.value, bytes):
         return [found.value.decode("latin-1")]
-    values = [str(value) for value in found.value] if isinstance(found.value, (MultiValue, list)) else [str(found.value)]
+    values = (
+        [str(value) for value in found.value] if isinstance(found.value, (MultiValue, list)) else [str(found.value)]
+    )
     return [*values, "\\".join(values)]
 
 
@@ -44,7 +46,7 @@ def read(path: Path):
 
 
 def header_rows(actions: pd.DataFrame) -> pd.DataFrame:
-    return actions[~actions.action.isin(["pixels_hidden", "pixels_retained", "text_notnull"])]
+    return actions[~actions.action.isin(["pixels_hidden", "pixels_retained", "text_notnull", "tag_retained"])]
 
 
 def test_every_header_row_is_in_its_file(archive):
@@ -166,13 +168,16 @@ def test_unknown_vr_is_written_as_such(archive):
 
 
 def test_rows_are_of_known_actions_and_files(archive):
-    assert set(archive.actions.action) == set(ACTIONS) - {"tag_retained"}
+    assert set(archive.actions.action) == set(ACTIONS)
     assert set(archive.actions.file) <= set(archive.files.index)
     on_disk = {path.relative_to(archive.dicom).as_posix() for path in archive.dicom.rglob("*") if path.is_file()}
     assert on_disk == set(archive.files.index)
 
 
-@pytest.mark.parametrize("case", [1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 27, 28, 29, 31, 35])
+CASES = [*range(1, 6), *range(7, 10), *range(11, 14), *range(15, 22), *range(23, 26), *range(27, 30), 31, 35]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_each_case_of_a_public_report_is_in_the_archive(archive, case):
     notes = {*archive.actions.note.astype(str), *archive.table("faults").note}
     assert any(note.startswith(f"case {case}:") for note in notes), sorted(notes)

@@ -1,24 +1,16 @@
 """Faults of real archives that concern who the patient is: ages, ids and character sets."""
 
 from dataclasses import replace
-from datetime import date
 
 from firstread.phantoms.archive.fault_places import find_phase, find_study, list_datasets, note_fault
-from firstread.phantoms.archive.identities import write_dates
-from firstread.phantoms.archive.studies import ArchivePatient, age_text
+from firstread.phantoms.archive.studies import ArchivePatient
 
 
 def plant_age_over_89(patient: ArchivePatient) -> None:
-    """The patient is 92 at the first study, 93 at the follow-up."""
-    born = date(patient.first_day().year - 92, 1, 3)
+    """The patient, born as `plan` says, is 92 at the first study."""
     for study in patient.studies:
-        study.identity = replace(study.identity, birth_date=born)
-        for dataset in list_datasets(study):
-            dataset.PatientBirthDate = write_dates(born)[0]
-            dataset.PatientAge = age_text(born, study.when.date())
-        note_fault(
-            study, "age_over_89", None, "case 8: ages over 89 are one class, 90 (deid 303; dcm2niix 966; MIMIC 430)"
-        )
+        note = "case 8: ages over 89 are one class, 90 (deid 303; dcm2niix 966; MIMIC 430)"
+        note_fault(study, "age_over_89", None, note)
 
 
 def plant_one_patient_two_ids(patient: ArchivePatient) -> None:
@@ -34,10 +26,12 @@ def plant_one_patient_two_ids(patient: ArchivePatient) -> None:
 
 
 def plant_two_ids_in_one_study(patient: ArchivePatient) -> None:
-    """The last series of the CT writes the id without its zeros and with a space."""
+    """The portal series writes the id without its zeros, or with zeros more."""
     study, series = find_phase(patient, "venous")
+    known = study.identity.patient_id
+    respelt = known.lstrip("0") if known.startswith("0") else f"00{known}"
     for instance in series.instances:
-        instance.dataset.PatientID = f"{patient.home.patient_id.lstrip('0')} "
+        instance.dataset.PatientID = respelt
     note = "case 21: two spellings of one id in one study (RSNA Anonymizer 18; shanoir 3160)"
     note_fault(study, "two_ids_in_one_study", series, note)
 

@@ -116,4 +116,5 @@ _PATHS = "case 31: identity in names of files and folders (shanoir 2800; pynetdi
 
 def study_values(study: Study) -> tuple[str, ...]:
     """Every identity value of a study's patient, and the study's own numbers."""
-    return (*(value.value for value in study.identity.values()), study.accession, study.study_id)
+    values = (*study.patient.home.values(), *study.identity.values())
+    return (*dict.fromkeys(value.value for value in values), study.accession, study.study_id)

@@ -4,7 +4,7 @@ from io import BytesIO
 
 import numpy as np
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 from firstread.phantoms.archive.studies import Instance
 
@@ -50,6 +50,18 @@ def set_pixels(
         compress(instance, transfer_syntax)
         if colour:
             dataset.PlanarConfiguration = planar
+
+
+def transfer(instance: Instance, transfer_syntax: UID) -> None:
+    """Give an instance with uncompressed 16-bit pixels another transfer syntax, without a loss."""
+    if transfer_syntax.is_encapsulated:
+        compress(instance, transfer_syntax)
+        return
+    if transfer_syntax == ExplicitVRBigEndian:
+        swapped = np.frombuffer(instance.dataset.PixelData, "<u2").byteswap().tobytes()
+        instance.dataset.PixelData = swapped
+        instance.dataset["PixelData"].VR = "OW"
+    instance.transfer_syntax = transfer_syntax
 
 
 def compress(instance: Instance, transfer_syntax: UID) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 from pydicom.uid import (
@@ -30,7 +30,7 @@ from firstread.phantoms.archive.identities import Identity, draw_identity, to_as
 from firstread.phantoms.archive.measurement_reports import add_measurement_report
 from firstread.phantoms.archive.mr_series import add_brain, add_breasts, add_enhanced_brain
 from firstread.phantoms.archive.overlay_planes import add_high_bit_overlay, add_overlay
-from firstread.phantoms.archive.pixel_data import compress
+from firstread.phantoms.archive.pixel_data import transfer
 from firstread.phantoms.archive.presentation_states import add_presentation_state
 from firstread.phantoms.archive.radiographs import RadiographSettings, add_radiograph
 from firstread.phantoms.archive.screens import add_dose_screen, add_screenshot
@@ -78,6 +78,9 @@ def make_patient(settings: ArchiveSettings, number: int) -> ArchivePatient:
     identity = _with_id_of_neighbour(home, settings, number) if shared else home
     anatomy = AbdomenPatient.draw(np.random.default_rng([ARCHIVE_VERSION, settings.seed, number, 3]))
     patient = ArchivePatient(home, identity, settings.seed, anatomy)
+    if "age_over_89" in faults:
+        born = date(patient.first_day().year - 92, 1, 3)
+        patient.home, patient.identity = replace(home, birth_date=born), replace(identity, birth_date=born)
     _add_ct(patient, settings)
     _add_follow_up(patient, settings)
     _add_radiographs(patient, wrong_side="wrong_laterality" in faults)
@@ -235,12 +238,10 @@ def _hide(patient: ArchivePatient) -> None:
         add_high_bit_overlay(unenhanced.instances[1], line)
     syntax = _CT_SYNTAXES[number % len(_CT_SYNTAXES)]
     for instance in portal.instances:
-        if syntax.is_encapsulated:
-            compress(instance, syntax)
-        else:
-            instance.transfer_syntax = syntax
-    if number % 7 == 3:
-        patient.studies[0].series[3].instances[0].transfer_syntax = ExplicitVRBigEndian
+        transfer(instance, syntax)
+    if number % 7 == 2:
+        scout = next(series for series in study.series if series.stacks[0].kind == "localizer")
+        transfer(scout.instances[0], ExplicitVRBigEndian)
 
 
 def _lines(study: Study, count: int) -> tuple[TextLine, ...]:

@@ -25,6 +25,7 @@ from firstread.phantoms.archive.truth_keywords import (
     REMOVED,
     RETAINED,
     SCOPES,
+    STRUCTURE,
 )
 
 #: what may be asked for, in the words of MIDI-B
@@ -115,6 +116,8 @@ def list_actions(dataset: Dataset, truth: Truth, *, prefix: str = "", private: b
     for element in dataset:
         path = prefix + format_tag(element.tag)
         below_private = private or element.tag.is_private
+        if not prefix and element.keyword in STRUCTURE:
+            yield Action(path, element.keyword, "tag_retained", note=truth.note(path))
         if element.VR == "SQ":
             for number, item in enumerate(element.value):
                 yield from list_actions(item, truth, prefix=f"{path}[{number}].", private=below_private)

@@ -112,3 +112,16 @@ NOT_NULL = frozenset(
     ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "Modality", "SOPClassUID")
 )
 SCOPES = {"StudyInstanceUID": "study", "SeriesInstanceUID": "series", "PatientID": "patient"}
+
+#: elements without which an object is not what it was
+STRUCTURE = frozenset(
+    (
+        "PixelData",
+        "SequenceOfUltrasoundRegions",
+        "SharedFunctionalGroupsSequence",
+        "PerFrameFunctionalGroupsSequence",
+        "SegmentSequence",
+        "ROIContourSequence",
+        "WaveformSequence",
+    )
+)

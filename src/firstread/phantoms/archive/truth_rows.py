@@ -76,9 +76,11 @@ class TruthRows:
     def _identities(self) -> list[dict[str, object]]:
         found: dict[IdentityValue, None] = {}
         for study in self.patient.studies:
-            for value in study.identity.values():
-                found[value] = None
             charset = study.identity.character_set
+            for value in (*self.patient.home.values(), *study.identity.values()):
+                found[value] = None
+            for patient_id in _stated_ids(study):
+                found[IdentityValue("id", patient_id, charset)] = None
             found[IdentityValue("accession", study.accession, charset)] = None
             found[IdentityValue("study_id", study.study_id, charset)] = None
         return [{"patient": self.patient.key, **value._asdict()} for value in found]
@@ -97,6 +99,12 @@ class TruthRows:
                         "instances": len(stack.sop_instance_uids),
                         "day": (study.when.date() - first).days,
                     }
+
+
+def _stated_ids(study: Study) -> list[str]:
+    """PatientID as the files of a study state it, in all spellings."""
+    stated = [str(i.dataset.get("PatientID", "")).strip() for series in study.series for i in series.instances]
+    return [patient_id for patient_id in dict.fromkeys(stated) if patient_id]
 
 
 def _place(patient: ArchivePatient, study: Study) -> dict[str, object]:

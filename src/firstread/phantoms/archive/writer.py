@@ -72,7 +72,7 @@ def write_archive(
         SettingError: a setting is not possible, or the folder holds an archive of other settings.
 
     Example:
-        >>> archive = write_archive(tmp / "archive", patients=1, processes=1, matrix=32, slices=8)
+        >>> archive = write_archive("archive", patients=1, processes=1, matrix=32, slices=8)
         >>> sorted(path.name for path in archive.iterdir())
         ['archive.json', 'dicom', 'truth']
     """
