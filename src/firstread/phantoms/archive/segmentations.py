@@ -85,6 +85,10 @@ def finish_derived(made: Dataset, study: Study, series: Series) -> TemplateDatas
     dataset.ContentDate, dataset.ContentTime = split_time(study.when)
     dataset.SeriesDate, dataset.SeriesTime = split_time(study.when)
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = split_time(study.when)
+    for item in dataset.get(
+        "ContributingEquipmentSequence", []
+    ):  # highdicom names itself, by the clock of this machine
+        item.ContributionDateTime = study.when.strftime("%Y%m%d%H%M%S")
     add_equipment(dataset, study, series.modality)
     return dataset
 

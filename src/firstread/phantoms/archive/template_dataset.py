@@ -15,7 +15,7 @@ class TemplateDataset(Dataset):
         >>> template.SeriesNumber = 1
         >>> other = template.branch()
         >>> other.SeriesNumber = 2
-        >>> template.SeriesNumber
+        >>> int(template.SeriesNumber)
         1
     """
 
