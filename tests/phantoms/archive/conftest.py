@@ -1,4 +1,4 @@
-"""A small archive that all tests of the phantom archive read: three patients with every kind of object and fault."""
+"""A small archive that most tests of the phantom archive read: three patients with every kind of object and fault."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -6,7 +6,7 @@ from pydicom import dcmread
 
 from firstread.core.errors import SettingError
 from firstread.phantoms.archive import FAULT_RATES
-from firstread.phantoms.archive.settings import ArchiveSettings, count_faults
+from firstread.phantoms.archive.archive_settings import ArchiveSettings, count_faults
 
 
 def of_kind(archive, kind):

@@ -18,6 +18,7 @@ from pydicom.uid import (
 from firstread.core.volume import Volume
 from firstread.phantoms.abdomen import AbdomenPatient
 from firstread.phantoms.archive.angiography import add_angiography
+from firstread.phantoms.archive.archive_settings import ArchiveSettings
 from firstread.phantoms.archive.clinical import measure_lesions, report_text, sum_of_diameters, target_lesions
 from firstread.phantoms.archive.ct_series import add_localizer, add_phase, add_reformation
 from firstread.phantoms.archive.documents import add_cda, add_pdf
@@ -35,7 +36,6 @@ from firstread.phantoms.archive.presentation_states import add_presentation_stat
 from firstread.phantoms.archive.radiographs import RadiographSettings, add_radiograph
 from firstread.phantoms.archive.screens import add_dose_screen, add_screenshot
 from firstread.phantoms.archive.segmentations import add_segmentation, draw_masks
-from firstread.phantoms.archive.settings import ArchiveSettings
 from firstread.phantoms.archive.structure_sets import add_structure_set
 from firstread.phantoms.archive.studies import ARCHIVE_VERSION, ArchivePatient, Study
 from firstread.phantoms.archive.truth import Fault

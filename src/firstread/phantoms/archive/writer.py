@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from firstread.core.errors import SettingError
 from firstread.core.files import atomic_folder, read_json, write_atomically, write_json, write_text
 from firstread.core.progress_bar import ProgressBar
+from firstread.phantoms.archive.archive_settings import ArchiveSettings, count_faults
 from firstread.phantoms.archive.clinical import CLINICAL_SCHEMA, clinical_row, write_reports
 from firstread.phantoms.archive.patient_folder import name_folder, write_patient
 from firstread.phantoms.archive.plan import make_patient
-from firstread.phantoms.archive.settings import ArchiveSettings, count_faults
 from firstread.phantoms.archive.truth_rows import TruthRows
 from firstread.phantoms.archive.truth_schemas import (
     ACTION_SCHEMA,
