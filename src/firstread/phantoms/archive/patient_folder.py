@@ -116,5 +116,5 @@ _PATHS = "case 31: identity in names of files and folders (shanoir 2800; pynetdi
 
 def study_values(study: Study) -> tuple[str, ...]:
     """Every identity value of a study's patient, and the study's own numbers."""
-    values = (*study.patient.home.values(), *study.identity.values())
+    values = study.identity_values()
     return (*dict.fromkeys(value.value for value in values), study.accession, study.study_id)

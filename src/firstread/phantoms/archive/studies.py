@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from firstread.phantoms.abdomen import AbdomenPatient
-from firstread.phantoms.archive.identities import Identity
+from firstread.phantoms.archive.identities import Identity, IdentityValue
 from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.archive.truth import Action, Fault, Stack
 
@@ -88,6 +88,11 @@ class Study:
     series: list[Series] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     on_disc: bool = False
+
+    def identity_values(self) -> tuple[IdentityValue, ...]:
+        """Every value that names the patient, in all identities that one patient's files may state."""
+        identities = (self.patient.home, self.patient.identity, self.identity)
+        return tuple(dict.fromkeys(value for identity in identities for value in identity.values()))
 
     def make_uid(self, *parts: object) -> str:
         """A UID of this study, the same in every run."""

@@ -77,7 +77,7 @@ class TruthRows:
         found: dict[IdentityValue, None] = {}
         for study in self.patient.studies:
             charset = study.identity.character_set
-            for value in (*self.patient.home.values(), *study.identity.values()):
+            for value in study.identity_values():
                 found[value] = None
             for patient_id in _stated_ids(study):
                 found[IdentityValue("id", patient_id, charset)] = None
