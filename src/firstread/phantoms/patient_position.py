@@ -81,10 +81,11 @@ def turn_patient(trunk: Trunk, turn_radians: float) -> Trunk:
 
     Each organ keeps its shape; its center moves along x by its depth times the angle, as it does to first order.
     """
+    right, left = trunk.lungs
     return replace(
         trunk,
         organs=tuple(replace(organ, shape=_turn_shape(organ.shape, turn_radians)) for organ in trunk.organs),
-        lungs=tuple(_turn_ellipsoid(lung, turn_radians) for lung in trunk.lungs),
+        lungs=(_turn_ellipsoid(right, turn_radians), _turn_ellipsoid(left, turn_radians)),
         breasts=tuple(_turn_ellipsoid(breast, turn_radians) for breast in trunk.breasts),
     )
 
