@@ -4,37 +4,37 @@ from typing import Any
 
 from kept_results import format_table, load_newest
 
+#: benchmark -> name of its data set
+_DATASETS = {"curves": "hello-world", "curves-openi": "hello-world/openi"}
 
-def groups_table(dataset: str) -> str:
+
+def groups_table(benchmark: str) -> str:
     """Table of the four groups of lesson 1 on one data set: means over seeds with their intervals."""
-    result, _ = load_newest("curves")
-    groups: dict[str, Any] = result[dataset]["groups"]
+    groups: dict[str, Any] = load_newest(benchmark)[0]["groups"]
     columns = list(next(iter(groups.values())))
     rows = [[name, *(_format_mean(values[column], column) for column in columns)] for name, values in groups.items()]
-    return format_table([f"{dataset}, five seeds", *columns], rows)
+    return format_table([f"{_DATASETS[benchmark]}, five seeds", *columns], rows)
 
 
 def rules_table() -> str:
     """Table of the trivial rules on the phantoms of lesson 1 and on fresh ones."""
-    result, _ = load_newest("curves")
-    rules: dict[str, dict[str, str]] = result["hello-world"]["rules"]
+    rules: dict[str, dict[str, str]] = load_newest("curves")[0]["rules"]
     tests = list(rules)
     rows = [[name, *(rules[test][name] for test in tests)] for name in rules[tests[0]]]
     return format_table(["hello-world, accuracy", *tests], rows)
 
 
-def losses_table(dataset: str) -> str:
+def losses_table(benchmark: str) -> str:
     """Table of validation loss before unfreezing and after each epoch of it, by seed and group."""
-    result, _ = load_newest("curves")
     rows = [
         [
             f"seed {row['seed']}, augmentation {row['augmentation']}, dropout {row['dropout']}",
             f"{row['validation loss before']:.3f}",
             ", ".join(f"{loss:.3f}" for loss in row["validation loss after"]),
         ]
-        for row in result[dataset]["rows"]
+        for row in load_newest(benchmark)[0]["rows"]
     ]
-    return format_table([dataset, "validation loss, frozen", "after each unfrozen epoch"], rows)
+    return format_table([_DATASETS[benchmark], "validation loss, frozen", "after each unfrozen epoch"], rows)
 
 
 def lesson_2_table() -> str:

@@ -141,7 +141,6 @@ def train_all_weights(initialize: Initializer, cohort: Cohort, seed: int) -> np.
         schedule="one-cycle",
         learning_rate=2e-3 if model.blueprint.weights == "none" else 1e-3,
         batch_size=16,
-        batch_norm="batch",  # long trainings, for both kinds of weights alike
         augmentation=AUGMENTATION,
         seed=seed,
         checkpoints=False,

@@ -62,7 +62,8 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     },
     "r-agreement": lambda quick, peers: r_agreement.compare_with_proc(quick=quick),
     "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
-    "curves": lambda quick, peers: curves.measure_curves(quick=quick),
+    "curves": lambda quick, peers: curves.measure_curves("hello-world", quick=quick),
+    "curves-openi": lambda quick, peers: curves.measure_curves("hello-world/openi", quick=quick),
     "curves-mednist": lambda quick, peers: curves.measure_mednist_curves(quick=quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "data-check": lambda quick, peers: {

@@ -30,7 +30,7 @@ POLICIES = {
 }
 _READ_BY_OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "KMP_BLOCKTIME")
 #: what is written for a training that was cut off
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 240
 _TRAINING = """
 import torch  # before firstread, so that only this environment decides
 import firstread as fr

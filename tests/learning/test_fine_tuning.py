@@ -59,30 +59,57 @@ def test_statistics_of_each_batch_are_what_spoilt_it(radiographs, recipe):
 
 
 @pytest.mark.parametrize(
-    ("weights", "batch_norm", "moves"),
+    ("weights", "freeze_first", "batch_norm", "moves"),
     [
-        ("phantom", "auto", False),
-        ("phantom", "fixed", False),
-        ("phantom", "batch", True),
-        ("none", "auto", True),
-        ("none", "batch", True),
+        ("phantom", True, "auto", False),
+        ("phantom", True, "batch", True),
+        ("phantom", False, "auto", True),
+        ("phantom", False, "fixed", False),
+        ("none", True, "auto", True),
+        ("none", False, "auto", True),
     ],
 )
-def test_whose_statistics_move(radiographs, weights, batch_norm, moves):
+def test_whose_statistics_move(radiographs, weights, freeze_first, batch_norm, moves):
     model = fr.build_model("regnetx_002", classes=radiographs.classes, size=32, weights=weights)
     model.fitted.fill_(True)  # random weights take their statistics from the training images once, whatever is asked
-    before = statistics_of(model)
-    fr.train(model, radiographs, epochs=1, batch_norm=batch_norm, quiet=True, checkpoints=False)
+    settings = {"epochs": 1, "quiet": True, "checkpoints": False}
+    before, run = statistics_of(model), None
+    if freeze_first:
+        run = fr.train(model, radiographs, freeze=True, **settings)
+        assert not changed(before, model)
+    fr.train(model, radiographs, resume=run, batch_norm=batch_norm, **settings)
     assert bool(changed(before, model)) == moves
     assert not model.training
     assert all(not layer.training for layer in model.modules() if isinstance(layer, nn.BatchNorm2d))
+
+
+def test_a_third_training_remembers_that_the_first_was_frozen(radiographs):
+    model = fr.build_model(classes=radiographs.classes, size=32, weights="phantom")
+    settings = {"epochs": 1, "quiet": True, "checkpoints": False}
+    run = fr.train(model, radiographs, freeze=True, **settings)
+    run = fr.train(model, radiographs, resume=run, **settings)
+    before = statistics_of(model)
+    fr.train(model, radiographs, resume=run, **settings)
+    assert not changed(before, model)
+
+
+def test_the_range_test_follows_the_run_that_it_is_told(radiographs):
+    model = fr.build_model(classes=radiographs.classes, size=32, weights="phantom", dropout=0.0)
+    run = fr.train(model, radiographs, freeze=True, epochs=1, quiet=True, checkpoints=False)
+    settings = {"steps": 20, "rates": (1e-8, 1e-7), "quiet": True}
+    told, fixed, plain, batch = (
+        fr.find_learning_rate(model, radiographs, **settings, **more).raw_losses.tolist()
+        for more in ({"resume": run}, {"batch_norm": "fixed"}, {}, {"batch_norm": "batch"})
+    )
+    assert told == fixed
+    assert plain == batch != fixed
 
 
 def test_the_weights_of_fixed_batch_norm_still_learn(radiographs):
     model = fr.build_model(classes=radiographs.classes, size=32, weights="phantom")
     layer = next(layer for layer in model.backbone.modules() if isinstance(layer, nn.BatchNorm2d))
     before = layer.weight.clone()
-    fr.train(model, radiographs, epochs=1, quiet=True, checkpoints=False)
+    fr.train(model, radiographs, epochs=1, batch_norm="fixed", quiet=True, checkpoints=False)
     assert not torch.equal(before, layer.weight)
 
 

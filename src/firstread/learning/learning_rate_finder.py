@@ -11,18 +11,19 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError
 from firstread.core.memory import release_memory
 from firstread.core.progress_bar import ProgressBar
+from firstread.core.run import Run
 from firstread.learning.augmentation import Augmentation
 from firstread.learning.devices import acquire_queue_slot, choose_placement, limit_cpu_threads
 from firstread.learning.examples import Examples
 from firstread.learning.learning_rate_curve import LearningRateCurve, smooth
 from firstread.learning.models.protocol import Model, check_trainable
-from firstread.learning.objective import make_objective
+from firstread.learning.objective import Objective, make_objective
 from firstread.learning.process_group import Processes
 from firstread.learning.random_state import RandomStream
 from firstread.learning.runs import load_training_examples
 from firstread.learning.samplers import RandomSampler
 from firstread.learning.settings import TrainingSettings
-from firstread.learning.training_state import TrainingState, frozen_backbone
+from firstread.learning.training_state import TrainingState, frozen_backbone, keeps_batch_norm
 
 #: the loss has run away where its smoothed value is this many times the lowest one
 _DIVERGENCE = 4.0
@@ -40,6 +41,7 @@ def find_learning_rate(  # noqa: PLR0913 - settings, as those of train: each has
     batch_size: int = 8,
     weight_decay: float | None = None,
     batch_norm: str = "auto",
+    resume: Run | None = None,
     rates: tuple[float, float] = (1e-7, 10.0),
     steps: int = 100,
     seed: int = 0,
@@ -66,6 +68,8 @@ def find_learning_rate(  # noqa: PLR0913 - settings, as those of train: each has
         batch_size: as in `train`; another one has another best rate.
         weight_decay: as in `train`.
         batch_norm: as in `train`.
+        resume: the run that the training would go on from, as in `train`; its history decides what `batch_norm="auto"`
+            means. The network is taken as it is.
         rates: lowest and highest rate; between them they grow by the same factor at each step.
         steps: number of batches; the training examples are shown again and again if they are fewer.
         seed: of the order of images, augmentation and dropout: the same seed gives the same curve.
@@ -115,7 +119,10 @@ def find_learning_rate(  # noqa: PLR0913 - settings, as those of train: each has
     network: Any = copy.deepcopy(model)
     try:
         with acquire_queue_slot(device, quiet=quiet), limit_cpu_threads(), frozen_backbone(network, wanted=freeze):
-            return _run_test(network, cohort, examples, settings, np.geomspace(*rates, steps))
+            is_fixed = keeps_batch_norm(network, settings, resume)
+            state = _make_state(network, examples, settings, batch_norm_is_fixed=is_fixed)
+            objective = make_objective(network, cohort, settings)
+            return _run_test(state, objective, settings, np.geomspace(*rates, steps))
     finally:
         del network
         release_memory()
@@ -131,24 +138,29 @@ def _check_range(rates: tuple[float, float], steps: int) -> None:
         raise SettingError(f"steps={steps!r} is not possible", expected="a whole number from 20 to 10,000")
 
 
-def _run_test(
-    network: Any, cohort: Cohort, examples: Examples, settings: TrainingSettings, rates: np.ndarray
-) -> LearningRateCurve:
+def _make_state(
+    network: Any, examples: Examples, settings: TrainingSettings, *, batch_norm_is_fixed: bool
+) -> TrainingState:
     placement = choose_placement(device=settings.device, precision=settings.precision)
-    state = TrainingState(
+    return TrainingState(
         network,
         examples,
         settings,
         placement=placement,
         processes=Processes(),
         random=RandomStream(settings.seed, placement.device),
+        batch_norm_is_fixed=batch_norm_is_fixed,
     )
-    objective = make_objective(network, cohort, settings)
+
+
+def _run_test(
+    state: TrainingState, objective: Objective, settings: TrainingSettings, rates: np.ndarray
+) -> LearningRateCurve:
     state.network.train()
     losses: list[float] = []
     diverged = False
     with ProgressBar("Trying learning rates", len(rates), unit="step", quiet=settings.quiet) as bar:
-        for rate, (inputs, targets) in zip(rates, _endless_batches(state, examples, settings), strict=False):
+        for rate, (inputs, targets) in zip(rates, _endless_batches(state, settings), strict=False):
             loss = objective.loss(state.network(inputs), targets)
             value = loss.item()
             if not losses:
@@ -174,9 +186,9 @@ def _step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> 
     optimizer.zero_grad()
 
 
-def _endless_batches(state: TrainingState, examples: Examples, settings: TrainingSettings) -> Iterator[Any]:
+def _endless_batches(state: TrainingState, settings: TrainingSettings) -> Iterator[Any]:
     """Training batches of one epoch after another, drawn and augmented as `train` draws them."""
-    generator, sampler = torch.Generator().manual_seed(settings.seed), RandomSampler(len(examples))
+    generator, sampler = torch.Generator().manual_seed(settings.seed), RandomSampler(len(state.examples))
     while True:
         yield from state.training_batches(batch_size=settings.batch_size, generator=generator, sampler=sampler)
 

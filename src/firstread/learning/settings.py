@@ -42,8 +42,8 @@ class TrainingSettings:
         class_weights: None, "balanced", or class -> weight in the loss, of training and validation.
         sampler: "random" (every example once an epoch) or "balanced" (each class equally often).
         label_smoothing: share of the target that is spread over all classes in the loss, 0 to below 1.
-        batch_norm: "fixed" keeps the statistics of BatchNorm, "batch" takes those of each batch; "auto" fixes those of
-            weights that have seen images before.
+        batch_norm: "fixed" keeps the statistics of BatchNorm, "batch" takes those of each batch; "auto" fixes them
+            after frozen epochs of weights that had seen images before.
         weight_decay: of AdamW; None is the schedule's own: 0.01 under "one-cycle", none under "constant".
         seed: of the order of images, augmentation and dropout.
         deterministic: refuse operations that are not reproducible bit by bit.

@@ -82,9 +82,9 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
         weight_decay: pulls all weights towards 0 (AdamW), against learning by heart. Default 0.01 under "one-cycle",
             none under "constant".
         batch_norm: "batch" normalizes with mean and spread of each batch, as a network with random weights must.
-            "fixed" keeps those that the weights came with: taken from eight images at a time they are so far off that
-            the first unfrozen steps undo what was learnt. "auto": "fixed" for weights that have seen images before,
-            "batch" for random ones.
+            "fixed" keeps those that the network has: a head that was trained on them while the backbone was frozen
+            loses its footing when they are suddenly taken from eight images at a time. "auto": "fixed" where the
+            history has frozen epochs of weights that had seen images before, else "batch".
         seed: of the order of images, augmentation and dropout.
         deterministic: refuse operations that are not reproducible bit by bit.
         folder: where checkpoints go; default a new folder under the runs folder, or beside that of `resume`.
