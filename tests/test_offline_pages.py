@@ -3,6 +3,7 @@
 The pages of a class are watched in the same way by every test that opens them (`classroom.browser.open_page`).
 """
 
+import base64
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 import firstread as fr
 from classroom.browser import file_browser_marks, launch_browser, open_page, watch_requests
+from classroom.simulated_class import make_png
 from firstread.lessons.notebook_page import render_notebook_page
 
 pytestmark = file_browser_marks
@@ -129,8 +131,27 @@ def test_the_page_of_an_executed_lesson_asks_nobody_whatever_its_outputs_want(br
         page = context.new_page()
         page.goto(path.as_uri())
         page.get_by_role("heading", name="Title").wait_for()
+        page.get_by_text("a bar").wait_for()  # the text that a widget has beside it
         page.wait_for_timeout(500)
         assert set(sent) <= {path.as_uri(), "csp"}, "what an output wants is refused by the browser itself"
+
+
+@pytest.mark.parametrize(
+    "alt", ["chart: loss by epoch", 'a "quoted" <b>alt</b>', "\"><script>document.title='stolen'</script>"]
+)
+def test_a_figure_keeps_its_alternative_text(browser, tmp_path, alt):
+    picture = base64.b64encode(make_png()).decode()
+    metadata = {"image/png": {"alt": alt}}
+    figure = nbformat.v4.new_output("display_data", data={"image/png": picture, "text/plain": "x"}, metadata=metadata)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("plot()", outputs=[figure])])
+    path = tmp_path / "lesson.html"
+    path.write_text(render_notebook_page(notebook, title="Lesson"), encoding="utf-8")
+    with open_page(browser) as page:
+        page.goto(path.as_uri())
+        image = page.locator("img")
+        assert image.get_attribute("alt") == alt
+        assert image.evaluate("image => image.naturalWidth") == 240
+        assert page.locator("script").count() == 0
 
 
 def test_reports_and_data_checks_ask_nobody(browser, tiny_cohort, tmp_path):

@@ -46,10 +46,10 @@ class Studio:
         """Folder of the executed lesson: its notebook and its report."""
         if self.given_run is not None:
             return self.given_run
-        from firstread.lessons import run_lesson
-
-        run_lesson(LESSON, measure=False, folder=self.folder / "run")
-        return self.folder / "run"
+        folder = self.folder / "run"
+        command = [sys.executable, "-m", "firstread", "run", LESSON, "--no-measure", "--folder", str(folder)]
+        subprocess.run(command, check=True)  # noqa: S603 - our own command, no shell
+        return folder
 
     @contextmanager
     def page(self, width: int, height: int, *, scale: float = 1.25) -> Iterator[Page]:
@@ -63,7 +63,7 @@ class Studio:
 
 
 def take_lesson(studio: Studio) -> Image.Image:
-    """Lesson 1 in JupyterLab where the planted marker is found out."""
+    """Lesson 1 in JupyterLab, where the learner reads ten images before the network does."""
     import shutil
 
     copy = studio.folder / "mine" / f"{LESSON}.ipynb"
@@ -78,12 +78,12 @@ def take_lesson(studio: Studio) -> Image.Image:
         url = next(match[0] for line in lines if (match := re.search(r"http://127\S+token=\S+", line)))
         with studio.page(1220, 900) as page:
             page.goto(url.replace("localhost", "127.0.0.1"))
-            cell = page.locator(".jp-CodeCell", has_text='method="occlusion"').first
+            cell = page.locator(".jp-CodeCell", has_text='lesson.step("guess")').first
             cell.wait_for(state="attached")
             if page.locator("#jp-left-stack").is_visible():
                 page.keyboard.press("Control+b")
             for _ in range(4):  # cells above are drawn on the way, and move it
-                cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
+                cell.evaluate("cell => cell.previousElementSibling.scrollIntoView({block: 'start'})")
                 page.wait_for_timeout(1500)
             page.mouse.move(1, 1)
             return _shot(page)

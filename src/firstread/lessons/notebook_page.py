@@ -4,7 +4,8 @@ import html
 from typing import Any
 
 #: nbconvert's page without its scripts (require.js, MathJax, mermaid.js, widgets), which come from other servers, and with a
-#: policy by which a browser loads nothing from elsewhere, whatever an output asks for
+#: policy by which a browser loads nothing from elsewhere, whatever an output asks for; a figure keeps the alternative text
+#: that it has in the notebook
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}
 <meta http-equiv="Content-Security-Policy" content="{{ resources.content_security_policy }}">
@@ -12,7 +13,15 @@ _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
 {%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
+{%- block data_png scoped -%}
+{%- set alt = output | get_metadata("alt", "image/png") -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data["image/png"] | escape_html }}"{% if alt %} alt="{{ alt | escape_html }}"{% endif %}>
+</div>
+{%- endblock data_png -%}
 """
+#: kinds of output, the preferred first; without widgets and scripts, beside which a notebook keeps a text
+_SHOWN_OUTPUTS = "text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg", "text/plain"
 #: Content Security Policy Level 3, section 6: only what stands in the page itself, and no script
 CONTENT_SECURITY_POLICY = "default-src 'none'; img-src data:; font-src data:; media-src data:; style-src 'unsafe-inline'"
 
@@ -35,8 +44,10 @@ def render_notebook_page(notebook: Any, *, title: str) -> str:
         (True, False)
     """
     from nbconvert import HTMLExporter
+    from traitlets.config import Config
 
-    exporter = HTMLExporter(template_name="lab", embed_images=True, raw_template=_TEMPLATE)
+    shown = Config({"NbConvertBase": {"display_data_priority": list(_SHOWN_OUTPUTS)}})
+    exporter = HTMLExporter(template_name="lab", embed_images=True, raw_template=_TEMPLATE, config=shown)
     resources = {"metadata": {"name": title}, "content_security_policy": html.escape(CONTENT_SECURITY_POLICY)}
     page, _ = exporter.from_notebook_node(notebook, resources)
     return page
