@@ -115,12 +115,10 @@ def hide_outside_dataset(instance: Instance, study: Study) -> None:
     instance.meta |= titles
     padding = f"PAD {who.latin_family.upper()}^{who.latin_given.upper()}".encode()
     instance.dataset.add_new((0xFFFC, 0xFFFC), "OB", padding + b"\0" * (len(padding) % 2))
-    hidden = {"preamble": who.latin_family.upper(), "(fffc,fffc)": padding.decode()}
-    hidden |= {
-        "(0002,0016)": titles["SourceApplicationEntityTitle"],
-        "(0002,0017)": titles["SendingApplicationEntityTitle"],
-    }
-    instance.actions += [Action(place, "", "text_removed", text, note=note) for place, text in hidden.items()]
+    hidden = [("preamble", who.latin_family.upper()), ("preamble", who.patient_id), ("(fffc,fffc)", padding.decode())]
+    hidden += [("(0002,0016)", titles["SourceApplicationEntityTitle"])]
+    hidden += [("(0002,0017)", titles["SendingApplicationEntityTitle"])]
+    instance.actions += [Action(place, "", "text_removed", text, note=note) for place, text in hidden]
 
 
 def hide_behind_dataset(instance: Instance, study: Study) -> None:
