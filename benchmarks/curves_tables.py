@@ -37,15 +37,6 @@ def losses_table(benchmark: str) -> str:
     return format_table([_DATASETS[benchmark], "validation loss, frozen", "after each unfrozen epoch"], rows)
 
 
-def lesson_2_table() -> str:
-    """Table of lesson 2 by seed."""
-    rows = load_newest("curves-mednist")[0]["mednist"]
-    names = [name for name in rows[0] if name != "seed"]
-    return format_table(
-        ["mednist", *names], [[f"seed {row['seed']}", *(_format_value(row[name]) for name in names)] for row in rows]
-    )
-
-
 def _format_mean(value: dict[str, Any], column: str) -> str:
     low, high = max(value["low"], 0.0), value["high"]
     if column.startswith("accuracy"):
@@ -53,7 +44,3 @@ def _format_mean(value: dict[str, Any], column: str) -> str:
     if value["low"] == value["high"]:
         return f"{value['mean']:.3f}, all seeds alike"
     return f"{value['mean']:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _format_value(value: Any) -> str:
-    return ", ".join(f"{one:.3f}" for one in value) if isinstance(value, list) else f"{value:.3f}"

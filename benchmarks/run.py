@@ -18,6 +18,7 @@ from rich.console import Console
 
 import accuracy
 import classroom
+import copy_detection
 import coverage_calibration
 import coverage_class
 import curves
@@ -27,7 +28,6 @@ import few_shot
 import interval_coverage
 import latency
 import marker
-import planted_copies
 import profiling
 import r_agreement
 import speed
@@ -68,7 +68,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "data-check": lambda quick, peers: {
         **data_check.measure_data_check(quick=quick),
-        "copies": planted_copies.measure_planted_copies(quick=quick),
+        "copies": copy_detection.measure_planted_copies(quick=quick),
     },
     "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
