@@ -18,7 +18,7 @@ from rich.console import Console
 
 import accuracy
 import classroom
-import copy_detection
+import copy_recall
 import coverage_calibration
 import coverage_class
 import curves
@@ -68,7 +68,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "data-check": lambda quick, peers: {
         **data_check.measure_data_check(quick=quick),
-        "copies": copy_detection.measure_planted_copies(quick=quick),
+        "copies": copy_recall.measure_planted_copies(quick=quick),
     },
     "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),

@@ -34,7 +34,9 @@ def mednist(shared_data):
     """120 of the published images, and their classes."""
     pictures, labels = [], []
     with zipfile.ZipFile(shared_data / "mednist-rsna" / "MedNIST.zip") as archive:
-        names = [n for n in sorted(archive.namelist()) if n.endswith(".jpeg") and not n.startswith("__")]
+        names = [
+            n for n in sorted(archive.namelist()) if n.lower().endswith((".jpeg", ".jpg")) and not n.startswith("__")
+        ]
         for name in names[::15]:
             with archive.open(name) as file:
                 pictures.append(np.asarray(Image.open(file).convert("L")))

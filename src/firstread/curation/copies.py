@@ -5,32 +5,40 @@ of several copies, has to stand apart. How well two patients can agree depends o
 pictures agree well), so no fixed threshold serves every cohort.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from firstread.curation.copy_search import FINE, MEDIUM, SMALL, Comparisons, Pictures
+from firstread.curation.copy_search import (
+    FINE,
+    MEDIUM,
+    NEARLY_THE_SAME,
+    SAME_SERIES_RMS,
+    SMALL,
+    Comparisons,
+    Pictures,
+    best_of_each_image,
+)
 from firstread.curation.groups import DisjointSets
 from firstread.curation.local_contrast import blur
 from firstread.curation.registration import orient_each, warp
 
 #: RMS difference of (32, 32) pictures, in gray levels of 255, below which two images are nearly the same
 NEAR_DUPLICATE_RMS = 2.0
-#: RMS difference below which two images are neighbouring slices of one scan
-SAME_SERIES_RMS = 4.0
-#: RMS difference relative to the pictures' own contrast; without this limit two dark images would always match
-MAX_RELATIVE_RMS = 0.2
-#: side of the compared pictures -> least agreement, and how far it stands above the next, in units of Fisher's z;
-#: measured on simulated and on real patients, see `docs/explanation/shortcuts-and-splits.md`
-_LIMITS = {192: (1.15, 0.25), FINE: (1.3, 0.3), SMALL: (1.42, 0.35)}
+#: side of the compared pictures -> how far their agreement stands above the next, and how large it is at least: of
+#: pictures that lie as they are, of moved ones, and for each further change; in units of Fisher's z, measured on
+#: simulated and on real patients, see `docs/explanation/shortcuts-and-splits.md`
+_LIMITS = {192: (0.25, 1.15, 1.25, 0.55), FINE: (0.3, 1.3, 1.45, 0.65), SMALL: (0.35, 1.42, 1.45, 1.0)}
 #: what is added to the margin for each change beyond one that would have been made to a picture
 _CHANGE_MARGIN = 0.25
 #: agreement at least to be expected of two pictures that were not compared
 _BACKGROUND = 0.9
 #: correlation as they lie, at 64 pixels, from which compression and noise alone explain what differs in detail
 _SAME_BUT_FOR_NOISE = 0.985
-#: the same of small pictures that hardly differ; and of slices that follow each other, with their RMS difference
-_NEARLY_THE_SAME, _NEXT_SLICE, _NEXT_SLICE_RMS = 0.97, 0.95, 10.0
+#: correlation of slices that follow each other, and their RMS difference
+_NEXT_SLICE, _NEXT_SLICE_RMS = 0.95, 10.0
+#: pairs that are reported of an image that has many like it
+_MAX_ALIKE_EACH = 2
 #: an affine map beyond these is no re-export of the same picture: enlargement, stretch, shear, share that overlaps
 _MAX_SCALE, _MAX_STRETCH, _MAX_SHEAR = 0.25, 0.12, 0.08
 #: more images than this are not copies of one picture but a kind of picture
@@ -39,7 +47,7 @@ _MAX_GROUP = 50
 #: after the window is fitted, and more smoothly than noise or compression do
 _WINDOW_RMS, _SLICE_RMS, _SLICE_SMOOTHNESS = 3.0, 1.5, 0.25
 _GRAY_BINS = 16
-_LEAST_SHARP = 0.84
+_LEAST_SHARP = 0.9
 _ORIENTATION_NAMES = (
     "",
     "turned by 90 degrees",
@@ -70,9 +78,10 @@ class Copy:
 
 def find_copies(pictures: Pictures, compared: Comparisons) -> list[Copy]:
     """Pairs of images that show one picture, and why they differ; by index."""
-    near = _is_near(pictures, compared, SAME_SERIES_RMS)
-    alike = (compared.identity >= _SAME_BUT_FOR_NOISE) | (near & (compared.identity >= _NEARLY_THE_SAME))
-    rows = np.flatnonzero(alike | _is_near(pictures, compared, NEAR_DUPLICATE_RMS) | _stand_apart(pictures, compared))
+    near = compared.is_near(SAME_SERIES_RMS) & (compared.identity >= NEARLY_THE_SAME)
+    alike = near | compared.is_near(NEAR_DUPLICATE_RMS) | (compared.identity >= _SAME_BUT_FOR_NOISE)
+    alike_rows = best_of_each_image(compared, np.flatnonzero(alike), count=_MAX_ALIKE_EACH)
+    rows = np.union1d(alike_rows, np.flatnonzero(_stand_apart(pictures, compared)))
     scans = _group_scans(pictures, compared)
     copies = _describe(pictures, compared.take(rows), scans)
     return sorted(copies, key=lambda copy: (min(copy.first, copy.second), max(copy.first, copy.second)))
@@ -80,7 +89,7 @@ def find_copies(pictures: Pictures, compared: Comparisons) -> list[Copy]:
 
 def group_series(pictures: Pictures, compared: Comparisons) -> np.ndarray:
     """(N,) number of the scan of each image, from chains of similar neighbours: slices of one scan are linked."""
-    return _link(len(pictures.small), compared, _is_near(pictures, compared, SAME_SERIES_RMS))
+    return _link(len(pictures.small), compared, compared.is_near(SAME_SERIES_RMS))
 
 
 def _link(count: int, compared: Comparisons, linked: np.ndarray) -> np.ndarray:
@@ -98,24 +107,28 @@ def _group_scans(pictures: Pictures, compared: Comparisons) -> np.ndarray:
     """
     lies_still = (compared.orientation == 0) & (compared.sign > 0) & (np.abs(compared.maps).max(axis=1) < 0.02)
     is_next = lies_still & (compared.identity >= _NEXT_SLICE) & (compared.rms < _NEXT_SLICE_RMS)
-    labels = _link(len(pictures.small), compared, is_next | _is_near(pictures, compared, SAME_SERIES_RMS))
+    labels = _link(len(pictures.small), compared, is_next | compared.is_near(SAME_SERIES_RMS))
     is_pair = np.bincount(labels)[labels] == 2
     return np.where(is_pair, labels.max(initial=0) + 1 + np.arange(len(labels)), labels)
 
 
-def _is_near(pictures: Pictures, compared: Comparisons, limit: float) -> np.ndarray:
-    contrast = pictures.small.reshape(len(pictures.small), -1).std(axis=1)
-    lower = np.minimum(contrast[compared.first], contrast[compared.second])
-    return compared.rms < np.minimum(limit, MAX_RELATIVE_RMS * lower)
-
-
 @dataclass
 class _Group:
-    """Images, or scans, that are linked: how many, their links, and what the next link must stay below."""
+    """Images that are linked: how many, their links, what the next link must stay below, and the strongest refused."""
 
-    size: int
-    links: list[int]
-    reach: float
+    size: int = 1
+    links: list[int] = field(default_factory=list)
+    reach: float = np.inf
+    refused: float = _BACKGROUND
+
+    def join(self, other: "_Group", *, agreement: float, margin: float) -> "_Group":
+        """This group and another one, by a link."""
+        larger, smaller = (self, other) if len(self.links) >= len(other.links) else (other, self)
+        larger.links.extend(smaller.links)
+        larger.size += smaller.size
+        larger.reach = min(larger.reach, smaller.reach, agreement - margin)
+        larger.refused = max(larger.refused, smaller.refused)
+        return larger
 
 
 def _stand_apart(pictures: Pictures, compared: Comparisons) -> np.ndarray:
@@ -125,31 +138,31 @@ def _stand_apart(pictures: Pictures, compared: Comparisons) -> np.ndarray:
     before it joins another. That an image also agrees with the slices beside its copy is no link to other images.
     """
     agreement = _agreement(pictures, compared)
-    least, margin = _limits(compared.side)
-    margin = margin + _CHANGE_MARGIN * _unlikely_changes(compared)
+    least, margin = _limits(compared)
     sets = DisjointSets(len(pictures.small))
     groups: dict[int, _Group] = {}
     accepted = np.zeros(len(compared), bool)
 
     def close(group: _Group, next_agreement: float) -> None:
-        if group.links and group.size <= _MAX_GROUP and group.reach >= next_agreement:
+        if group.links and group.size <= _MAX_GROUP and group.reach >= max(next_agreement, group.refused):
             accepted[group.links] = True
             group.links.clear()
 
     for row in _strongest_between_scans(_group_scans(pictures, compared), compared, agreement).tolist():
-        ends = [sets.find(int(compared.first[row])), sets.find(int(compared.second[row]))]
-        parts = [groups.pop(end, _Group(1, [], np.inf)) for end in dict.fromkeys(ends)]
-        if len(parts) == 2:
-            for part in parts:
-                close(part, float(agreement[row]))
-        larger, smaller = max(parts, key=lambda part: len(part.links)), min(parts, key=lambda part: len(part.links))
-        if len(parts) == 2:
-            larger.links.extend(smaller.links)
-            larger.size += smaller.size
-            larger.reach = min(larger.reach, smaller.reach, float(agreement[row] - margin[row]))
-        larger.links.append(row)
-        groups[sets.join(*ends)] = larger
-    for group in groups.values():
+        first, second = sets.find(int(compared.first[row])), sets.find(int(compared.second[row]))
+        value = float(agreement[row])
+        one, other = groups.setdefault(first, _Group()), groups.setdefault(second, _Group())
+        if one is other:
+            one.links.append(row)
+        elif value < least[row]:
+            one.refused, other.refused = max(one.refused, value), max(other.refused, value)
+        else:
+            close(one, value)
+            close(other, value)
+            joined = one.join(other, agreement=value, margin=float(margin[row]))
+            joined.links.append(row)
+            groups[sets.join(first, second)] = joined
+    for group in {id(group): group for group in groups.values()}.values():
         close(group, _BACKGROUND)
     return accepted & (agreement >= least) & _is_plausible(compared.maps) & _edges_agree(compared)
 
@@ -175,20 +188,24 @@ def _agreement(pictures: Pictures, compared: Comparisons) -> np.ndarray:
     return np.where(could_be_fine & ~is_fine, agreement - 0.35, agreement)
 
 
-def _limits(side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(M,) least agreement and (M,) margin, by the side at which pairs were compared."""
-    least, margin = np.zeros((2, len(side)))
+def _limits(compared: Comparisons) -> tuple[np.ndarray, np.ndarray]:
+    """(M,) least agreement and (M,) margin, by the side at which pairs were compared and the changes between them."""
+    values = np.zeros((len(compared), 4))
     for smallest in sorted(_LIMITS):
-        reached = side >= smallest
-        least[reached], margin[reached] = _LIMITS[smallest]
-    return least, margin
+        values[compared.side >= smallest] = _LIMITS[smallest]
+    margin, unmoved, moved, change = values.T
+    further = _unlikely_changes(compared)
+    return np.where(_is_moved(compared), moved, unmoved) + change * further, margin + _CHANGE_MARGIN * further
+
+
+def _is_moved(compared: Comparisons) -> np.ndarray:
+    """(M,) bool: cropped, turned by some degrees or shifted."""
+    return np.abs(compared.maps).max(axis=1) >= 0.015
 
 
 def _edges_agree(compared: Comparisons) -> np.ndarray:
     """(M,) bool: of images that are known at 64 pixels only and were moved, edges and texture must fit too."""
-    is_moved = (np.abs(compared.maps).max(axis=1) >= 0.015) & (compared.side == MEDIUM)
-    is_simple = _unlikely_changes(compared) < 2
-    return ~is_moved | ((compared.sharp >= _LEAST_SHARP) & is_simple)
+    return ~_is_moved(compared) | (compared.side != MEDIUM) | (compared.sharp >= _LEAST_SHARP)
 
 
 def _unlikely_changes(compared: Comparisons) -> np.ndarray:
@@ -198,8 +215,10 @@ def _unlikely_changes(compared: Comparisons) -> np.ndarray:
     """
     across, _, right, _, down, lower = compared.maps.T
     scale, stretch, angle = np.abs(across + down) / 2, np.abs(across - down), np.abs(_angle(compared.maps))
-    is_cropped = (scale >= 0.015) | (stretch >= 0.02) | (np.maximum(np.abs(right), np.abs(lower)) >= 0.04)
-    changes = (compared.orientation > 0).astype(int) + (compared.sign < 0) + is_cropped + (angle >= 0.015)
+    shift = np.maximum(np.abs(right), np.abs(lower))
+    is_cropped = (scale >= 0.015) | (stretch >= 0.02)
+    is_shifted = shift >= np.where(is_cropped, scale + 0.012, 0.02)  # by more than a crop from within can be
+    changes = (compared.orientation > 0).astype(int) + (compared.sign < 0) + is_cropped + is_shifted + (angle >= 0.015)
     return np.maximum(changes - 1, 0) + (stretch >= 0.02)
 
 

@@ -47,13 +47,14 @@ class CopyDescriptor:
 
     Args:
         pictures: (N, n, n) with local contrast normalized.
-        seed: of the sample of pictures and of the simulated copies.
+        usable: indices of those to learn from; of many a sample is taken.
+        seed: of the sample and of the simulated copies.
     """
 
-    def __init__(self, pictures: np.ndarray, *, seed: int = 0) -> None:
+    def __init__(self, pictures: np.ndarray, usable: np.ndarray, *, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         self.size = pictures.shape[1]
-        chosen = np.sort(rng.permutation(len(pictures))[:_TRAINING_IMAGES])
+        chosen = np.sort(rng.permutation(usable)[:_TRAINING_IMAGES])
         self._projection = _learn_projection(pictures[chosen].astype(np.float32), rng)
         self._of_variant = {variant: self._project_variant(variant) for variant in VARIANTS}
 

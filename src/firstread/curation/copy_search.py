@@ -15,7 +15,7 @@ from firstread.core.progress_bar import ProgressBar
 from firstread.curation.copy_descriptors import VARIANTS, CopyDescriptor
 from firstread.curation.local_contrast import normalize_local_contrast
 from firstread.curation.neighbor_index import NeighborIndex
-from firstread.curation.registration import align, as_matrices, correlate, orient_each, warp
+from firstread.curation.registration import align, as_matrices, correlate, margin_of, orient_each, warp
 
 #: sides in pixels of the pictures that are compared; from FINE on details count too
 SMALL, MEDIUM, FINE = 32, 64, 96
@@ -24,26 +24,37 @@ _MIN_COSINE, _MIN_SMALL, _MIN_MEDIUM = 0.6, 0.8, 0.87
 #: correlation at 32 pixels from which two pictures lie on each other as they are, and from which more steps of
 #: registration may pay
 _UNMOVED, _PROMISING = 0.93, 0.7
+#: RMS difference of (32, 32) pictures, in gray levels of 255, below which two images are neighbouring slices of one
+#: scan, and relative to their contrast; correlation from which such two are nearly the same
+SAME_SERIES_RMS, MAX_RELATIVE_RMS, NEARLY_THE_SAME = 4.0, 0.2, 0.97
 #: small pictures are kept in 8 bits: 40 steps for a unit of local contrast
 _STEPS = 40
 #: candidates of an image from turns and reflections; of the whole cohort and of an image that are registered, or
 #: compared in detail
 _CANDIDATES_EACH = 16
 _MAX_REGISTERED, _MAX_REGISTERED_EACH = 180_000, 8
-_MAX_MEDIUM, _MAX_MEDIUM_EACH = 60_000, 6
+_MAX_MEDIUM, _MAX_MEDIUM_EACH = 50_000, 6
 _MAX_FINE, _MAX_FINE_EACH = 6_000, 4
 _BLOCK = 512
 
 
 class Pictures(Protocol):
-    """Square grayscale pictures of N images: `small` (N, 32, 32) and `medium` (N, 64, 64) uint8, and finer ones."""
+    """Square grayscale pictures of N images, uint8: small, of medium size, and finer ones where an image has them."""
 
-    small: np.ndarray
-    medium: np.ndarray
-    sides: np.ndarray
+    @property
+    def small(self) -> np.ndarray:
+        """(N, 32, 32)."""
+
+    @property
+    def medium(self) -> np.ndarray:
+        """(N, 64, 64)."""
+
+    @property
+    def sides(self) -> np.ndarray:
+        """(N,) pixels of the finest picture of each image."""
 
     def detail(self, index: int, side: int) -> np.ndarray:
-        """(side, side) uint8 of an image, at most `sides[index]` pixels."""
+        """(side, side) of an image, at most as fine as `sides` says."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class Comparisons:
         sharp: (M,) the same of edges and texture alone, at 64 pixels; 0 where that was not measured.
         side: (M,) pixels at which the score was measured.
         rms: (M,) root mean square difference of the small pictures in gray levels, NaN where one is turned.
+        contrast: (M,) standard deviation of the small picture that has less of it, in gray levels.
     """
 
     first: np.ndarray
@@ -72,6 +84,7 @@ class Comparisons:
     sharp: np.ndarray
     side: np.ndarray
     rms: np.ndarray
+    contrast: np.ndarray
 
     def __len__(self) -> int:
         return len(self.first)
@@ -79,6 +92,13 @@ class Comparisons:
     def take(self, rows: np.ndarray) -> "Comparisons":
         """Some rows, by index or mask."""
         return Comparisons(**{name: values[rows] for name, values in vars(self).items()})
+
+    def is_near(self, limit: float) -> np.ndarray:
+        """(M,) bool: pairs whose small pictures differ by less than `limit`, and than a fifth of their contrast.
+
+        Without the second limit two dark images would always match.
+        """
+        return self.rms < np.minimum(limit, MAX_RELATIVE_RMS * self.contrast)
 
 
 def compare_neighbors(pictures: Pictures, *, usable: np.ndarray) -> Comparisons:
@@ -92,15 +112,16 @@ def compare_neighbors(pictures: Pictures, *, usable: np.ndarray) -> Comparisons:
     small[~usable] = 0
     if usable.sum() < 2:
         return _none()
-    descriptor = CopyDescriptor(small[usable])
+    descriptor = CopyDescriptor(small, np.flatnonzero(usable))
     candidates = _find_candidates(small, descriptor)
     compared = _register_small(small, candidates, registered_each=_each(_MAX_REGISTERED, _MAX_REGISTERED_EACH, small))
     compared = _add_rms(pictures.small, _best_of_each_pair(compared))
-    rows = np.flatnonzero(compared.score >= _MIN_SMALL)
-    rows = _best_of_each_image(compared, rows, count=_each(_MAX_MEDIUM, _MAX_MEDIUM_EACH, small))
+    is_clear = compared.is_near(SAME_SERIES_RMS) & (compared.identity >= NEARLY_THE_SAME)
+    rows = np.flatnonzero((compared.score >= _MIN_SMALL) & ~is_clear)
+    rows = best_of_each_image(compared, rows, count=_each(_MAX_MEDIUM, _MAX_MEDIUM_EACH, small))
     _compare_medium(pictures, compared, rows)
     rows = rows[(compared.score[rows] >= _MIN_MEDIUM) & (_common_side(pictures, compared, rows) >= FINE)]
-    rows = _best_of_each_image(compared, rows, count=_each(_MAX_FINE, _MAX_FINE_EACH, small))
+    rows = best_of_each_image(compared, rows, count=_each(_MAX_FINE, _MAX_FINE_EACH, small))
     _compare_fine(pictures, compared, rows)
     return compared
 
@@ -134,7 +155,7 @@ class _Candidates:
 
 
 def _find_candidates(small: np.ndarray, descriptor: CopyDescriptor) -> _Candidates:
-    index = NeighborIndex(descriptor.describe(small))
+    index = NeighborIndex(np.concatenate([descriptor.describe(block) for block in _blocks(small, 4096)]))
     parts = []
     with ProgressBar("Looking for copies", len(small)) as bar:
         for start in range(0, len(small), 2048):
@@ -174,42 +195,61 @@ def _keep_best(rows: np.ndarray, found: list[tuple[np.ndarray, np.ndarray, np.nd
 
 def _register_small(small: np.ndarray, candidates: _Candidates, *, registered_each: int) -> Comparisons:
     """Correlation of the small pictures as they lie, and after registration where that is too low."""
-    orientations = np.array([variant.orientation for variant in VARIANTS])
-    starts = np.linalg.inv(as_matrices(np.array([variant.warp for variant in VARIANTS], np.float32)))
-    starts = (starts[:, :2].reshape(-1, 6) - np.array([1, 0, 0, 0, 1, 0])).astype(np.float32)
-    parts = []
+    parts = [_none()]
     with ProgressBar("Comparing images", len(candidates.query), unit="pair") as bar:
         for rows in _blocks(np.arange(len(candidates.query)), 2048):
-            variant = candidates.variant[rows]
-            sign = np.where(candidates.cosine[rows] < 0, -1, 1).astype(np.float32)
-            first = orient_each(small[candidates.query[rows]], orientations[variant]).astype(np.float32)
-            second = small[candidates.found[rows]] * sign[:, None, None]
-            identity = correlate(first.reshape(len(rows), -1), second.reshape(len(rows), -1))
-            score, maps = identity.copy(), np.zeros((len(rows), 6), np.float32)
-            moved = np.flatnonzero((identity < _UNMOVED) & (candidates.rank[rows] < registered_each))
-            for part in _blocks(moved, _BLOCK):
-                found = align(first[part], second[part], start=starts[variant[part]], steps=4)
-                score[part], maps[part] = found.correlation, found.maps
-            promising = moved[score[moved] >= _PROMISING]
-            for part in _blocks(promising, _BLOCK):
-                found = align(first[part], second[part], start=maps[part], steps=5)
-                score[part], maps[part] = found.correlation, found.maps
-            parts.append(
-                Comparisons(
-                    first=candidates.query[rows],
-                    second=candidates.found[rows],
-                    orientation=orientations[variant],
-                    sign=sign,
-                    maps=maps,
-                    identity=identity,
-                    score=score,
-                    sharp=np.zeros(len(rows), np.float32),
-                    side=np.full(len(rows), SMALL),
-                    rms=np.full(len(rows), np.nan, np.float32),
-                )
-            )
+            parts.append(_register_block(small, candidates, rows, registered_each))
             bar.update(len(rows))
-    return _concatenate([_none(), *parts])
+    return _concatenate(parts)
+
+
+def _register_block(small: np.ndarray, candidates: _Candidates, rows: np.ndarray, registered_each: int) -> Comparisons:
+    variant = candidates.variant[rows]
+    orientation = np.array([variant.orientation for variant in VARIANTS])[variant]
+    sign = np.where(candidates.cosine[rows] < 0, -1, 1).astype(np.float32)
+    first = orient_each(small[candidates.query[rows]], orientation).astype(np.float32)
+    second = small[candidates.found[rows]] * sign[:, None, None]
+    identity = correlate(first.reshape(len(rows), -1), second.reshape(len(rows), -1))
+    score, maps = identity.copy(), np.zeros((len(rows), 6), np.float32)
+    moved = np.flatnonzero((identity < _UNMOVED) & (candidates.rank[rows] < registered_each))
+    for part in _blocks(moved, _BLOCK):
+        start = _best_start(first[part], second[part], variant[part], identity[part])
+        found = align(first[part], second[part], start=start, steps=4)
+        score[part], maps[part] = found.correlation, found.maps
+    for part in _blocks(moved[score[moved] >= _PROMISING], _BLOCK):
+        found = align(first[part], second[part], start=maps[part], steps=5)
+        score[part], maps[part] = found.correlation, found.maps
+    return Comparisons(
+        first=candidates.query[rows],
+        second=candidates.found[rows],
+        orientation=orientation,
+        sign=sign,
+        maps=maps,
+        identity=identity,
+        score=score,
+        sharp=np.zeros(len(rows), np.float32),
+        side=np.full(len(rows), SMALL),
+        rms=np.full(len(rows), np.nan, np.float32),
+        contrast=np.zeros(len(rows), np.float32),
+    )
+
+
+def _best_start(first: np.ndarray, second: np.ndarray, variant: np.ndarray, identity: np.ndarray) -> np.ndarray:
+    """(P, 6) where registration begins: as they lie, as the variant says, or cropped by 5 % on one side or the other.
+
+    Ribs and vertebrae repeat themselves, so that a wrong start ends a rib away.
+    """
+    warps = np.array([*(variant.warp for variant in VARIANTS), (0.11, 0, 0, 0, 0.11, 0)], np.float32)
+    inverse = np.linalg.inv(as_matrices(warps))[:, :2].reshape(-1, 6) - np.array([1, 0, 0, 0, 1, 0])
+    flat, best = first.reshape(len(first), -1), identity.copy()
+    chosen = np.zeros((len(first), 6), np.float32)
+    enlarged = next(number for number, one in enumerate(VARIANTS) if not one.is_unwarped)
+    for number in (variant, np.full(len(first), enlarged), np.full(len(first), len(VARIANTS))):
+        start = inverse[number].astype(np.float32)
+        correlation = correlate(flat, *warp(second, start, margin=margin_of(SMALL)))
+        better = correlation > best
+        best[better], chosen[better] = correlation[better], start[better]
+    return chosen
 
 
 def _best_of_each_pair(compared: Comparisons) -> Comparisons:
@@ -222,7 +262,10 @@ def _best_of_each_pair(compared: Comparisons) -> Comparisons:
 
 
 def _add_rms(pictures: np.ndarray, compared: Comparisons) -> Comparisons:
-    """The comparisons with `rms` filled in for pairs that lie as they are."""
+    """The comparisons with `contrast`, and `rms` for pairs that lie as they are, filled in."""
+    blocks = [block.std(axis=(1, 2), dtype=np.float32) for block in _blocks(pictures, 4096)]
+    contrast = np.concatenate(blocks)
+    compared.contrast[:] = np.minimum(contrast[compared.first], contrast[compared.second])
     upright = np.flatnonzero((compared.orientation == 0) & (compared.sign > 0))
     for rows in _blocks(upright, 4096):
         difference = pictures[compared.first[rows]].astype(np.float32) - pictures[compared.second[rows]]
@@ -230,7 +273,7 @@ def _add_rms(pictures: np.ndarray, compared: Comparisons) -> Comparisons:
     return compared
 
 
-def _best_of_each_image(compared: Comparisons, rows: np.ndarray, *, count: int) -> np.ndarray:
+def best_of_each_image(compared: Comparisons, rows: np.ndarray, *, count: int) -> np.ndarray:
     """Those of some rows that are among the `count` best of one of their two images."""
     images = np.concatenate([compared.first[rows], compared.second[rows]])
     order = np.lexsort((-np.tile(compared.score[rows], 2), images))
@@ -248,7 +291,7 @@ def _compare_medium(pictures: Pictures, compared: Comparisons, rows: np.ndarray)
         compared.identity[part] = identity
         edges = normalize_local_contrast(orient_each(first, compared.orientation[part]), before=0.5, sigma=1.5)
         moving = normalize_local_contrast(second, before=0.5, sigma=1.5) * compared.sign[part, None, None]
-        values, inside = warp(moving, compared.maps[part])
+        values, inside = warp(moving, compared.maps[part], margin=margin_of(MEDIUM))
         compared.sharp[part] = correlate(edges.reshape(len(part), -1), values, inside)
 
 
@@ -274,7 +317,7 @@ def _compare_at(
     """
     fixed = normalize_local_contrast(orient_each(first, compared.orientation[rows]), before=before, sigma=sigma)
     moving = normalize_local_contrast(second, before=before, sigma=sigma) * compared.sign[rows, None, None]
-    found = align(fixed, moving, start=compared.maps[rows], steps=4)
+    found = align(fixed, moving, start=compared.maps[rows], steps=5)
     compared.maps[rows] = found.maps
     compared.score[rows] = found.correlation
     compared.side[rows] = first.shape[-1]
@@ -282,6 +325,7 @@ def _compare_at(
 
 
 def _blocks(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Parts of an array along its first axis, of at most `size`."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -303,4 +347,5 @@ def _none() -> Comparisons:
         sharp=numbers,
         side=integers,
         rms=numbers,
+        contrast=numbers,
     )

@@ -4,7 +4,7 @@ import hashlib
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,36 +33,62 @@ class ImageMeasurement:
     Attributes:
         features: input of the trivial rules.
         digest: SHA-256 of the shape and the decoded pixels: equal pictures match even where the files differ.
-        medium: (64, 64) uint8 gray.
-        detail: (s, s) uint8 gray with s of SIDES, as fine as the image and the memory allow.
         defect: "empty", "noise" or None.
         annotations: kinds of marks, out of `artefacts.ANNOTATIONS`.
     """
 
     features: ImageFeatures
     digest: bytes
-    medium: np.ndarray
-    detail: np.ndarray
     defect: str | None
     annotations: tuple[str, ...]
 
 
-class StoredPictures:
-    """Square pictures of N images for the comparison of details; implements `copy_search.Pictures`."""
+@dataclass(frozen=True)
+class _Reading:
+    """An image that was read: what is measured of it, and its gray pictures, (64, 64) and finer, uint8."""
 
-    def __init__(self, measurements: Sequence[ImageMeasurement]) -> None:
-        count = len(measurements)
-        self.small = np.zeros((count, THUMBNAIL_SIZE, THUMBNAIL_SIZE), np.uint8)
-        self.medium = np.zeros((count, MEDIUM_SIZE, MEDIUM_SIZE), np.uint8)
-        self.sides = np.array([one.detail.shape[0] for one in measurements], np.int64)
-        for index, one in enumerate(measurements):
-            self.small[index], self.medium[index] = one.features.pixels, one.medium
-        self._details = [one.detail if one.detail.shape[0] > MEDIUM_SIZE else None for one in measurements]
+    measurement: ImageMeasurement
+    medium: np.ndarray
+    detail: np.ndarray
+
+
+class StoredPictures:
+    """Square pictures of the images that were read; implements `copy_search.Pictures`.
+
+    Args:
+        capacity: the number of images at most.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._small = np.zeros((capacity, THUMBNAIL_SIZE, THUMBNAIL_SIZE), np.uint8)
+        self._medium = np.zeros((capacity, MEDIUM_SIZE, MEDIUM_SIZE), np.uint8)
+        self._details: list[np.ndarray | None] = []
+
+    def add(self, small: np.ndarray, medium: np.ndarray, detail: np.ndarray) -> None:
+        """Store the pictures of one more image, as fine as it is to be kept."""
+        index = len(self._details)
+        self._small[index], self._medium[index] = small, medium
+        self._details.append(detail if len(detail) > MEDIUM_SIZE else None)
+
+    @property
+    def small(self) -> np.ndarray:
+        """(N, 32, 32) uint8."""
+        return self._small[: len(self._details)]
+
+    @property
+    def medium(self) -> np.ndarray:
+        """(N, 64, 64) uint8."""
+        return self._medium[: len(self._details)]
+
+    @property
+    def sides(self) -> np.ndarray:
+        """(N,) pixels of the finest picture that is kept of each image."""
+        return np.array([MEDIUM_SIZE if detail is None else len(detail) for detail in self._details], np.int64)
 
     def detail(self, index: int, side: int) -> np.ndarray:
         """(side, side) uint8 of an image, at most as fine as it is kept."""
         kept = self._details[index]
-        return resize_square(self.medium[index] if kept is None else kept, side)
+        return resize_square(self._medium[index] if kept is None else kept, side)
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,7 @@ def measure_cohort(cohort: Cohort) -> CohortMeasurements:
     side = _affordable_side(len(cohort))
     names = cohort.tables.cases["case"].to_pylist()
     images: list[ImageMeasurement] = []
+    pictures = StoredPictures(len(cohort))
     unreadable: dict[str, str] = {}
     is_read = np.zeros(len(cohort), bool)
     # readers silence warnings, which may hold a patient's values, each for itself; that is safe in threads only if
@@ -102,14 +129,15 @@ def measure_cohort(cohort: Cohort) -> CohortMeasurements:
     with warnings.catch_warnings(), ProgressBar("Reading images", len(cohort)) as bar:
         warnings.simplefilter("ignore")
         for index, result in enumerate(_measure_all(_files(cohort), cohort.window, side)):
-            if isinstance(result, ImageMeasurement):
+            if isinstance(result, _Reading):
                 is_read[index] = True
-                images.append(result)
+                images.append(result.measurement)
+                pictures.add(result.measurement.features.pixels, result.medium, result.detail)
             else:
                 unreadable[names[index]] = result
             bar.update()
     readable = cohort if is_read.all() else cohort.where(is_read)
-    return CohortMeasurements(readable, images, StoredPictures(images), unreadable)
+    return CohortMeasurements(readable, images, pictures, unreadable)
 
 
 def _files(cohort: Cohort) -> Iterator[tuple[str, int | None] | None]:
@@ -123,14 +151,14 @@ def _files(cohort: Cohort) -> Iterator[tuple[str, int | None] | None]:
 
 def _measure_all(
     files: Iterator[tuple[str, int | None] | None], window: WindowLike, side: int
-) -> Iterator[ImageMeasurement | str]:
+) -> Iterator[_Reading | str]:
     """Measurement of each image, or why there is none, in order; a few are read ahead on the other cores.
 
     Threads suffice, because decoders and arithmetic on arrays let each other run; they cannot hang a program as forked
     processes can, and need no memory of their own.
     """
     threads = min(4, os.cpu_count() or 1)
-    waiting: deque[Future[ImageMeasurement | str]] = deque()
+    waiting: deque[Future[_Reading | str]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="data-check") as pool:
         try:
             for place in files:
@@ -143,24 +171,19 @@ def _measure_all(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _measure_or_say_why(place: tuple[str, int | None] | None, window: WindowLike, side: int) -> ImageMeasurement | str:
+def _measure_or_say_why(place: tuple[str, int | None] | None, window: WindowLike, side: int) -> _Reading | str:
     if place is None:
         return "The case has no image"
     try:
-        return measure_image(*place, window=window, side=side)
+        return _measure(*place, window=window, side=side)
     except DataError as error:
         return error.what
     except OSError:
         return "The file cannot be opened"
 
 
-def measure_image(file: str, frame: int | None, *, window: WindowLike, side: int) -> ImageMeasurement:
-    """Read and measure one image.
-
-    Args:
-        file, frame: of the image.
-        window: as in `read_image`.
-        side: pixels of the finest picture to keep.
+def _measure(file: str, frame: int | None, *, window: WindowLike, side: int) -> _Reading:
+    """Read and measure one image, and keep a picture of at most `side` pixels.
 
     Raises:
         DataError: the image cannot be read.
@@ -171,16 +194,12 @@ def measure_image(file: str, frame: int | None, *, window: WindowLike, side: int
     gray = to_grayscale(image)
     features = measure_features(image, gray, file_bytes=Path(file).stat().st_size)
     CACHE.put(key, features)
+    measurement = ImageMeasurement(
+        features, _digest(image), detect_blank_or_noise(image), tuple(detect_annotations(image))
+    )
     medium = resize_square(gray, MEDIUM_SIZE)
     kept = max((size for size in SIDES if size <= min(side, max(gray.shape))), default=MEDIUM_SIZE)
-    return ImageMeasurement(
-        features=features,
-        digest=_digest(image),
-        medium=medium,
-        detail=medium if kept == MEDIUM_SIZE else resize_square(gray, kept),
-        defect=detect_blank_or_noise(image),
-        annotations=tuple(detect_annotations(image)),
-    )
+    return _Reading(measurement, medium, medium if kept == MEDIUM_SIZE else resize_square(gray, kept))
 
 
 def _affordable_side(count: int) -> int:

@@ -32,18 +32,17 @@ class NeighborIndex:
         order = np.argsort(nearest, kind="stable")
         bounds = np.searchsorted(nearest[order], np.arange(len(self._centers) + 1))
         self._cells = [usable[order[a:b]] for a, b in pairwise(bounds.tolist())]
-        self._split_large_cells(rng)
+        self._divide_large_cells(rng)
 
-    def _split_large_cells(self, rng: np.random.Generator) -> None:
+    def _divide_large_cells(self, rng: np.random.Generator) -> None:
+        """Cut cells of vectors that are too alike for k-means into pieces; empty cells go."""
         cells, centers = [], []
         for cell, center in zip(self._cells, self._centers, strict=True):
             pieces = -(-len(cell) // (_CELL_SIZE * _MAX_CELL_RATIO))
             direction = rng.standard_normal(self.vectors.shape[1], np.float32)
             along = cell[np.argsort(self.vectors[cell] @ direction, kind="stable")] if pieces > 1 else cell
-            for piece in np.array_split(along, max(1, pieces)):
-                mean = self.vectors[piece].mean(axis=0) if pieces > 1 else center
-                cells.append(piece)
-                centers.append(mean)
+            cells += np.array_split(along, pieces) if pieces else []
+            centers += [center] * pieces
         self._cells, self._centers = cells, np.array(centers, np.float32).reshape(-1, self.vectors.shape[1])
 
     def search(self, queries: np.ndarray, *, count: int, cells: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -88,22 +87,23 @@ class NeighborIndex:
 
 
 def _find_centers(vectors: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Centers of `count` cells by spherical k-means on a sample."""
+    """Centers of `count` cells by k-means of axes on a sample: a vector and its negative are in one cell."""
     if not len(vectors):
         return np.zeros((0, vectors.shape[1]), np.float32)
     sample = vectors[rng.permutation(len(vectors))[: 64 * count]]
     centers = sample[:count].copy()
     for _ in range(_TRAINING_ROUNDS):
         nearest = _nearest(sample, centers)
+        signs = np.sign((sample * centers[nearest]).sum(axis=1, keepdims=True))
         sums = np.zeros_like(centers)
-        np.add.at(sums, nearest, sample)
+        np.add.at(sums, nearest, sample * signs)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         centers = np.where(lengths > 1e-6, sums / np.maximum(lengths, 1e-6), centers)
     return centers
 
 
 def _nearest(vectors: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    if not len(vectors):
-        return np.zeros(0, np.int64)
-    parts = [(vectors[start : start + 8192] @ centers.T).argmax(axis=1) for start in range(0, len(vectors), 8192)]
-    return np.concatenate(parts)
+    """(N,) number of the center whose axis is nearest to each vector."""
+    blocks = [vectors[start : start + 8192] for start in range(0, len(vectors), 8192)]
+    parts = [np.abs(block @ centers.T).argmax(axis=1) for block in blocks]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)

@@ -31,6 +31,11 @@ class Alignment:
     overlap: np.ndarray
 
 
+def margin_of(size: int) -> int:
+    """Pixels at the border of a picture of some size that do not count in a comparison."""
+    return size // 16
+
+
 def orient(pictures: np.ndarray, orientation: int) -> np.ndarray:
     """Pictures (..., n, n), from orientation 4 on mirrored left to right, then turned by quarters to the left."""
     mirrored = pictures[..., ::-1] if orientation >= 4 else pictures
@@ -65,7 +70,7 @@ def align(fixed: np.ndarray, moving: np.ndarray, *, start: np.ndarray, steps: in
     maps = start.astype(np.float32)
     best = Alignment(maps.copy(), np.full(count, -2.0, np.float32), np.zeros(count, np.float32))
     for step in range(steps + 1):
-        values, inside = warp(moving, maps)
+        values, inside = warp(moving, maps, margin=margin_of(size))
         first, second = _centered(flat, inside), _centered(values, inside)
         energy, energy_moving = (np.maximum((part * part).sum(axis=1), 1e-6) for part in (first, second))
         correlation = (first * second).sum(axis=1) / np.sqrt(energy * energy_moving)
@@ -85,18 +90,24 @@ def align(fixed: np.ndarray, moving: np.ndarray, *, start: np.ndarray, steps: in
     return best
 
 
-def warp(pictures: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def warp(pictures: np.ndarray, maps: np.ndarray, *, margin: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (P, n, n) laid under their maps, linearly interpolated.
 
+    Args:
+        pictures, maps: one map for each picture.
+        margin: pixels at the border of both, the picture and what it is laid on, that do not count: there local
+            contrast depends on what a crop has cut off.
+
     Returns:
-        Values (P, n * n) float32, and whether each lies within the picture (P, n * n) float32 0 or 1.
+        Values (P, n * n) float32, and whether each counts (P, n * n) float32 0 or 1.
     """
     count, size, _ = pictures.shape
     y, x = _grid(size)
     half, center = np.float32(size / 2), np.float32((size - 1) / 2)
     across = (x + maps[:, 0:1] * x + maps[:, 1:2] * y + maps[:, 2:3]) * half + center
     down = (y + maps[:, 3:4] * x + maps[:, 4:5] * y + maps[:, 5:6]) * half + center
-    inside = (down >= 0) & (down <= size - 1) & (across >= 0) & (across <= size - 1)
+    last = size - 1 - margin
+    inside = (down >= margin) & (down <= last) & (across >= margin) & (across <= last) & _interior(size, margin)
     down, across = np.clip(down, 0, size - 1.001), np.clip(across, 0, size - 1.001)
     row, column = down.astype(np.int32), across.astype(np.int32)
     down, across = (down - row).astype(np.float32), (across - column).astype(np.float32)
@@ -105,6 +116,14 @@ def warp(pictures: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray
     upper = flat[place] * (1 - across) + flat[place + 1] * across
     lower = flat[place + size] * (1 - across) + flat[place + size + 1] * across
     return upper * (1 - down) + lower * down, inside.astype(np.float32)
+
+
+@cache
+def _interior(size: int, margin: int) -> np.ndarray:
+    """(1, n * n) bool: pixels that are not within the margin."""
+    interior = np.zeros((size, size), bool)
+    interior[margin : size - margin, margin : size - margin] = True
+    return interior.reshape(1, -1)
 
 
 def correlate(first: np.ndarray, second: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
