@@ -29,6 +29,10 @@ COMMANDS = [
     ["class", "export"],
     ["class", "links"],
     ["class", "rehearse"],
+    ["project"],
+    ["project", "new"],
+    ["project", "status"],
+    ["project", "index"],
 ]
 
 
@@ -110,7 +114,7 @@ def test_the_unforeseen_is_1_and_leaves_places_without_values(capsys, monkeypatc
 def test_check_and_show_a_folder(capsys, monkeypatch, folder, tmp_path):
     status, out, _ = run(capsys, monkeypatch, "data", "check", str(folder), "--report", str(tmp_path / "check.html"))
     assert status == 0
-    assert "rule: 8x8 thumbnail" in out
+    assert "8x8 thumbnail" in out
     assert "Findings" in (tmp_path / "check.html").read_text()
     status, out, _ = run(capsys, monkeypatch, "data", "check", str(folder), "--json")
     assert json.loads(out)["shortcuts"]

@@ -122,7 +122,7 @@ def test_a_folder_and_a_link_to_nowhere_are_refused(home):
 def test_a_home_that_cannot_be_made_is_told_in_a_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("FIRSTREAD_HOME", str(tmp_path / "file" / "home"))
-    with pytest.raises(StorageError, match="point FIRSTREAD_HOME at one"):
+    with pytest.raises(StorageError, match="point FIRSTREAD_HOME at a folder"):
         make_pseudonym("77")
 
 

@@ -49,4 +49,4 @@ def test_a_unit_is_called_what_it_is(source, name):
 def test_a_case_counts_once_among_the_sources_however_many_seeds_it_has():
     units = independent_units(table(component=["u", "v", None] * 2, patient_source=["stated", "study", "none"] * 2))
     assert units.sources == {"stated": 1, "study": 1, "none": 1}
-    assert units.describe() == "3 cases of 3 groups, 2 seeds"
+    assert units.describe() == "3 cases of 3 groups"

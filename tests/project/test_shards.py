@@ -94,9 +94,11 @@ def test_other_files_are_another_plan():
 @given(st.lists(st.text(min_size=1), unique=True, max_size=40), st.integers(1, 5), st.integers(1, 7))
 def test_every_file_is_in_one_part(names, parts, size):
     found = [
-        name for part in range(1, parts + 1) for _, shard in ShardPlan(names, part=(part, parts), size=size).shards()
+        name
+        for part in range(1, parts + 1)
+        for _, shard in ShardPlan(names, part=(part, parts), size=size).shards()
         for name in shard
-    ]  # fmt: skip
+    ]
     assert sorted(found) == sorted(names)
 
 

@@ -99,7 +99,7 @@ def _derive(secret: bytes, name: str) -> bytes:
     except ImportError as error:
         raise MissingDependencyError(
             "De-identification needs the package cryptography, which is not installed",
-            do='install it with: pip install "firstread[project]"',
+            do='install firstread again with its extra "project"',
         ) from error
     return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"firstread {name}".encode()).derive(secret)
 

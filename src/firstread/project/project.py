@@ -139,9 +139,11 @@ class Project:
         path = folder / "project.toml"
         if not path.is_file():
             raise DataError(
-                "This folder is no project", where=folder, expected="a folder with project.toml",
+                "This folder is no project",
+                where=folder,
+                expected="a folder with project.toml",
                 do="go into the project's folder, or make one: firstread project new NAME --archive FOLDER",
-            )  # fmt: skip
+            )
         return cls(folder, _read_toml(path))
 
     @property

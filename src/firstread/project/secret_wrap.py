@@ -60,9 +60,10 @@ class WrappedSecret:
             or wrapped.cost & (wrapped.cost - 1)
         ):
             raise DataError(
-                "The key of the project is damaged", where=where, do="take it from a backup; without it no pseudonym "
-                "can be led back, and new ones will differ",
-            )  # fmt: skip
+                "The key of the project is damaged",
+                where=where,
+                do="take it from a backup; without it no pseudonym can be led back, and new ones will differ",
+            )
         return wrapped
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from firstread.core.errors import DataError
 from firstread.core.files import read_json, write_json
 from firstread.core.version import package_version
-from firstread.project.fingerprints import fingerprint
+from firstread.project.input_fingerprints import fingerprint
 
 _MAX_STATE_BYTES = 10_000_000
 
@@ -80,9 +80,10 @@ class StepStates:
         missing = [need for need in self._steps[name].needs if need not in records]
         if missing:
             raise DataError(
-                f'The step "{name}" needs "{missing[0]}" before it', where=self._path.parent,
+                f'The step "{name}" needs "{missing[0]}" before it',
+                where=self._path.parent,
                 do=f"firstread project {missing[0]}",
-            )  # fmt: skip
+            )
 
     def begin(self, name: str) -> str:
         """The time at which a step starts."""
@@ -133,9 +134,10 @@ class StepStates:
             return {name: StepRecord(**entry) for name, entry in content["steps"].items() if name in self._steps}
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                "The state of the project is damaged", where=self._path,
+                "The state of the project is damaged",
+                where=self._path,
                 do="delete the file; the steps will count as not done, and their results are kept",
-            ) from error  # fmt: skip
+            ) from error
 
 
 def _now() -> str:
