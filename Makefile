@@ -3,11 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-DOCS_READY := $(VENV)/.docs-ready
 # one thread a test process: two processes share the machine
 QUIET := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-.PHONY: demo test test-class-as-user attack lint check-full bench pretrain docs clean help
+.PHONY: demo test test-class-as-user attack lint check-full bench pretrain docs notebooks pictures wheel clean help
 
 help:
 	@echo "make demo        lesson 1 on simulated patients, start to finish"
@@ -18,6 +17,9 @@ help:
 	@echo "make bench       speed and accuracy, beside other frameworks"
 	@echo "make pretrain    the bundled weights, trained again on simulated patients"
 	@echo "make docs        the documentation as a site, in site/"
+	@echo "make notebooks   the lessons as notebooks for Colab and Kaggle, and the links to them"
+	@echo "make pictures    the pictures in docs/images, from lesson 1 as it is now (needs chromium)"
+	@echo "make wheel       the package as one file, in dist/"
 	@echo "make clean       remove what the targets made"
 
 $(READY): pyproject.toml constraints.txt
@@ -26,10 +28,6 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all]" --group test
-	@touch $@
-
-$(DOCS_READY): $(READY)
-	$(BIN)/python -m pip install --quiet -c constraints.txt --group docs
 	@touch $@
 
 demo: $(READY)
@@ -49,8 +47,8 @@ check-full: $(READY)
 	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
-	$(BIN)/ruff format --check src tests benchmarks pretraining
-	$(BIN)/ruff check src tests benchmarks pretraining
+	$(BIN)/ruff format --check src tests benchmarks pretraining docs/scripts
+	$(BIN)/ruff check src tests benchmarks pretraining docs/scripts
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/deptry src/firstread
@@ -61,9 +59,19 @@ bench: $(READY)
 pretrain: $(READY)
 	$(BIN)/python pretraining/pretrain.py $(ARGS)
 
-docs: $(DOCS_READY)
+docs: $(READY)
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "The site is in site/index.html"
+
+notebooks: $(READY)
+	$(BIN)/python docs/scripts/notebooks.py
+
+pictures: $(READY)
+	$(BIN)/python docs/scripts/pictures.py $(ARGS)
+
+wheel: $(READY)
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@echo "The package is in dist/"
 
 clean:
 	rm -rf $(VENV) .venv-peers site build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

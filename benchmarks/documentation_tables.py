@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from coverage_tables import calibration_table, class_table, comparison_table, interval_table
+from curves_tables import groups_table, losses_table, rules_table
 from few_shot_tables import curve_rows, few_shot_table
 from firstread.core.figures import plot_learning_curve, png_bytes
 from firstread.evaluation.intervals import wilson_interval
 from kept_results import ROOT, cases_by_class, format_table, load_newest
 
-PAGES = ("docs/explanation/measured.md", "docs/explanation/bundled-weights.md", "docs/explanation/intervals.md")
+PAGES = tuple(f"docs/explanation/{name}.md" for name in ("measured", "bundled-weights", "intervals", "phantoms"))
 TABLE_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
@@ -207,6 +208,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "marker": partial(values_table, "marker"),
     "classroom": classroom_table,
     "arrival": arrival_table,
+    "curves-groups": partial(groups_table, "curves"),
+    "curves-groups-openi": partial(groups_table, "curves-openi"),
+    "curves-rules": rules_table,
+    "curves-losses": partial(losses_table, "curves"),
+    "curves-losses-openi": partial(losses_table, "curves-openi"),
     "few-rsna": partial(few_shot_table, "mednist/rsna", ("accuracy",)),
     "few-openi": partial(few_shot_table, "hello-world/openi", ("accuracy", "AUC")),
 }

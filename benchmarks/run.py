@@ -21,7 +21,9 @@ import classroom
 import copy_recall
 import coverage_calibration
 import coverage_class
+import curves
 import data_check
+import deidentify
 import few_shot
 import interval_coverage
 import latency
@@ -60,11 +62,15 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     },
     "r-agreement": lambda quick, peers: r_agreement.compare_with_proc(quick=quick),
     "calibration": lambda quick, peers: coverage_calibration.calibration_coverage(quick),
+    "curves": lambda quick, peers: curves.measure_curves("hello-world", quick=quick),
+    "curves-openi": lambda quick, peers: curves.measure_curves("hello-world/openi", quick=quick),
+    "curves-mednist": lambda quick, peers: curves.measure_mednist_curves(quick=quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
     "data-check": lambda quick, peers: {
         **data_check.measure_data_check(quick=quick),
         "copies": copy_recall.measure_planted_copies(quick=quick),
     },
+    "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

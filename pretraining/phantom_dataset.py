@@ -29,7 +29,8 @@ def load_phantom_dataset(folder: Path, *, slice_patients: int = 250, radiograph_
     """Load the data set from its cache file in `folder`; simulate it first if there is none.
 
     A class is a kind of image, with the visible acquisition parameters: the level of a slice (sixths of the range), the
-    sequence of an MR image, the view of a radiograph.
+    sequence of an MR image. Radiographs are one class, whichever region they show: to tell chest from abdomen is the
+    task of lesson 1, and weights that had been asked for it would not show what a start from another task is worth.
 
     Args:
         folder: for the cache file.
@@ -64,9 +65,10 @@ def _simulate_patient(job: tuple[str, int]) -> tuple[list[np.ndarray], list[str]
     images = make_images(kind, seed=SEED, patient=patient, count=count, size=SIZE)
     labels = []
     for index, image in enumerate(images):
-        level = "" if _is_radiograph(kind) else f"level {index // 2}"
-        sequence_or_view = image.metadata.get("sequence", image.metadata.get("view", ""))
-        labels.append(", ".join(part for part in (kind, level, sequence_or_view) if part))
+        names = (
+            ("radiograph",) if _is_radiograph(kind) else (kind, f"level {index // 2}", image.metadata.get("sequence"))
+        )
+        labels.append(", ".join(name for name in names if name))
     return [image.pixels for image in images], labels
 
 

@@ -1,6 +1,6 @@
 """`make pretrain`: pretrain the bundled weights on phantom patients alone.
 
-Two objectives at once: classification (kind, level, sequence, view), and contrastive learning: to identify an image
+Two objectives at once: classification (kind, level, sequence), and contrastive learning: to identify an image
 among 127 others by another augmented view of it (NT-Xent, Chen 2020, arXiv 2002.05709). An interrupted training resumes
 after its last complete epoch.
 

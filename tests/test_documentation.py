@@ -37,7 +37,7 @@ def test_commands_exist(page):
             words = shlex.split(line, comments=True)
             if words and Path(words[0]).name == "firstread":
                 names = [w for w in words[1:3] if not w.startswith("-")]
-                command = names[:2] if names[:1] == ["data"] else names[:1]
+                command = names[:2] if names[:1] in (["data"], ["project"]) else names[:1]
                 assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0, line
 
 

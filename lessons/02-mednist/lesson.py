@@ -7,7 +7,7 @@
 #
 # Press **Shift + Enter** to run a cell. *For teaching and research. Nothing here is a medical device.*
 
-# %% tags=["setup"]
+# %% tags=["setup"] jupyter={"source_hidden": true} cellView="form"
 # On Colab or Kaggle this cell installs firstread. On your own computer it does nothing.
 import importlib.util
 import subprocess
@@ -48,22 +48,16 @@ lesson.question("use")
 #
 # The numbers below are Hounsfield units: air is -1000, water 0, compact bone above 1000.
 
-# %% tags=["step-bits"]
+# %% tags=["step-bits", "edit", "windows"]
 lesson.step("bits")
-import numpy as np
-
-from firstread.core.windows import CT_WINDOWS, apply_window
-
-values_hu = np.array([-1000, -700, -100, 0, 40, 60, 120, 400, 1200])
-print("Hounsfield units:", *(f"{value:6d}" for value in values_hu))
-for name in ("lung", "abdomen", "brain", "bone"):
-    center, width = CT_WINDOWS[name]
-    shown = apply_window(values_hu, center=center, width=width)
-    print(f"{name:16s}:", *(f"{value:6d}" for value in shown))
+lesson.window_table([-1000, -700, -100, 0, 40, 60, 120, 400, 1200], ["lung", "abdomen", "brain", "bone"])
 
 # %% [markdown]
-# In the *abdomen* window, two values that differ by 20 Hounsfield units (liver and a metastasis, say) are told apart. In the
-# *bone* window they are nearly the same gray, and in the *lung* window both are white.
+# Each row is a window with its center and width, each column a value, each number the gray level that the screen shows: 0 is
+# black, 255 white. Compare the columns 40 and 60 (liver and a metastasis, say) row by row. In the *abdomen* window they are
+# well apart. In the *bone* window two or three gray levels are left between them, and in the *lung* window four or so, both
+# nearly white. Change the values or the windows above (there are also `"liver"`, `"stroke"` and `"mediastinum"`), and run the
+# cell again: which one tells the two apart best?
 
 # %%
 lesson.question("window")
@@ -76,10 +70,7 @@ lesson.question("window")
 
 # %% tags=["step-batch"]
 lesson.step("batch")
-recipe = lesson.recipe
-pixels = cohort.train.images(recipe["size"])
-picked = np.random.default_rng(lesson.seed).permutation(len(pixels))[:12]
-fr.show_images(list(pixels[picked]), list(cohort.train.table["label"].iloc[picked]), columns=6)
+lesson.show_batch(cohort.train, size=64)
 
 # %% [markdown]
 # ## 4. One cycle
@@ -90,47 +81,65 @@ fr.show_images(list(pixels[picked]), list(cohort.train.table["label"].iloc[picke
 # %% tags=["step-first-cycle"]
 lesson.step("first-cycle")
 model = fr.build_model(
-    recipe["backbone"], classes=cohort.classes, size=recipe["size"], dropout=recipe["dropout"], weights=recipe["weights"],
-    seed=lesson.seed,
+    "resnet34", classes=cohort.classes, size=64, weights="none", dropout=0.5, seed=lesson.seed
 )
+model
+
+# %% [markdown]
+# Which learning rate? `fr.find_learning_rate` trains a *copy* with ever larger steps and watches the loss. Choose a rate where the
+# loss falls, well before it runs away to the right.
+
+# %%
+fr.find_learning_rate(model, cohort, batch_size=64, steps=40, seed=lesson.seed).plot()
+
+# %% [markdown]
+# Now the first cycle. `epochs=1` means: every training image once. `learning_rate=3e-3` (0.003) is the highest point of the
+# cycle. Look whether the loss still falls there in the figure above; if you would choose another rate, type it.
+
+# %% tags=["train", "first"]
 run = fr.train(
-    model, cohort, seed=lesson.seed, batch_size=recipe["batch_size"], folder=lesson.folder / "run", **recipe["first"]
+    model, cohort, epochs=1, learning_rate=3e-3, schedule="one-cycle", batch_size=64, seed=lesson.seed
 )
 run.table.round(3)
 
 # %%
-held_out = cohort.test if len(cohort.test) else cohort.validation
+held_out = lesson.held_out(cohort)
 after_one = fr.predict(model, held_out)
 fr.evaluate(after_one).confusion
 
 # %% [markdown]
-# Rows are the truth, columns the network's answer. After a single cycle from random weights most of this may be wrong. That
-# is what *random weights* means: this network has seen nothing in its life but these images, once.
+# Rows are the truth, columns the network's answer; what stands off the diagonal is wrong. Look how much that is after a single
+# cycle. This network began with *random weights*: it has seen nothing in its life but these images, once. Easy images need no
+# more, hard ones do.
 #
 # **A network that is not a newborn.** The published notebook began with weights from ImageNet, a million photographs. Here is a smaller
 # network whose weights have seen *phantom patients* (not these). The same single cycle:
 
-# %%
-transferred = fr.build_model(classes=cohort.classes, size=recipe["size"], weights="phantom", seed=lesson.seed)
-fr.train(transferred, cohort, seed=lesson.seed, **recipe["transfer"])
-after_one_transferred = fr.predict(transferred, held_out, baselines=False)
+# %% tags=["train", "transfer"]
+transferred = fr.build_model(classes=cohort.classes, size=64, weights="phantom", seed=lesson.seed)
+fr.train(transferred, cohort, epochs=1, learning_rate=2e-3, schedule="one-cycle", batch_size=32, seed=lesson.seed)
+after_one_transferred = fr.predict(transferred, held_out)
 fr.compare({"random weights": after_one, "weights that have seen phantoms": after_one_transferred})
 
 # %% [markdown]
 # ## 5. Five more
 #
 # We go on with ResNet34. `resume=run` goes on where it stopped. Nothing is overwritten: the history grows.
+#
+# **Your turn.** As it stands, the next cell adds one epoch. Change `epochs=1` into `epochs=5`, and run it. Then try another
+# `learning_rate`, if you like: each run goes on from the one before.
 
-# %% tags=["step-more-cycles"]
+# %% tags=["step-more-cycles", "edit", "train", "more"]
 lesson.step("more-cycles")
-run = fr.train(model, cohort, resume=run, seed=lesson.seed, batch_size=recipe["batch_size"], **recipe["more"])
+run = fr.train(
+    model, cohort, epochs=1, learning_rate=1e-3, schedule="one-cycle", batch_size=64, resume=run, seed=lesson.seed
+)
 run.plot()
 
 # %%
 predictions = fr.predict(model, held_out)
 evaluation = fr.evaluate(predictions)
-lesson.record("evaluation", evaluation.to_json())
-evaluation.show()
+lesson.record("evaluation", evaluation)
 
 # %% [markdown]
 # Look at the trivial rules in the same table before you are impressed.
@@ -142,9 +151,7 @@ evaluation.show()
 
 # %% tags=["step-quit"]
 lesson.step("quit")
-table = run.table
-best = table.loc[table["validation_loss"].idxmin()]
-print(f"Lowest validation loss: {best['validation_loss']:.3f} in epoch {best['epoch']:.0f} of {run.epochs}")
+lesson.best_epoch(run)
 
 # %%
 lesson.question("quit")
@@ -157,16 +164,11 @@ lesson.question("quit")
 
 # %% tags=["step-mistakes"]
 lesson.step("mistakes")
-hardest = predictions.hardest(8)
-cases = {case.case: case for case in held_out}
-fr.show_images(
-    [cases[row.case].image() for row in hardest.itertuples()],
-    [f"is {row.truth}\nsaid {row.prediction} ({row.score_of_truth:.2f})" for row in hardest.itertuples()],
-    columns=4, size_inches=2.6,
-)
+hardest = lesson.hardest(predictions)
+hardest.show()
 
 # %%
-fr.explain(model, cases[hardest["case"][0]]).show()
+fr.explain(model, hardest[0]).show()
 
 # %% [markdown]
 # ## 8. The split decides
@@ -175,20 +177,20 @@ fr.explain(model, cases[hardest["case"][0]]).show()
 # anatomy: it has already seen the answer. Dealing slices like cards (*random* split) does this to every patient. A split **by
 # patient**, or where patients are not known by *contiguous* runs of file numbers, does not.
 #
-# The check compares both with the simplest reader there is: *say what the most similar training image was*.
+# The check asks the simplest reader there is: *say what the most similar training image was* ("nearest training image"). Where
+# nobody knows the patients, it compares both kinds of split. Look how many cases this reader gets right without any training.
 
 # %% tags=["step-split"]
 lesson.step("split")
-check = fr.check_data(cohort)
-lesson.record("data_check", check.to_json())
-print(check)
+lesson.record("data_check", fr.check_data(cohort))
 
 # %%
 lesson.question("split")
 
 # %% [markdown]
-# On the published MedNIST images this difference is large, and one border pixel almost separates abdominal from chest CT, because the two came from different
-# scanners. Whoever quotes *99.7 % accuracy* there, quotes the split.
+# On the published MedNIST images, whose patients are not known, a random split gives this reader far more than a split by runs of
+# file numbers, and one border pixel almost separates abdominal from chest CT, because the two came from different scanners.
+# Whoever quotes *99.7 % accuracy* there, quotes the split.
 #
 # **What would I do with this in the reading room?** Use it where a mistake is cheap and seen at once: to sort an unlabelled archive,
 # with a person looking at everything below a chosen score. And when a vendor shows you 99 %, ask: *split by what?*
@@ -197,9 +199,7 @@ lesson.question("split")
 
 # %% tags=["step-report"]
 lesson.step("report")
-report = fr.write_report(
-    lesson.folder / "report.html", cohort=cohort, run=run, model=model, evaluation=evaluation, predictions=predictions
-)
+report = lesson.write_report(model, run, evaluation)
 lesson.finish(report=report)
 
 # %% [markdown]
@@ -207,5 +207,10 @@ lesson.finish(report=report)
 # Intell 1(4):e190072 (2019), [doi 10.1148/ryai.2019190072](https://doi.org/10.1148/ryai.2019190072). One-cycle training: Smith L.
 # (2018), [arXiv 1803.09820](https://arxiv.org/abs/1803.09820). ResNet: He K. et al. (2015), [arXiv 1512.03385](https://arxiv.org/abs/1512.03385).
 #
-# **Break it and mend it.** Train with `learning_rate=1`. Use `size=16`. Take one class away. Then open your own folder of images:
-# `fr.open_dataset("my_folder")`.
+# **Break it and mend it.** Try these, one at a time, in a new cell (the **+** above).
+#
+# * A learning rate that is far too high: `fr.train(model, cohort, epochs=1, learning_rate=1, resume=run)`. Look at `validation_loss`.
+# * Smaller images: `fr.build_model("resnet34", classes=cohort.classes, size=16, weights="none")`
+# * One class less: `fr.train(model, cohort.where(cohort.targets != 0), epochs=1)`. The message says what is missing.
+#
+# Then open your own folder of images: `fr.open_dataset("my_folder")`.

@@ -16,6 +16,9 @@ from importlib import import_module
 from typing import Any
 
 from firstread.core.version import package_version
+from firstread.core.wait_policy import let_threads_sleep
+
+let_threads_sleep()  # before anything loads PyTorch
 
 __version__ = package_version()
 
@@ -27,15 +30,18 @@ _PUBLIC_NAMES = {
     "open_dataset": "firstread.datasets.dataset",
     "simulate_patients": "firstread.phantoms.patients",
     "read_dicom": "firstread.readers.dicom_pixels",
+    "deidentify": "firstread.deidentification.folder_deidentifier",
     "check_data": "firstread.curation.data_check",
     "split_by_patient": "firstread.core.splits",
     "build_model": "firstread.learning.models",
     "train": "firstread.learning.training",
+    "find_learning_rate": "firstread.learning.learning_rate_finder",
     "predict": "firstread.learning.prediction",
     "evaluate": "firstread.evaluation.evaluation",
     "compare": "firstread.evaluation.comparison",
     "sample_size": "firstread.evaluation.sample_size",
     "explain": "firstread.explanation.saliency",
+    "sanity_check": "firstread.explanation.sanity_check",
     "write_report": "firstread.explanation.model_report",
     "arm": "firstread.lessons",
     "lesson": "firstread.lessons",

@@ -7,15 +7,20 @@ import shutil
 import sqlite3
 import time
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-#: pytest marks of a test that uses the browser
-browser_marks = [
-    pytest.mark.slow,
+#: pytest marks of a test that opens files in the browser
+file_browser_marks = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+#: pytest marks of a test that opens a class in the browser
+browser_marks = [
+    *file_browser_marks,
+    pytest.mark.slow,
     pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems"),
 ]
 _CHROMIUM_OPTIONS = [
@@ -34,17 +39,34 @@ def launch_browser():
         browser.close()
 
 
+def watch_requests(context):
+    """List of the addresses on other machines that pages of this browser context will have asked for."""
+    asked = []
+    context.on("request", lambda request: asked.append(request.url) if _is_elsewhere(request.url) else None)
+    return asked
+
+
+def _is_elsewhere(url):
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme in ("http", "https", "ws", "wss") and not (
+        host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
+    )
+
+
 @contextmanager
 def open_page(browser, **context_options):
-    """Open a page in its own browser context; an error in its scripts fails the test."""
+    """Open a page in its own browser context; errors in scripts, and requests to other machines, fail the test."""
     context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **context_options})
     context.set_default_timeout(60_000)
+    asked = watch_requests(context)
     page = context.new_page()
     script_errors = []
     page.on("pageerror", lambda error: script_errors.append(str(error)))
     yield page
     context.close()
     assert not script_errors
+    assert not asked
 
 
 def join(page, folder, name, *, path=""):

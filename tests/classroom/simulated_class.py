@@ -85,16 +85,18 @@ class SimulatedClass:
     Args:
         store: database of the class.
         steps: of its lesson.
+        hostile: one name and one note are attacks; False makes a class for a picture, in letters that any font has.
     """
 
-    def __init__(self, store, steps, *, people, seed=1, minutes=17.0, now=None):
-        self.store, self.steps, self.random = store, steps, random.Random(seed)
+    def __init__(self, store, steps, *, people, seed=1, minutes=17.0, now=None, hostile=True):
+        self.store, self.steps, self.random, self.hostile = store, steps, random.Random(seed), hostile
         self.now = now or datetime.now(UTC)
         self.began = self.now - timedelta(minutes=minutes)
         self.people, self.count = [], 0
         store.start_plan(self.began)
+        names = NAMES if hostile else [name for name in NAMES if max(map(ord, name)) < 0x2100]
         for number in range(people):
-            name = ATTACK[:40] if number == 4 else NAMES[number % len(NAMES)]
+            name = ATTACK[:40] if number == 4 and hostile else names[number % len(names)]
             self.people.append(store.join(name, now=self.began + timedelta(seconds=self.random.uniform(0, 90)))[0])
         self._rows = []
         for number, person in enumerate(self.people):
@@ -152,7 +154,7 @@ class SimulatedClass:
     def _request_help(self):
         asking = self.people[1 :: max(4, len(self.people) // 5)]
         for place, person in enumerate(asking):
-            note = ATTACK if place == 0 else NOTES[place % len(NOTES)]
+            note = ATTACK if place == 0 and self.hostile else NOTES[place % len(NOTES)]
             copy = malicious_notebook() if place % 2 == 0 else None
             request_help(
                 self.store,

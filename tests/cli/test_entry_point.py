@@ -29,6 +29,10 @@ COMMANDS = [
     ["class", "export"],
     ["class", "links"],
     ["class", "rehearse"],
+    ["project"],
+    ["project", "new"],
+    ["project", "status"],
+    ["project", "index"],
 ]
 
 
@@ -59,7 +63,7 @@ def folder(tmp_path):
 def test_every_command_has_help_with_an_example(capsys, monkeypatch, words):
     status, out, _ = run(capsys, monkeypatch, *words, "--help")
     assert status == 0
-    if words and words not in (["data"], ["class"]):
+    if words and words not in (["data"], ["class"], ["project"]):
         assert "Example" in out
 
 
@@ -110,8 +114,8 @@ def test_the_unforeseen_is_1_and_leaves_places_without_values(capsys, monkeypatc
 def test_check_and_show_a_folder(capsys, monkeypatch, folder, tmp_path):
     status, out, _ = run(capsys, monkeypatch, "data", "check", str(folder), "--report", str(tmp_path / "check.html"))
     assert status == 0
-    assert "rule: 8x8 thumbnail" in out
-    assert "Findings" in (tmp_path / "check.html").read_text()
+    assert "8x8 thumbnail" in out
+    assert "What is there" in (tmp_path / "check.html").read_text()
     status, out, _ = run(capsys, monkeypatch, "data", "check", str(folder), "--json")
     assert json.loads(out)["shortcuts"]
     status, _, _ = run(capsys, monkeypatch, "data", "show", str(folder), "--output", str(tmp_path / "sheet.png"))

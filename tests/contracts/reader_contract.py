@@ -9,6 +9,7 @@ import pytest
 from firstread.core.errors import DataError
 from firstread.core.geometry import same_grid
 from firstread.core.images import Reader, find_reader, is_readable, read_image, read_info, read_volume, sniff_format
+from firstread.core.square_pixels import read_pixel_aspect
 
 #: shares of a file that are left of it
 CUTS = (0.02, 0.3, 0.6, 0.9)
@@ -61,6 +62,7 @@ def check_agreement(kind: str, path: Path) -> None:
     last = read_volume(path, frame=info.frames - 1)
     assert last.values.shape[:3] == (1, info.rows, info.columns)
     assert last.unit == volume.unit
+    assert read_pixel_aspect(path, frame=info.frames - 1) > 0
     assert path.read_bytes() == content
 
 

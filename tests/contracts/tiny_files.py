@@ -69,6 +69,8 @@ TINY_FILES: dict[str, Callable[[Path], Path]] = {
     "jpeg": picture("jpg"),
     "tiff": picture("tif"),
     "bmp": picture("bmp"),
+    "gif": picture("gif"),
+    "webp": picture("webp"),
     "dicom": dicom,
     "nifti": nifti,
     "phantom": phantom,

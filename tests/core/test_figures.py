@@ -1,8 +1,9 @@
 """Figures: the learning curve shows each method with its interval, distinguishable without color."""
 
+import numpy as np
 import pandas as pd
 
-from firstread.core.figures import plot_learning_curve, png_bytes
+from firstread.core.figures import describe_figure, figure_html, new_figure, plot_learning_curve, png_bytes, show_images
 
 
 def table():
@@ -28,3 +29,21 @@ def test_a_learning_curve_shows_each_way_with_its_interval():
 
 def test_the_same_table_is_the_same_picture():
     assert png_bytes(plot_learning_curve(table())) == png_bytes(plot_learning_curve(table()))
+
+
+def test_a_figure_says_what_it_shows_to_who_cannot_see_it():
+    black = np.zeros((8, 8), np.uint8)
+    assert describe_figure(show_images([black] * 2, ["chest", "abdomen"])) == "2 images: chest, abdomen"
+    assert describe_figure(show_images([black] * 3, ["original"])) == "3 images, titled original"
+    assert describe_figure(show_images([black])) == "1 image"
+    text = describe_figure(plot_learning_curve(table(), title="Few images"))
+    assert text == (
+        "chart: Few images by training images of each class, accuracy, mean and 95% interval, curves phantom, random"
+    )
+    assert describe_figure(new_figure()[0]) == "chart: values"
+
+
+def test_html_of_a_figure_has_its_text_escaped():
+    html = figure_html(show_images([np.zeros((8, 8), np.uint8)], ['a "quoted" <name>']))
+    assert 'alt="1 image: a &quot;quoted&quot; &lt;name&gt;"' in html
+    assert html.count("data:image/png;base64,") == 1

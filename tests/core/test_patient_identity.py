@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.patient_identity import normalize_patient, patient_components
+from firstread.core.patient_identity import is_placeholder, normalize_patient, patient_components
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,29 @@ def test_a_component_is_one_of_the_spellings_and_the_same_for_equal_texts(patien
         assert component is None or component in patients
     by_text = dict(zip(patients, components, strict=True))
     assert [by_text[patient] for patient in patients] == components
+
+
+@pytest.mark.parametrize(
+    "text", ["ANONYMOUS", "anonymized", "Unknown", "XXXX", "***", "-", "  ", "n/a", "De-Identified"]
+)
+def test_a_placeholder_states_nobody(text):
+    assert is_placeholder(text)
+
+
+@pytest.mark.parametrize("text", ["0", "000", "X", "ANON-0012", "Anonymous 3", "NA12878", "P1", "Xaver"])
+def test_an_identifier_is_no_placeholder(text):
+    assert not is_placeholder(text)
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("007", "7", "7.0", "7,0", "'007", "7.00"),
+        ("P-1", "p1", " P01 ", "P_001", "P 1"),
+        ("DOE^JOHN", "Doe, John", "doe john"),
+        ("Müller", "MULLER", "Mu\u0308ller"),
+        ("１２", "12", "12\u200b"),
+    ],
+)
+def test_spellings_that_may_be_one_person_share_a_form(spellings):
+    assert len({normalize_patient(text) for text in spellings}) == 1

@@ -44,3 +44,40 @@ def test_names_numbers_and_typos():
 def test_a_flat_image_and_one_of_nothing_but_nan_are_black():
     assert apply_range(np.full((3, 3), 7.0), percentiles=True).max() == 0
     assert apply_range(np.full((3, 3), np.nan), percentiles=True).max() == 0
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT"])
+@given(width=st.floats(1e-6, 0.99), center=st.floats(-10, 10))
+def test_a_width_below_1_is_a_gradient_from_edge_to_edge(function, width, center):
+    values = center + width * np.linspace(-0.5, 0.5, 101)
+    shown = apply_window(values, center=center, width=width, function=function).astype(int)
+    assert (shown[0], shown[-1]) == (0, 255)
+    assert abs(shown[50] - 127.5) < 1
+    assert np.abs(shown - np.linspace(0, 255, 101)).max() <= 1
+
+
+@given(width=st.floats(1, 10), slope=st.floats(1e-5, 0.01))
+def test_a_narrow_window_over_near_values_covers_its_width(width, slope):
+    values = np.arange(0, width / slope + 1)[:: max(1, int(width / slope) // 500)] * slope
+    shown = apply_window(values, center=width / 2, width=width, step=slope)
+    assert np.abs(shown - np.clip(values / (width - slope), 0, 1) * 255).max() <= 0.51
+    seen_from_the_values = apply_window(values + slope / 3, center=width / 2, width=width).astype(int)
+    assert np.abs(seen_from_the_values - shown).max() <= 2
+
+
+def test_a_width_of_1_over_whole_numbers_is_a_threshold():
+    for values in (np.array([-1, 0, 1, 2]), np.array([-1.0, 0.0, 1.0, 2.0])):
+        assert apply_window(values, center=1, width=1).tolist() == [0, 0, 255, 255]
+
+
+@pytest.mark.parametrize("slope", [2.0, 1.0, -1.0])
+def test_values_a_step_of_1_or_more_apart_follow_the_standard_to_the_letter(slope):
+    values = np.arange(-50, 50) * slope
+    expected = np.clip((values - (10 - 0.5)) / (30 - 1) + 0.5, 0, 1) * 255  # PS3.3 C.11.2.1.2.1
+    assert np.abs(apply_window(values, center=10, width=30, step=slope) - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint32, np.int64, np.float64])
+def test_large_numbers_keep_their_differences(kind):
+    values = (2_000_000_000 + np.arange(256)).astype(kind)
+    assert apply_range(values, percentiles=False).tolist() == list(range(256))

@@ -138,7 +138,7 @@ def test_the_order_of_cases_does_not_matter(tmp_path, simulated):
     assert set(copies_found(shuffled, pairs)) == set(copies_found(cohort, pairs)) == set(pairs)
 
 
-def test_several_copies_of_one_picture_are_all_found(tmp_path, simulated):
+def test_many_copies_of_one_picture_are_all_found(tmp_path, simulated):
     pictures, labels = simulated
     changed = [change(pictures[8]) for change, _ in TRANSFORMATIONS.values()]
     cohort = cohort_of(tmp_path, [*pictures, *changed], [*labels, *[labels[8]] * len(changed)])

@@ -33,6 +33,18 @@ def test_a_marker_is_small_and_bright():
     assert not changed[48:, :].any()
 
 
+@pytest.mark.parametrize("shape", [(96, 96), (256, 256), (300, 180), (64, 128)])
+@pytest.mark.parametrize(("text", "on_left"), [("L", False), ("R", True), ("LT", False), ("right", True)])
+def test_a_marker_stands_on_its_side_of_the_patient(shape, text, on_left):
+    marked = draw_marker(np.full(shape, 40, np.uint8), text=text)
+    columns = np.nonzero(marked != 40)[1]
+    assert columns.max() < shape[1] - 1  # whole
+    assert columns.min() > 0
+    assert (columns.mean() < shape[1] / 2) == on_left
+    if len(text) == 1:
+        assert (columns < shape[1] / 2).all() if on_left else (columns > shape[1] / 2).all()
+
+
 def test_an_unknown_class_is_named_with_a_suggestion(tiny_cohort, tmp_path):
     with pytest.raises(SettingError, match='Did you mean "bright"'):
         add_marker(tiny_cohort, on=["brigth"], folder=tmp_path)

@@ -1,12 +1,13 @@
 """Extraction of hostile archives: path traversal, links, decompression bombs."""
 
+import errno
 import io
 import tarfile
 import zipfile
 
 import pytest
 
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, StorageError
 from firstread.datasets import archives
 from firstread.datasets.archives import extract_archive, is_stray_file
 
@@ -22,6 +23,15 @@ def zip_of(path, names, data=b"abc"):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
             archive.writestr(name, data)
+    return path
+
+
+def tar_of(path, names, data=b"abc"):
+    with tarfile.open(path, "w") as archive:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
     return path
 
 
@@ -79,3 +89,26 @@ def test_stray_files_are_told_apart():
     assert is_stray_file("CXR/.DS_Store")
     assert is_stray_file("Thumbs.db")
     assert not is_stray_file("CXR/1.jpg")
+
+
+@pytest.mark.parametrize("names", [["a", "a/b"], ["a/b", "a"], ["x/a", "x/a/b/c"]])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_name_that_is_a_file_and_a_folder_is_refused(tmp_path, out, names, kind):
+    archive = zip_of(tmp_path / "a.zip", names) if kind == "zip" else tar_of(tmp_path / "a.tar", names)
+    with pytest.raises(DataError, match=r"a file and a folder at once|the same name twice"):
+        extract_archive(archive, out)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 300 + "/a.png", "/".join(["folder" * 20] * 60) + "/a.png"])
+def test_a_name_that_is_too_long_is_refused(tmp_path, out, name):
+    with pytest.raises(DataError, match="too long"):
+        extract_archive(zip_of(tmp_path / "a.zip", [name]), out)
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path, out, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archives, "_copy_stream", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        extract_archive(zip_of(tmp_path / "a.zip", ["a.png"]), out)

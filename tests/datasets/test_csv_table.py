@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from firstread.core.errors import DataError
-from firstread.datasets.csv_table import guess_columns, open_table
+from firstread.datasets.csv_table import open_table
 from firstread.datasets.dataset import open_dataset
 from readers.dicom_files import save_dicom
 
@@ -45,15 +45,6 @@ def test_separators_and_encodings_of_spreadsheets(images, separator, encoding):
     assert open_table(table(images, lines, encoding=encoding)).classes == ("fit", "müde")
 
 
-def test_columns_are_guessed():
-    assert guess_columns(["image_path", "Target", "subject-id", "split", "age"]) == {
-        "file": "image_path",
-        "label": "Target",
-        "patient": "subject-id",
-        "split": "split",
-    }
-
-
 def test_missing_labels_are_kept_out_of_every_split(images):
     lines = ["file,label,split"] + [f"{n}.png,{'' if n == 3 else 'ab'[n % 2]},train" for n in range(8)]
     with pytest.warns(UserWarning, match="1 rows have no label"):
@@ -74,9 +65,9 @@ def test_a_few_missing_files_are_left_out_with_their_lines(images):
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (["name,label", "0.png,a"], "no column for the image files"),
+        (["nom,label", "0.png,a"], "no column for the image files"),
         (["file,label", "0.png,", "1.png,"], "Every label in the table is missing"),
-        (["file,label", "x/0.png,a", "x/1.png,b"], "2 of the 2 files .* are not there"),
+        (["file,label", "x/10.png,a", "x/11.png,b"], "2 of the 2 files .* are not there"),
         (["file,label", "0.png,a", "1.png,a"], 'has the class "a"'),
         (["file,label", "0.png,a", "0.png,b", "1.png,b"], "two different labels"),
         (["file,label,split", "0.png,a,later", "1.png,b,train"], "Line 2 has an unknown split"),
@@ -128,3 +119,35 @@ def test_two_tables_in_a_folder_are_ambiguous(images):
         table(images, ["file,label", "0.png,a", "1.png,b"], name=name)
     with pytest.raises(DataError, match="2 tables"):
         open_dataset(images)
+
+
+def test_columns_that_name_a_person_are_not_taken_along(images):
+    lines = ["file,label,patient_name,Last Name,date of birth,age"] + [
+        f"{n}.png,{'ab'[n % 2]},DOE^JOHN{n},Doe,1960-01-01,60" for n in range(8)
+    ]
+    cohort = open_table(table(images, lines))
+    text = cohort.table.to_csv() + str(cohort.describe())
+    assert not any(word in text for word in ("DOE", "Doe", "1960"))
+    assert cohort.table["age"].tolist() == ["60"] * 8
+    assert cohort.steps[0].parameters["columns_left_out"] == ["Last Name", "date of birth"]
+
+
+def test_two_files_that_fit_a_name_equally_well_are_no_match(images):
+    for folder in ("x", "y"):
+        (images / folder).mkdir()
+        Image.new("L", (8, 8)).save(images / folder / "same.png")
+    lines = ["file,label", "same,a", *(f"{n},{'ab'[n % 2]}" for n in range(8))]
+    with pytest.warns(UserWarning, match=r"1 files that the table names are not there .*lines 2"):
+        assert len(open_table(table(images, lines))) == 8
+
+
+def test_minus_one_is_asked_about(images):
+    lines = ["file,label"] + [f"{n}.png,{(-1.0, 0.0, 1.0)[n % 3]}" for n in range(8)]
+    with pytest.warns(UserWarning, match="Where -1 means uncertain"):
+        assert open_table(table(images, lines)).classes == ("0.0", "1.0", "-1.0")
+
+
+def test_a_table_without_labels_says_which_columns_could_be_meant(images):
+    lines = ["file,Pneumonia,age"] + [f"{n}.png,{n % 2},{50 + n}" for n in range(8)]
+    with pytest.warns(UserWarning, match=r"no column of labels.*Columns that could be meant: Pneumonia, age"):
+        assert open_table(table(images, lines)).classes == ()

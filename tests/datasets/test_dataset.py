@@ -63,7 +63,7 @@ def test_rsna_is_split_at_random_as_published_or_by_file_order(mirrored):
     numbers = chests["case"].str.extract(r"(\d+)$")[0].astype(int)
     assert numbers.is_monotonic_increasing
     assert chests["split"].tolist() == ["train"] * 240 + ["validation"] * 60
-    with pytest.raises(DataError, match="no patient"):
+    with pytest.raises(DataError, match="nothing says whose they are"):
         open_dataset("mednist/rsna", split="patient")
 
 
@@ -120,14 +120,14 @@ def test_a_typo_gets_a_suggestion():
 def test_a_folder_without_split_is_divided_at_random(two_classes):
     cohort = open_dataset(two_classes)
     assert cohort.steps[-1].name == "split at random"
-    assert cohort.counts()["train"].tolist() == [7, 7]
+    assert cohort.counts()["train"].tolist() == [8, 8]
     assert open_dataset(str(two_classes), split="contiguous").steps[-1].name == "split by file order"
 
 
 def test_one_image_a_class_is_opened_but_not_divided(tmp_path):
     write_image(tmp_path / "mine" / "a" / "1.png")
     write_image(tmp_path / "mine" / "b" / "1.png")
-    with pytest.warns(UserWarning, match=r"not divided.*1 images, too few"):
+    with pytest.warns(UserWarning, match=r"not divided.*1 case, too few"):
         cohort = open_dataset(tmp_path / "mine")
     assert len(cohort) == 2
     assert cohort.table["split"].isna().all()
@@ -163,12 +163,16 @@ def test_patients_on_two_sides_are_warned_of(tmp_path):
             for number in range(2):
                 who = "shared" if label == "a" else f"{split}{number}"
                 save_dicom(tmp_path / "mine" / split / label / f"{number}.dcm", pixels, PatientID=who)
-    with pytest.warns(UserWarning, match="1 patients are on two sides"):
+    with pytest.warns(UserWarning, match="1 patient on two sides"):
         cohort = open_dataset(tmp_path / "mine")
     assert len(cohort) == 8
 
 
 def test_opening_is_silent_when_nothing_is_wrong(two_classes):
+    rows = [
+        f"{path.relative_to(two_classes)},{path.parent.name},P{n}" for n, path in enumerate(two_classes.rglob("*.png"))
+    ]
+    (two_classes / "labels.csv").write_text("\n".join(["file,label,patient", *rows]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        open_dataset(two_classes)
+        assert open_dataset(two_classes).steps[-1].name == "split by patient"

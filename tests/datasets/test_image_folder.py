@@ -5,12 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydicom import dcmread
 
 from firstread.core.errors import DataError
-from firstread.datasets import image_folder
+from firstread.datasets import folder_contents
 from firstread.datasets.dataset import open_dataset
 from firstread.datasets.image_folder import open_folder
-from readers.dicom_files import save_dicom
+from readers.dicom_files import save_dicom, save_series
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (16, 16)).astype(np.uint8)
 
@@ -158,16 +159,42 @@ def test_a_link_in_a_circle_and_a_whole_disk_do_not_hang(tmp_path, monkeypatch):
         picture(tmp_path / label / "1.png")
     (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
     assert len(open_folder(tmp_path)) == 2
-    monkeypatch.setattr(image_folder, "MAX_FILES", 1)
+    monkeypatch.setattr(folder_contents, "MAX_FILES", 1)
     with pytest.raises(DataError, match="more than 1 files"):
         open_folder(tmp_path)
+
+
+@pytest.mark.parametrize(("link", "target"), [("c", "a"), ("a0", "b")])
+def test_two_class_folders_that_are_one_are_named(link, target, tmp_path):
+    for label in ("a", "b"):
+        picture(tmp_path / label / "1.png")
+    (tmp_path / link).symlink_to(tmp_path / target, target_is_directory=True)
+    with pytest.raises(DataError, match=r"are one folder, by a link"):
+        open_folder(tmp_path)
+
+
+def test_pictures_with_masks_are_no_two_classes(tmp_path):
+    for folder in ("images", "masks"):
+        picture(tmp_path / folder / "1.png")
+    with pytest.raises(DataError, match='"masks" seems to hold masks'):
+        open_folder(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("Pneumonia", "pneumonia "), ("1", "1.0"), ("caf\u00e9", "cafe\u0301")])
+def test_folders_of_one_class_are_joined_and_said(names, tmp_path):
+    for number, name in enumerate((*names, "normal")):
+        picture(tmp_path / name / f"{number}.png")
+    with pytest.warns(UserWarning, match="Spellings of one class were joined"):
+        cohort = open_folder(tmp_path)
+    assert len(cohort.classes) == 2
 
 
 def test_reports_among_the_dicom_are_no_fault(tmp_path, shared_data):
     for label in ("a", "b"):
         save_dicom(tmp_path / label / "IM1", PIXELS)
     (tmp_path / "a" / "SR1").write_bytes((shared_data / "highdicom-tests/data/test_files/sr_document.dcm").read_bytes())
-    cohort = open_folder(tmp_path)
+    with pytest.warns(UserWarning, match="1 DICOM files hold no image .*: a/SR1"):
+        cohort = open_folder(tmp_path)
     assert cohort.steps[0].parameters["no_images"] == ["a/SR1"]
     assert len(cohort) == 2
 
@@ -190,3 +217,15 @@ def test_a_picture_cut_anywhere_is_an_image_or_a_sentence(tmp_path, share, endin
     except FirstreadError as error:
         said = str(error)
     assert said == "uint8" or path.name in said
+
+
+def test_slices_are_in_the_order_of_their_place_whatever_their_numbers_say(tmp_path):
+    values = np.zeros((8, 8, 8), np.int16)
+    order = [3, 1, 0, 2, 7, 5, 6, 4]
+    positions = [(0, 0, 5.0 * place) for place in order]
+    save_series(tmp_path / "a", values, positions=positions, per_slice=[{"InstanceNumber": 1}] * 8)
+    save_series(tmp_path / "b", values, positions=positions[::-1], SeriesInstanceUID="1.2.9")
+    cohort = open_folder(tmp_path)
+    for label in ("a", "b"):
+        files = [row.file for row in cohort.table.itertuples() if row.label == label]
+        assert [dcmread(file).ImagePositionPatient[2] for file in files] == [5 * place for place in range(8)]

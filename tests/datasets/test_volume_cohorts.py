@@ -10,7 +10,7 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.tasks import Segmentation
 from firstread.datasets.dataset import open_dataset
-from firstread.datasets.image_folder import list_image_files
+from firstread.datasets.folder_contents import list_image_files
 from firstread.datasets.nifti_pairs import find_pairs
 
 SHAPE = (6, 8, 10)  # x, y, z as NIfTI stores them

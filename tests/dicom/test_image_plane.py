@@ -1,11 +1,10 @@
 """The plane of a slice: position, orientation and spacing, from a single-frame or an enhanced file."""
 
-import numpy as np
 import pytest
 from pydicom import Dataset, Sequence
 
 from firstread.core.errors import DataError
-from firstread.dicom.image_plane import finite_numbers, read_image_plane
+from firstread.dicom.image_plane import read_image_plane
 
 
 def dataset(**tags):
@@ -61,11 +60,3 @@ def test_frames_have_their_own_or_the_shared_group():
 def test_one_position_for_many_frames_is_none():
     with pytest.raises(DataError, match=r"no usable position \(ImagePositionPatient\)"):
         read_image_plane(dataset(NumberOfFrames=2), 1)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(None, ()), ("", ()), ([1, 2], (1.0, 2.0)), (3, (3.0,)), ([1, np.nan], ()), (["a"], ()), (np.inf, ())],
-)
-def test_numbers_are_finite_or_none(value, expected):
-    assert finite_numbers(value) == expected

@@ -163,7 +163,9 @@ def test_every_registered_kind_returns_what_all_evaluations_have(kind, tmp_path)
     assert found.figure() is not None
     assert found.headline().endswith(".")
     assert all(len(table.columns) for table in found.tables().values())
-    assert found._repr_html_().count("<table") == 2
+    shown, _, folded = found._repr_html_().partition("<details>")
+    assert shown.count("<table") == 1 + (not folded)
+    assert 'alt="chart' in found._repr_html_()
     assert {"model", "cases", "metrics", "comparison", "notes"} <= set(json.loads(json.dumps(found.to_json())))
 
 
@@ -190,5 +192,5 @@ def test_a_patient_who_is_not_stated_counts_as_one_of_his_own_and_is_mentioned()
     grouped = evaluate(binary(patient=patients))
     one_missing = evaluate(binary(patient=[None, *patients[1:]]))
     assert "by patient" in one_missing.metric("accuracy").method
-    assert any("1 case without a stated patient" in note for note in one_missing.notes)
+    assert any("For 1 case no patient is known" in note for note in one_missing.notes)
     assert not any("no stated patient" in note for note in grouped.notes)

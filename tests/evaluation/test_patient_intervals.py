@@ -103,7 +103,7 @@ def test_the_unit_is_the_component_then_the_patient_then_the_case():
     units = independent_units(table)
     assert len(set(units.groups)) == 3
     assert (units.name, units.unstated) == ("patient", 1)
-    assert "1 case without a stated patient" in units.note
+    assert "For 1 case no patient is known" in units.note
     assert len(set(independent_units(table.drop(columns="component")).groups)) == 4
     alone = independent_units(table[["case"]])
     assert alone.name == "case"

@@ -1,6 +1,7 @@
 """Units of analysis: patients where known, cases else, and seeds never count as cases."""
 
 import pandas as pd
+import pytest
 
 from firstread.evaluation.units import independent_units
 
@@ -25,7 +26,7 @@ def test_the_component_counts_before_the_patient():
 def test_one_missing_patient_is_a_patient_of_its_own_and_said():
     units = independent_units(table(patient=["p", "p", None] * 2))
     assert (units.name, units.count, units.unstated) == ("patient", 2, 1)
-    assert "1 case without a stated patient" in units.note
+    assert "For 1 case no patient is known" in units.note
 
 
 def test_a_patient_called_as_a_case_is_not_that_case():
@@ -36,3 +37,16 @@ def test_a_patient_called_as_a_case_is_not_that_case():
 def test_selected_rows_keep_what_is_not_stated():
     units = independent_units(table(patient=["p", "p", None] * 2)).select([0, 1])
     assert (units.count, units.case_count, units.unstated) == (1, 2, 0)
+
+
+@pytest.mark.parametrize(("source", "name"), [("study", "study"), ("folder", "folder"), ("stated", "patient")])
+def test_a_unit_is_called_what_it_is(source, name):
+    units = independent_units(table(component=["u", "u", "v"] * 2, patient_source=[source] * 6))
+    assert (units.name, units.count) == (name, 2)
+    assert bool(units.note) == (source != "stated")
+
+
+def test_a_case_counts_once_among_the_sources_however_many_seeds_it_has():
+    units = independent_units(table(component=["u", "v", None] * 2, patient_source=["stated", "study", "none"] * 2))
+    assert units.sources == {"stated": 1, "study": 1, "none": 1}
+    assert units.describe() == "3 cases of 3 groups"

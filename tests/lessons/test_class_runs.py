@@ -61,7 +61,7 @@ def test_ones_own_run_stands_among_the_others(running, tmp_path):
     write_class_runs(tmp_path, RUNS)
     before = running.class_runs().table.set_index("group")
     assert (before.loc["augmentation on", "runs"], before.loc["augmentation off", "runs"]) == (2, 1)
-    running.check_arms({"augmentation": "on", "dropout": "off"})
+    running.join_group(augmentation="on", dropout="off")
     running.record("evaluation", {"metrics": {"accuracy": {"value": 1.0}}})
     shown = running.class_runs()
     row = shown.table.set_index("group").loc["augmentation on"]

@@ -35,7 +35,7 @@ def test_a_lesson_tells_what_happens_in_it(spool_folder):
     running = lesson("hello-world")
     running.step("look")
     running.question("flip", "c")
-    running.check_arms({"augmentation": running.arm("augmentation"), "dropout": running.arm("dropout")})
+    running.join_group(augmentation=running.arm("augmentation"), dropout=running.arm("dropout"))
     running.finish()
     kinds = [(event["kind"], event["step"]) for event in read_events(spool_folder)]
     assert kinds == [("step", "look"), ("answer", None), ("record", None), ("finish", None)]

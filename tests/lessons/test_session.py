@@ -8,7 +8,8 @@ import pytest
 
 from firstread.core.errors import DataError, SettingError
 from firstread.lessons import arm, find_lesson, find_lessons, lesson
-from firstread.lessons.session import draw_arm
+from firstread.lessons.experiment_groups import draw_arm
+from firstread.lessons.notes import NotYetError
 
 
 @pytest.fixture
@@ -51,15 +52,30 @@ def test_a_learner_keeps_their_group(monkeypatch):
         arm("augmentation")
 
 
-def test_the_check_of_the_edit(running):
+def test_a_group_is_typed_and_stands_beside_the_draw(running):
     assigned = {name: running.arm(name) for name in ("augmentation", "dropout")}
-    untouched = running.check_arms({"augmentation": "type on or off", "dropout": "on"})
-    assert untouched.good is False
-    assert "Not yet" in untouched.text
-    assert running.check_arms(assigned).text.startswith("Success!")
+    joined = running.join_group(**assigned)
+    assert joined.note.text.startswith("Success! You run the group that you were drawn into")
     other = {**assigned, "dropout": "off" if assigned["dropout"] == "on" else "on"}
-    assert "another group" in running.check_arms(other).text
+    assert "another group" in running.join_group(**other).note.text
     assert kept(running)["results"]["arms"] == {"assigned": assigned, "ran": other}
+
+
+@pytest.mark.parametrize("typed", ["type on or off", "", "yes", "onn", "<script>x</script>"])
+def test_what_is_no_group_is_not_recorded_and_stops_the_cells_below(running, typed):
+    with pytest.raises(NotYetError, match='Not yet: AUGMENTATION.*Expected: "on" or "off"'):
+        running.join_group(augmentation=typed, dropout="on")
+    assert not (running.folder / "result.json").exists()
+
+
+@pytest.mark.parametrize("typed", ["on", "ON", " On ", '"on"'])
+def test_a_group_may_be_typed_in_any_case(running, typed):
+    group = running.join_group(augmentation=typed, dropout="off")
+    assert group.arms == {"augmentation": "on", "dropout": "off"}
+    assert group.augmentation.flip
+    assert group.dropout == 0.0
+    assert running.join_group(augmentation="off", dropout="on").augmentation is None
+    assert running.join_group(augmentation="off", dropout="on").dropout == running.recipe["dropout"]
 
 
 def test_questions_are_answered_offline(running):
@@ -67,7 +83,7 @@ def test_questions_are_answered_offline(running):
     assert "a)" in repr(asked)
     assert running.question("interval", "b").good is True
     assert running.question("interval", "A").good is False
-    assert "one letter" in running.question("interval", "maybe").text
+    assert "one of the letters" in running.question("interval", "maybe").text
     assert kept(running)["answers"]["interval"]["answer"] == "a"
     with pytest.raises(SettingError, match="no question"):
         running.question("intervall")
@@ -83,11 +99,6 @@ def test_what_is_recorded_stays(running):
     assert again["files"]["report"].endswith("report.html")
     with pytest.raises(SettingError, match='Did you mean "look"'):
         running.step("loook")
-
-
-def test_text_from_a_learner_is_escaped(running):
-    note = running.check_arms({"augmentation": "<script>x</script>", "dropout": "on"})
-    assert "<script>" not in note._repr_html_()
 
 
 def test_an_unknown_lesson_gets_a_suggestion():

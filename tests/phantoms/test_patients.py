@@ -38,6 +38,27 @@ def test_simulated_patients_are_a_cohort_of_one_image_each(tmp_path):
     assert cohort.steps[0].seed == 5
 
 
+def test_cohorts_of_several_seeds_share_a_folder_without_touching_each_other(tmp_path):
+    kinds = ("head CT", "brain MR")
+    first = simulate_patients(2, kinds=kinds, size=32, seed=5, folder=tmp_path)
+    pixels = [case.image().copy() for case in first]
+    second = simulate_patients(2, kinds=kinds, size=32, seed=6, folder=tmp_path)
+    assert all(np.array_equal(before, case.image()) for before, case in zip(pixels, first, strict=True))
+    assert not set(first.table["patient"]) & set(second.table["patient"])
+    assert not set(first.table["case"]) & set(second.table["case"])
+    assert not set(first.table["file"]) & set(second.table["file"])
+    assert not np.array_equal(first[0].image(), second[0].image())
+    again = simulate_patients(2, kinds=kinds, size=32, seed=5, folder=tmp_path)
+    assert list(again.table["file"]) == list(first.table["file"])
+
+
+def test_another_size_of_the_same_patients_does_not_overwrite_them(tmp_path):
+    first = simulate_patients(1, kinds=("brain MR",), size=32, seed=5, folder=tmp_path)
+    with pytest.raises(SettingError, match="choose another folder"):
+        simulate_patients(1, kinds=("brain MR",), size=48, seed=5, folder=tmp_path)
+    assert first[0].image().shape == (32, 32)
+
+
 def test_lungs_are_dark_and_bones_bright_on_a_chest_radiograph():
     lung, spine = [], []
     for patient in range(6):

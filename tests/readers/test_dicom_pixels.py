@@ -11,7 +11,7 @@ from pydicom import Dataset, Sequence, dcmwrite
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from firstread.core.errors import DataError, FirstreadError, SettingError
-from firstread.core.images import read_image
+from firstread.core.images import read_image, read_info, read_volume
 from firstread.dicom import headers
 from firstread.readers.dicom_pixels import count_frames, read_dicom, read_header
 
@@ -193,3 +193,68 @@ def test_a_file_with_a_wrong_byte_is_an_image_or_a_sentence(tmp_path, offset, va
         outcome = str(error)
     assert outcome == "uint8" or "What to do" in outcome or "Expected" in outcome or "Where" in outcome
     assert "SECRET" not in outcome
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"RescaleSlope": 0, "RescaleIntercept": -1024},
+        {"RescaleSlope": "", "RescaleIntercept": ""},
+        {"RescaleIntercept": -1024},
+        {"RescaleSlope": 2},
+        {"RescaleSlope": [], "RescaleIntercept": 5},
+    ],
+)
+def test_a_rescale_that_cannot_be_used_is_ignored_and_named_where_a_unit_is_asked(tmp_path, tags):
+    path = save_dicom(tmp_path / "a", RAMP, WindowCenter=0, WindowWidth=500, **tags)
+    plain = save_dicom(tmp_path / "b", RAMP, WindowCenter=0, WindowWidth=500)
+    assert np.array_equal(read_dicom(path), read_dicom(plain))
+    assert np.array_equal(read_dicom(path, window="full"), read_dicom(plain, window="full"))
+    assert read_info(path).unit == ""
+    with pytest.raises(DataError, match="no number, so the values have no unit"):
+        read_volume(path)
+    with pytest.raises(DataError, match="no window in Hounsfield units fits"):
+        read_dicom(path, window="abdomen")
+
+
+def test_a_rescale_slope_that_is_no_number_is_ignored(tmp_path):
+    path = save_dicom(tmp_path / "a", RAMP, RescaleSlope="12345678", RescaleIntercept="0")
+    path.write_bytes(path.read_bytes().replace(b"12345678", b"no numbr"))
+    assert np.array_equal(read_dicom(path, window="full"), read_dicom(save_dicom(tmp_path / "b", RAMP), window="full"))
+    assert read_info(path).geometry is None
+
+
+def test_a_huge_slope_overflows_nothing(tmp_path):
+    path = save_dicom(tmp_path / "a", RAMP, RescaleSlope="1e300", RescaleIntercept="0")
+    assert read_dicom(path).dtype == np.uint8
+    assert read_info(path).rows == 10
+
+
+def palette(tmp_path, entries, *, depth=16):
+    tags = {}
+    for color, values in zip(("Red", "Green", "Blue"), entries, strict=True):
+        tags[f"{color}PaletteColorLookupTableDescriptor"] = [len(values), 0, depth]
+        tags[f"{color}PaletteColorLookupTableData"] = np.array(values, "<u2").tobytes()
+    pixels = np.arange(4, dtype=np.uint8).reshape(2, 2)
+    return save_dicom(tmp_path / "palette", pixels, PhotometricInterpretation="PALETTE COLOR", Modality="US", **tags)
+
+
+def test_a_palette_of_8_bits_stored_in_16_is_not_black(tmp_path):
+    entries = [[0, 100, 200, 255], [0, 0, 50, 255], [255, 0, 10, 255]]
+    for depth in (8, 16):
+        shown = read_dicom(palette(tmp_path, entries, depth=depth))
+        assert shown.reshape(4, 3).T.tolist() == entries
+
+
+def test_a_palette_of_16_bits_is_scaled(tmp_path):
+    shown = read_dicom(palette(tmp_path, [[0, 257, 65535, 128 * 257]] * 3))
+    assert shown[..., 0].ravel().tolist() == [0, 1, 255, 128]
+
+
+@pytest.mark.parametrize("name", ["OBXXXX1A", "OBXXXX1A_2frame", "rtdose", "rtdose_1frame"])
+def test_big_and_little_endian_are_one_picture(shared_data, name):
+    little = next(shared_data.rglob(f"{name}.dcm"))
+    big = next(shared_data.rglob(name.replace("_", "_expb_") + ".dcm" if "_" in name else f"{name}_expb.dcm"))
+    last = read_info(little).frames - 1
+    assert np.array_equal(read_dicom(little, frame=last), read_dicom(big, frame=last))
+    assert np.array_equal(read_dicom(little, frame=last), read_dicom(big, frame=last))

@@ -69,3 +69,28 @@ def test_stacks_are_listed_where_there_are_many(tmp_path):
     ]
     with pytest.raises(DataError, match=r"8 stacks of slices, not one volume: 3 slices; .*\.\.\."):
         read_volume(paths)
+
+
+def test_positions_along_the_normal_tell_the_order_of_slices(tmp_path):
+    positions = np.array([[0, 0, 30.0], [0, 0, 10], [0, 0, 20]])
+    paths = save_series(tmp_path, SLICES, positions=positions, SliceThickness=10, per_slice=[{"InstanceNumber": 1}] * 3)
+    found = {path: read_info(path).positions_mm for path in paths}
+    assert sorted(found.values()) == [(10.0,), (20.0,), (30.0,)]
+    ordered = sorted(paths, key=lambda path: found[path])
+    volume = read_volume(paths)
+    assert all(np.array_equal(read_volume([path]).values[0], volume.values[z]) for z, path in enumerate(ordered))
+
+
+def test_frames_that_lie_out_of_order_say_where_they_lie(tmp_path):
+    heights = (12.0, 0.0, 8.0, 4.0)
+    frames = np.concatenate([SLICES, SLICES[:1] + 7])
+    groups = [make_frame_group(position=(0, 0, height)) for height in heights]
+    path = save_enhanced(tmp_path / "mr", frames, groups)
+    assert read_info(path).positions_mm == heights
+    volume = read_volume([path])
+    for z, frame in enumerate(np.argsort(heights)):
+        assert np.array_equal(volume.values[z], frames[frame])
+
+
+def test_a_picture_without_a_place_has_no_positions(tmp_path):
+    assert read_info(save_dicom(tmp_path / "cr", SLICES[0], Modality="CR")).positions_mm is None

@@ -1,14 +1,17 @@
 """NIfTI headers: which affine counts, lengths in millimetres, and what firstread adds to a header."""
 
+import gzip
+
 import nibabel
 import numpy as np
 import pytest
 
 from firstread.core.errors import DataError
 from firstread.core.geometry import Geometry
+from firstread.core.images import read_image, read_info, read_volume
 from firstread.core.volume import Volume
 from firstread.readers import nifti_header
-from firstread.readers.nifti import read_info, read_volume, write_nifti
+from firstread.readers.nifti import write_nifti
 from firstread.readers.nifti_header import affine_to_ras, geometry_from_ras
 
 GRID = Geometry.from_spacing(
@@ -83,3 +86,64 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path, volume, monke
     for read in (read_info, lambda path: read_volume([path])):
         with pytest.raises(DataError, match="a size that firstread does not read"):
             read(tmp_path / "v.nii")
+
+
+def _save_pair(folder, image_class, values):
+    image = image_class(values, np.diag([1.0, 2.0, 3.0, 1.0]))
+    nibabel.save(image, folder / "scan.img")
+    return folder / "scan.hdr"
+
+
+@pytest.mark.parametrize("image_class", [nibabel.Nifti1Pair, nibabel.Nifti2Pair])
+def test_a_pair_of_files_is_one_volume(tmp_path, image_class):
+    values = np.random.default_rng(0).integers(-500, 500, (12, 13, 14)).astype(np.int16)
+    path = _save_pair(tmp_path, image_class, values)
+    assert read_info(path).frames == 14
+    assert np.array_equal(read_volume(path).values, values.T)
+    assert read_volume(path).geometry.spacing_mm_zyx == (3, 2, 1)
+    assert read_image(path, frame=3).shape == (13, 12)
+    with pytest.raises(DataError, match=r"second half of a pair of files: the \.hdr beside it"):
+        read_info(tmp_path / "scan.img")
+    voxels = (tmp_path / "scan.img").read_bytes()
+    (tmp_path / "scan.img").write_bytes(voxels[:-1])
+    with pytest.raises(DataError, match="broken or cut short"):
+        read_info(path)
+    (tmp_path / "scan.img").unlink()
+    with pytest.raises(DataError, match="lacks the file of its voxels"):
+        read_info(path)
+
+
+@pytest.mark.parametrize("image_class", [nibabel.AnalyzeImage, nibabel.Spm99AnalyzeImage])
+def test_analyze_does_not_say_left_from_right(tmp_path, image_class):
+    path = _save_pair(tmp_path, image_class, np.zeros((3, 4, 5), np.int16))
+    for read in (read_info, read_image, read_volume):
+        with pytest.raises(DataError, match=r"ANALYZE 7\.5 file, which does not say where left and right are"):
+            read(path)
+
+
+@pytest.mark.parametrize("ending", ["nii", "nii.gz"])
+@pytest.mark.parametrize("missing", [1, 100, 352])
+def test_the_header_does_not_count_as_voxels(tmp_path, ending, missing):
+    values = np.random.default_rng(0).integers(-500, 500, (12, 13, 14)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "whole.nii")
+    content = (tmp_path / "whole.nii").read_bytes()[:-missing]
+    path = tmp_path / f"cut.{ending}"
+    path.write_bytes(gzip.compress(content) if ending == "nii.gz" else content)
+    for read in (read_info, read_image):
+        with pytest.raises(DataError, match="broken or cut short"):
+            read(path)
+
+
+def test_a_wrong_checksum_is_found(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.eye(4)), tmp_path / "a.nii.gz")
+    content = bytearray((tmp_path / "a.nii.gz").read_bytes())
+    content[-6] ^= 255
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    with pytest.raises(DataError, match="broken or cut short"):
+        read_info(tmp_path / "a.nii.gz")
+
+
+def test_complex_numbers_are_named_when_the_file_is_opened(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5), np.complex64), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(DataError, match="holds complex numbers"):
+        read_info(tmp_path / "a.nii")

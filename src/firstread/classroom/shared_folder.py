@@ -10,10 +10,10 @@ from firstread import lessons
 from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.participant.labextension import install_labextension
 from firstread.core.files import write_bytes, write_json
-from firstread.lessons.lesson_info import LessonInfo, find_lesson
+from firstread.lessons.buttons import strip_widget_views
+from firstread.lessons.lesson_info import SETUP_TAG, LessonInfo, find_lesson
+from firstread.lessons.page_extension import install_lesson_extension
 
-#: tag of a lesson's cell that installs firstread where it is missing
-SETUP_TAG = "setup"
 #: what JupyterLab calls that which the class bar does with one button; a lesson's lines may break anywhere
 _RESTART = re.compile(r"choose\s+\*Kernel\s+→\s+Restart\s+Kernel\s+and\s+Run\s+up\s+to\s+Selected\s+Cell\*")
 _RESTART_IN_CLASS = "press **Restart and catch up** above"
@@ -48,6 +48,7 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
     _write_kernel_spec(jupyter / "kernels" / "python3" / "kernel.json")
     _write_server_config(jupyter / "jupyter_server_config.json")
     install_labextension(jupyter)
+    install_lesson_extension(jupyter)
     # as with `firstread open`: JupyterLab shows and fetches no news
     overrides = (Path(lessons.__file__).parent / "jupyter" / "overrides.json").read_bytes()
     write_bytes(jupyter / "labconfig" / "default_setting_overrides.json", overrides)
@@ -64,16 +65,11 @@ def prepare_shared_files(folder: ClassFolder | ContainerImageFolder, *, with_dat
 
 
 def write_template(path: Path, lesson: LessonInfo) -> None:
-    """Write the lesson's notebook as a class has it: with the same cell ids in every copy, and in the class's words.
-
-    The cell that installs firstread elsewhere is left out. An id is the cell's place in the lesson, so that it is the
-    same in a class and outside.
-    """
+    """Write the lesson's notebook as a class has it: in the class's words, without the cell that installs firstread."""
     import nbformat
 
     notebook = lesson.notebook()
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell["id"] = f"cell-{number:03d}"
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _RESTART.sub(_RESTART_IN_CLASS, cell.source)
     notebook.cells = [cell for cell in notebook.cells if SETUP_TAG not in cell.metadata.get("tags", [])]
@@ -84,7 +80,8 @@ def _write_kernel_spec(path: Path) -> None:
     # without a history of outputs, which would keep every figure in memory
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     # figures in the notebook: the zygote imports matplotlib before ipykernel could choose that
-    command += ["--ext=firstread.lessons.events", "--InteractiveShell.cache_size=0", "--matplotlib=inline"]
+    command += ["--ext=firstread.lessons.events", "--ext=firstread.lessons.notebook_errors"]
+    command += ["--InteractiveShell.cache_size=0", "--matplotlib=inline"]
     spec = {
         "argv": command,
         "display_name": "Python 3",
@@ -106,6 +103,7 @@ def _write_server_config(path: Path) -> None:
             # participants' servers run as the user who starts the class where they cannot be isolated
             "allow_root": hasattr(os, "geteuid") and os.geteuid() == 0,
         },
+        "ContentsManager": {"pre_save_hook": f"{strip_widget_views.__module__}.{strip_widget_views.__name__}"},
         "LabApp": {"extension_manager": "readonly"},
         # another kernel specification would be started outside the sandbox, with the server's secrets
         "KernelSpecManager": {"allowed_kernelspecs": ["python3"], "ensure_native_kernel": False},

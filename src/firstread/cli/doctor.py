@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from firstread.core.errors import FirstreadError
 from firstread.core.paths import data_folder, home_folder
 
 GIB = 1024**3
@@ -48,6 +49,9 @@ def diagnose() -> list[Diagnosis]:
     for check in checks:
         try:
             diagnoses += check()
+        except FirstreadError as error:
+            part = check.__name__.removeprefix("_check_")
+            diagnoses.append(Diagnosis(part, "problem", f"{error.what}: {error.where}", error.do))
         except Exception as error:  # one failed check must not hide the others
             part = check.__name__.removeprefix("_check_")
             diagnoses.append(Diagnosis(part, "warning", f"could not be examined ({type(error).__name__})"))

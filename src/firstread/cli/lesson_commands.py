@@ -52,6 +52,7 @@ def open_(
 def run(
     lesson: Annotated[str, typer.Argument(help="Name or number, such as hello-world or 1.")],
     data: Annotated[str | None, typer.Option(help="Other data: a name or a path.")] = None,
+    classes: Annotated[str | None, typer.Option(help='Other names of their classes: "abd=abdomen,chst=chest".')] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     folder: Folder = None,
     measure: Annotated[
@@ -65,11 +66,27 @@ def run(
     """
     from firstread.lessons.runner import run_lesson
 
-    summary = run_lesson(lesson, data=data, seed=seed, folder=folder, measure=measure)
+    names = parse_class_names(classes) if classes else None
+    summary = run_lesson(lesson, data=data, classes=names, seed=seed, folder=folder, measure=measure)
     if as_json:
         print_json(summary)
         return
     _print_summary(summary)
+
+
+def parse_class_names(text: str) -> dict[str, str]:
+    """`"abd=abdomen,chst=chest"` as a dictionary.
+
+    Raises:
+        SettingError: not of this form.
+    """
+    from firstread.core.errors import SettingError
+
+    pairs = [part.split("=") for part in text.split(",")]
+    names = {pair[0].strip(): pair[-1].strip() for pair in pairs}
+    if any(len(pair) != 2 for pair in pairs) or not all([*names, *names.values()]):
+        raise SettingError(f'--classes "{text}" cannot be read', expected='"name=new name,other=new name"')
+    return names
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from firstread.core.columns import label_numbers
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.geometry import Geometry, same_grid
 from firstread.core.images import middle_file, read_image, read_volume
+from firstread.core.square_pixels import read_square_pixels
 from firstread.core.table_schemas import ADJUDICATED
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike
@@ -43,12 +44,19 @@ class Image:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def shown(self, window: WindowLike = None) -> np.ndarray:
-        """The picture to look at: uint8, (height, width) or (height, width, 3); of a series, the middle slice.
+        """The picture to look at, with square pixels: uint8, (height, width) or (height, width, 3).
 
         Args:
             window: see `firstread.core.windows`; None is this image's own.
         """
-        return read_image(middle_file(self.files), frame=self.frame, window=self.window if window is None else window)
+        return read_square_pixels(middle_file(self.files), frame=self.frame, window=self._window(window))
+
+    def pixels(self, window: WindowLike = None) -> np.ndarray:
+        """The picture on the grid of its file, which boxes and masks refer to and networks read: as `shown`."""
+        return read_image(middle_file(self.files), frame=self.frame, window=self._window(window))
+
+    def _window(self, window: WindowLike) -> WindowLike:
+        return self.window if window is None else window
 
     def volume(self) -> Volume:
         """The values in real units with their place in the patient: a whole series, or one frame of it.
@@ -134,8 +142,12 @@ class Case:
         return next(iter(self.images.values()))
 
     def image(self) -> np.ndarray:
-        """The picture to look at: uint8, (height, width) or (height, width, 3)."""
+        """The picture to look at, with square pixels: uint8, (height, width) or (height, width, 3)."""
         return self._first_image.shown()
+
+    def pixels(self) -> np.ndarray:
+        """The picture on the grid of its file, which boxes and masks refer to and networks read: as `image`."""
+        return self._first_image.pixels()
 
     def volume(self, name: str | None = None) -> Volume:
         """The values of an image (by default the first) in real units, with their place in the patient.

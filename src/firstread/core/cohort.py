@@ -18,6 +18,7 @@ from firstread.core.errors import SettingError, suggest
 from firstread.core.figures import show_images
 from firstread.core.flat_table import check_labels, flat_table, tables_from_flat
 from firstread.core.images import read_image, resize_square, with_channels
+from firstread.core.patient_sources import count_patient_sources, describe_patient_sources
 from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.core.tables import Tables
@@ -201,6 +202,11 @@ class Cohort:
         return np.array(self.tables.cases["component"].to_pylist(), dtype=object)
 
     @property
+    def patient_sources(self) -> dict[str, int]:
+        """How it is known whose the images are: source -> number of cases, see `firstread.core.patient_sources`."""
+        return count_patient_sources(self.tables.cases["patient_source"].to_pylist())
+
+    @property
     def groups(self) -> np.ndarray:
         """Cases that belong together: (N,) text, the component, or the case itself where none is known."""
         cases = np.array(self.tables.cases["case"].to_pylist(), dtype=object)
@@ -294,7 +300,12 @@ class Cohort:
     def __repr__(self) -> str:
         names = [*self.classes, *getattr(self.task, "structures", ())]
         what = f", {self.task.kind} of {', '.join(names)}" if names else ""
-        return f"Cohort {self.origin.name!r}: {len(self)} cases{what}\n{self.counts()}"
+        patients = describe_patient_sources(self.patient_sources)
+        return f"Cohort {self.origin.name!r}: {len(self)} cases{what}\n{self.counts()}" + (patients and f"\n{patients}")
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{escape(self.origin.name)}</b>: {len(self)} cases</p>{self.counts().to_html()}"
+        patients = describe_patient_sources(self.patient_sources)
+        counts = self.counts().to_html()
+        return f"<p><b>{escape(self.origin.name)}</b>: {len(self)} cases</p>{counts}" + (
+            patients and f"<p>{patients}</p>"
+        )

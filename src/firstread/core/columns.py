@@ -1,6 +1,7 @@
 """Columns of a cohort's flat table: their names, allowed values, and how missing values are represented."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +15,53 @@ if TYPE_CHECKING:
 #: the columns of every cohort, in this order; any others are the user's own metadata
 COLUMNS = ("case", "file", "frame", "label", "patient", "split")
 SPLITS = ("train", "validation", "test")
-_SPLIT_ALIASES = {
-    "val": "validation",
-    "valid": "validation",
-    "training": "train",
-    "testing": "test",
-    "dev": "validation",
+_SPLIT_WORDS = {
+    "train": ("train", "training", "trn", "trainset", "trainingset", "traindata", "trainingdata", "imagestr"),
+    "validation": (
+        *("validation", "val", "valid", "validate", "dev", "development", "eval", "evaluation", "tuning"),
+        *("valset", "devset", "validset", "validationset"),
+    ),
+    "test": ("test", "testing", "tst", "testset", "testingset", "testdata", "holdout", "heldout", "imagests"),
 }
+_SPLIT_OF_WORD = {word: split for split, words in _SPLIT_WORDS.items() for word in words}
+#: words beside the name of a split in the names of folders: training_set, test images, val2017, imagesTr
+_FILLERS = frozenset(
+    (
+        "set",
+        "sets",
+        "data",
+        "dataset",
+        "images",
+        "image",
+        "imgs",
+        "img",
+        "files",
+        "folder",
+        "dir",
+        "split",
+        "subset",
+        "cases",
+        "part",
+    )
+)
+_WORD = re.compile(r"[a-z]+|\d+")
 
 
 def parse_split_name(text: str | None) -> str | None:
-    """Canonical split name ("train", "validation" or "test") of a folder or column value; None for any other text."""
+    """Canonical split name ("train", "validation" or "test") of a folder or column value; None for any other text.
+
+    Example:
+        >>> [parse_split_name(name) for name in ("training_set", "Val", "test images", "val2017", "contest")]
+        ['train', 'validation', 'test', 'validation', None]
+    """
     if text is None:
         return None
-    name = _SPLIT_ALIASES.get(str(text).strip().lower(), str(text).strip().lower())
-    return name if name in SPLITS else None
+    joined = re.sub(r"\b(held|hold)[\s_-]*out\b", "holdout", str(text).casefold())
+    words = [word for word in _WORD.findall(joined) if word not in _FILLERS]
+    letters = [word for word in words if not word.isdigit()]
+    if len(letters) != 1 or not re.fullmatch(r"[\w\s.\-]+", str(text).strip()):
+        return None
+    return _SPLIT_OF_WORD.get(letters[0])
 
 
 def canonical_split(value: Any) -> str | None:

@@ -29,6 +29,12 @@ class FirstreadError(Exception):
             parts.append(f"What to do: {_end_with_period(do)}")
         super().__init__(" ".join(parts))
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and Jupyter show in place of a traceback: the message, one sentence a line."""
+        shown = {"": self.what, "Where": self.where, "Expected": self.expected, "What to do": self.do}
+        lines = [_end_with_period(str(text)) for label, text in shown.items() if not label]
+        return lines + [f"{label}: {_end_with_period(str(text))}" for label, text in shown.items() if label and text]
+
 
 class DataError(FirstreadError):
     """Invalid data: a broken file, an empty class, a missing label."""

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
 #: line styles that distinguish curves without color, in the order of the palette
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+
+#: of figures in a notebook
+NOTEBOOK_DPI = 100
 
 _RC_PARAMS: "dict[RcKeyType, Any]" = {
     "font.size": 11,
@@ -120,12 +124,55 @@ def _notebook_figure_class() -> "type[Figure]":
     from matplotlib.figure import Figure
 
     class NotebookFigure(Figure):
-        """Figure with a PNG representation for notebooks, independent of pyplot."""
+        """Figure that a notebook shows as PNG with a text for screen readers, independent of pyplot."""
 
         def _repr_png_(self) -> bytes:
-            return png_bytes(self, dpi=100)
+            return png_bytes(self, dpi=NOTEBOOK_DPI)
+
+        def _ipython_display_(self) -> None:
+            from IPython.display import display
+
+            picture = base64.b64encode(self._repr_png_()).decode("ascii")
+            data = {"image/png": picture, "text/plain": repr(self)}
+            display(data, raw=True, metadata={"image/png": {"alt": describe_figure(self)}})
 
     return NotebookFigure
+
+
+def describe_figure(figure: "Figure") -> str:
+    """Alternative text of a figure, for whoever cannot see it: what its panels show, by their titles and labels."""
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    images = [axes for axes in panels if axes.images and not axes.axison]
+    parts = []
+    if images:
+        titles = [title for axes in images if (title := " ".join(axes.get_title().split()))]
+        count = "1 image" if len(images) == 1 else f"{len(images)} images"
+        joint = ": " if len(titles) == len(images) else ", titled "
+        parts.append(f"{count}{joint}{', '.join(titles)}" if titles else count)
+    parts += [_describe_plot(axes) for axes in panels if axes.axison]
+    return "; ".join(parts) or "a figure"
+
+
+def _describe_plot(axes: "Axes") -> str:
+    title, x, y = (" ".join(text.split()) for text in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()))
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    names = [row for row in rows if row and not _is_number(row)]
+    legend = axes.get_legend()
+    curves = [text.get_text() for text in legend.get_texts()] if legend else []
+    text = f"chart: {title or y or 'values'}{f' by {x}' if x else ''}"
+    text += f", {y}" if title and y else ""
+    return text + (f", curves {', '.join(curves)}" if curves else "") + (f", rows {', '.join(names)}" if names else "")
+
+
+def _is_number(text: str) -> bool:
+    return text.replace("\N{MINUS SIGN}", "").replace(".", "").replace("-", "").isdigit()
+
+
+def figure_html(figure: "Figure", *, alt: str = "") -> str:
+    """HTML of a figure, embedded, with its alternative text; never wider than the page."""
+    text = escape(alt or describe_figure(figure), quote=True)
+    source = data_url(png_bytes(figure, dpi=NOTEBOOK_DPI))
+    return f'<img style="max-width:100%" alt="{text}" src="{source}">'
 
 
 def png_bytes(figure: "Figure", *, dpi: int = 130) -> bytes:

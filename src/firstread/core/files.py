@@ -17,6 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from firstread.core.errors import DataError, StorageError
+from firstread.core.paths import is_own_place
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
@@ -122,19 +127,45 @@ def translate_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageError(
-                "The disk is full, so the file was not written; what was there before is kept",
-                where=path,
-                do="free some space, or point FIRSTREAD_HOME at another disk, and run the same step again",
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(
-                "This folder cannot be written",
-                where=path.parent,
-                do="choose a folder that belongs to you, or point FIRSTREAD_HOME at one",
-            ) from error
-        raise
+        told = storage_error(error, path)
+        if told is None:
+            raise
+        raise told from error
+
+
+def storage_error(error: OSError, path: Path | None = None) -> StorageError | None:
+    """What an operating system's error says of a place: full, not writable, a file in place of a folder; else None.
+
+    Args:
+        error: of the operating system.
+        path: that was being written; default the one that the error names.
+    """
+    named = Path(error.filename) if isinstance(error.filename, str) else None
+    place = path or named
+    if place is None:
+        return None
+    is_written = path is not None or is_own_place(place)
+    if error.errno in _FULL:
+        return StorageError(
+            "The disk is full, so the file was not written; what was there before is kept",
+            where=place,
+            do="free some space, or point FIRSTREAD_HOME at another disk, and run the same step again",
+        )
+    if error.errno in _NO_FOLDER:
+        return StorageError(
+            "A file stands where a folder is needed",
+            where=named or place,
+            do="move that file away, or choose another folder; FIRSTREAD_HOME moves firstread's own",
+        )
+    if is_written and error.errno in (*_NOT_WRITABLE, errno.ENOENT):
+        return StorageError(
+            "This folder cannot be written",
+            where=place.parent if path else place,
+            do="choose a folder that belongs to you, or point FIRSTREAD_HOME at one",
+        )
+    if error.errno in _NOT_WRITABLE:
+        return StorageError("There is no permission to read or write here", where=place, do="check that it is yours")
+    return None
 
 
 def _unused_name(path: Path, suffix: str) -> Path:

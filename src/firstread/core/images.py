@@ -1,8 +1,8 @@
 """Read image files of any supported format: 8-bit pixels for display, volumes in real units, and their headers.
 
 Each format has a reader, registered under the entry point group `firstread.readers` by the name that `sniff_format`
-gives: PNG, JPEG, TIFF, BMP, DICOM and NIfTI come with firstread (`firstread.readers`), other packages can add readers,
-see docs/how-to/add-a-reader.md. A reader is a module or an object with the three functions of `Reader`.
+gives: PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI come with firstread (`firstread.readers`), other packages can
+add readers, see docs/how-to/add-a-reader.md. A reader is a module or an object with the three functions of `Reader`.
 """
 
 import warnings
@@ -27,10 +27,21 @@ MAX_IMAGE_PIXELS = 120_000_000
 #: larger volumes are refused before they are read
 MAX_VOXELS = 1_500_000_000
 
-_PHANTOM_MAGIC = b'{"firstread": "phantom"'
-_MAGIC_BYTES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"II*\x00": "tiff", b"MM\x00*": "tiff", b"BM": "bmp"}
+_ANALYZE_HEADER_SIZE = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")  # 348; its reader says why it is not read
+_MAGIC_BYTES = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpeg",
+    b"II*\x00": "tiff",
+    b"MM\x00*": "tiff",
+    b"II+\x00": "tiff",  # BigTIFF
+    b"MM\x00+": "tiff",
+    b"GIF8": "gif",
+    b"BM": "bmp",
+    b"WEBP": "webp",  # in a RIFF file, behind its length
+    b'{"firstread": "phantom"': "phantom",
+}
 #: formats that `sniff_format` tells without asking a reader
-_KNOWN_FORMATS = (*_MAGIC_BYTES.values(), "dicom", "nifti", "phantom")
+_KNOWN_FORMATS = (*_MAGIC_BYTES.values(), "dicom", "nifti")
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,8 @@ class ImageInfo:
         study: pseudonym, or None.
         series: pseudonym, or None.
         instance: number of the image in its series (InstanceNumber), or None.
+        positions_mm: of each frame along the normal of the slices, in the order of `read_image`, which need not be that
+            of the positions; None where one is not known. Only slices of one orientation can be compared.
     """
 
     format: str
@@ -65,6 +78,7 @@ class ImageInfo:
     study: str | None = None
     series: str | None = None
     instance: int | None = None
+    positions_mm: tuple[float, ...] | None = None
 
 
 class Reader(Protocol):
@@ -76,7 +90,8 @@ class Reader(Protocol):
     A reader of a format that firstread does not know has a fourth function, `recognizes(head: bytes, path: Path) ->
     bool`: whether a file is of its format, by its first bytes (352, or all of a shorter file) and, where they do not
     say it, by its name. It is asked about files that no built-in format claims, and its answer stands for the name
-    under which the reader is registered. It opens nothing and raises nothing.
+    under which the reader is registered. It opens nothing and raises nothing. A reader of a format whose pixels need
+    not be square has `pixel_aspect(path, *, frame=None) -> float`: the height of a pixel divided by its width.
     """
 
     def read_image(self, path: str | Path, *, frame: int | None = None, window: WindowLike = None) -> np.ndarray:
@@ -96,8 +111,8 @@ def sniff_format(path: str | Path) -> str:
     claims is offered to the readers of other packages (`Reader`, `recognizes`), which are imported only then.
 
     Returns:
-        "png", "jpeg", "tiff", "bmp", "dicom", "nifti", "phantom", the name of another registered reader, "zip",
-        "empty" or "unknown".
+        "png", "jpeg", "tiff", "bmp", "gif", "webp", "dicom", "nifti", "phantom", the name of another registered reader,
+        "zip", "empty" or "unknown".
     """
     path = Path(path)
     try:
@@ -135,14 +150,14 @@ def _built_in_format(head: bytes, path: Path) -> str:
         return "empty"
     if head[128:132] == b"DICM":  # first: the 128-byte preamble may be a valid TIFF header (PS3.10 7.1)
         return "dicom"
+    plain = head[8:12] if head[:4] == b"RIFF" else head
     for magic, name in _MAGIC_BYTES.items():
-        if head.startswith(magic):
+        if plain.startswith(magic):
             return name
-    if head.startswith(_PHANTOM_MAGIC):
-        return "phantom"
     if (
         head[344:348] in (b"n+1\x00", b"ni1\x00")
-        or head[4:8] == b"n+2\x00"
+        or head[4:8] in (b"n+2\x00", b"ni2\x00")
+        or (head[:4] in _ANALYZE_HEADER_SIZE and path.suffix.lower() == ".hdr")
         or (head[:2] == b"\x1f\x8b" and path.name.lower().endswith(".nii.gz"))
     ):
         return "nifti"
@@ -173,11 +188,12 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
         path: any image file that firstread knows.
         frame: which frame of a multi-frame file, or slice of a volume; None is the first frame, or a volume's middle
             slice.
-        window: for DICOM and NIfTI, see `firstread.core.windows`. PNG and TIFF of 16 bits are stretched from their
-            darkest to their brightest pixel.
+        window: for more than 8 bits, see `firstread.core.windows`. Pictures state no Hounsfield units, so a window with
+            a name stretches the 0.5th to the 99.5th percentile of PNG and TIFF.
 
     Returns:
-        uint8 array, (height, width) for grayscale or (height, width, 3) for color.
+        uint8 array, (height, width) for grayscale or (height, width, 3) for color, on the grid of the file, to which
+        boxes and masks refer. Its pixels need not be square: `firstread.core.square_pixels` is for what is shown.
 
     Raises:
         DataError: the file is not an image, is broken, or has no registered reader.
@@ -188,8 +204,9 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
 def read_info(path: str | Path) -> ImageInfo:
     """Read the header of an image file, checked as deeply as it can be without decoding a volume.
 
-    Pictures (PNG, JPEG, TIFF, BMP) are decoded to the end, so that a broken one is found now and not in the middle of
-    training. Of DICOM and NIfTI the header is checked against the length of the file.
+    Pictures (PNG, JPEG, TIFF, BMP, GIF, WebP) are decoded to the end, every page of them, and the compressed frames of
+    DICOM, so that what is broken is found now and not in the middle of training. NIfTI, and DICOM that is not
+    compressed, are checked against the length of the file.
 
     Raises:
         DataError: as `read_image`.
@@ -245,10 +262,12 @@ def find_reader(path: str | Path) -> Reader:
     kind = sniff_format(path)
     if kind in ("empty", "unknown", "zip"):
         messages = {"empty": "The file is empty", "zip": "This is a ZIP archive, not an image"}
+        if kind == "unknown" and Path(path).suffix.lower() == ".img" and Path(path).with_suffix(".hdr").is_file():
+            messages["unknown"] = "This is the second half of a pair of files: the .hdr beside it is to be read"
         raise DataError(
             messages.get(kind, "This file is not an image that firstread can read"),
             where=path,
-            expected=", ".join(["PNG, JPEG, TIFF, BMP, DICOM or NIfTI", *_other_formats()]),
+            expected=", ".join(["PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM or NIfTI", *_other_formats()]),
             do="remove the file from the folder, or convert it",
         )
     try:

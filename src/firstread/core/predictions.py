@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 _SCORE_PREFIX = "score_"
 #: columns that are text, whatever they look like: the case "001" is not "1", and a class may be called "None"
-_TEXT_COLUMNS = ("case", "truth", "prediction", "file", "patient", "component", "split", "structure", "role", "model")
+_TEXT_COLUMNS = (
+    *("case", "truth", "prediction", "file", "patient", "component", "patient_source", "split", "structure", "role"),
+    "model",
+)
 #: columns of a case that predictions carry along: what is independent, and which part and network they are of
-CONTEXT_COLUMNS = ("patient", "component", "split", "fold", "seed")
+CONTEXT_COLUMNS = ("patient", "component", "patient_source", "split", "fold", "seed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +36,9 @@ class Predictions:
     Attributes:
         table: one row for each key of the task's schema (a case; for a segmentation, a case and a structure), with the
             columns of `task.schema()`, and optionally `file`, `frame`, `patient`, `component` (the independent unit),
-            `split`, `fold`, `seed`. For a classification: `case`, `truth` (class name, or missing), `prediction` (class
-            with the highest score) and one column `score_<class>` for each class (0 to 1, a row sums to 1).
+            `patient_source` (how it is known), `split`, `fold`, `seed`. For a classification: `case`, `truth` (class
+            name, or missing), `prediction` (class with the highest score) and one column `score_<class>` for each class
+            (0 to 1, a row sums to 1).
         task: what was predicted.
         model: name of the model or rule.
         rules: predictions of trivial rules for the same cases, if they are made already; see `baselines`.
@@ -211,7 +215,7 @@ def _validate_table(table: "pd.DataFrame", task: Task) -> "pd.DataFrame":
             where=f"column{'s' if len(schema.key) > 1 else ''} {', '.join(map(repr, schema.key))}",
             expected="one row for each, or a column 'seed' that tells them apart",
         )
-    for name in (*schema.key, "truth", "patient", "component", "split"):
+    for name in (*schema.key, "truth", "patient", "component", "patient_source", "split"):
         if name in table:
             table[name] = text_column(table[name])
     return table

@@ -1,4 +1,7 @@
-"""Progress bar and status line: tqdm in a terminal or a notebook, a few plain lines in a log file."""
+"""Progress bar and status line: tqdm's text in a terminal or a notebook, a few plain lines in a log file.
+
+In a notebook the bar is printed text, not a widget: a saved notebook shows it when it is opened again.
+"""
 
 import os
 import sys
@@ -23,10 +26,10 @@ class ProgressBar:
         self._started = self._last_print = time.monotonic()
         self._postfix = ""
         self._bar: Any = None
-        if not self.quiet and (_in_notebook() or sys.stderr.isatty()):
-            from tqdm.auto import tqdm
+        if not self.quiet and (in_notebook() or sys.stderr.isatty()):
+            from tqdm import tqdm
 
-            self._bar = tqdm(total=total, desc=description, unit=unit, delay=0.5, dynamic_ncols=True)
+            self._bar = tqdm(total=total, desc=description, unit=unit, delay=0.5, **_place())
 
     def update(self, count: int = 1, **postfix: object) -> None:
         """Advance by `count`; `postfix` is shown behind the bar, such as `loss=0.31`."""
@@ -74,11 +77,11 @@ class StatusLine:
         """Show `text` behind the description, replacing the previous text."""
         if self.quiet or os.environ.get("FIRSTREAD_PROGRESS") == "off":
             return
-        if _in_notebook() or sys.stderr.isatty():
-            from tqdm.auto import tqdm
+        if in_notebook() or sys.stderr.isatty():
+            from tqdm import tqdm
 
             if self._bar is None:
-                self._bar = tqdm(total=0, bar_format="{desc}", leave=False)
+                self._bar = tqdm(total=0, bar_format="{desc}", leave=False, **_place())
             self._bar.set_description_str(f"{self.description}: {text}")
         elif time.monotonic() - self._last_print >= 10:
             self._last_print = time.monotonic()
@@ -108,7 +111,14 @@ def track(iterable: Iterable[T], description: str, *, total: int | None = None, 
             bar.update()
 
 
-def _in_notebook() -> bool:
+def _place() -> dict[str, Any]:
+    """Where tqdm writes, how wide, how often: a notebook shows what is printed to stderr as an error."""
+    if in_notebook():
+        return {"file": sys.stdout, "ncols": 88, "mininterval": 0.5}
+    return {"dynamic_ncols": True}
+
+
+def in_notebook() -> bool:
     """Whether this process is a Jupyter kernel."""
     shell = sys.modules.get("IPython")
     if shell is None:

@@ -68,7 +68,6 @@ TARGETS = pa.schema(
     }
 )
 TARGET_KINDS = ("class", "mask", "box", "number", "event")
-PATIENT_SOURCES = ("stated", "study", "series", "file", "folder", "none")
 #: reader of a target that several readers agreed upon
 ADJUDICATED = "adjudicated"
 

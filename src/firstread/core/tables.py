@@ -24,8 +24,9 @@ from firstread.core.columns import SPLITS, canonical_split
 from firstread.core.errors import DataError
 from firstread.core.images import middle_file
 from firstread.core.patient_identity import patient_components
+from firstread.core.patient_sources import PATIENT_SOURCES
 from firstread.core.table_files import read_tables, set_column, write_tables
-from firstread.core.table_schemas import CASES, IMAGES, PATIENT_SOURCES, TARGET_KINDS, TARGETS, conform, to_arrow
+from firstread.core.table_schemas import CASES, IMAGES, TARGET_KINDS, TARGETS, conform, to_arrow
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,8 @@ class Tables:
 
     Attributes:
         cases, images, targets: Arrow tables with the columns of CASES, IMAGES and TARGETS, and further facts. Where no
-            `component` is given, it is worked out from the patients (`firstread.core.patient_identity`).
+            `component` or `patient_source` is given, it is worked out from the patients
+            (`firstread.core.patient_identity`).
 
     Raises:
         DataError: two cases or two images of a case have one name, an image or target of a case that is not there, an
@@ -57,6 +59,8 @@ class Tables:
             )
         if cases["component"].null_count == len(cases) > cases["patient"].null_count:
             cases = set_column(cases, "component", _components(cases["patient"]))
+        if cases["patient_source"].null_count == len(cases) > cases["patient"].null_count:
+            cases = set_column(cases, "patient_source", _stated_or_none(cases["patient"]))
         _check_words(cases["split"], SPLITS, "split")
         _check_words(cases["patient_source"], PATIENT_SOURCES, "patient_source")
         object.__setattr__(self, "cases", cases)
@@ -117,7 +121,7 @@ class Tables:
             values = [canonical_split(value) for value in values]
         cases = set_column(self.cases, name, to_arrow(values))
         if name == "patient":  # worked out anew
-            cases = cases.drop_columns(["component"])
+            cases = cases.drop_columns(["component", "patient_source"])
         return Tables(cases, self.images, self.targets)
 
     def with_classes(self, name: str, values: Sequence[str | None], *, reader: str | None = None) -> "Tables":
@@ -184,6 +188,12 @@ def _components(patients: Any) -> Any:
     components = pa.array(patient_components(spellings), pa.string()).dictionary_encode()
     codes = pc.take(components.indices, column.indices)
     return pa.DictionaryArray.from_arrays(codes, components.dictionary)
+
+
+def _stated_or_none(patients: Any) -> Any:
+    """The source of each patient in a table that names patients and says no more of them."""
+    codes = pc.if_else(pc.is_valid(patients), pa.scalar(0, pa.int32()), pa.scalar(1, pa.int32()))
+    return pa.DictionaryArray.from_arrays(codes.combine_chunks(), ["stated", "none"])
 
 
 def _trusted(cases: pa.Table, images: pa.Table, targets: pa.Table) -> Tables:

@@ -70,14 +70,22 @@ def is_named_ct_window(window: WindowLike) -> bool:
     return isinstance(window, str) and window in CT_WINDOWS
 
 
-def apply_window(pixels: np.ndarray, *, center: float, width: float, function: str = "LINEAR") -> np.ndarray:
+def apply_window(
+    pixels: np.ndarray, *, center: float, width: float, function: str = "LINEAR", step: float | None = None
+) -> np.ndarray:
     """Apply a window: map pixels onto 0..255 as in DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3.
+
+    The function LINEAR is defined for whole numbers and a width of at least 1: a width of 400 covers 400 of them, from
+    center - width/2 to center + width/2 - 1. Files also use it for values that lie nearer than 1 (a small rescale
+    slope), with windows that may be narrower than 1. So what is taken off at the top is the distance of the values
+    where that is below 1, and a width below 1 is read as LINEAR_EXACT.
 
     Args:
         pixels: any shape, in the units of the window.
         center: value that becomes mid-gray.
         width: range of values from black to white.
-        function: "LINEAR" (by pixel centers: from center - 0.5 - (width - 1)/2), "LINEAR_EXACT" or "SIGMOID".
+        function: "LINEAR", "LINEAR_EXACT" or "SIGMOID".
+        step: distance of neighbouring values, such as the rescale slope; None takes 1 for whole numbers, else 0.
 
     Returns:
         uint8 array of the same shape.
@@ -85,12 +93,20 @@ def apply_window(pixels: np.ndarray, *, center: float, width: float, function: s
     if function == "SIGMOID":
         exponent = np.clip(-4.0 * (pixels.astype(np.float64) - center) / width, -60.0, 60.0)
         return np.rint(255.0 / (1.0 + np.exp(exponent))).astype(np.uint8)
-    if function == "LINEAR_EXACT":
-        return scale_to_8_bit(pixels, center - width / 2, center + width / 2)
-    if width <= 1:  # LINEAR with a width of 1 is a threshold
-        return np.where(pixels > center - 0.5, 255, 0).astype(np.uint8)
-    half = (width - 1) / 2
-    return scale_to_8_bit(pixels, center - 0.5 - half, center - 0.5 + half)
+    low, high = center - width / 2, center + width / 2
+    if function != "LINEAR_EXACT" and width >= 1:
+        step = min(1.0, abs(step)) if step is not None else float(_are_whole(pixels))
+        if width <= step:  # a width of 1 over whole numbers is a threshold
+            return np.where(pixels > center - 0.5, 255, 0).astype(np.uint8)
+        high -= step
+    return scale_to_8_bit(pixels, low, high)
+
+
+def _are_whole(pixels: np.ndarray) -> bool:
+    """Whether all values are whole numbers, whatever their type; those that are not finite do not count."""
+    if pixels.dtype.kind != "f":
+        return True
+    return bool(((np.rint(pixels) == pixels) | ~np.isfinite(pixels)).all())
 
 
 def apply_range(pixels: np.ndarray, *, percentiles: bool, mask: np.ndarray | None = None) -> np.ndarray:
@@ -136,6 +152,10 @@ def scale_to_8_bit(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
     """Rescale `low`..`high` linearly to uint8 0..255 and clip; used for windows and for 16-bit PNG and TIFF."""
     span = max(float(high) - float(low), 1e-30)  # low == high: a threshold, without division by zero
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255.0 / span)
+        if pixels.dtype.itemsize > 2 and pixels.dtype != np.float32:  # float32 does not hold all of these exactly
+            shifted = (pixels.astype(np.float64) - float(low)).astype(np.float32)
+        else:
+            shifted = pixels.astype(np.float32) - np.float32(low)
+        scaled = shifted * np.float32(255.0 / span)
     rounded: np.ndarray = np.rint(np.clip(np.nan_to_num(scaled), 0, 255))
     return rounded.astype(np.uint8)

@@ -1,25 +1,21 @@
 """Checks of a cohort's tables: labels, splits, patients, and files that were left out when it was opened."""
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from firstread.core.class_names import normalize_class
 from firstread.core.cohort import Cohort
 from firstread.core.columns import SPLITS
 from firstread.core.images import STRAY_FILES
-from firstread.core.tables import Tables
+from firstread.core.patient_sources import describe_patient_sources
 from firstread.core.tasks import Classification
 from firstread.curation.checks import MAX_NAMES, Finding, count_of, list_names
+from firstread.datasets.file_scan import is_document
 
 #: a class with fewer than this share of the largest one's cases is called rare
 _RARE_SHARE = 0.2
-#: a step of opening keeps at most so many names of files that are no images
-_KEPT_NAMES = 50
-_WHOLE_NUMBER = re.compile(r"^([+-]?\d+)\.0*$")
 
 
 def find_labels(cohort: Cohort) -> list[Finding]:
@@ -80,7 +76,7 @@ def _find_spellings(cohort: Cohort) -> list[Finding]:
             said.add(value)
     groups: dict[str, list[str]] = {}
     for label in sorted(said):
-        groups.setdefault(normalize_label(label), []).append(label)
+        groups.setdefault(normalize_class(label), []).append(label)
     variants = [group for group in groups.values() if len(group) > 1]
     if not variants:
         return []
@@ -91,20 +87,6 @@ def _find_spellings(cohort: Cohort) -> list[Finding]:
         "them alike."
     )
     return [Finding("problem", "spelling", text)]
-
-
-def normalize_label(label: str) -> str:
-    """One form for all spellings of a class: case, spaces, separators, forms of accents, and 1.0 for 1 are ignored.
-
-    Example:
-        >>> {normalize_label(text) for text in ("No finding", "no  finding ", "NO_FINDING")}
-        {'no finding'}
-        >>> normalize_label("1.0"), normalize_label("-1")
-        ('1', '-1')
-    """
-    text = unicodedata.normalize("NFKC", label).strip().casefold()
-    text = _WHOLE_NUMBER.sub(r"\1", text)
-    return re.sub(r"[\s_]+", " ", text).strip()
 
 
 def find_split_gaps(cohort: Cohort) -> list[Finding]:
@@ -142,10 +124,9 @@ def _gap_finding(cohort: Cohort, split: str, missing: list[int]) -> Finding:
 def find_patients(cohort: Cohort) -> list[Finding]:
     """How patients are known, and patients on two sides of a split."""
     cases = cohort.tables.cases
-    sources = patient_sources(cohort.tables)
-    uncertain = len(cohort) - sources["stated"]
+    uncertain = len(cohort) - cohort.patient_sources.get("stated", 0)
     severity = "warning" if uncertain and _is_split_at_random(cohort) else "note"
-    findings = [Finding(severity, "patients", describe_patients(cohort.tables))]
+    findings = [Finding(severity, "patients", _describe_patients(cohort))]
     splits: dict[str, set[str]] = {}
     components, split = cases["component"].to_pylist(), cases["split"].to_pylist()
     for component, part in zip(components, split, strict=True):
@@ -169,42 +150,13 @@ def _is_split_at_random(cohort: Cohort) -> bool:
     return any(part is not None for part in cohort.tables.cases["split"].to_pylist())
 
 
-def patient_sources(tables: Tables) -> Counter[str]:
-    """Number of cases by how their patient is known; a case that does not say counts as stated if it has a patient."""
-    columns = (tables.cases[name].to_pylist() for name in ("patient_source", "patient"))
-    return Counter(
-        source or ("none" if patient is None else "stated") for source, patient in zip(*columns, strict=True)
-    )
-
-
-def describe_patients(tables: Tables) -> str:
-    """How the patients of a cohort are known, and what that means for a split, in sentences."""
-    total, sources = len(tables), patient_sources(tables)
-    components = len({value for value in tables.cases["component"].to_pylist() if value is not None})
-    if sources["stated"] == total:
-        return f"Every case has a stated patient: {count_of(total, 'case')} of {count_of(components, 'patient')}."
-    if sources["none"] == total:
-        of_whom = "the case" if total == 1 else f"any of the {count_of(total, 'case')}"
-        return (
-            f"Patients are not known for {of_whom}, so nothing keeps images of one patient on "
-            "one side of a split: a random split is not a split by patient. Add a column for the patient, or one "
-            "folder a patient."
-        )
-    stated = f"{sources['stated']:,}" if sources["stated"] else "None"
-    has = "have" if sources["stated"] > 1 else "has"
-    parts = [f"{stated} of {count_of(total, 'case')} {has} a stated patient"]
-    grouped = {name: number for name, number in sources.items() if name not in ("stated", "none")}
-    for name, number in sorted(grouped.items()):
-        parts.append(f"{number:,} {'is' if number == 1 else 'are'} kept together only by their {name}")
-    if sources["none"]:
-        parts.append(
-            f"{sources['none']:,} {'counts' if sources['none'] == 1 else 'count each'} as a patient of its own"
-        )
-    whose = "For all but the stated ones a" if sources["stated"] else "A"
-    return (
-        f"{'; '.join(parts)}. {whose} random split is not a split by patient: one person may be on both sides, and "
-        "results look too good. Add a column for the patient."
-    )
+def _describe_patients(cohort: Cohort) -> str:
+    """How the patients of a cohort are known, in sentences."""
+    text = describe_patient_sources(cohort.patient_sources)
+    if text:
+        return f"{text} A column for the patient, in a table, says it for certain."
+    components = len({component for component in cohort.components if component is not None})
+    return f"Every case has a stated patient: {count_of(len(cohort), 'case')} of {count_of(components, 'patient')}."
 
 
 def find_files_left_out(cohort: Cohort) -> list[Finding]:
@@ -225,12 +177,10 @@ def find_files_left_out(cohort: Cohort) -> list[Finding]:
             "Convert those that you need",
         ),
     ):
-        names = [name for step in cohort.steps for name in _names(step.parameters.get(key))]
+        names = [name for step in cohort.steps for name in _names(step.parameters.get(key)) if not is_document(name)]
         if names:
-            cut = key == "other_files" and len(names) >= _KEPT_NAMES
             words = {"was": "was", "is_": "is"} if len(names) == 1 else {"was": "were", "is_": "are"}
-            number = f"At least {count_of(len(names), 'file')}" if cut else count_of(len(names), "file")
-            text = f"{number} {what.format(**words)}: {list_names(names)}. {remedy}."
+            text = f"{count_of(len(names), 'file')} {what.format(**words)}: {list_names(names)}. {remedy}."
             findings.append(Finding(severity, "left out", text, tuple(names)))
     return [*findings, *_find_stray_files(cohort)]
 

@@ -21,7 +21,7 @@ from firstread.core.provenance import Step
 
 
 def add_marker(cohort: Cohort, *, on: Sequence[str], folder: str | Path, text: str = "L") -> Cohort:
-    """Add a bright side marker to the upper corner of every image of some classes.
+    """Add a bright side marker to every image of some classes, in the upper corner of its own side.
 
     All images are written again, with or without a marker, so that no difference of file format reveals the class.
 
@@ -81,15 +81,24 @@ def add_label_noise(cohort: Cohort, *, share: float, seed: int = 0) -> Cohort:
 
 
 def draw_marker(pixels: np.ndarray, *, text: str = "L") -> np.ndarray:
-    """Copy of an image (H, W) with a bright letter, a seventh of its height tall, in the upper left corner."""
+    """Copy of an image (H, W) with a bright letter on a dark plate, a fifth of its height tall, in an upper corner.
+
+    An "R" stands in the left corner and anything else in the right one: image left is the patient's right, and a marker
+    on the wrong side is the first thing that a radiologist sees. The plate is as dark as the film beside a patient, so
+    that the letter is seen on a shoulder as well as on air.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(pixels)
-    height = max(8, pixels.shape[0] // 7)
-    corner = (pixels.shape[1] // 24, pixels.shape[0] // 24)
-    ImageDraw.Draw(picture).text(
-        corner, text, fill=255, font=ImageFont.load_default(size=height), stroke_width=height // 14
-    )
+    rows, columns = pixels.shape
+    height, margin = max(10, rows // 5), (columns // 32, rows // 32)
+    on_left = text.strip().upper().startswith("R")
+    place = (margin[0] * 2 if on_left else columns - 1 - margin[0] * 2, margin[1] * 2)
+    font, anchor = ImageFont.load_default(size=height), "la" if on_left else "ra"
+    canvas = ImageDraw.Draw(picture)
+    left, top, right, bottom = canvas.textbbox(place, text, font=font, anchor=anchor, stroke_width=height // 14)
+    canvas.rectangle((left - margin[0], top - margin[1], right + margin[0], bottom + margin[1]), fill=0)
+    canvas.text(place, text, fill=255, font=font, stroke_width=height // 14, anchor=anchor)
     return np.asarray(picture)
 
 

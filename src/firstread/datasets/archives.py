@@ -1,15 +1,18 @@
 """Safe extraction of ZIP and TAR archives: no path traversal, no links, limits on size and number of files."""
 
+import errno
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from firstread.core.errors import DataError
+from firstread.core.files import translate_os_errors
 from firstread.core.images import STRAY_FILES
 from firstread.core.progress_bar import track
 
@@ -33,7 +36,9 @@ def extract_archive(archive: Path, folder: Path) -> list[str]:
         Names of the stray files, which were left out.
 
     Raises:
-        DataError: the archive is broken, has a name that leads outside the folder, a link, or too much in it.
+        DataError: the archive is broken, has a name that leads outside the folder or cannot be written, a link, or too
+            much in it.
+        StorageError: the disk is full, or the folder cannot be written.
     """
     try:
         if zipfile.is_zipfile(archive):
@@ -63,12 +68,28 @@ def _extract_entries(archive: Path, folder: Path, entries: list[_Entry], open_en
     remaining_bytes = MAX_EXTRACTED_BYTES
     for entry in track(wanted, "Unpacking", unit="file"):
         target = folder.joinpath(*_safe_parts(archive, entry))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            raise _archive_error(archive, "holds the same name twice")
-        with open_entry(entry.info) as source, open(target, "wb") as output:
-            remaining_bytes = _copy_stream(archive, source, output, remaining_bytes)
+        with translate_os_errors(target), _refuse_impossible_names(archive):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                raise _archive_error(archive, "holds the same name twice")
+            with open_entry(entry.info) as source, open(target, "wb") as output:
+                remaining_bytes = _copy_stream(archive, source, output, remaining_bytes)
     return stray
+
+
+@contextmanager
+def _refuse_impossible_names(archive: Path) -> Iterator[None]:
+    """Convert errors of the file system about a name to a DataError."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise _archive_error(archive, "holds a name that is a file and a folder at once") from None
+    except UnicodeEncodeError:
+        raise _archive_error(archive, "holds a name that this system cannot write") from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
+            raise _archive_error(archive, "holds a name that is too long, or that this system cannot write") from None
+        raise
 
 
 def _check_limits(archive: Path, entries: list[_Entry]) -> None:

@@ -16,6 +16,7 @@ from firstread.core.tables import Tables
 from firstread.core.tasks import Classification
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
+from firstread.datasets.patient_groups import assign_components
 
 _MAX_JSON_BYTES = 1_000_000_000
 _KEYS = ("images", "annotations", "categories")
@@ -52,7 +53,12 @@ def open_coco(path: Path, *, window: WindowLike = None) -> Cohort:
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("An entry of the COCO file is broken", where=path, expected="id, file_name, bbox") from error
-    cases = [{"case": row["case"], "unit": "frame", "patient_source": "none"} for row in rows]
+    patients: list[dict[str, Any]] = [{"file": row["files"][0], "frame": None, "label": None} for row in rows]
+    assign_components(patients, base=path.parent)
+    cases = [
+        {"case": row["case"], "unit": "frame", "patient_source": one["patient_source"], "component": one["component"]}
+        for row, one in zip(rows, patients, strict=True)
+    ]
     step = Step("opened", {"file": path.name, "format": "COCO", "stray_files": 0}, version=package_version())
     origin = Origin(path.stem, "images with boxes of your own")
     return Cohort(Tables.from_rows(cases, rows, targets), Classification(()), origin, (step,), window)

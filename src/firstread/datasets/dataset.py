@@ -7,7 +7,8 @@ from pathlib import Path
 from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.images import sniff_format
-from firstread.core.splits import split_by_groups, split_by_patient, split_contiguous, split_random
+from firstread.core.patient_sources import describe_patient_sources, patient_unit
+from firstread.core.splits import split_by_groups, split_by_patient, split_contiguous, split_name, split_random
 from firstread.core.windows import WindowLike, check_window
 from firstread.datasets.catalogue import CATALOGUE, find_named_dataset
 from firstread.datasets.coco import is_coco_file, open_coco
@@ -112,6 +113,8 @@ def _open_folder(path: Path, window: WindowLike) -> Cohort:
 
 
 def _open_file(path: Path, window: WindowLike) -> Cohort:
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        raise DataError("This is a spreadsheet", where=path, do="save it as CSV (UTF-8) and give the path of that file")
     if sniff_format(path) == "zip":
         raise DataError("This is a ZIP archive", where=path, do="unpack it and give the path of the folder")
     scan = scan_files([(path, {})], base=path.parent)
@@ -128,26 +131,26 @@ def _split_cohort(cohort: Cohort, split: str, seed: int) -> Cohort:
 
 
 def _split_by_default(cohort: Cohort, seed: int) -> Cohort:
-    """Default split: by patient, with each case of an unknown patient as a patient of its own."""
+    """Default split: what belongs together stays together, and a case of which nothing is known is one by itself."""
     if not (cohort.task.strata(cohort.tables) >= 0).any():
         return cohort
-    known_count = sum(value is not None for value in cohort.components)
-    name = "split by known patients" if known_count else "split at random"
-    if known_count == len(cohort):
-        name = "split by patient"
     try:
-        return split_by_groups(cohort, cohort.groups, seed=seed, name=name)
+        divided = split_by_groups(cohort, cohort.groups, seed=seed, name=split_name(cohort))
     except DataError as error:
         warnings.warn(f"The cases were not divided: {error}", UserWarning, stacklevel=3)
         return cohort
+    if text := describe_patient_sources(cohort.patient_sources):
+        warnings.warn(text, UserWarning, stacklevel=3)
+    return divided
 
 
 def _warn_of_patient_leakage(cohort: Cohort) -> None:
     rows = cohort.table.assign(component=cohort.components).dropna(subset=["component", "split"])
     leaked = int((rows.groupby("component")["split"].nunique() > 1).sum())
     if leaked:
+        unit = patient_unit(cohort.patient_sources, leaked)
         warnings.warn(
-            f"{leaked} patients are on two sides of the split, so a network is tested on patients it was trained on. "
+            f"{leaked} {unit} on two sides of the split: a network is tested on what it was trained on. "
             'split="patient" divides anew.',
             UserWarning,
             stacklevel=3,

@@ -1,9 +1,9 @@
 """Scan of image files into the rows of a cohort: broken files are reported, DICOM slices are sorted."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from natsort import natsort_keygen, ns
@@ -15,14 +15,35 @@ from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
-from firstread.datasets.frames import read_frame_rows
+from firstread.datasets.frames import read_frame_rows, without_extension
+from firstread.datasets.patient_groups import assign_components
 from firstread.dicom.headers import NoImageError
-from firstread.dicom.pseudonyms import make_pseudonym
 
 #: sort key with "image2" before "image10"
 _NATURAL_KEY = natsort_keygen(alg=ns.IGNORECASE)
 
 _MAX_NAMES_IN_WARNING = 5
+#: extensions of files that describe images and are none
+_DOCUMENTS = (
+    *(".csv", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".parquet"),
+    *(
+        ".txt",
+        ".md",
+        ".rst",
+        ".pdf",
+        ".doc",
+        ".docx",
+        ".rtf",
+        ".html",
+        ".log",
+        ".py",
+        ".ipynb",
+        ".sh",
+        ".sha256",
+        ".md5",
+    ),
+    *(".bval", ".bvec"),
+)
 
 
 @dataclass
@@ -61,7 +82,7 @@ def scan_files(files: Iterable[tuple[Path, dict[str, Any]]], *, base: Path) -> F
         for row in rows:
             scan.rows.append({"case": name, "file": str(path), **row, **overrides})
     _check_readable(scan, base)
-    _set_components(scan.rows)
+    assign_components(scan.rows, base=base)
     _set_case_names(scan.rows)
     scan.rows = _sort_series(scan.rows)
     return scan
@@ -80,7 +101,7 @@ def _check_readable(scan: FileScan, base: Path) -> None:
         raise DataError(
             f"{len(scan.broken)} of {total} images cannot be read. The first: {reason}",
             where=base / first,
-            expected="PNG, JPEG, TIFF, BMP, DICOM or NIfTI",
+            expected="PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM or NIfTI",
             do="mend or remove the broken files",
         )
 
@@ -102,59 +123,40 @@ def build_cohort(
     parameters: dict[str, Any],
     description: str,
 ) -> Cohort:
-    """The cohort of scanned files; files that were left out are listed in its first step and in a warning."""
-    if scan.broken:
-        warnings.warn(
-            f"{len(scan.broken)} broken images were left out: {_shorten(scan.broken)}. "
-            "All of them are listed in the first of the cohort's steps.",
-            UserWarning,
-            stacklevel=4,
-        )
+    """The cohort of scanned files; files that were left out are listed in its first step and named in a warning."""
+    left_out = {
+        "broken images were left out": list(scan.broken),
+        "DICOM files hold no image (reports, contours) and were left out": scan.no_images,
+        "files are no images that firstread reads, and were left out": [
+            name for name in parameters.get("other_files", ()) if not is_document(name)
+        ],
+    }
+    sentences = [f"{len(names)} {what}: {_shorten(names)}." for what, names in left_out.items() if names]
+    if sentences:
+        sentences.append("All of them are listed in the first of the cohort's steps.")
+        warnings.warn(" ".join(sentences), UserWarning, stacklevel=4)
     parameters = {**parameters, "left_out": scan.broken, "no_images": scan.no_images}
     step = Step("opened", parameters, version=package_version())
     origin = Origin(name, description)
     return Cohort.from_table(make_table(scan.rows), tuple(classes), origin, (step,), window=window)
 
 
+def is_document(name: str) -> bool:
+    """Whether a file describes images and is none: a table, a text, the directory of a DICOM medium."""
+    path = PurePosixPath(name.lower())
+    return path.suffix in _DOCUMENTS or path.name in (
+        "dicomdir",
+        "license",
+        "readme",
+        "citation",
+        "version",
+        "makefile",
+    )
+
+
 def _shorten(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:_MAX_NAMES_IN_WARNING]) + (", ..." if len(names) > _MAX_NAMES_IN_WARNING else "")
-
-
-def _set_components(rows: list[dict[str, Any]]) -> None:
-    """State how it is known which images belong together, and join those that do.
-
-    Where no patient is stated, the images of one study count as one, else those of one series, else the frames of one
-    file; volumes of one name in several folders ("P1/ct.nii.gz", "P2/ct.nii.gz") belong to their folders. A lone
-    picture has the source "none".
-    """
-    folders: dict[str, set[str]] = {}
-    for row in rows:
-        folders.setdefault(Path(row["file"]).name, set()).add(str(Path(row["file"]).parent))
-    for row in rows:
-        row.update(patient_facts(row, is_shared_name=len(folders[Path(row["file"]).name]) > 1))
-
-
-def patient_facts(row: Mapping[str, Any], *, is_shared_name: bool = False) -> dict[str, Any]:
-    """`patient_source` and `component` of a row.
-
-    Args:
-        row: `file`, `frame`, and what is stated of `patient`, `component`, `study` and `series`.
-        is_shared_name: files in several folders have this file's name.
-    """
-    path, is_stack = Path(row["file"]), row.get("frame") is not None
-    candidates = {
-        "stated": row.get("component") or row.get("patient"),
-        "study": row.get("study"),
-        "series": row.get("series"),
-        "folder": str(path.parent) if is_stack and is_shared_name else None,
-        "file": str(path) if is_stack else None,
-    }
-    source = next((name for name, value in candidates.items() if value), "none")
-    component = candidates["stated"]
-    if source not in ("stated", "none"):
-        component = make_pseudonym(f"{source}:{candidates[source]}", prefix="U")
-    return {"patient_source": source, "component": component}
 
 
 def _set_case_names(rows: list[dict[str, Any]]) -> None:
@@ -169,29 +171,25 @@ def _set_case_names(rows: list[dict[str, Any]]) -> None:
         row["case"] = base if row["frame"] is None else f"{base}#{row['frame']}"
 
 
-def without_extension(name: str) -> str:
-    """Name of an image file without the extension of a known format."""
-    lower = name.lower()
-    for extension in (".nii.gz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii"):
-        if lower.endswith(extension) and len(name) > len(extension):
-            return name[: -len(extension)]
-    return name
-
-
 def _sort_series(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sort the slices of each DICOM series by InstanceNumber; series stay in the order of their first file."""
+    """Sort the slices of each DICOM series by their place in the patient, else by InstanceNumber.
+
+    Series stay in the order of their first file.
+    """
+    places = [row.pop("position_mm", None) for row in rows]
     if not any(row.get("series") for row in rows):
         return rows
     first_positions: dict[Any, int] = {}
     for position, row in enumerate(rows):
         first_positions.setdefault(_series_key(row), position)
 
-    def sort_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    def sort_key(index: int) -> tuple[Any, ...]:
+        row, place = rows[index], places[index]
         instance = row.get("instance")
-        first = first_positions[_series_key(row)]
-        return (first, instance is None, instance or 0, _NATURAL_KEY(row["file"]), row["frame"] or 0)
+        numbers = (place is None, place or 0.0, instance is None, instance or 0)
+        return (first_positions[_series_key(row)], *numbers, _NATURAL_KEY(row["file"]), row["frame"] or 0)
 
-    return sorted(rows, key=sort_key)
+    return [rows[index] for index in sorted(range(len(rows)), key=sort_key)]
 
 
 def _series_key(row: dict[str, Any]) -> tuple[Any, ...]:

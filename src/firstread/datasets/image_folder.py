@@ -11,33 +11,26 @@ Classes are in alphabetical order, so with two the alphabetically second is the 
 class folder are kept without a label.
 """
 
-import os
+import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from natsort import natsorted, ns
 
+from firstread.core.class_names import class_spellings, describe_spellings
 from firstread.core.cohort import Cohort
 from firstread.core.columns import parse_split_name
 from firstread.core.errors import DataError
 from firstread.core.windows import WindowLike
-from firstread.datasets.archives import is_stray_file
 from firstread.datasets.file_scan import FileScan, build_cohort, scan_files
-from firstread.datasets.frames import is_image_file
+from firstread.datasets.folder_contents import FolderContents, find_data_root, list_files
+from firstread.datasets.folder_levels import FolderLevels, interpret_folders, without_containers
 from firstread.datasets.nifti_pairs import find_pairs, open_pairs
+from firstread.datasets.patient_evidence import is_container
 
-#: more files than this mean that the path is wrong: the root of a disk, or a home folder
-MAX_FILES = 1_000_000
-
-
-@dataclass
-class _Listing:
-    images: list[Path]
-    folders: list[Path]
-    stray_files: list[str]
-    other_files: list[str]
+#: extensions of pictures; below the folders of patients, theirs may be classes
+PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
+_MASK_FOLDER = re.compile(r"(?i)(segmentation|seg|mask|label|annotation|gt|groundtruth|ground[_ -]truth)s?")
 
 
 def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
@@ -49,40 +42,44 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
         DataError: no images, an empty class, a single class, or most of the images broken.
     """
     folder = Path(folder)
-    base = _find_data_root(folder)
-    listing = _list_files(base)
+    base = find_data_root(folder)
+    listing = list_files(base)
     if not listing.images:
         raise DataError(
             "The folder holds no images",
             where=folder,
             expected="one folder of images for each class",
-            do="check the path; PNG, JPEG, TIFF, BMP, DICOM and NIfTI files are found, also in folders within it",
+            do="check the path; PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI are found, in folders within it too",
         )
     if pairs := find_pairs(base, listing.images):
         return open_pairs(base, pairs, window=window)
-    has_split_folders = _has_split_folders(base, listing)
-    labeled = [
-        (path, _label_and_split(path.relative_to(base).parts[:-1], has_split_folders)) for path in listing.images
-    ]
-    classes = natsorted({known["label"] for _, known in labeled if known["label"]}, alg=ns.IGNORECASE)
-    _check_classes(base, listing, classes, has_split_folders)
+    _check_links(base, listing)
+    _check_masks(base)
+    folders = [path.relative_to(base).parts[:-1] for path in listing.images]
+    are_pictures = all(path.suffix.lower() in PICTURE_EXTENSIONS for path in listing.images)
+    levels = interpret_folders(folders, are_pictures=are_pictures)
+    spellings = class_spellings([label for label in levels.labels if label])
+    if levels.has_patient_folders and not spellings:
+        _warn_of_patient_folders("by their names one for each patient")
+    if text := describe_spellings(spellings):
+        warnings.warn(text, UserWarning, stacklevel=4)
+    labels = [spellings.get(label or "") for label in levels.labels]
+    classes = natsorted(set(spellings.values()), alg=ns.IGNORECASE)
+    _check_classes(base, listing, classes, levels)
+    known = [{"label": label, "split": split} for label, split in zip(labels, levels.splits, strict=True)]
+    labeled = list(zip(listing.images, known, strict=True))
     scan = scan_files(labeled, base=base)
-    if _folders_are_patients(scan, classes):
+    if _hold_one_patient_each(scan, classes):
         classes = []
         for row in scan.rows:
             row["label"] = None
-        warnings.warn(
-            "Every folder holds the DICOM files of one patient, so the folders were not taken for classes. "
-            "Labels can come from a table beside them.",
-            UserWarning,
-            stacklevel=4,
-        )
+        _warn_of_patient_folders("each the DICOM files of one patient")
     _check_classes_readable(scan, classes, base)
     parameters = {
         "folder": folder.name,
         "stray_files": len(listing.stray_files),
         "stray_names": listing.stray_files[:50],
-        "other_files": listing.other_files[:50],
+        "other_files": listing.other_files,
         "unlabeled": sum(row.get("label") is None for row in scan.rows),
     }
     return build_cohort(
@@ -95,80 +92,22 @@ def open_folder(folder: Path, *, window: WindowLike = None) -> Cohort:
     )
 
 
-def list_image_files(folder: Path) -> list[Path]:
-    """Images below a folder, in natural order."""
-    return _list_files(folder).images
+def _warn_of_patient_folders(why: str) -> None:
+    warnings.warn(
+        f"The folders are {why}, so they were not taken for classes, and the images have no labels. Labels can come "
+        "from a table beside them; folders that are classes need names that say so.",
+        UserWarning,
+        stacklevel=5,
+    )
 
 
-def _list_files(base: Path) -> _Listing:
-    listing = _Listing([], [], [], [])
-    visited: set[str] = set()
-    count = 0
-    for current, folders, names in os.walk(base, followlinks=True):
-        real_path = os.path.realpath(current)
-        if real_path in visited:  # a symbolic link to a folder above
-            folders.clear()
-            continue
-        visited.add(real_path)
-        folder = Path(current)
-        for name in natsorted(names, alg=ns.IGNORECASE):
-            count += 1
-            if count > MAX_FILES:
-                raise DataError(
-                    f"The folder holds more than {MAX_FILES:,} files",
-                    where=base,
-                    do="choose the folder of the images",
-                )
-            _classify_file(folder / name, base, listing)
-        hidden = [name for name in folders if name.startswith(".") or name == "__MACOSX"]
-        listing.stray_files += [(folder / name).relative_to(base).as_posix() + "/" for name in hidden]
-        folders[:] = natsorted((name for name in folders if name not in hidden), alg=ns.IGNORECASE)
-        listing.folders += [folder / name for name in folders]
-    return listing
-
-
-def _classify_file(path: Path, base: Path, listing: _Listing) -> None:
-    relative = path.relative_to(base).as_posix()
-    if is_stray_file(relative) or path.name.startswith("."):
-        listing.stray_files.append(relative)
-    elif path.name.upper() != "DICOMDIR" and path.is_file() and is_image_file(path):
-        listing.images.append(path)
-    else:
-        listing.other_files.append(relative)
-
-
-def _find_data_root(folder: Path) -> Path:
-    """Descend while a folder holds nothing but one folder of folders, as after unpacking an archive."""
-    for _ in range(4):
-        children = [path for path in folder.iterdir() if not is_stray_file(path.name) and not path.name.startswith(".")]
-        if len(children) != 1 or not children[0].is_dir() or parse_split_name(children[0].name):
-            return folder
-        if not any(path.is_dir() for path in children[0].iterdir()):
-            return folder
-        folder = children[0]
-    return folder
-
-
-def _has_split_folders(base: Path, listing: _Listing) -> bool:
-    top = {parse_split_name(path.name) for path in listing.folders if path.parent == base}
-    return "train" in top or len(top - {None}) > 1
-
-
-def _label_and_split(parts: tuple[str, ...], has_split_folders: bool) -> dict[str, Any]:
-    if has_split_folders:
-        split = parse_split_name(parts[0]) if parts else None
-        label = parts[1] if split and len(parts) > 1 else None
-        return {"label": label, "split": split}
-    split = parse_split_name(parts[1]) if len(parts) > 1 else None  # class/train as well as train/class
-    return {"label": parts[0] if parts else None, "split": split}
-
-
-def _check_classes(base: Path, listing: _Listing, classes: list[str], has_split_folders: bool) -> None:
-    depth = 2 if has_split_folders else 1
-    non_empty = {path.relative_to(base).parts[:depth] for path in listing.images}
-    for folder in listing.folders:
-        parts = folder.relative_to(base).parts
-        if len(parts) == depth and parts not in non_empty and (not has_split_folders or parse_split_name(parts[0])):
+def _check_classes(base: Path, listing: FolderContents, classes: list[str], levels: FolderLevels) -> None:
+    depth = levels.class_depth
+    non_empty = {without_containers(path.relative_to(base).parts[:-1])[:depth] for path in listing.images}
+    for folder in [] if levels.has_patient_folders else listing.folders:
+        parts = without_containers(folder.relative_to(base).parts)
+        is_in_split = not levels.has_split_folders or parse_split_name(parts[0] if parts else None)
+        if len(parts) == depth and parts not in non_empty and is_in_split and not is_container(folder.name):
             raise DataError(
                 "A class folder holds no images",
                 where=folder,
@@ -184,11 +123,35 @@ def _check_classes(base: Path, listing: _Listing, classes: list[str], has_split_
         )
 
 
-def _folders_are_patients(scan: FileScan, classes: list[str]) -> bool:
-    """Whether this is a DICOM export with one folder a patient, and not one folder a class."""
-    pairs = {(row.get("label"), row.get("patient")) for row in scan.rows if row.get("series")}
-    complete = all(row.get("series") and row.get("patient") and row.get("split") is None for row in scan.rows)
-    return complete and len(classes) > 2 and len(pairs) == len(classes) == len({patient for _, patient in pairs})
+def _check_masks(base: Path) -> None:
+    """Refuse pictures with masks beside them, which would become two classes."""
+    names = [path.name for path in base.iterdir() if path.is_dir()]
+    masks = [name for name in names if _MASK_FOLDER.fullmatch(name)]
+    if masks and len(masks) < len(names) and all(is_container(name) or name in masks for name in names):
+        raise DataError(
+            f'"{masks[0]}" seems to hold masks of the images beside it, and masks are not read from pictures',
+            where=base,
+            expected="NIfTI volumes with label maps, a data set of nnU-Net, or boxes in the format of COCO",
+            do="convert the masks to NIfTI; to open the images alone, give their own folder",
+        )
+
+
+def _check_links(base: Path, listing: FolderContents) -> None:
+    if listing.repeated:
+        first, second = (path.relative_to(base).as_posix() for path in listing.repeated[0])
+        raise DataError(
+            f'"{first}" and "{second}" are one folder, by a link, so its images would be there twice',
+            where=base,
+            expected="each folder of images once",
+            do="remove the link, or put a copy of the other images in its place",
+        )
+
+
+def _hold_one_patient_each(scan: FileScan, classes: list[str]) -> bool:
+    """Whether this is a DICOM export with one folder a patient (or study), and not one folder a class."""
+    complete = all(row.get("series") and row.get("component") and row.get("split") is None for row in scan.rows)
+    pairs = {(row.get("label"), row.get("component")) for row in scan.rows}
+    return complete and len(classes) > 2 and len(pairs) == len(classes) == len({component for _, component in pairs})
 
 
 def _check_classes_readable(scan: FileScan, classes: list[str], base: Path) -> None:

@@ -21,7 +21,8 @@ from firstread.core.files import read_json
 from firstread.core.images import read_volume
 from firstread.core.progress_bar import track
 from firstread.core.windows import WindowLike
-from firstread.datasets.file_scan import relative_name, without_extension
+from firstread.datasets.file_scan import relative_name
+from firstread.datasets.frames import without_extension
 from firstread.datasets.volume_cohort import VolumeFiles, build_volume_cohort
 
 #: more numbers than these in a label map mean that it is an image
@@ -62,15 +63,13 @@ def open_pairs(folder: Path, pairs: Sequence[tuple[Path, Path]], *, window: Wind
     """
     stated = folder / "labels.json"
     values = _read_names(stated) if stated.is_file() else _find_values([mask for _, mask in pairs])
-    has_own_folder = len({image.parent for image, _ in pairs}) == len(pairs)
     files = [
-        VolumeFiles(
-            without_extension(relative_name(image, folder)), {"image": image}, mask, has_own_folder=has_own_folder
-        )
-        for image, mask in pairs
+        VolumeFiles(without_extension(relative_name(image, folder)), {"image": image}, mask) for image, mask in pairs
     ]
     parameters = {"folder": folder.name, "format": "pairs of NIfTI files", "labels": values}
-    return build_volume_cohort(files, values=values, name=folder.name, window=window, parameters=parameters)
+    return build_volume_cohort(
+        files, values=values, name=folder.name, window=window, parameters=parameters, base=folder
+    )
 
 
 def _pair_key(name: str) -> str:

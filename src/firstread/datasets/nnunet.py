@@ -18,7 +18,7 @@ from firstread.core.cohort import Cohort
 from firstread.core.errors import DataError
 from firstread.core.files import read_json
 from firstread.core.windows import WindowLike
-from firstread.datasets.file_scan import without_extension
+from firstread.datasets.frames import without_extension
 from firstread.datasets.volume_cohort import VolumeFiles, build_volume_cohort
 
 _MAX_JSON_BYTES = 10_000_000
@@ -58,7 +58,7 @@ def open_nnunet(folder: Path, *, window: WindowLike = None) -> Cohort:
     files = _split_as_given(files)
     name = str(description.get("name") or folder.name)
     parameters = {"folder": folder.name, "format": "nnU-Net", "channels": list(names.values())}
-    return build_volume_cohort(files, values=values, name=name, window=window, parameters=parameters)
+    return build_volume_cohort(files, values=values, name=name, window=window, parameters=parameters, base=folder)
 
 
 def _split_as_given(files: Sequence[VolumeFiles]) -> list[VolumeFiles]:

@@ -15,8 +15,9 @@ from firstread.core.tables import Tables
 from firstread.core.tasks import Classification
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
-from firstread.datasets.file_scan import patient_facts, relative_name
-from firstread.datasets.image_folder import list_image_files
+from firstread.datasets.file_scan import relative_name
+from firstread.datasets.folder_contents import list_image_files
+from firstread.datasets.patient_groups import assign_components
 from firstread.datasets.volume_cohort import image_row
 from firstread.dicom.headers import NoImageError
 from firstread.readers.dicom_reader import read_info_and_slices
@@ -47,6 +48,10 @@ def open_series(folder: Path, *, window: WindowLike = None) -> Cohort:
             continue
         names[name] = names.get(name, 0) + 1
         _add_stack(rows, f"{name}#{names[name]}" if names[name] > 1 else name, stack, infos[stack.files[0]])
+    assign_components(rows[0], base=folder)
+    for row in rows[0]:
+        for name in ("file", "frame", "label", "study", "series"):
+            row.pop(name, None)
     if not rows[0]:
         reason = next(iter(left_out.values()))
         raise DataError(f"No series is a volume. The first: {reason}", where=folder, expected="series of slices")
@@ -84,8 +89,8 @@ def _add_stack(
     rows: tuple[list[dict[str, Any]], list[dict[str, Any]]], case: str, stack: SliceStack, info: ImageInfo
 ) -> None:
     files = list(dict.fromkeys(stack.files))
-    facts = {"patient": info.patient, "component": info.component, "study": info.study, "series": info.series}
-    facts = patient_facts({**facts, "file": str(files[0]), "frame": None})
-    rows[0].append({"case": case, "unit": "series", "parent": info.study, "patient": info.patient, **facts})
+    facts = {name: getattr(info, name) for name in ("patient", "component", "study", "series")}
+    facts |= {"file": str(files[0]), "frame": None, "label": None}
+    rows[0].append({"case": case, "unit": "series", "parent": info.study, **facts})
     own = replace(info, geometry=stack.geometry, frames=len(stack.slices), modality=stack.modality, unit=stack.unit)
     rows[1].append(image_row(case, "image", files, own))

@@ -15,7 +15,7 @@ from firstread.core.tables import Tables
 from firstread.core.tasks import Segmentation
 from firstread.core.version import package_version
 from firstread.core.windows import WindowLike
-from firstread.datasets.file_scan import patient_facts
+from firstread.datasets.patient_groups import assign_components
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,12 @@ class VolumeFiles:
         images: name -> file, such as {"image": ct.nii.gz}.
         mask: label map of all structures, or None.
         split: "train", "validation", "test" or None.
-        has_own_folder: whether each case lies in a folder of its own, which then stands for the patient.
     """
 
     case: str
     images: Mapping[str, Path]
     mask: Path | None = None
     split: str | None = None
-    has_own_folder: bool = False
 
 
 @dataclass
@@ -51,6 +49,7 @@ def build_volume_cohort(
     name: str,
     window: WindowLike,
     parameters: Mapping[str, Any],
+    base: Path,
 ) -> Cohort:
     """Read the headers of all volumes and build the cohort.
 
@@ -60,6 +59,7 @@ def build_volume_cohort(
         name: of the data set.
         window: of pictures of the volumes.
         parameters: of the step "opened".
+        base: folder that holds all of them.
 
     Raises:
         DataError: a file cannot be read, or a label map lies on another grid than its image.
@@ -67,6 +67,10 @@ def build_volume_cohort(
     rows = _Rows()
     for one in track(files, "Looking at the volumes"):
         _add_case(rows, one, values)
+    patients = [dict(row.pop("stated")) for row in rows.cases]
+    assign_components(patients, base=base)
+    for row, patient in zip(rows.cases, patients, strict=True):
+        row |= {name: patient[name] for name in ("component", "patient_source")}
     step = Step("opened", {**parameters, "stray_files": 0}, version=package_version())
     origin = Origin(name, "volumes of your own, with label maps")
     tables = Tables.from_rows(rows.cases, rows.images, rows.targets)
@@ -76,10 +80,12 @@ def build_volume_cohort(
 def _add_case(rows: _Rows, files: VolumeFiles, values: Mapping[str, Sequence[int]]) -> None:
     infos = {name: read_info(path) for name, path in files.images.items()}
     first = next(iter(infos.values()))
-    stated = {"component": first.component, "patient": first.patient, "study": first.study, "series": first.series}
-    place = {"file": str(next(iter(files.images.values()))), "frame": 0}  # a volume is a stack of slices
-    known = patient_facts({**stated, **place}, is_shared_name=files.has_own_folder)
-    rows.cases.append({"case": files.case, "unit": "series", "split": files.split, "patient": first.patient, **known})
+    names = ("component", "patient", "study", "series")
+    stated = {name: getattr(first, name) for name in names}
+    stated |= {"file": str(next(iter(files.images.values()))), "frame": 0}  # a volume is a stack of slices
+    rows.cases.append(
+        {"case": files.case, "unit": "series", "split": files.split, "patient": first.patient, "stated": stated}
+    )
     rows.images += [image_row(files.case, name, [files.images[name]], info) for name, info in infos.items()]
     if files.mask is None:
         return

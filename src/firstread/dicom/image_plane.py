@@ -1,13 +1,14 @@
 """Image plane of a DICOM slice or frame: its position, orientation and pixel spacing in the patient."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firstread.core.errors import DataError
 from firstread.core.geometry import Geometry
 from firstread.dicom.functional_groups import find_group, frame_groups
+from firstread.dicom.pixel_elements import get_numbers
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -92,17 +93,7 @@ def _read_numbers(
 ) -> tuple[float, ...]:
     """Finite numbers of an element in the frame's functional group, else in a single-frame file; () if not stated."""
     item = find_group(sources[0], group) or sources[1]
-    return finite_numbers(item.get(keyword)) if item is not None and keyword in item else ()
-
-
-def finite_numbers(value: Any) -> tuple[float, ...]:
-    """All values of an element as floats; () where it is empty or one of them is no finite number."""
-    values = [value] if isinstance(value, int | float | str) else list(value or ())
-    try:
-        numbers = tuple(float(number) for number in values)
-    except (TypeError, ValueError):
-        return ()
-    return numbers if np.isfinite(numbers).all() else ()
+    return get_numbers(item, keyword) if item is not None else ()
 
 
 def _are_directions(orientation: tuple[float, ...]) -> bool:

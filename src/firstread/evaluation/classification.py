@@ -17,7 +17,7 @@ from firstread.evaluation.class_metrics import (
     outcomes_per_1000,
     per_class_table,
 )
-from firstread.evaluation.evaluation import Evaluation
+from firstread.evaluation.evaluation import Evaluation, fold, to_html
 from firstread.evaluation.external_validation import compare_cohorts
 from firstread.evaluation.intervals import Estimate, validate_confidence
 from firstread.evaluation.scored_cases import ScoredCases
@@ -49,6 +49,16 @@ class ClassificationEvaluation(Evaluation):
         subgroups: one row a subgroup, if they were asked for; else None.
         external: each metric on a second cohort beside the first, if one was given; else None.
     """
+
+    main_metrics = (
+        "AUC",
+        "macro AUC",
+        "accuracy",
+        "balanced accuracy",
+        "sensitivity",
+        "specificity",
+        "calibration slope",
+    )
 
     confusion: "pd.DataFrame"
     per_class: "pd.DataFrame"
@@ -95,6 +105,25 @@ class ClassificationEvaluation(Evaluation):
         if self.external is not None:
             tables["On the second cohort, beside the first"] = self.external
         return tables
+
+    def _comparison_html(self) -> str:
+        """One row each, its accuracy and how far the network is above it; all columns folded."""
+        import pandas as pd
+
+        rows = []
+        for row in self.comparison.to_dict("records"):
+            accuracy = Estimate(row["accuracy"], row["low"], row["high"], "")
+            above = Estimate(row["difference"], row["difference low"], row["difference high"], "")
+            rows.append((row["name"], str(accuracy), "" if row["role"] == "network" else str(above)))
+        columns = ["name", "accuracy [interval]", "network minus rule [interval]"]
+        return to_html(pd.DataFrame(rows, columns=columns)) + fold("All columns", to_html(self.comparison, missing=""))
+
+    def _figures(self) -> "tuple[Figure, ...]":
+        from firstread.evaluation.classification_plots import plot_beside_rules, plot_roc_and_confusion
+
+        auc_texts = dict(zip(self.per_class["class"], self.per_class["AUC"], strict=True))
+        first = plot_roc_and_confusion(self.predictions, self.confusion, auc_texts=auc_texts)
+        return (first, plot_beside_rules(self.comparison)) if len(self.comparison) > 1 else (first,)
 
     def _extra_text(self) -> tuple[str, ...]:
         tables = [table for table in (self.subgroups, self.external) if table is not None]

@@ -116,6 +116,24 @@ def plot_overview(
     return figure
 
 
+def plot_roc_and_confusion(
+    predictions: Predictions, confusion: "pd.DataFrame", *, auc_texts: dict[str, str]
+) -> "Figure":
+    """Figure of ROC and confusion matrix, at the width of a notebook's page."""
+    figure, axes = new_figure(1, 2, panel_width_inches=4.6, panel_height_inches=4.3)
+    plot_roc(axes[0, 0], predictions, auc_texts)
+    plot_confusion(axes[0, 1], confusion)
+    return figure
+
+
+def plot_beside_rules(comparison: "pd.DataFrame") -> "Figure":
+    """Figure of the network beside the trivial rules, at the width of a notebook's page."""
+    height_inches = 1.2 + 0.36 * len(comparison)
+    figure, axes = new_figure(panel_width_inches=9.2, panel_height_inches=height_inches)
+    plot_comparison(axes[0, 0], comparison)
+    return figure
+
+
 def plot_details(predictions: Predictions, *, prevalence: float | None = None) -> "Figure":
     """Figure of precision-recall, and for two classes calibration and net benefit (at a prevalence, if it is given)."""
     binary = len(predictions.classes) == 2

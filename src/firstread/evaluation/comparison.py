@@ -135,11 +135,11 @@ class Comparison:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from firstread.core.figures import data_url, png_bytes
+        from firstread.core.figures import figure_html
 
         number = "{:.3f}".format
         table = self.table.to_html(index=False, float_format=number, border=0)
-        image = f'<img style="max-width:100%" alt="accuracies" src="{data_url(png_bytes(self.figure(), dpi=100))}">'
+        image = figure_html(self.figure())
         differences = ""
         if self.pairs:
             caption = "Differences of the pairs, first minus second"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from firstread.core.errors import SettingError, suggest
 from firstread.core.files import to_jsonable
@@ -33,6 +33,9 @@ class Evaluation(ABC):
         notes: remarks for the reader: what is positive, cases left out, metrics that could not be computed.
         predictions: the evaluated predictions.
     """
+
+    #: metrics that a notebook shows at once, the others folded; empty shows all
+    main_metrics: ClassVar[tuple[str, ...]] = ()
 
     summary: dict[str, Estimate]
     comparison: "pd.DataFrame"
@@ -102,15 +105,30 @@ class Evaluation(ABC):
     def _repr_html_(self) -> str:
         from html import escape
 
-        from firstread.core.figures import data_url, png_bytes
+        from firstread.core.figures import figure_html
 
-        picture = data_url(png_bytes(self.figure(), dpi=100))
+        table = to_html(self.table)
+        if self.main_metrics:
+            folded = fold(f"All {len(self.table)} metrics, and how each was found", table)
+            table = to_html(self._main_table()) + folded
+        pictures = "".join(f"<div>{figure_html(figure)}</div>" for figure in self._figures())
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        comparison = _to_html(self.comparison, missing="")
-        return (
-            f"{_to_html(self.table)}<h4>Beside trivial rules</h4>{comparison}"
-            f'<img style="max-width:100%" alt="figure of the main results" src="{picture}">{notes}'
-        )
+        return f"{table}<h4>Beside trivial rules</h4>{self._comparison_html()}{pictures}{notes}"
+
+    def _main_table(self) -> "pd.DataFrame":
+        """The main metrics, each with its interval as text."""
+        import pandas as pd
+
+        rows = [(name, str(self.summary[name])) for name in self.main_metrics if name in self.summary]
+        return pd.DataFrame(rows, columns=["metric", "value [interval]"])
+
+    def _comparison_html(self) -> str:
+        """The network and the trivial rules, as a notebook shows them."""
+        return to_html(self.comparison, missing="")
+
+    def _figures(self) -> "tuple[Figure, ...]":
+        """The main results as a notebook shows them: figures that are read at the width of its page."""
+        return (self.figure(),)
 
     def _extra_text(self) -> tuple[str, ...]:
         """Tables that a kind adds to the text."""
@@ -164,7 +182,13 @@ def _to_text(table: "pd.DataFrame", *, missing: str = "not defined") -> str:
     return table.to_string(index=False, float_format=_number, na_rep=missing)
 
 
-def _to_html(table: "pd.DataFrame", *, missing: str = "not defined") -> str:
+def fold(title: str, html: str) -> str:
+    """HTML behind a line that opens it."""
+    return f"<details><summary>{title}</summary>{html}</details>"
+
+
+def to_html(table: "pd.DataFrame", *, missing: str = "not defined") -> str:
+    """HTML of a table with three decimals; `missing` stands for what is not defined."""
     return table.to_html(index=False, float_format=_number, border=0, na_rep=missing)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from firstread.core.cohort import Cohort
+from firstread.core.patient_sources import describe_patient_sources
 from firstread.core.predictions import Predictions
 from firstread.core.report import Report
 from firstread.core.run import Run
@@ -70,6 +71,8 @@ def _add_data(report: Report, cohort: Cohort) -> None:
     origin = cohort.origin
     report.add_heading("Data")
     report.add_text(f"{origin.name}. {origin.description} Licence: {origin.license or 'not stated'}. {origin.citation}")
+    patients = describe_patient_sources(cohort.patient_sources) or "The patient of every case is stated."
+    report.add_text(patients)
     report.add_table(cohort.counts(), caption="Cases of each class in each split")
     report.add_figure(cohort.show(10), caption="Ten cases, chosen by a fixed seed", alt="contact sheet of ten cases")
 

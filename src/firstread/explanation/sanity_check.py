@@ -28,6 +28,7 @@ FALL_RATIO = 3.0
 FEWEST_NETWORKS = 3
 #: networks that are drawn for each one that is wanted, because many draw a blank map
 MOST_DRAWS = 4
+_COLUMNS = 3
 
 Verdict = Literal["learnt", "same", "blank", "unclear"]
 
@@ -115,18 +116,21 @@ class SanityCheck:
         return pd.DataFrame(rows, columns=["random from the top to", "mean", "lowest", "highest", "blank"])
 
     def figure(self) -> "Figure":
-        """The map, and in a row the maps of one network as it is randomized from the head down."""
+        """The map, and after it the maps of one network as it is randomized from the head down; three in a row."""
         from firstread.core.figures import new_figure
 
         panels = [("the network's map", self.explanation.map)]
         for stage, drawn, correlation in zip(self.stages, self.maps, self.correlations[:1].T.ravel(), strict=False):
             said = "blank" if np.isnan(correlation) else f"correlation {correlation:.2f}"
             panels.append((f"random: {stage}\n{said}" if stage == "head" else f"and {stage}\n{said}", drawn))
-        figure, axes = new_figure(1, len(panels), panel_width_inches=2.1, panel_height_inches=2.8)
-        for axis, (title, drawn) in zip(axes[0], panels, strict=True):
+        rows = -(-len(panels) // _COLUMNS)
+        figure, axes = new_figure(rows, _COLUMNS, panel_width_inches=2.9, panel_height_inches=3.2)
+        for axis in axes.flat[len(panels) :]:
+            axis.remove()
+        for axis, (title, drawn) in zip(axes.flat, panels, strict=False):
             axis.imshow(self.explanation.image, cmap="gray", vmin=0, vmax=255)
             axis.imshow(drawn, cmap="inferno", alpha=0.25 + 0.45 * drawn, vmin=0, vmax=1)
-            axis.set_title(title, fontsize=9)
+            axis.set_title(title, fontsize=10)
             axis.axis("off")
         return figure
 

@@ -156,7 +156,7 @@ def picture_shape(inputs: InputSpec) -> tuple[int, ...]:
 
 def read_picture(case: Case, inputs: InputSpec) -> np.ndarray:
     """A case's picture as a network gets it: uint8 (S, S) or (S, S, 3)."""
-    return resize_square(with_channels(case.image(), inputs.channels), inputs.patch_size[0])
+    return resize_square(with_channels(case.pixels(), inputs.channels), inputs.patch_size[0])
 
 
 def memory_limit_bytes() -> float:

@@ -54,10 +54,9 @@ class Hardware:
 
 def this_hardware() -> Hardware:
     """Load the stored measurement of this computer, or measure it now (about a second) and store it."""
-    file = home_folder() / "machine.json"
     name, cores = _processor_name(), available_cores()
     with suppress(FirstreadError, TypeError, OSError):
-        stored = Hardware(**read_json(file))
+        stored = Hardware(**read_json(home_folder() / "machine.json"))
         if (stored.processor, stored.cores) == (name, cores):
             return stored
     bfloat16 = has_bfloat16()
@@ -65,7 +64,7 @@ def this_hardware() -> Hardware:
     seconds_bfloat16 = _time_training_step(torch.bfloat16) if bfloat16 else None
     measured = Hardware(name, cores, bfloat16, seconds_float32, seconds_bfloat16)
     with suppress(FirstreadError, OSError):  # a home that cannot be written costs a second each time, no more
-        write_json(file, asdict(measured))
+        write_json(home_folder() / "machine.json", asdict(measured))
     return measured
 
 

@@ -14,6 +14,7 @@ _CHOICES = {
     "device": ("auto", "cpu", "cuda", "mps"),
     "precision": ("auto", "float32", "bfloat16"),
     "sampler": ("random", "balanced"),
+    "batch_norm": ("auto", "fixed", "batch"),
 }
 #: name, lowest, below what, in words
 _RANGES = (
@@ -41,6 +42,8 @@ class TrainingSettings:
         class_weights: None, "balanced", or class -> weight in the loss, of training and validation.
         sampler: "random" (every example once an epoch) or "balanced" (each class equally often).
         label_smoothing: share of the target that is spread over all classes in the loss, 0 to below 1.
+        batch_norm: "fixed" keeps the statistics of BatchNorm, "batch" takes those of each batch; "auto" fixes them
+            after frozen epochs of weights that had seen images before.
         weight_decay: of AdamW; None is the schedule's own: 0.01 under "one-cycle", none under "constant".
         seed: of the order of images, augmentation and dropout.
         deterministic: refuse operations that are not reproducible bit by bit.
@@ -71,6 +74,7 @@ class TrainingSettings:
     sampler: str = "random"
     label_smoothing: float = 0.0
     weight_decay: float | None = None
+    batch_norm: str = "auto"
     seed: int = 0
     deterministic: bool = False
     folder: str | Path | None = None

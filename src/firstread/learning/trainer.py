@@ -33,7 +33,7 @@ from firstread.learning.runs import list_cohort_warnings, load_training_examples
 from firstread.learning.samplers import BalancedSampler, RandomSampler, Sampler
 from firstread.learning.settings import TrainingSettings
 from firstread.learning.time_budget import TimeBudget
-from firstread.learning.training_state import TrainingState, frozen_backbone
+from firstread.learning.training_state import TrainingState, frozen_backbone, keeps_batch_norm
 
 
 class Trainer:
@@ -137,6 +137,7 @@ class Trainer:
             placement=placement,
             processes=self.processes,
             random=self.random,
+            batch_norm_is_fixed=keeps_batch_norm(self.model, self.settings, self.run),
         )
         self.run.metadata["precision"], self.run.metadata["device"] = placement.precision, placement.device.type
         self.snapshot = EpochSnapshot(self.model if self._on_gpu else self.state.trainable_module)  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
     sampler: str = "random",
     label_smoothing: float = 0.0,
     weight_decay: float | None = None,
+    batch_norm: str = "auto",
     seed: int = 0,
     deterministic: bool = False,
     folder: str | Path | None = None,
@@ -80,6 +81,10 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
             0 to below 1. The validation loss is smoothed in the same way. As `torch.nn.CrossEntropyLoss`.
         weight_decay: pulls all weights towards 0 (AdamW), against learning by heart. Default 0.01 under "one-cycle",
             none under "constant".
+        batch_norm: "batch" normalizes with mean and spread of each batch, as a network with random weights must.
+            "fixed" keeps those that the network has: a head that was trained on them while the backbone was frozen
+            loses its footing when they are suddenly taken from eight images at a time. "auto": "fixed" where the
+            history has frozen epochs of weights that had seen images before, else "batch".
         seed: of the order of images, augmentation and dropout.
         deterministic: refuse operations that are not reproducible bit by bit.
         folder: where checkpoints go; default a new folder under the runs folder, or beside that of `resume`.
@@ -123,6 +128,7 @@ def train(  # noqa: PLR0913 - settings, not arguments: each has a default, and `
         sampler=sampler,
         label_smoothing=label_smoothing,
         weight_decay=weight_decay,
+        batch_norm=batch_norm,
         seed=seed,
         deterministic=deterministic,
         folder=folder,

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from firstread.core.errors import SettingError
+from firstread.core.run import Run
 from firstread.learning.devices import Placement
 from firstread.learning.examples import Examples
 from firstread.learning.feature_cache import FeatureCache
@@ -30,11 +31,24 @@ class Forward(nn.Module):
         module: answers a batch.
         placement: device and precision.
         random: course of the random numbers of dropout.
+        batch_norm_is_fixed: BatchNorm keeps its statistics in training.
     """
 
-    def __init__(self, module: nn.Module, placement: Placement, random: RandomStream) -> None:
+    def __init__(
+        self, module: nn.Module, placement: Placement, random: RandomStream, *, batch_norm_is_fixed: bool
+    ) -> None:
         super().__init__()
         self.module, self.placement, self.random = module, placement, random
+        self.batch_norm_is_fixed = batch_norm_is_fixed
+
+    def train(self, mode: bool = True) -> "Forward":
+        """Set training mode; BatchNorm whose statistics are fixed stays as it is in prediction."""
+        super().train(mode)
+        if mode and self.batch_norm_is_fixed:
+            for layer in self.module.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
+        return self
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """A batch -> outputs in float32."""
@@ -55,6 +69,7 @@ class TrainingState:
         placement: device and precision.
         processes: of a distributed training.
         random: course of the random numbers of dropout.
+        batch_norm_is_fixed: BatchNorm keeps its statistics in training; see `keeps_batch_norm`.
 
     Attributes:
         examples: on the GPU if they fit there.
@@ -73,6 +88,7 @@ class TrainingState:
         placement: Placement,
         processes: Processes,
         random: RandomStream,
+        batch_norm_is_fixed: bool,
     ) -> None:
         self.model, self.placement, self.processes, self._settings = model, placement, processes, settings
         model.to(placement.device).to(memory_format=torch.channels_last)
@@ -82,12 +98,14 @@ class TrainingState:
         self.examples = examples.to(placement.device)
         self.feature_cache = FeatureCache(model, placement) if getattr(model, "frozen", False) else None
         self.trainable_module: nn.Module = model.head if self.feature_cache else model
-        self.evaluated_network = Forward(self.trainable_module, placement, random)
+        self.evaluated_network = Forward(
+            self.trainable_module, placement, random, batch_norm_is_fixed=batch_norm_is_fixed
+        )
         module = self.trainable_module
         if processes.count > 1:
             device_ids = [placement.device] if placement.device.type == "cuda" else None
             module = nn.parallel.DistributedDataParallel(module, device_ids=device_ids)
-        self.network = Forward(module, placement, random)
+        self.network = Forward(module, placement, random, batch_norm_is_fixed=batch_norm_is_fixed)
         weights = [parameter for parameter in self.trainable_module.parameters() if parameter.requires_grad]
         if not weights:
             raise SettingError("Nothing can be learnt: every weight of the network is frozen", do="model.freeze(False)")
@@ -174,6 +192,20 @@ class TrainingState:
             total_steps=(self._settings.epochs or 1) * self.steps_per_epoch + 1,
             steps_done=epochs_done * self.steps_per_epoch,
         )
+
+
+def keeps_batch_norm(model: Any, settings: TrainingSettings, run: Run | None) -> bool:
+    """Whether BatchNorm keeps its statistics in a training, by `settings.batch_norm`.
+
+    Args:
+        model: the network.
+        settings: of the training.
+        run: that the training goes on from, or its own so far; None for none.
+    """
+    if settings.batch_norm != "auto":
+        return settings.batch_norm == "fixed"
+    was_frozen = run is not None and any(row["phase"] == "frozen" for row in run.history)
+    return was_frozen and bool(getattr(model, "pretrained", False))
 
 
 @contextmanager

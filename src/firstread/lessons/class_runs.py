@@ -121,10 +121,9 @@ class ClassRuns:
         return f"{self.table.to_string(index=False, float_format='{:.3f}'.format)}\n\n{self._caption}"
 
     def _repr_html_(self) -> str:
-        from firstread.core.figures import data_url, png_bytes
+        from firstread.core.figures import figure_html
 
-        source = data_url(png_bytes(self.figure(), dpi=100))
-        image = f'<img style="max-width:100%" alt="the class\'s results" src="{source}">'
+        image = figure_html(self.figure())
         table = self.table.to_html(index=False, float_format="{:.3f}".format, na_rep="", border=0)
         return f"{image}{table}<p>{escape(self._caption)}</p>"
 

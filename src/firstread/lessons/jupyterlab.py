@@ -3,12 +3,19 @@
 import os
 import subprocess
 import sys
+import zlib
 from datetime import datetime
 from pathlib import Path
 
 from firstread.core.errors import MissingDependencyError
-from firstread.core.files import write_text
+from firstread.core.files import write_json, write_text
+from firstread.core.paths import home_folder
+from firstread.lessons.buttons import strip_widget_views
 from firstread.lessons.lesson_info import find_lesson
+from firstread.lessons.page_extension import install_lesson_extension
+
+#: environment variable with the address that JupyterLab listens at, for containers
+LISTEN_IP = "FIRSTREAD_LISTEN_IP"
 
 
 def open_lesson(
@@ -36,8 +43,9 @@ def open_lesson(
             "JupyterLab is not installed", do='run: python -m pip install "firstread[all]", or see `firstread doctor`'
         )
     copy = copy_lesson(name, folder=Path(folder) if folder else Path.cwd() / "firstread-lessons", fresh=fresh)
+    command, environment = jupyterlab_command(copy, browser=browser, port=port), jupyterlab_environment(copy)
     print(f"Your copy: {copy}\nTo end: press Ctrl+C here, or choose File > Shut Down in the browser.", flush=True)
-    return subprocess.call(jupyterlab_command(copy, browser=browser, port=port))  # noqa: S603 - fixed arguments and a path of ours
+    return subprocess.call(command, env=environment)  # noqa: S603 - fixed arguments and a path of ours
 
 
 def copy_lesson(name: str, *, folder: Path, fresh: bool = False) -> Path:
@@ -54,14 +62,18 @@ def copy_lesson(name: str, *, folder: Path, fresh: bool = False) -> Path:
 
 
 def jupyterlab_command(notebook: Path, *, browser: bool = True, port: int = 0) -> list[str]:
-    """Command line of JupyterLab: on localhost only, with a token, without requests to the internet."""
+    """Command line of JupyterLab: on localhost only, with a token, without requests to the internet.
+
+    In a container localhost is the container's own: there FIRSTREAD_LISTEN_IP names the address to listen at.
+    """
     options = [
-        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.ip={os.environ.get(LISTEN_IP, '127.0.0.1')}",
         f"--ServerApp.port={port}",
         f"--ServerApp.root_dir={notebook.parent}",
         f"--LabApp.default_url=/lab/tree/{notebook.name}",
         f"--ServerApp.open_browser={browser}",
         f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyter'}",
+        f"--ContentsManager.pre_save_hook={strip_widget_views.__module__}.{strip_widget_views.__name__}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
@@ -69,3 +81,23 @@ def jupyterlab_command(notebook: Path, *, browser: bool = True, port: int = 0) -
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--ServerApp.allow_root=True")
     return [sys.executable, "-m", "jupyterlab", *options]
+
+
+def jupyterlab_environment(notebook: Path) -> dict[str, str]:
+    """Environment of JupyterLab: with the look of a lesson, a kernel that explains errors, a workspace of its own.
+
+    A workspace holds the tabs that are open: another lesson opens without those of this one.
+    """
+    folder = home_folder() / "jupyter"
+    install_lesson_extension(folder)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command.append("--ext=firstread.lessons.notebook_errors")
+    kernel = {"argv": command, "display_name": "Python 3", "language": "python"}
+    write_json(folder / "kernels" / "python3" / "kernel.json", kernel)
+    workspace = f"{notebook.stem}-{zlib.crc32(str(notebook.resolve()).encode()):08x}"
+    others = os.environ.get("JUPYTER_PATH")
+    return {
+        **os.environ,
+        "JUPYTER_PATH": os.pathsep.join([str(folder), *([others] if others else [])]),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces" / workspace),
+    }

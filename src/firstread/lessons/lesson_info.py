@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from firstread.core.errors import DataError, SettingError, suggest
+from firstread.lessons.install_requirement import NAMED_IN_LESSONS, pip_requirement
 
+#: tag of a lesson's cell that installs firstread where it is missing
+SETUP_TAG = "setup"
 _SOURCE = Path(__file__).resolve().parents[3] / "lessons"
 _INSTALLED = Path(__file__).resolve().parents[1] / "_lessons"
 
@@ -54,10 +57,15 @@ class LessonInfo:
         return {q["id"]: q for q in read_toml(file).get("questions", [])} if file.exists() else {}
 
     def notebook(self) -> Any:
-        """Convert lesson.py into a notebook object (nbformat)."""
+        """Convert lesson.py into a notebook object (nbformat), always the same one: a cell's id is its place."""
         import jupytext
 
         notebook = jupytext.read(self.folder / "lesson.py", fmt="py:percent")
+        for number, cell in enumerate(notebook.cells, start=1):
+            cell["id"] = f"cell-{number:03d}"
+            if SETUP_TAG in cell.metadata.get("tags", []):
+                cell.source = cell.source.replace(NAMED_IN_LESSONS, pip_requirement())
+        notebook.metadata.pop("jupytext", None)  # of the conversion: its order differs from one process to the next
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         notebook.metadata["firstread"] = {"lesson": self.name}
         return notebook

@@ -1,23 +1,26 @@
 """Headless execution of a lesson's notebook (`firstread run`), and its measurements."""
 
+import asyncio
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from firstread.core.errors import FirstreadError
-from firstread.core.files import read_json, write_json, write_text
+from firstread.core.files import read_json, translate_os_errors, write_json, write_text
 from firstread.core.paths import runs_folder
 from firstread.core.progress_bar import ProgressBar
 from firstread.lessons import preload
+from firstread.lessons.experiment_groups import draw_arm
+from firstread.lessons.lesson_data import prepare_data
 from firstread.lessons.lesson_info import LessonInfo, find_lesson, get_step_id
-from firstread.lessons.session import draw_arm
+from firstread.lessons.notebook_page import render_notebook_page
 
 CELL_TIMEOUT_SECONDS = 1800
 
@@ -27,13 +30,20 @@ class LessonFailedError(FirstreadError):
 
 
 def run_lesson(
-    name: str, *, data: str | None = None, seed: int = 0, folder: str | Path | None = None, measure: bool = True
+    name: str,
+    *,
+    data: str | None = None,
+    classes: Mapping[str, str] | None = None,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    measure: bool = True,
 ) -> dict[str, Any]:
     """Execute a lesson's notebook as a learner would, save it with its outputs, and run the lesson's measurements.
 
     Args:
         name: of the lesson.
-        data: name or path of other data.
+        data: name or path of other data; what cannot work is refused before anything runs.
+        classes: name of a class in the data -> name that it gets.
         seed: of everything random.
         folder: for all output; default a new folder among the runs.
         measure: False leaves out cross-validation and repeated splits.
@@ -42,26 +52,30 @@ def run_lesson(
         Plain values: lesson, data, seed, result, measured, seconds, memory, versions, files.
 
     Raises:
+        SettingError: no lesson, or no data, of this name.
+        DataError: the lesson cannot run on these data.
         LessonFailedError: a cell failed; the notebook up to it is saved, and the message names it.
+        KeyboardInterrupt: interrupted; the notebook up to the cell that ran is saved.
     """
     info = find_lesson(name)
     data = data or info.values["data"]
     stamp = f"{datetime.now():%Y%m%d-%H%M%S}-{info.name}"
     folder = Path(folder) if folder else runs_folder() / "lessons" / stamp
-    folder.mkdir(parents=True, exist_ok=True)
+    with translate_os_errors(folder / "result.json"):
+        folder.mkdir(parents=True, exist_ok=True)
+    prepared = prepare_data(info, data, classes=classes or {}, folder=folder)
     seconds = {}
     start = time.perf_counter()
-    with _kernel(folder, data=_absolute_path(data), seed=seed) as kernel:
-        notebook = build_edited_notebook(info, seed=seed)
-        try:
-            _execute_notebook(notebook, folder, info, kernel)
-        finally:
-            files = _save_notebook(notebook, folder, info)
+    notebook = build_edited_notebook(info, seed=seed)
+    try:
+        asyncio.run(_execute_notebook(notebook, info, folder=folder, data=prepared, seed=seed))
+    finally:
+        files = _save_notebook(notebook, folder, info)
     seconds["notebook"] = round(time.perf_counter() - start, 1)
     result = read_json(folder / "result.json") if (folder / "result.json").exists() else {}
     seconds |= {f"until step {step}": elapsed for step, elapsed in result.get("steps", {}).items()}
     measured: dict[str, Any] = {}
-    if measure and data in info.values.get("measure", {}):
+    if measure and not classes and data in info.values.get("measure", {}):
         start = time.perf_counter()
         measured = _measure(info, data)
         seconds["measuring"] = round(time.perf_counter() - start, 1)
@@ -95,12 +109,11 @@ def apply_edits(info: LessonInfo, notebook: Any, *, arms: dict[str, str]) -> Any
     return notebook
 
 
-@contextmanager
-def _kernel(folder: Path, *, data: str, seed: int) -> Iterator[Any]:
-    """Jupyter kernel that runs the cells; it starts and imports libraries while this process still prepares."""
+@asynccontextmanager
+async def _kernel(folder: Path, *, data: str, seed: int) -> AsyncIterator[Any]:
+    """Jupyter kernel that runs the cells; it has imported its libraries before the first of them."""
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
-    from jupyter_core.utils import run_sync
 
     environment = {
         **os.environ,
@@ -108,6 +121,7 @@ def _kernel(folder: Path, *, data: str, seed: int) -> Iterator[Any]:
         "FIRSTREAD_SEED": str(seed),
         "FIRSTREAD_LESSON_FOLDER": str(folder.resolve()),
         "FIRSTREAD_PROGRESS": "off",
+        "FIRSTREAD_BUTTONS": "off",
     }
     kernel = AsyncKernelManager(kernel_name="python3")
     if kernel.kernel_spec is None:
@@ -117,56 +131,55 @@ def _kernel(folder: Path, *, data: str, seed: int) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(prefix="firstread-") as sockets:
         if os.name == "posix":  # socket files of this user only, instead of ports open to every user of the machine
             kernel.transport, kernel.ip = "ipc", os.path.join(sockets, "kernel")
-        run_sync(kernel.start_kernel)(cwd=str(folder), env=environment)
+        await kernel.start_kernel(cwd=str(folder), env=environment)
         try:
             yield kernel
         finally:
-            if kernel.has_kernel:
-                run_sync(kernel.shutdown_kernel)(now=True)
+            await kernel.shutdown_kernel(now=True)
 
 
-def _execute_notebook(notebook: Any, folder: Path, info: LessonInfo, kernel: Any) -> None:
+async def _execute_notebook(notebook: Any, info: LessonInfo, *, folder: Path, data: str, seed: int) -> None:
+    """Run the cells one after another; whatever ends it, `notebook` holds what was run so far."""
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from nbformat import NotebookNode
 
-    class Client(NotebookClient):
-        async def async_execute_cell(
-            self, cell: NotebookNode, cell_index: int, execution_count: int | None = None, store_history: bool = True
-        ) -> NotebookNode:
-            executed = await super().async_execute_cell(cell, cell_index, execution_count, store_history)
-            values = {"step": step} if (step := get_step_id(cell)) else {}
-            bar.update(1, **values)
-            return executed
-
+    step = info.steps[0]["id"] if info.steps else ""
     with ProgressBar(f"Lesson {info.name}", len(notebook.cells), unit="cell") as bar:
-        try:
-            client = Client(notebook, km=kernel, timeout=CELL_TIMEOUT_SECONDS, shutdown_kernel="immediate")
-            client.execute(cleanup_kc=True)
-        except CellExecutionError as error:
-            raise LessonFailedError(
-                f"A cell of the lesson failed: {_error_line(error)}",
-                where=f"step {_last_step(folder)} of {info.name}",
-                do=f"look at the notebook so far: {folder / (info.name + '.ipynb')}",
-            ) from error
-        except (CellTimeoutError, DeadKernelError) as error:
-            raise LessonFailedError(
-                "The lesson stopped: a cell took too long, or Python was ended (often for lack of memory)",
-                where=f"step {_last_step(folder)} of {info.name}",
-                do="close other programs and run it again",
-            ) from error
+        async with _kernel(folder, data=data, seed=seed) as kernel:
+            client = NotebookClient(notebook, km=kernel, timeout=CELL_TIMEOUT_SECONDS)
+            client.reset_execution_trackers()
+            connection = await client.async_start_new_kernel_client()
+            try:
+                for index, cell in enumerate(notebook.cells):
+                    step = get_step_id(cell) or step
+                    await client.async_execute_cell(cell, index)
+                    bar.update(1, step=step)
+            except CellExecutionError as error:
+                raise LessonFailedError(
+                    f"A cell of the lesson failed: {error.ename}: {error.evalue}",
+                    where=f"step {step} of {info.name}",
+                    do=f"look at the notebook so far: {folder / (info.name + '.ipynb')}",
+                ) from error
+            except (CellTimeoutError, DeadKernelError) as error:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from error  # nbclient takes an interrupt for a kernel that died
+                raise LessonFailedError(
+                    "The lesson stopped: a cell took too long, or Python was ended (often for lack of memory)",
+                    where=f"step {step} of {info.name}",
+                    do="close other programs and run it again",
+                ) from error
+            finally:
+                connection.stop_channels()
 
 
 def _save_notebook(notebook: Any, folder: Path, info: LessonInfo) -> dict[str, str]:
     """Write the executed notebook as .ipynb and as an HTML page."""
     import nbformat
-    from nbconvert import HTMLExporter
 
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     ipynb = write_text(folder / f"{info.name}.ipynb", nbformat.writes(notebook))
-    exporter = HTMLExporter(template_name="lab", embed_images=True)
-    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": info.title}})
+    page = render_notebook_page(notebook, title=info.title)
     return {"notebook": str(ipynb), "page": str(write_text(folder / f"{info.name}.html", page))}
 
 
@@ -184,22 +197,6 @@ def _measure(info: LessonInfo, data: str) -> dict[str, Any]:
         splits = plan["splits"]
         measured = {f"{s} split": repeat_split(cohort, recipe=recipe, split=s, seeds=seeds) for s in splits}
     return {name: {"seeds": seeds, **evaluate(predictions).to_json()} for name, predictions in measured.items()}
-
-
-def _absolute_path(data: str) -> str:
-    path = Path(data).expanduser()
-    return str(path.resolve()) if path.exists() else data
-
-
-def _last_step(folder: Path) -> str:
-    file = folder / "result.json"
-    steps: dict[str, float] = read_json(file).get("steps", {}) if file.exists() else {}
-    return max(steps, key=steps.__getitem__) if steps else "1"
-
-
-def _error_line(error: Exception) -> str:
-    name, value = getattr(error, "ename", ""), getattr(error, "evalue", "")
-    return f"{name}: {value}".strip(": ") or str(error).strip().splitlines()[-1]
 
 
 def _peak_memory_mb() -> float | None:

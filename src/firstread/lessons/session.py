@@ -1,41 +1,46 @@
 """Running lesson inside a notebook: its data, recipe, experiment groups, questions, and recorded results."""
 
-import json
 import os
-import secrets
 import time
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstread.core.errors import SettingError, suggest
-from firstread.core.files import read_json, write_json
 from firstread.core.paths import runs_folder
+from firstread.lessons import lesson_cases, lesson_displays
 from firstread.lessons.class_runs import ClassRuns, read_class_runs
 from firstread.lessons.events import emit_event, get_spool_folder, set_current_step
+from firstread.lessons.experiment_groups import (
+    Group,
+    arm,
+    learner_seed,
+    make_augmentation,
+    make_group,
+    train_all_groups,
+)
+from firstread.lessons.first_read import ImageReading
 from firstread.lessons.lesson_info import LessonInfo, find_lesson
+from firstread.lessons.notebook_errors import explain_errors
+from firstread.lessons.notes import Note
 from firstread.lessons.preload import preload_when_idle
+from firstread.lessons.questions import Question
+from firstread.lessons.result_file import ResultFile
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
-class Note:
-    """Message that renders as HTML in a notebook and as text in a terminal."""
-
-    def __init__(self, text: str, *, good: bool | None = None, options: list[str] | None = None) -> None:
-        self.text, self.good, self.options = text, good, options or []
-
-    def __repr__(self) -> str:
-        lines = [f"  {letter}) {option}" for letter, option in zip("abcdefgh", self.options, strict=False)]
-        return "\n".join([self.text, *lines])
-
-    def _repr_html_(self) -> str:
-        color = {True: "#009E73", False: "#D55E00", None: "#0072B2"}[self.good]
-        options = "".join(
-            f"<div style='margin:.15em 0 0 1em'><b>{letter})</b> {escape(option)}</div>"
-            for letter, option in zip("abcdefgh", self.options, strict=False)
-        )
-        text = escape(self.text).replace("\n", "<br>")
-        return f"<div style='border-left:4px solid {color};padding:.4em .9em;margin:.3em 0'>{text}{options}</div>"
+    from firstread.core.case import Case
+    from firstread.core.cohort import Cohort
+    from firstread.core.predictions import Predictions
+    from firstread.core.run import Run
+    from firstread.evaluation.comparison import Comparison
+    from firstread.evaluation.evaluation import Evaluation
+    from firstread.learning.models.classifier import Classifier
 
 
 @dataclass
@@ -70,6 +75,98 @@ class Lesson:
         """True if this notebook belongs to a class."""
         return get_spool_folder() is not None
 
+    @cached_property
+    def _file(self) -> ResultFile:
+        return ResultFile(
+            self.folder / "result.json", {"lesson": self.info.name, "data": self.data, "seed": self.seed}
+        )
+
+    # ---- steps, questions, records
+
+    def step(self, name: str) -> None:
+        """Record that the learner has reached a step."""
+        step_ids = [step["id"] for step in self.info.steps]
+        if name not in step_ids:
+            raise SettingError(f'The lesson has no step "{name}".{suggest(name, step_ids)}')
+        self._file.update("steps", {name: round(time.time() - self._started_at, 1)})
+        set_current_step(name, lesson=self.info.name)
+
+    def question(self, name: str, answer: str | None = None) -> Question | Note:
+        """Show a question, to be answered by clicking; or check an answer: `lesson.question("flip", "c")`."""
+        questions = self.info.questions()
+        if name not in questions:
+            raise SettingError(f'The lesson has no question "{name}".{suggest(name, questions)}')
+
+        def on_answer(letter: str, is_right: bool) -> None:
+            self._file.update("answers", {name: {"answer": letter, "right": is_right}})
+            emit_event("answer", question=name, answer=letter, right=is_right)
+
+        question = Question(name, questions[name], on_answer)
+        return question if answer is None else question.answer(answer)
+
+    def record(self, name: str, value: Any) -> Any:
+        """Record a result of the lesson, as JSON values or what has `to_json`; returns it, to be shown."""
+        plain = value.to_json() if hasattr(value, "to_json") else value
+        self._file.update("results", {name: plain})
+        emit_event("record", name=name, value=plain)
+        return value
+
+    def finish(self, **files: Path) -> Note:
+        """Record the end of the lesson, and show the paths of its results."""
+        self._file.update("files", {name: str(path) for name, path in files.items()})
+        emit_event("finish")
+        lines = [f"Done. Your results are in {self.folder}"]
+        lines += [f"{name}: {path}" for name, path in files.items()]
+        return Note("\n".join(lines), good=True)
+
+    # ---- cases
+
+    def held_out(self, cohort: "Cohort") -> "Cohort":
+        """The cases that the network is measured on; says which they are, and why."""
+        held_out = lesson_cases.choose_held_out(cohort)
+        print(lesson_cases.describe_held_out(cohort, held_out))
+        return held_out
+
+    def read_ten(self, held_out: "Cohort") -> ImageReading:
+        """Ten held-out images, drawn by the learner's seed, to be read by clicking.
+
+        What was clicked is kept: a notebook that is run again shows it.
+        """
+        drawn = held_out.table.sample(min(10, len(held_out)), random_state=self.seed).index
+        return ImageReading(
+            [held_out[int(index)] for index in drawn],
+            held_out.classes,
+            answers=self._file.read("reading"),
+            on_change=lambda answers: self._file.update("reading", answers),
+            on_score=lambda correct: self.record("my_reading", {"correct": correct, "of": len(drawn)}),
+        )
+
+    def one_of_each(self, cohort: "Cohort") -> "Cohort":
+        """One new case of each class."""
+        return lesson_cases.one_of_each(cohort)
+
+    def first(self, cohort: "Cohort", label: str) -> "Case":
+        """The first case of a class."""
+        return lesson_cases.first_of(cohort, label)
+
+    def show_answers(self, predictions: "Predictions") -> "Figure":
+        """The images with the network's answer and its score above each."""
+        return lesson_cases.show_answers(predictions)
+
+    def hardest(self, predictions: "Predictions", count: int = 8) -> lesson_cases.HardestCases:
+        """The cases whose true class got the lowest score, worst first."""
+        return lesson_cases.HardestCases(predictions, count)
+
+    def own_case(self, file: str) -> "Case":
+        """The learner's own image; without a name, a simulated brain MR, which no network of this lesson has met."""
+        if file:
+            return lesson_cases.own_case(file)
+        from firstread.phantoms.patients import simulate_patients
+
+        return simulate_patients(1, kinds=("brain MR",), seed=self.seed, folder=self.folder / "brain")[0]
+
+    # ---- experiments
+
     def arm(self, name: str) -> str:
         """Experiment group assigned to this learner, such as "on"."""
         arms = self.info.values.get("arms", {})
@@ -77,51 +174,19 @@ class Lesson:
             raise SettingError(f'The lesson has no experiment "{name}".{suggest(name, arms)}')
         return arm(name, tuple(arms[name]))
 
-    def check_arms(self, ran: dict[str, str]) -> Note:
-        """Compare the groups that the learner typed with the assigned ones, and record both."""
-        arms = self.info.values.get("arms", {})
-        assigned = {name: self.arm(name) for name in ran}
-        for name, value in ran.items():
-            if value not in arms[name]:
-                choices = " or ".join(f'"{choice}"' for choice in arms[name])
-                return Note(
-                    f'Not yet: {name.upper()} is "{value}". Type {choices} in the cell above, and run it.', good=False
-                )
-        self.record("arms", {"assigned": assigned, "ran": ran})
-        if ran == assigned:
-            return Note("Success! You will run the group that you were drawn into.", good=True)
-        return Note("Success! You chose another group than the one you were drawn into. Both are recorded.", good=True)
+    def join_group(self, **chosen: str) -> Group:
+        """The group that the learner typed, such as `augmentation="on", dropout="off"`; it is recorded beside the draw.
 
-    def step(self, name: str) -> None:
-        """Record that the learner has reached a step."""
-        step_ids = [step["id"] for step in self.info.steps]
-        if name not in step_ids:
-            raise SettingError(f'The lesson has no step "{name}".{suggest(name, step_ids)}')
-        self._update_result_file("steps", {name: round(time.time() - self._started_at, 1)})
-        set_current_step(name, lesson=self.info.name)
+        Raises:
+            NotYetError: something else than a group was typed.
+        """
+        group = make_group(self.info.values.get("arms", {}), chosen, self.recipe)
+        self.record("arms", {"assigned": group.assigned, "ran": group.arms})
+        return group
 
-    def question(self, name: str, answer: str | None = None) -> Note:
-        """Show a question, or check an answer: `lesson.question("flip", "c")`."""
-        questions = self.info.questions()
-        if name not in questions:
-            raise SettingError(f'The lesson has no question "{name}".{suggest(name, questions)}')
-        question = questions[name]
-        letters = "abcdefgh"[: len(question["options"])]
-        if answer is None:
-            hint = f'To answer, run:  lesson.question("{name}", "{letters[0]}")'
-            return Note(f"Question. {question['text']}\n{hint}", options=question["options"])
-        given = str(answer).strip().lower()
-        if given not in letters:
-            return Note(f"Answer with one letter: {', '.join(letters)}.", good=False)
-        is_correct = given == question["answer"]
-        self._update_result_file("answers", {name: {"answer": given, "right": is_correct}})
-        emit_event("answer", question=name, answer=given, right=is_correct)
-        return Note(f"{'Right.' if is_correct else 'Not quite.'} {question['because']}", good=is_correct)
-
-    def record(self, name: str, value: Any) -> None:
-        """Record a result of the lesson, as JSON values."""
-        self._update_result_file("results", {name: value})
-        emit_event("record", name=name, value=value)
+    def show_augmentation(self, case: "Case") -> "Figure":
+        """What the lesson's augmentation makes of one image."""
+        return make_augmentation(self.recipe).show(case.image())
 
     def class_runs(self) -> "ClassRuns | Note":
         """Runs of the other participants together with the own one; a note outside a class."""
@@ -131,28 +196,69 @@ class Lesson:
         if not class_runs.runs:
             minimum = f"The class's results are shown once at least {class_runs.min_runs} others have one."
             return Note(f"{minimum} Run this cell again later.")
-        results = self._read_results()
+        results = self._file.read("results")
         return class_runs.with_own_run(results.get("evaluation"), results.get("arms", {}).get("ran", {}))
 
-    def finish(self, **files: Path) -> Note:
-        """Record the end of the lesson, and show the paths of its results."""
-        self._update_result_file("files", {name: str(path) for name, path in files.items()})
-        emit_event("finish")
-        lines = [f"Done. Your results are in {self.folder}"]
-        lines += [f"{name}: {path}" for name, path in files.items()]
-        return Note("\n".join(lines), good=True)
+    def compare_groups(self, cohort: "Cohort", held_out: "Cohort", *, train_all: bool) -> "Comparison | Note":
+        """All groups, trained with the same images and the same seed; else a note that says how to."""
+        from firstread.evaluation.comparison import compare
 
-    def _read_results(self) -> dict[str, Any]:
-        """Read the results recorded so far."""
-        file = self.folder / "result.json"
-        return read_json(file).get("results", {}) if file.exists() else {}
+        if not train_all:
+            return Note("Nothing was trained. To train all groups, write train_all=True and run the cell again.")
+        arms = self.info.values.get("arms", {})
+        return compare(train_all_groups(cohort, held_out, arms=arms, recipe=self.recipe, seed=self.seed))
 
-    def _update_result_file(self, part: str, values: dict[str, Any]) -> None:
-        file = self.folder / "result.json"
-        header: dict[str, Any] = {"lesson": self.info.name, "data": self.data, "seed": self.seed}
-        result = read_json(file) if file.exists() else header
-        result.setdefault(part, {}).update(values)
-        write_json(file, result)
+    def plant_wrong_labels(self, cohort: "Cohort", *, share: float) -> "Cohort":
+        """A copy of the data in which a share of the training and validation labels is wrong."""
+        from firstread.curation.synthetic_shortcuts import add_label_noise
+
+        return add_label_noise(cohort, share=share, seed=self.seed)
+
+    def plant_marker(self, cohort: "Cohort", *, on: str) -> "Cohort":
+        """A copy of the data with a side marker on every image of one class."""
+        from firstread.curation.synthetic_shortcuts import add_marker
+
+        labels = cohort.table[["case", "label"]].to_csv(index=False)
+        folder = self.folder / "marked" / f"{zlib.crc32(f'{on} {labels}'.encode()):08x}"
+        return add_marker(cohort, on=[on], folder=folder)
+
+    # ---- displays
+
+    def window_table(self, values_hu: list[float], windows: list[str]) -> "pd.DataFrame":
+        """Gray levels (0 to 255) of CT values in some windows."""
+        return lesson_displays.window_table(values_hu, windows)
+
+    def show_batch(self, cohort: "Cohort", *, size: int) -> "Figure":
+        """A dozen images as the network gets them."""
+        return lesson_displays.show_batch(cohort, size=size, seed=self.seed)
+
+    def best_epoch(self, run: "Run") -> Note:
+        """Which epoch of a training had the lowest validation loss."""
+        return lesson_cases.name_best_epoch([row["validation_loss"] for row in run.history])
+
+    def learning_curve(self) -> "Figure":
+        """How accuracy grows with the number of training images, as it was measured."""
+        return lesson_displays.show_learning_curve(self.info.folder)
+
+    def open_box(self, name: str) -> lesson_displays.SourceCode:
+        """The code behind a step, as it runs; lesson.toml names the boxes of a lesson under `[boxes]`."""
+        boxes = self.info.values.get("boxes", {})
+        if name not in boxes:
+            raise SettingError(f'The lesson has no box "{name}".{suggest(name, boxes)}')
+        return lesson_displays.SourceCode.of(boxes[name])
+
+    def write_report(self, model: "Classifier", run: "Run", evaluation: "Evaluation") -> Path:
+        """Write the learner's report: data, network, curves, results, the hardest cases."""
+        from firstread.explanation.model_report import write_report
+
+        predictions = evaluation.predictions
+        if predictions.cohort is None:
+            raise SettingError("This evaluation does not know its images", do="fr.evaluate(fr.predict(model, held_out))")
+        cohort = predictions.cohort.parent or predictions.cohort
+        note = lesson_cases.describe_held_out(cohort, predictions.cohort)
+        told = replace(evaluation, notes=(note, *evaluation.notes))
+        facts: dict[str, Any] = {"cohort": cohort, "run": run, "model": model, "predictions": predictions}
+        return write_report(self.folder / "report.html", evaluation=told, **facts)
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -174,49 +280,11 @@ def lesson(name: str) -> Lesson:
     """
     preload_when_idle()
     info = find_lesson(name)
+    explain_errors(info)
     folder = os.environ.get("FIRSTREAD_LESSON_FOLDER")
     return Lesson(
         info=info,
         data=os.environ.get("FIRSTREAD_LESSON_DATA") or info.values["data"],
-        seed=_learner_seed(),
+        seed=learner_seed(),
         folder=Path(folder) if folder else runs_folder() / "lessons" / info.name,
     )
-
-
-def arm(name: str, choices: tuple[str, ...] = ("on", "off")) -> str:
-    """Experiment group of this learner: assigned by the class, or, outside a class, drawn by seed.
-
-    Args:
-        name: of the experiment, such as "augmentation".
-        choices: names of the groups.
-
-    Example:
-        >>> fr.arm("augmentation") in ("on", "off")
-        True
-    """
-    try:
-        assigned = json.loads(os.environ.get("FIRSTREAD_ARMS", "{}")).get(name)
-    except (ValueError, AttributeError):
-        assigned = None
-    return assigned if assigned in choices else draw_arm(name, choices, seed=_learner_seed())
-
-
-def draw_arm(name: str, choices: Any, *, seed: int) -> str:
-    """Draw an experiment group reproducibly from name and seed; uniform over seeds, independent between names."""
-    import numpy as np
-
-    return str(np.random.default_rng([seed, *name.encode()]).choice(list(choices)))
-
-
-def _learner_seed() -> int:
-    """Seed from FIRSTREAD_SEED, or one drawn once for this learner and stored."""
-    given = os.environ.get("FIRSTREAD_SEED")
-    if given is not None:
-        try:
-            return int(given)
-        except ValueError as error:
-            raise SettingError("FIRSTREAD_SEED is not a whole number", where="environment") from error
-    file = runs_folder() / "learner.json"
-    if not file.exists():
-        write_json(file, {"seed": secrets.randbelow(1_000_000)})
-    return int(read_json(file)["seed"])

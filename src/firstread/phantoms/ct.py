@@ -55,6 +55,10 @@ def simulate_trunk_ct(trunk: Trunk, scanner: Scanner, rng: np.random.Generator, 
 def rasterize_trunk(trunk: Trunk, plane: Plane, z: float) -> np.ndarray:
     """Compute Hounsfield units of an axial plane, the patient in air: (H, W) float32."""
     image = np.full(plane.shape, HOUNSFIELD["air"], np.float32)
+    for breast in trunk.breasts:
+        if (section := breast.intersect(plane, z)) is not None:
+            box, fraction = section
+            image[box] += fraction * (HOUNSFIELD["fat"] - image[box])
     half_x, half_y = float(trunk.half_width_at(np.array(z))), float(trunk.half_depth_at(np.array(z)))
     layers = (("soft", 0.0), ("fat", 2.0), ("muscle", trunk.fat_mm), ("fat", trunk.fat_mm + 13.0))
     for tissue, inset in layers:

@@ -26,13 +26,15 @@ class Organ:
     host: str = "soft"
 
 
-def make_chest_organs(rng: np.random.Generator, body_scale: float) -> list[Organ]:
-    """Mediastinum, heart, aorta, airways and lung vessels."""
+def make_chest_organs(rng: np.random.Generator, body_scale: float, *, lift_mm: float) -> list[Organ]:
+    """Mediastinum, heart, aorta, airways and lung vessels; the heart lies broader on a raised diaphragm."""
     s = body_scale
-    heart_scale = rng.uniform(0.85, 1.25)
-    tilt = rng.uniform(0.45, 0.8)
-    mediastinum = Ellipsoid((4, 0, 120), (rng.uniform(26, 38) * s, 70 * s, 150 * s), exponent=3)
-    heart = Ellipsoid((26 * s, -35, 28), (72 * s * heart_scale, 52 * s, 52 * s * heart_scale), tilt_radians=-tilt)
+    heart_scale = rng.uniform(0.9, 1.35)
+    tilt = rng.uniform(0.45, 0.8) - 0.006 * lift_mm
+    mediastinum = Ellipsoid((4, 0, 120), (rng.uniform(23, 34) * s, 70 * s, 150 * s), exponent=2.4)
+    heart = Ellipsoid(
+        (26 * s, -35, 28 + 0.7 * lift_mm), (72 * s * heart_scale, 52 * s, 52 * s * heart_scale), tilt_radians=-tilt
+    )
     aortic_arch = Ellipsoid((26 * s, 5, 148 * s), (21 * s, 42 * s, 21 * s))
     aorta = make_tube((22, 35, 150), (20, 45, 40), (8, 45, -170), radius=(13 * s, 10 * s))
     trachea = make_tube((0, 5, 290), (1, 8, 200), (2, 12, 128), radius=8.5 * s)
@@ -53,10 +55,11 @@ def make_chest_organs(rng: np.random.Generator, body_scale: float) -> list[Organ
     return organs
 
 
-def make_abdominal_organs(rng: np.random.Generator, body_scale: float) -> list[Organ]:
-    """Liver, stomach, spleen, kidneys, psoas muscles, vena cava and bladder."""
+def make_abdominal_organs(rng: np.random.Generator, body_scale: float, *, lift_mm: float) -> list[Organ]:
+    """Liver, stomach, spleen, kidneys, psoas muscles, vena cava and bladder; the upper ones follow the diaphragm."""
     s = body_scale
-    dz = rng.normal(0, 6, 12)
+    dz = rng.normal(0, 6, 6)
+    dz[:3] += lift_mm
     k = rng.uniform(0.9, 1.1) * s  # scale of the kidneys
     liver_center, liver_radii = (-66 * s, -12, -52 + dz[0]), (88 * s, 82 * s, 74 * s)
     liver = Ellipsoid(liver_center, liver_radii, tilt_radians=0.22, rotation_radians=0.15)
@@ -84,49 +87,62 @@ def make_abdominal_organs(rng: np.random.Generator, body_scale: float) -> list[O
     ]
 
 
-def make_bowel(rng: np.random.Generator, body_scale: float) -> list[Organ]:
-    """Colon, small bowel and gastric gas: loops of soft tissue with gas in some of them."""
+def make_bowel(rng: np.random.Generator, body_scale: float, *, lift_mm: float) -> list[Organ]:
+    """Colon, small bowel and gastric gas: loops of soft tissue with gas in some of them, dilated in some patients."""
+    low = rng.normal(0, 18, 2)
     ascending = [(-96 * body_scale, 15, -235), (-104 * body_scale, 15, -165), (-92 * body_scale, -10, -105)]
-    transverse = [(-30, -62, -112 + rng.normal(0, 18)), (45, -62, -98 + rng.normal(0, 18))]
+    transverse = [(-30, -62, -112 + low[0]), (45, -62, -98 + low[1])]
     descending = [(100 * body_scale, 10, -82), (106 * body_scale, 25, -165), (84 * body_scale, 10, -235)]
-    sigmoid = [(30, 0, -268), (0, 28, -290)]
-    colon = make_tube(*ascending, *transverse, *descending, *sigmoid, radius=17 * body_scale, point_count=64)
+    sigmoid = [(30 + rng.normal(0, 15), 0, -262 + rng.normal(0, 10)), (0, 28, -290)]
+    caliber_mm = (rng.uniform(13, 20) if rng.random() < 0.8 else rng.uniform(22, 34)) * body_scale
+    colon = make_tube(*ascending, *transverse, *descending, *sigmoid, radius=caliber_mm, point_count=64)
     organs = [Organ("colon", "bowel", colon, "fat")]
-    organs += [*_colonic_gas(rng, colon, body_scale), *_small_bowel(rng, body_scale)]
+    organs += [*_colonic_gas(rng, colon, caliber_mm), *_small_bowel(rng, body_scale)]
     if rng.random() < 0.8:
-        r = rng.uniform(16, 38) * body_scale
-        gas = Ellipsoid((62 * body_scale, -48, -42), (r, r * 0.6, r * 0.7), tilt_radians=0.5)
+        r = rng.uniform(16, 40) * body_scale
+        gas = Ellipsoid((62 * body_scale, -48, -42 + lift_mm), (r, r * 0.6, r * 0.7), tilt_radians=0.5)
         organs.append(Organ("gastric gas", "gas", gas, "bowel"))
     return organs
 
 
-def _colonic_gas(rng: np.random.Generator, colon: Tube, body_scale: float) -> list[Organ]:
+def _colonic_gas(rng: np.random.Generator, colon: Tube, caliber_mm: float) -> list[Organ]:
+    """Gas in stretches of the colon, notched by haustra, and specks of it in the stool between them."""
+    count = 200
+    places = np.linspace(0, len(colon.points) - 1, count)
+    points = np.stack([np.interp(places, np.arange(len(colon.points)), column) for column in colon.points.T], axis=1)
+    points += [0, -0.3 * caliber_mm, 0]  # gas rises to the front
+    knots = np.linspace(0, count - 1, 12)
+    filling = np.interp(np.arange(count), knots, np.clip(rng.normal(0.35, 0.5) + rng.normal(0, 0.5, 12), -1, 1))
+    steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    haustra = 0.62 + 0.38 * np.abs(np.sin(steps / rng.uniform(7, 11) + rng.uniform(0, np.pi))) ** 0.6
+    radii = caliber_mm * 0.85 * haustra * np.clip(0.4 + 0.75 * filling, 0.25, 1)
     organs = []
-    filling = np.clip(np.cumsum(rng.normal(0, 0.55, 64)) * 0.5 + rng.uniform(-0.6, 0.9), -1, 1)
-    for point, amount in zip(colon.points, filling, strict=True):
-        if amount > 0 and rng.random() < 0.82:
-            r = rng.uniform(8, 19) * body_scale * (0.55 + 0.6 * amount)
-            center = tuple(point + [0, -6, 0] + rng.normal(0, 4, 3))
-            gas = Ellipsoid(center, (r, r * 0.8, r * 0.85), tilt_radians=rng.uniform(-1, 1))
-            organs.append(Organ("colonic gas", "gas", gas, "bowel"))
-        elif rng.random() < 0.5:
-            for _ in range(3):
-                r = rng.uniform(2, 5)
-                gas = Ellipsoid(tuple(point + rng.normal(0, 8, 3)), (r, r, r))
-                organs.append(Organ("stool gas", "gas", gas, "bowel"))
+    for run in np.split(np.arange(count), np.flatnonzero(np.diff((filling > 0).astype(int))) + 1):
+        if filling[run[0]] > 0 and len(run) > 3:
+            organs.append(Organ("colonic gas", "gas", Tube(points[run], radii[run]), "bowel"))
+        for index in run[::4] if filling[run[0]] <= 0 else ():
+            r = rng.uniform(1.5, 4)
+            gas = Ellipsoid(tuple(points[index] + rng.normal(0, 0.4 * caliber_mm, 3)), (r, r, r))
+            organs.append(Organ("stool gas", "gas", gas, "bowel"))
     return organs
 
 
 def _small_bowel(rng: np.random.Generator, body_scale: float) -> list[Organ]:
+    """Bent loops in the middle of the abdomen; gas in some of them, in all of them in an obstruction."""
     organs = []
-    for _ in range(rng.integers(5, 16)):
-        x, z = rng.uniform(-75, 80) * body_scale, rng.uniform(-260, -120)
-        r = rng.uniform(9, 17) * body_scale
-        loop = Ellipsoid((x, -40, z), (r * 1.6, r * 1.3, r), tilt_radians=rng.uniform(-1, 1))
-        organs.append(Organ("small bowel", "bowel", loop, "fat"))
-        if rng.random() < 0.55:
-            gas = Ellipsoid((x, -46, z), (r * 1.2, r * 0.8, r * 0.6), tilt_radians=rng.uniform(-1, 1))
-            organs.append(Organ("bowel gas", "gas", gas, "bowel"))
+    obstructed = rng.random() < 0.12
+    caliber_mm = (rng.uniform(14, 20) if obstructed else rng.uniform(8, 13)) * body_scale
+    for _ in range(int(rng.integers(6, 10) if obstructed else rng.integers(6, 16))):
+        center = np.array([rng.uniform(-70, 75) * body_scale, -42, rng.uniform(-255, -120)])
+        along, half = rng.uniform(-0.6, 0.6), rng.uniform(22, 48 if obstructed else 36) * body_scale
+        ends = [center + side * half * np.array([np.cos(along), 0.1, np.sin(along)]) for side in (-1, 1)]
+        middle = center + [0, 0, rng.normal(0, 0.5 * half)]
+        points = [tuple(ends[0]), tuple(middle), tuple(ends[1])]
+        r = caliber_mm * rng.uniform(0.85, 1.15)
+        organs.append(Organ("small bowel", "bowel", make_tube(*points, radius=r), "fat"))
+        if rng.random() < (0.85 if obstructed else 0.35):
+            gas = make_tube(*points, radius=r * rng.uniform(0.6, 0.85), point_count=9)
+            organs.append(Organ("bowel gas", "gas", Tube(gas.points + [0, -4, 0], gas.radii), "bowel"))
     return organs
 
 

@@ -16,6 +16,7 @@ from firstread.core.progress_bar import track
 from firstread.core.provenance import Origin, Step
 from firstread.phantoms import VERSION
 from firstread.phantoms.breast import BREAST_SIGNAL, make_breasts, simulate_breast_mr
+from firstread.phantoms.chest_disease import draw_lung_disease
 from firstread.phantoms.ct import make_scanner, simulate_trunk_ct
 from firstread.phantoms.head import BRAIN_SIGNAL, make_head, simulate_brain_mr, simulate_head_ct
 from firstread.phantoms.radiograph import simulate_radiograph
@@ -39,9 +40,9 @@ class PhantomImage:
 
 def _radiograph(region: str) -> Callable[..., Iterator[PhantomImage]]:
     def make(rng: np.random.Generator, *, count: int, size: int) -> Iterator[PhantomImage]:
-        trunk = make_trunk(rng)
+        trunk, disease = make_trunk(rng), draw_lung_disease(rng)
         for _ in range(count):
-            radiograph = simulate_radiograph(trunk, rng, region=region, size=size)
+            radiograph = simulate_radiograph(trunk, disease, rng, region=region, size=size)
             yield PhantomImage(radiograph.pixels, {"modality": "DX", **radiograph.metadata})
 
     return make
@@ -119,13 +120,14 @@ def simulate_patients(
         kinds: keys of KINDS, the classes of the cohort.
         size: pixels on each side.
         seed: the same seed gives the same pixels on the same machine.
-        folder: for the PNG files; by default a folder below the data folder.
+        folder: for the PNG files; by default a folder below the data folder. Names of patients and files hold the seed,
+            so several cohorts can share a folder; what another one wrote there is never overwritten.
 
     Returns:
         A cohort without splits, one row per patient.
 
     Raises:
-        SettingError: unknown kind, or count or size out of range.
+        SettingError: unknown kind, count or size out of range, or the folder holds the same patients in another size.
 
     Example:
         >>> cohort = fr.simulate_patients(2, kinds=("brain MR",), size=64, seed=1)
@@ -140,12 +142,32 @@ def simulate_patients(
     jobs = [(kind, number) for kind in kinds for number in range(count)]
     for kind, number in track(jobs, "Simulating patients", unit="patient"):
         image = make_images(kind, seed=seed, patient=number, count=1, size=size)[0]
-        name = f"{kind.replace(' ', '-')}-{number:05d}"
-        file = write_png(folder / f"{name}.png", image.pixels)
+        name = f"{kind.replace(' ', '-')}-v{VERSION}-seed{seed}-{number:05d}"
+        file = _write_new_png(folder / f"{name}.png", image.pixels)
         rows.append({"case": name, "file": str(file), "label": kind, "patient": f"PH-{name}", **image.metadata})
     settings = {"count": count, "kinds": list(kinds), "size": size}
     step = Step("simulate_patients", settings, seed=seed, version=str(VERSION))
     return Cohort.from_table(make_table(rows), kinds, ORIGIN, (step,))
+
+
+def _write_new_png(path: Path, pixels: np.ndarray) -> Path:
+    """Write a PNG file, unless it is there already.
+
+    Raises:
+        SettingError: there is a file of this name with other pixels, which a cohort may still refer to.
+    """
+    from PIL import Image
+
+    if not path.exists():
+        return write_png(path, pixels)
+    with Image.open(path) as picture:
+        if np.array_equal(np.asarray(picture), pixels):
+            return path
+    raise SettingError(
+        "The folder holds a file of this patient with other pixels, such as those of another size",
+        where=path,
+        do="choose another folder: an earlier cohort may need that file",
+    )
 
 
 def write_png(path: Path, pixels: np.ndarray) -> Path:

@@ -9,7 +9,7 @@ from firstread.phantoms.shapes import Ellipsoid, Tube, make_tube
 def make_spine(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Vertebrae with endplates, processes, pedicles and spinal canal, from the neck to the sacrum."""
     organs = []
-    curvature = rng.normal(0, 5)
+    curvature = rng.normal(0, 5 if rng.random() < 0.85 else 14)
     z, height = 262.0, 22.0
     while z > -205:
         scale = np.interp(z, [-200, 0, 250], [1.35, 1.0, 0.72]) * body_scale
@@ -90,7 +90,8 @@ def make_pelvis(rng: np.random.Generator, body_scale: float) -> list[Organ]:
     """Sacrum, coccyx and symphysis; on each side hip bone and femur."""
     width = rng.uniform(0.92, 1.12) * body_scale
     organs = [
-        Organ("sacrum", "spongiosa", Ellipsoid((0, 55, -245), (46 * body_scale, 16, 46), exponent=2.6)),
+        Organ("sacrum", "spongiosa", Ellipsoid((0, 52, -226), (56 * body_scale, 19, 26), exponent=2.6)),
+        Organ("sacrum", "spongiosa", Ellipsoid((0, 60, -264), (30 * body_scale, 16, 34), exponent=2.4)),
         Organ("coccyx", "bone", Ellipsoid((0, 62, -300), (10, 7, 22))),
         Organ("symphysis", "soft", Ellipsoid((0, -45, -345), (4, 10, 20))),
     ]
@@ -106,16 +107,25 @@ def _hip(side: int, width: float) -> list[Organ]:
     crest_points = (side * 48, 50, -205), (side * 98 * width, 28, -172), (side * 142 * width, -12, -225)
     superior_points = hip, (side * 48, -35, -332), (side * 12, -45, -338)
     inferior_points = (side * 12, -45, -348), (side * 40, -12, -378), (side * 62, 12, -368)
-    ischium = make_tube((side * 62, 12, -372), (side * 84 * width, 12, -335), radius=13)
-    femur_points = (hip[0] + side * 8, -4, -328), (side * 140 * width, 0, -352), (side * 138 * width, 0, -440)
+    ischium = make_tube((side * 62, 12, -372), (side * 84 * width, 12, -335), radius=12)
+    femur_points = (hip[0] + side * 8, -4, -326), (side * 130 * width, 0, -352), (side * 124 * width, 0, -440)
     sciatic_points = (side * 44, 42, -262), (side * 66 * width, 25, -285), hip
     return [
         Organ("iliac wing", "bone", wing),
-        Organ("iliac crest", "cortex", make_tube(*crest_points, radius=5.5)),
-        Organ("sciatic strut", "bone", make_tube(*sciatic_points, radius=(8, 17))),
-        Organ("superior ramus", "bone", make_tube(*superior_points, radius=(15, 8.5))),
-        Organ("inferior ramus", "bone", make_tube(*inferior_points, radius=(7, 9))),
-        Organ("ischium", "bone", ischium),
+        Organ("iliac crest", "cortex", make_tube(*crest_points, radius=5.0)),
+        *_marrow_bone("sciatic strut", make_tube(*sciatic_points, radius=(8, 17))),
+        *_marrow_bone("superior ramus", make_tube(*superior_points, radius=(13, 7.5))),
+        Organ("inferior ramus", "bone", make_tube(*inferior_points, radius=(6, 8))),
+        *_marrow_bone("ischium", ischium),
         Organ("femoral head", "spongiosa", Ellipsoid((hip[0] + side * 6, -4, -326), (24, 24, 24))),
-        Organ("femur", "bone", make_tube(*femur_points, radius=(15, 17))),
+        Organ("greater trochanter", "spongiosa", Ellipsoid((side * 134 * width, 4, -346), (14, 14, 18))),
+        *_marrow_bone("femur", make_tube(*femur_points, radius=(16, 16))),
+    ]
+
+
+def _marrow_bone(name: str, tube: Tube) -> list[Organ]:
+    """A long bone: a shell of bone around fatty marrow."""
+    return [
+        Organ(name, "bone", tube),
+        Organ(f"{name} marrow", "spongiosa", Tube(tube.points, 0.72 * tube.radii), "bone"),
     ]

@@ -23,6 +23,7 @@ class Trunk:
         fat_mm: thickness of the subcutaneous fat.
         lungs: right and left, not yet cut off by the diaphragm.
         diaphragm_mm: height of the right and left dome.
+        breasts: right and left, on the chest wall and half in it; none in half of the patients.
     """
 
     organs: tuple[Organ, ...]
@@ -31,6 +32,7 @@ class Trunk:
     fat_mm: float
     lungs: tuple[Ellipsoid, Ellipsoid]
     diaphragm_mm: tuple[float, float]
+    breasts: tuple[Ellipsoid, ...]
 
     def half_width_at(self, z: np.ndarray) -> np.ndarray:
         """Half width of the body in millimetres at height z."""
@@ -57,9 +59,10 @@ def make_trunk(rng: np.random.Generator) -> Trunk:
         rng: the same state gives the same patient.
     """
     body_scale = rng.normal(1.0, 0.06)
-    habitus = rng.uniform(0.88, 1.25)
+    habitus = rng.uniform(0.97, 1.28)  # never so slim that the ribs reach the skin
     half_width, half_depth = 160 * body_scale * habitus, 105 * body_scale * habitus
-    diaphragm = (rng.normal(0, 8), rng.normal(-12, 8))
+    lift_mm = float(np.clip(rng.gamma(1.5, 11), 0, 55))  # of the diaphragm: few hold their breath as deep as asked
+    diaphragm = (rng.normal(0, 8) + lift_mm, rng.normal(-12, 8) + lift_mm)
     right_radii = (60 * body_scale, 84 * body_scale, 158 * body_scale)
     left_radii = (58 * body_scale, 84 * body_scale, 156 * body_scale)
     lungs = (
@@ -67,12 +70,31 @@ def make_trunk(rng: np.random.Generator) -> Trunk:
         Ellipsoid((78 * body_scale, 5, 75), left_radii, tilt_radians=0.07, exponent=2.4),
     )
     organs = [
-        *make_abdominal_organs(rng, body_scale),
-        *make_chest_organs(rng, body_scale),
-        *make_bowel(rng, body_scale),
+        *make_abdominal_organs(rng, body_scale, lift_mm=lift_mm),
+        *make_chest_organs(rng, body_scale, lift_mm=lift_mm),
+        *make_bowel(rng, body_scale, lift_mm=lift_mm),
         *make_spine(rng, body_scale),
         *make_ribs(rng, body_scale),
         *make_shoulders(rng, body_scale, half_width),
         *make_pelvis(rng, body_scale),
     ]
-    return Trunk(tuple(organs), half_width, half_depth, rng.uniform(8, 32) * habitus, lungs, diaphragm)
+    fat_mm = rng.uniform(8, 32) * habitus
+    return Trunk(
+        organs=tuple(organs),
+        half_width_mm=half_width,
+        half_depth_mm=half_depth,
+        fat_mm=fat_mm,
+        lungs=lungs,
+        diaphragm_mm=diaphragm,
+        breasts=_make_breasts(rng, body_scale, half_depth),
+    )
+
+
+def _make_breasts(rng: np.random.Generator, body_scale: float, half_depth_mm: float) -> tuple[Ellipsoid, ...]:
+    if rng.random() < 0.5:
+        return ()
+    depth, width, low = rng.uniform(8, 45), rng.uniform(45, 70) * body_scale, rng.uniform(25, 85)
+    return tuple(
+        Ellipsoid((side * rng.uniform(72, 90) * body_scale, -half_depth_mm, low), (width, depth, width * 0.95))
+        for side in (-1, 1)
+    )

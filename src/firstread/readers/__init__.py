@@ -1,1 +1,1 @@
-"""Readers of image files: PNG, JPEG, TIFF, BMP, DICOM and NIfTI to pixels, registered as `firstread.readers`."""
+"""Readers of PNG, JPEG, TIFF, BMP, GIF, WebP, DICOM and NIfTI files, registered as `firstread.readers`."""

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstread.core.errors import DataError
-from firstread.dicom.headers import is_compressed, pixel_keyword, transfer_syntax
+from firstread.dicom.pixel_elements import is_compressed, number_of_frames, transfer_syntax, transfer_syntax_name
+from firstread.readers.jpeg_colors import decode_color_jpeg
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+_RLE = "1.2.840.10008.1.2.5"
+_JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
+_LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", _JPEG_EXTENDED)
 _LOSSLESS_JPEG = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
 #: transfer syntax UID -> pydicom decoding plugins, in the order in which they are tried
 _DECODING_PLUGINS = {
-    "1.2.840.10008.1.2.4.50": ("pillow",),  # JPEG baseline
-    "1.2.840.10008.1.2.4.51": ("pillow",),  # JPEG extended
+    **dict.fromkeys(_LOSSY_JPEG, ("pillow",)),  # baseline and extended
     **dict.fromkeys(_LOSSLESS_JPEG, ("gdcm",)),
     "1.2.840.10008.1.2.4.80": ("pyjpegls", "gdcm"),
     "1.2.840.10008.1.2.4.81": ("pyjpegls", "gdcm"),
@@ -44,11 +47,14 @@ def decode_frame(dataset: "Dataset", index: int) -> np.ndarray:
     """
     from pydicom.pixels import get_decoder
 
-    if pixel_keyword(dataset) == "PixelData" and "PixelRepresentation" not in dataset:
-        dataset.PixelRepresentation = 0
     syntax = transfer_syntax(dataset)
     if str(syntax) in _LOSSLESS_JPEG and not _lossless_jpeg_matches(_encapsulated_frame(dataset, index), dataset):
         raise decoding_error(dataset)
+    if str(syntax) in _LOSSY_JPEG and int(dataset.SamplesPerPixel) == 3:
+        try:
+            return decode_color_jpeg(_encapsulated_frame(dataset, index), dataset)
+        except Exception:  # a broken stream can make Pillow raise anything
+            raise decoding_error(dataset) from None
     options: dict[str, Any] = {"allow_excess_frames": False}
     for plugin in _DECODING_PLUGINS.get(str(syntax), ("",)):
         try:
@@ -61,21 +67,27 @@ def decode_frame(dataset: "Dataset", index: int) -> np.ndarray:
 
 
 def decoding_error(dataset: "Dataset") -> DataError:
-    """The error for pixel data that no installed decoder can decode."""
-    name = getattr(transfer_syntax(dataset), "name", "an unknown transfer syntax")
+    """The error for pixel data that no installed decoder can decode: unknown, or broken."""
+    name, bits = transfer_syntax_name(dataset), dataset.get("BitsStored")
+    syntax, where = str(transfer_syntax(dataset)), getattr(dataset, "filename", None) or "a DICOM file"
+    is_known = syntax in _DECODING_PLUGINS or syntax == _RLE
+    if not is_known or (syntax == _JPEG_EXTENDED and bits != 8) or dataset.get("BitsAllocated") == 1:
+        return DataError(
+            f"The pixels are compressed in a form that no decoder here reads: {name} of {bits} bits",
+            where=where,
+            do="export it again without compression, or leave it out",
+        )
     return DataError(
-        f"The pixels ({name}, {dataset.get('BitsAllocated')} bits) cannot be decoded: they are broken, "
-        "or in a form that no decoder here reads",
-        where=getattr(dataset, "filename", None) or "a DICOM file",
-        do="export it again without compression, or leave it out",
+        f"The compressed pixels ({name}, {bits} bits) are broken: they cannot be decoded",
+        where=where,
+        do="copy or export it again from where it came from, or leave it out",
     )
 
 
 def _encapsulated_frame(dataset: "Dataset", index: int) -> bytes:
     from pydicom.encaps import get_frame
 
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    return get_frame(dataset.PixelData, index, number_of_frames=frames)
+    return get_frame(dataset.PixelData, index, number_of_frames=number_of_frames(dataset))
 
 
 def _lossless_jpeg_matches(stream: bytes, dataset: "Dataset") -> bool:

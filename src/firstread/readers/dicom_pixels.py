@@ -5,18 +5,22 @@ The order of the transformations is that of DICOM (PS3.4 N.2): decoding, modalit
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firstread.core.errors import DataError, SettingError
 from firstread.core.windows import Window, WindowLike, apply_range, apply_window, check_window, is_named_ct_window
 from firstread.dicom.functional_groups import functional_group
-from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom, read_header
+from firstread.dicom.headers import convert_dicom_errors, open_dicom, read_header
+from firstread.dicom.pixel_elements import get_numbers, number_of_frames, transfer_syntax
+from firstread.dicom.pixel_units import is_rescale_broken, linear_rescale, modality_transform
 from firstread.readers.decoders import decode_frame
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+_PALETTE_TABLES = tuple(f"{color}PaletteColorLookupTableData" for color in ("Red", "Green", "Blue"))
 
 __all__ = ["count_frames", "read_dicom", "read_header"]
 
@@ -52,19 +56,17 @@ def read_dicom(path: str | Path, *, frame: int | None = None, window: WindowLike
     dataset = open_dicom(path)
     with convert_dicom_errors(path):
         index = _check_frame(frame, number_of_frames(dataset), path)
-        modality = dataset.get("Modality")
-        if is_named_ct_window(window) and modality not in (None, "", "CT"):
-            raise SettingError(
-                f'The window "{window}" is for CT, and this image is not a CT',
-                where=path,
-                expected='"file", "full" or (center, width)',
-            )
-        raw = decode_frame(dataset, index)
-        if raw.ndim == 3:
-            return color_to_8_bit(raw, dataset)
-        if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-            return palette_to_8_bit(raw, dataset)
-        return _gray_to_8_bit(raw, dataset, index=index, window=checked_window)
+        _check_unit(dataset, index, window, path)
+        return make_picture(decode_frame(dataset, index), dataset, index=index, window=checked_window)
+
+
+def make_picture(raw: np.ndarray, dataset: "Dataset", *, index: int, window: Window = "file") -> np.ndarray:
+    """The 8-bit picture of a decoded frame, or of a part of it: uint8 (H, W) or (H, W, 3)."""
+    if raw.ndim == 3:
+        return color_to_8_bit(raw, dataset)
+    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+        return palette_to_8_bit(raw, dataset)
+    return _gray_to_8_bit(raw, dataset, index=index, window=window)
 
 
 def count_frames(path: str | Path) -> int:
@@ -74,6 +76,25 @@ def count_frames(path: str | Path) -> int:
         DataError: as `read_dicom`.
     """
     return int(read_header(path)["frames"])
+
+
+def _check_unit(dataset: "Dataset", index: int, window: WindowLike, path: Path) -> None:
+    """Refuse a window in Hounsfield units for values that are in none."""
+    modality = dataset.get("Modality")
+    if is_named_ct_window(window) and modality not in (None, "", "CT"):
+        raise SettingError(
+            f'The window "{window}" is for CT, and this image is not a CT',
+            where=path,
+            expected='"file", "full" or (center, width)',
+        )
+    is_in_hounsfield = isinstance(check_window(window), tuple) and (is_named_ct_window(window) or modality == "CT")
+    if is_in_hounsfield and is_rescale_broken(dataset, index):
+        raise DataError(
+            "The rescale slope or intercept is missing, zero or no number, so no window in Hounsfield units fits",
+            where=path,
+            expected='"file" or "full" as the window',
+            do="read it as a picture with one of these, or leave it out",
+        )
 
 
 def _check_frame(frame: int | None, frames: int, path: Path) -> int:
@@ -90,9 +111,10 @@ def _gray_to_8_bit(raw: np.ndarray, dataset: "Dataset", *, index: int, window: W
     if window == "full":
         result = apply_range(values, percentiles=False, mask=mask)
     elif isinstance(window, tuple):
-        result = apply_window(values, center=window[0], width=window[1])
+        step = _step(raw, dataset, index)
+        result = apply_window(values, center=window[0], width=window[1], step=step)
     else:
-        result = _apply_file_window(values, dataset, index=index, mask=mask)
+        result = _apply_file_window(values, dataset, index=index, mask=mask, step=_step(raw, dataset, index))
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         result = 255 - result
     if padding is not None:
@@ -101,23 +123,35 @@ def _gray_to_8_bit(raw: np.ndarray, dataset: "Dataset", *, index: int, window: W
 
 
 def apply_modality_transform(raw: np.ndarray, dataset: "Dataset", index: int) -> np.ndarray:
-    """Apply modality LUT or rescale slope and intercept: for CT, stored values to Hounsfield units."""
+    """Apply modality LUT or rescale slope and intercept: for CT, stored values to Hounsfield units.
+
+    A slope and intercept that cannot be used are ignored, as dcmtk does.
+    """
     from pydicom.pixels import apply_modality_lut
 
-    source = functional_group(dataset, index, "PixelValueTransformationSequence") or dataset
-    if "ModalityLUTSequence" in source and not len(source.ModalityLUTSequence):
-        return raw
-    return apply_modality_lut(raw, source)
+    transform = modality_transform(dataset, index)
+    if transform.get("ModalityLUTSequence"):
+        return apply_modality_lut(raw, transform)
+    rescale = linear_rescale(transform)
+    return raw if rescale is None else raw.astype(np.float64) * rescale[0] + rescale[1]
 
 
-def _apply_file_window(values: np.ndarray, dataset: "Dataset", *, index: int, mask: np.ndarray | None) -> np.ndarray:
+def _step(raw: np.ndarray, dataset: "Dataset", index: int) -> float | None:
+    """Distance of neighbouring values after the modality transform; None where it has to be seen from the values."""
+    rescale = linear_rescale(modality_transform(dataset, index))
+    return abs(rescale[0]) if rescale and raw.dtype.kind in "iub" else None
+
+
+def _apply_file_window(
+    values: np.ndarray, dataset: "Dataset", *, index: int, mask: np.ndarray | None, step: float | None
+) -> np.ndarray:
     source = functional_group(dataset, index, "FrameVOILUTSequence") or dataset
     if source.get("VOILUTSequence"):
         return _voi_lut_to_8_bit(values, source)
-    center, width = _first_number(source.get("WindowCenter")), _first_number(source.get("WindowWidth"))
-    function = str(source.get("VOILUTFunction") or "LINEAR").upper()
-    if center is not None and width is not None and width > 0:
-        return apply_window(values, center=center, width=width, function=function)
+    center, width = get_numbers(source, "WindowCenter")[:1], get_numbers(source, "WindowWidth")[:1]
+    function = str(source.get("VOILUTFunction") or "LINEAR").strip().upper()
+    if center and width and width[0] > 0:
+        return apply_window(values, center=center[0], width=width[0], function=function, step=step)
     bits = int(dataset.get("BitsStored") or 0)
     if values.dtype == np.uint8 and 2 <= bits <= 8:  # 8 bits without a window need no mapping
         return values if bits == 8 else apply_window(values, center=2 ** (bits - 1), width=2**bits)
@@ -143,8 +177,26 @@ def palette_to_8_bit(raw: np.ndarray, dataset: "Dataset") -> np.ndarray:
     """Look palette colours up: (H, W) -> uint8 (H, W, 3)."""
     from pydicom.pixels import apply_color_lut
 
-    colors = apply_color_lut(raw, dataset)[..., :3]
-    return np.ascontiguousarray(scale_bits(colors, colors.dtype.itemsize * 8))
+    palette = _native_palette(dataset)
+    colors = apply_color_lut(raw, palette)[..., :3]
+    tables = [palette.get(name, b"") for name in _PALETTE_TABLES]
+    largest = max((int(np.frombuffer(table, colors.dtype).max()) for table in tables if table), default=1 << 16)
+    return np.ascontiguousarray(scale_bits(colors, 8 if largest < 256 else 16))  # 8 bits may be stored in 16
+
+
+def _native_palette(dataset: "Dataset") -> "Dataset":
+    """The palette with its 16-bit tables in the machine's byte order; pydicom leaves them in the file's."""
+    from pydicom.uid import ExplicitVRBigEndian
+
+    if transfer_syntax(dataset) != ExplicitVRBigEndian:
+        return dataset
+    palette: Dataset = dataset.group_dataset(0x0028)
+    entries = int(palette.RedPaletteColorLookupTableDescriptor[0]) or 1 << 16
+    for name in _PALETTE_TABLES:
+        table = palette.get(name, b"")
+        if len(table) >= 2 * entries:  # added anew: elements are shared with the dataset, and not to be changed
+            palette.add_new(name, "OW", np.frombuffer(table, ">u2").astype("=u2").tobytes())
+    return palette
 
 
 def scale_bits(values: np.ndarray, bits: int) -> np.ndarray:
@@ -163,16 +215,3 @@ def _padding_mask(raw: np.ndarray, dataset: "Dataset") -> np.ndarray | None:
     low, high = sorted((low, high if isinstance(high, int) else low))
     mask = (raw >= low) & (raw <= high)
     return mask if mask.any() and not mask.all() else None
-
-
-def _first_number(value: Any) -> float | None:
-    """First number of a multi-valued element (a file may state several windows); None if missing or not finite."""
-    from pydicom.multival import MultiValue
-
-    if isinstance(value, (MultiValue, list, tuple)):
-        value = value[0] if len(value) else None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None

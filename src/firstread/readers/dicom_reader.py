@@ -12,11 +12,13 @@ from firstread.core.images import ImageInfo
 from firstread.core.volume import Volume
 from firstread.core.windows import WindowLike
 from firstread.dicom.headers import convert_dicom_errors, describe_header, open_dicom
+from firstread.dicom.pixel_aspect import read_pixel_aspect
 from firstread.dicom.pixel_units import pixel_unit
 from firstread.readers.dicom_pixels import read_dicom
 from firstread.readers.dicom_series import SliceStack, group_series, group_slices
 from firstread.readers.dicom_slices import Slice, read_slices
 from firstread.readers.dicom_values import read_stack
+from firstread.readers.frame_checks import check_frames
 
 _MAX_NAMED_STACKS = 6
 
@@ -27,7 +29,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
 
 
 def read_info(path: str | Path) -> ImageInfo:
-    """Read the header of a DICOM image, checked against the length of the file; nothing is decoded.
+    """Read the header of a DICOM image, after checking that its frames can be decoded (`readers.frame_checks`).
 
     Returns:
         ImageInfo; the geometry is that of the one slice, or of all frames if they are one regular stack.
@@ -43,6 +45,7 @@ def read_info_and_slices(path: str | Path) -> tuple[ImageInfo, list[Slice]]:
     path = Path(path)
     dataset = open_dicom(path, load_pixels=False)
     with convert_dicom_errors(path):
+        check_frames(dataset, path)
         header, slices = describe_header(dataset), read_slices(dataset, path)
         stacks = group_slices(slices)
         info = ImageInfo(
@@ -58,8 +61,26 @@ def read_info_and_slices(path: str | Path) -> tuple[ImageInfo, list[Slice]]:
             study=header["study"],
             series=header["series"],
             instance=header["instance"],
+            positions_mm=_positions(slices),
         )
         return info, slices
+
+
+def _positions(slices: Sequence[Slice]) -> tuple[float, ...] | None:
+    """Position of each slice along its normal; None where one states none."""
+    planes = [one.plane for one in slices if one.plane]
+    return tuple(plane.distance_mm for plane in planes) if len(planes) == len(slices) else None
+
+
+def pixel_aspect(path: str | Path, *, frame: int | None = None) -> float:
+    """Height of a pixel divided by its width, see `firstread.dicom.pixel_aspect`; nothing is decoded.
+
+    Raises:
+        DataError: as `read_info`.
+    """
+    dataset = open_dicom(path, load_pixels=False)
+    with convert_dicom_errors(Path(path)):
+        return read_pixel_aspect(dataset, frame or 0)
 
 
 def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Volume:

@@ -18,8 +18,9 @@ from firstread.core.geometry import Geometry, same_grid
 from firstread.core.version import package_version
 from firstread.core.volume import Volume
 from firstread.dicom.functional_groups import functional_group
-from firstread.dicom.headers import convert_dicom_errors, number_of_frames, open_dicom
+from firstread.dicom.headers import convert_dicom_errors, open_dicom
 from firstread.dicom.image_plane import ImagePlane, read_image_plane
+from firstread.dicom.pixel_elements import number_of_frames
 from firstread.readers.dicom_series import SliceStack, group_series
 from firstread.readers.dicom_slices import SEGMENTATION_CLASSES
 

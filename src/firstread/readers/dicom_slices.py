@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from firstread.core.errors import DataError
-from firstread.dicom.headers import number_of_frames, pseudonymize
+from firstread.dicom.headers import pseudonymize
 from firstread.dicom.image_plane import ImagePlane, read_image_plane
-from firstread.dicom.pixel_units import pixel_unit
+from firstread.dicom.pixel_elements import is_color, number_of_frames
+from firstread.dicom.pixel_units import is_rescale_broken, pixel_unit
 from firstread.readers.stack_tags import read_stack_tags
 
 if TYPE_CHECKING:
@@ -63,13 +64,15 @@ def read_slices(dataset: "Dataset", path: Path) -> list[Slice]:
         str(dataset.get("Modality") or "") or None,
         int(dataset.Rows),
         int(dataset.Columns),
-        int(dataset.get("SamplesPerPixel") or 1) > 1 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR",
+        is_color(dataset),
     )
     return [_read_slice(dataset, path, frame, kind, problem) for frame in range(number_of_frames(dataset))]
 
 
 def _read_slice(dataset: "Dataset", path: Path, frame: int, kind: SliceKind, problem: DataError | None) -> Slice:
     plane = None
+    if problem is None and not kind.is_color and is_rescale_broken(dataset, frame):
+        problem = no_unit_error(path)
     try:
         plane = None if problem else read_image_plane(dataset, frame)
     except DataError as error:
@@ -86,6 +89,15 @@ def _read_slice(dataset: "Dataset", path: Path, frame: int, kind: SliceKind, pro
         uid=str(uid) if uid else None,
         instance=(instance, frame) if isinstance(instance, int) else None,
         tags=read_stack_tags(dataset, frame) if plane else {},
+    )
+
+
+def no_unit_error(path: object) -> DataError:
+    """The error for a volume whose values cannot be brought to their unit."""
+    return DataError(
+        "The rescale slope or intercept is missing, zero or no number, so the values have no unit",
+        where=path,
+        do="read it as a picture, or leave it out",
     )
 
 

@@ -8,17 +8,19 @@ import numpy as np
 from firstread.core.errors import DataError, StorageError
 from firstread.core.images import MAX_VOXELS
 from firstread.core.volume import Volume
-from firstread.dicom.functional_groups import functional_group
 from firstread.dicom.headers import convert_dicom_errors, open_dicom
-from firstread.dicom.image_plane import finite_numbers
+from firstread.dicom.pixel_units import is_rescale_broken, linear_rescale, modality_transform
 from firstread.readers.decoders import decode_frame
 from firstread.readers.dicom_pixels import apply_modality_transform, color_to_8_bit, palette_to_8_bit
 from firstread.readers.dicom_series import SliceStack
+from firstread.readers.dicom_slices import no_unit_error
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _INT16 = np.iinfo(np.int16)
+#: larger whole slopes and intercepts are applied as real numbers
+_MAX_WHOLE = 2**30
 
 
 def read_stack(stack: SliceStack) -> Volume:
@@ -73,20 +75,16 @@ def read_frame_values(dataset: "Dataset", frame: int) -> np.ndarray:
         return color_to_8_bit(raw, dataset)
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         return palette_to_8_bit(raw, dataset)
-    source = functional_group(dataset, frame, "PixelValueTransformationSequence") or dataset
-    is_linear = "RescaleSlope" in source and "RescaleIntercept" in source and not source.get("ModalityLUTSequence")
-    if not is_linear:
+    if is_rescale_broken(dataset, frame):
+        raise no_unit_error(getattr(dataset, "filename", None) or "a DICOM file")
+    rescale = linear_rescale(modality_transform(dataset, frame))
+    if rescale is None:
         return _narrow(apply_modality_transform(raw, dataset, frame))
-    slope, intercept = (finite_numbers(source.get(name))[:1] for name in ("RescaleSlope", "RescaleIntercept"))
-    if not slope or not intercept or slope[0] == 0:
-        raise DataError(
-            "The rescale slope or intercept is zero or no number, so the values have no unit",
-            where=getattr(dataset, "filename", None) or "a DICOM file",
-            do="read it as a picture, or leave it out",
-        )
-    if slope[0].is_integer() and intercept[0].is_integer() and raw.dtype.kind in "iu":
-        return _narrow(raw.astype(np.int64) * int(slope[0]) + int(intercept[0]))
-    return (raw.astype(np.float64) * slope[0] + intercept[0]).astype(np.float32)
+    slope, intercept = rescale
+    is_whole = slope.is_integer() and intercept.is_integer() and max(abs(slope), abs(intercept)) <= _MAX_WHOLE
+    if is_whole and raw.dtype.kind in "iu" and raw.dtype.itemsize <= 4:
+        return _narrow(raw.astype(np.int64) * int(slope) + int(intercept))
+    return (raw.astype(np.float64) * slope + intercept).astype(np.float32)
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:

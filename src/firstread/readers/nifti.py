@@ -43,7 +43,7 @@ def read_image(path: str | Path, *, frame: int | None = None, window: WindowLike
     """Read one axial slice as 8-bit pixels.
 
     Args:
-        path: .nii or .nii.gz.
+        path: .nii, .nii.gz, or the .hdr of a pair of files.
         frame: index of the slice, 0 is the lowest; None is the middle one.
         window: "file" or None (the 0.5th to 99.5th percentile of the whole volume, so that slices stay comparable),
             "full", the name of a CT window, or (center, width). With the last two, only the slice is read from an
@@ -91,6 +91,19 @@ def read_info(path: str | Path) -> ImageInfo:
     )
 
 
+def pixel_aspect(path: str | Path, *, frame: int | None = None) -> float:
+    """Height of a pixel of the axial slices divided by its width, by the distances of the voxels.
+
+    Raises:
+        DataError: as `read_info`.
+    """
+    path = Path(path)
+    image = open_nifti(path)
+    axes = np.argsort(_orientation(image, path)[:, 0])
+    lengths = np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0)[axes]
+    return float(lengths[1] / lengths[0])
+
+
 def count_slices(path: str | Path) -> int:
     """Count the axial slices of a volume, see `read_info`."""
     return read_info(path).frames
@@ -125,10 +138,10 @@ def read_volume(paths: Sequence[str | Path], *, frame: int | None = None) -> Vol
         )
     grid = read_geometry(image, path)
     if frame is None:
-        values = _real_values(_read_voxels(image, path, (slice(None),) * 3), path)
+        values = _real_values(_read_voxels(image, path, (slice(None),) * 3))
         return Volume(np.ascontiguousarray(values.swapaxes(0, 2)), grid, unit=read_unit(image))
     index = _check_slice(frame, _axial_axis(image)[1], path)
-    values = _real_values(_read_slab(image, index, path), path)[::-1, ::-1]
+    values = _real_values(_read_slab(image, index, path))[::-1, ::-1]
     geometry = _slice_geometry(image, index, grid)
     return Volume(np.ascontiguousarray(values.swapaxes(0, 2)), geometry, unit=read_unit(image))
 
@@ -253,15 +266,13 @@ def _mean_of_colors(data: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _real_values(data: np.ndarray, path: Path) -> np.ndarray:
+def _real_values(data: np.ndarray) -> np.ndarray:
     """Values of a type that Volume holds, (i, j, k) or (i, j, k, 3), in the machine's byte order."""
     data = data.reshape(data.shape[:3])
     if data.dtype.fields:
         return np.stack([data[name] for name in list(data.dtype.fields)[:3]], axis=-1).astype(np.uint8)
     if data.dtype.kind in "iub":
         return data.astype(data.dtype.newbyteorder("="), copy=False)
-    if data.dtype.kind != "f":
-        raise DataError("The NIfTI file holds complex numbers", where=path, expected="integers or real numbers")
     return _narrow(data)
 
 

@@ -45,9 +45,11 @@ def open_nifti(path: Path) -> "Nifti1Image":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of nibabel, about damage that it can live with
-            return cast("Nifti1Image", _check_shape(nibabel.load(path, mmap=False), path))
+            return cast("Nifti1Image", _check_kind(nibabel.load(path, mmap=False), path))
     except FirstreadError:
         raise
+    except FileNotFoundError:
+        raise _half_pair_error(path) from None
     except Exception:  # a broken file can make nibabel raise anything
         raise broken_file_error(path) from None
 
@@ -55,12 +57,28 @@ def open_nifti(path: Path) -> "Nifti1Image":
 def check_length(image: Any, path: Path) -> None:
     """Refuse a file that is too short for its voxels; a compressed one is decompressed to its end for that.
 
+    Of a pair of files (.hdr, .img) it is the second that is measured.
+
     Raises:
         DataError: the file is cut short.
     """
-    needed_bytes = int(np.prod([int(n) for n in image.shape])) * image.get_data_dtype().itemsize
-    if _count_bytes(path, needed_bytes) < needed_bytes:
+    voxels = int(np.prod([int(n) for n in image.shape])) * image.get_data_dtype().itemsize
+    needed_bytes = int(image.dataobj.offset) + voxels
+    try:
+        count = _count_bytes(Path(image.file_map["image"].filename), needed_bytes)
+    except FileNotFoundError:
+        raise _half_pair_error(path) from None
+    if count < needed_bytes:
         raise broken_file_error(path)
+
+
+def _half_pair_error(path: Path) -> DataError:
+    return DataError(
+        "The NIfTI header lacks the file of its voxels",
+        where=path,
+        expected="a file of the same name that ends in .img beside it",
+        do="put both files into one folder",
+    )
 
 
 def _count_bytes(path: Path, needed_bytes: int) -> int:
@@ -77,8 +95,20 @@ def _count_bytes(path: Path, needed_bytes: int) -> int:
     return total
 
 
-def _check_shape(image: Any, path: Path) -> Any:
+def _check_kind(image: Any, path: Path) -> Any:
+    """The image, if it is a NIfTI volume (version 1 or 2, one file or two) of a size and type that is read."""
+    from nibabel.nifti1 import Nifti1Pair
+
     shape = image.shape
+    if not isinstance(image, Nifti1Pair):
+        raise DataError(
+            "This is an ANALYZE 7.5 file, which does not say where left and right are",
+            where=path,
+            expected="NIfTI",
+            do="convert it to NIfTI with the program that wrote it",
+        )
+    if image.get_data_dtype().kind == "c":
+        raise DataError("The NIfTI file holds complex numbers", where=path, expected="integers or real numbers")
     if len(shape) == 2:
         raise DataError("The NIfTI file is flat, with two axes", where=path, expected="a volume with three axes")
     if len(shape) < 2 or min(shape) < 1 or np.prod([float(n) for n in shape]) > MAX_VOXELS:

@@ -162,8 +162,8 @@ def test_from_the_service_its_script_runs_under_the_services_policy(browser, ses
     with open_page(browser) as page:
         complaints = []
         page.on("console", lambda message: complaints.append(message.text))
-        page.route("http://class.test/**", answer)
-        page.goto("http://class.test/record")
+        page.route("http://class.localhost/**", answer)
+        page.goto("http://class.localhost/record")
         page.locator("#clock", has_text="0:00 of 0:57").wait_for()
         assert complaints == []
         assert page.get_by_role("link", name="Keep this page as a file").is_visible()

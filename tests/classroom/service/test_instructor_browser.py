@@ -1,10 +1,7 @@
 """The dashboard in a real browser, as an instructor uses it, with a class in which some attack."""
 
-import os
-import subprocess
-import sys
+import json
 import time
-import urllib.request
 
 import pytest
 
@@ -13,41 +10,11 @@ from firstread.classroom.class_folder import ClassFolder
 from firstread.classroom.database.help_requests import help_queue, request_help, update_help_request
 from firstread.classroom.shared_folder import write_template
 
-from ..browser import browser_marks
+from ..browser import browser_marks, watch_requests
+from ..service_process import Service
 from ..simulated_class import ATTACK, SimulatedClass
 
 pytestmark = browser_marks
-
-
-class Service:
-    """The class's service as a process of its own, which can be killed and started again."""
-
-    def __init__(self, folder):
-        self.folder, self.process = folder, None
-
-    def start(self):
-        """Start it and wait until it answers."""
-        environment = {
-            **os.environ,
-            "FIRSTREAD_CLASS": str(self.folder.path),
-            "JUPYTERHUB_API_TOKEN": "none",
-            "JUPYTERHUB_API_URL": "http://127.0.0.1:9/hub/api",
-            "JUPYTERHUB_SERVICE_PREFIX": "/services/classroom/",
-        }
-        self.process = subprocess.Popen([sys.executable, "-m", "firstread.classroom.service.app"], env=environment)
-        end = time.monotonic() + 40
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(f"{self.folder.service_url}login", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError("the service did not start")
-
-    def kill(self):
-        """As nobody wants it."""
-        self.process.kill()
-        self.process.wait(10)
 
 
 @pytest.fixture
@@ -73,7 +40,7 @@ def open_page(browser, simulated):
 
     def open_page(**how):
         context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **how})
-        contexts.append(context)
+        contexts.append((context, watch_requests(context)))
         page = context.new_page()
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -86,8 +53,9 @@ def open_page(browser, simulated):
         return page
 
     yield open_page
-    for context in contexts:
+    for context, asked in contexts:
         context.close()
+        assert not asked
 
 
 def tab_to(page, wanted, *, most=150):
@@ -139,8 +107,9 @@ def is_seen_whole(page, selector):
     }""")
 
 
+@pytest.mark.parametrize("height", [768, 650])  # a laptop's screen, and what a browser leaves of it
 @pytest.mark.parametrize("quiet", [True, False])
-def test_three_calls_for_help_are_worked_on_a_laptop_without_scrolling(simulated, open_page, quiet):
+def test_three_calls_for_help_are_worked_on_a_laptop_without_scrolling(simulated, open_page, quiet, height):
     for one in help_queue(simulated.store)[3:]:
         update_help_request(simulated.store, one.id, state="resolved")
     if quiet:  # nobody is stuck
@@ -148,7 +117,7 @@ def test_three_calls_for_help_are_worked_on_a_laptop_without_scrolling(simulated
             row = simulated.make_event("finish", simulated.now)
             mended = simulated.make_event("cell", simulated.now, "own", ok=True, cell="cell-060")
             simulated.store.record_events(person.username, [row, mended])
-    page = open_page()
+    page = open_page(viewport={"width": 1366, "height": height})
     page.wait_for_selector("#stuck:has-text('Nobody is stuck.')" if quiet else "#stuck li")
     for asked in help_queue(simulated.store):
         card = f"[data-key='help-{asked.id}']"
@@ -159,7 +128,7 @@ def test_three_calls_for_help_are_worked_on_a_laptop_without_scrolling(simulated
     heights = page.evaluate("['stuck', 'machine'].map((id) => document.getElementById(id).offsetHeight)")
     assert heights[1] < 50
     assert not quiet or heights[0] < 50, "what is empty gives its room away"
-    assert page.evaluate("document.documentElement.scrollHeight") <= 768
+    assert page.evaluate("document.documentElement.scrollHeight") <= height
 
 
 def test_a_long_note_is_read_whole(simulated, open_page):
@@ -178,8 +147,12 @@ def test_a_long_note_is_read_whole(simulated, open_page):
 
 
 def test_the_copy_of_a_notebook_is_read_at_their_step(simulated, open_page):
-    lesson = simulated.folder.path / "template.ipynb"
-    asked = request_help(simulated.store, simulated.people[0].username, "?", step="freeze", notebook=lesson.read_text())
+    notebook = json.loads((simulated.folder.path / "template.ipynb").read_text())
+    printed = {"output_type": "stream", "name": "stdout", "text": "a line of a hundred characters " * 3 + "and more"}
+    next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")["outputs"] = [printed]
+    asked = request_help(
+        simulated.store, simulated.people[0].username, "?", step="freeze", notebook=json.dumps(notebook)
+    )
     page = open_page()
     link = page.locator(f"[data-key='help-{asked.id}'] .copy-link")
     page.goto(f"{simulated.folder.service_url}{link.get_attribute('href')}")
@@ -189,7 +162,9 @@ def test_the_copy_of_a_notebook_is_read_at_their_step(simulated, open_page):
     assert page.get_by_role("heading", name="Lesson 1. Hello, World!").bounding_box()["y"] < 400
     page.click("text=Their step, 5. Train the last layers")
     assert 0 < heading.bounding_box()["y"] < 150
-    text = "".join(page.locator(".text").all_inner_texts())
+    output = page.locator("pre.output")
+    assert output.evaluate("output => output.scrollWidth <= output.clientWidth"), "a line is as wide as the page"
+    text = "".join(page.locator(".prose").all_inner_texts())
     assert "Why." in text
     assert "**" not in text
     assert "](" not in text

@@ -10,7 +10,7 @@ from firstread.classroom.database.answers import load_quiz_answers, load_survey_
 from firstread.classroom.service.personal_links import personal_path
 from firstread.lessons.questionnaires import load_quiz, load_survey
 
-from ..browser import browser_marks
+from ..browser import browser_marks, watch_requests
 from ..simulated_results import BEGAN, make_event
 
 pytestmark = browser_marks
@@ -39,6 +39,7 @@ def listening(service_client):
 def page(browser):
     """A phone; what its console complains of is kept."""
     context = browser.new_context(viewport={"width": 390, "height": 844})
+    asked = watch_requests(context)
     page = context.new_page()
     page.problems = []
     page.on(
@@ -49,6 +50,7 @@ def page(browser):
     )
     yield page
     context.close()
+    assert not asked
 
 
 def press(page, key, times=1):

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from firstread.classroom.service.work_archive import stream_work_zip
+from firstread.lessons.install_requirement import pip_requirement
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="classes run on POSIX systems")
 
@@ -56,6 +57,7 @@ def test_notebook_results_report_and_network(home):
     }
     assert found["results/run/best.safetensors"] == b"w" * 5000
     assert "firstread open hello-world" in found["README.txt"].decode()
+    assert f'pip install "{pip_requirement("all")}"' in found["README.txt"].decode()
     assert not any(b"secret" in data for data in found.values())
 
 

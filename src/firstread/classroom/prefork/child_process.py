@@ -36,7 +36,7 @@ _KERNEL_MODULES = (
     *("ipykernel.kernelapp", "ipykernel.inprocess", "IPython.core.completer", "jedi", "matplotlib.pyplot"),
     *("matplotlib_inline.backend_inline", "matplotlib.backends.backend_agg", "pandas", "pyarrow.parquet"),
     *("scipy.stats", "sklearn.linear_model", "sklearn.metrics", "sklearn.neighbors", "PIL.Image"),
-    *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "pydicom", "tqdm.auto", "ipywidgets", "torch", "torch._dynamo"),
+    *("PIL.PngImagePlugin", "PIL.JpegImagePlugin", "pydicom", "tqdm", "ipywidgets", "torch", "torch._dynamo"),
     *("torchvision", "timm", "monai", "safetensors.torch"),
 )
 #: where there are no CPU weights: kernels give way to the hub and the service, but not to every other program

@@ -30,6 +30,7 @@ from firstread.classroom.service.personal_session import (
 )
 from firstread.classroom.service.state import ServiceState, State
 from firstread.classroom.service.work_archive import stream_work_zip
+from firstread.lessons.install_requirement import pip_requirement
 
 router = APIRouter(prefix="/me")
 
@@ -126,7 +127,12 @@ async def _stream_exclusively(
 async def home_instructions_page(participant: CurrentParticipant, service: State) -> HTMLResponse:
     """Instructions on how to go on with the lesson at home."""
     return render_page(
-        service, "personal_at_home.html", participant=participant, lesson_name=service.folder.settings.lesson
+        service,
+        "personal_at_home.html",
+        participant=participant,
+        lesson_name=service.folder.settings.lesson,
+        requirement=pip_requirement("all"),
+        notebook_requirement=pip_requirement(),
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from firstread.classroom.home_directory import RESUME_WORD_FILE
+from firstread.lessons.install_requirement import pip_requirement
 
 MAX_BYTES = 200 * 2**20
 MAX_FILES = 2000
@@ -27,7 +28,7 @@ README = """What you did in the class "{title}".
 Open it at home
   1. Install Python 3.11, 3.12 or 3.13.
   2. In a terminal:
-       python -m pip install "firstread[all]"
+       python -m pip install "{requirement}"
        firstread open {lesson}
      This opens a fresh copy of the lesson. To go on with your own notebook, put {lesson}.ipynb
      into the folder firstread-lessons first, then run the same command.
@@ -163,7 +164,7 @@ def _readme(lesson: str, title: str, omitted: list[ArchiveFile]) -> str:
     if omitted:
         names = "\n".join(f"  {entry.name}" for entry in omitted[:50])
         missing = f"\nLeft out, because the ZIP would have become too large\n{names}\n"
-    return README.format(title=title, lesson=lesson, missing=missing)
+    return README.format(title=title, lesson=lesson, missing=missing, requirement=pip_requirement("all"))
 
 
 class _ChunkBuffer:

@@ -147,6 +147,11 @@ class Classifier(nn.Module):
         return self.blueprint.backbone
 
     @property
+    def pretrained(self) -> bool:
+        """True if the backbone began with weights that have seen images."""
+        return self.blueprint.weights != "none"
+
+    @property
     def parameter_count(self) -> int:
         """Number of parameters, trainable or not."""
         return sum(p.numel() for p in self.parameters())

@@ -11,8 +11,9 @@ export async function returnToLastPlace(panel, { onNewKernel }) {
   const notebook = panel.content;
   const index = lastRunIndex(notebook);
   if (index < 0) return;
-  const isElsewhere = notebook.activeCellIndex > 0 || window.location.hash || document.activeElement?.closest(BAR);
-  if (!isElsewhere) await showCell(notebook, index);
+  const isInBar = () => Boolean(document.activeElement?.closest(BAR));
+  const isElsewhere = notebook.activeCellIndex > 0 || window.location.hash || isInBar();
+  if (!isElsewhere) await showCell(notebook, index, index, () => !isInBar());
   if (await isNewKernel(panel)) onNewKernel();
 }
 

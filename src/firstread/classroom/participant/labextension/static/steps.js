@@ -42,13 +42,13 @@ export async function goToStep(notebook, id) {
   return true;
 }
 
-// Select a cell and scroll it, or the cell `top` above it, to the top.
-export async function showCell(notebook, index, top = index) {
+// Select a cell and scroll it, or the cell `top` above it, to the top. The keyboard follows, if `mayFocus` still says so.
+export async function showCell(notebook, index, top = index, mayFocus = () => true) {
   notebook.deselectAll();
   notebook.mode = "command";
   notebook.activeCellIndex = index;
   await notebook.scrollToItem(top, "start");
-  notebook.activate();
+  if (mayFocus()) notebook.activate();
 }
 
 // Name of the latest error, such as "NameError"; null if no cell shows one.

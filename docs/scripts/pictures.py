@@ -1,0 +1,175 @@
+"""Make the pictures in docs/images from what the program shows today. `make pictures` runs it; it needs chromium.
+
+It runs lesson 1 (minutes), opens it in JupyterLab, opens its report, checks data with a planted shortcut, and fills a
+class with simulated participants. `make pictures ARGS=--run=FOLDER` takes a lesson that `firstread run` has run before,
+`make pictures ARGS="class report"` makes those two only.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
+LESSON = "hello-world"
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+
+@dataclass
+class Studio:
+    """Browser, and the lesson that the pictures are of.
+
+    Attributes:
+        folder: for what is made on the way.
+        given_run: folder of a lesson that was run before, if any.
+    """
+
+    browser: Browser
+    folder: Path
+    given_run: Path | None = None
+
+    @cached_property
+    def run(self) -> Path:
+        """Folder of the executed lesson: its notebook and its report."""
+        if self.given_run is not None:
+            return self.given_run
+        folder = self.folder / "run"
+        command = [sys.executable, "-m", "firstread", "run", LESSON, "--no-measure", "--folder", str(folder)]
+        subprocess.run(command, check=True)  # noqa: S603 - our own command, no shell
+        return folder
+
+    @contextmanager
+    def page(self, width: int, height: int, *, scale: float = 1.25) -> Iterator[Page]:
+        """A page of a browser window of this size, in CSS pixels."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, device_scale_factor=scale, color_scheme="light"
+        )
+        context.set_default_timeout(120_000)
+        yield context.new_page()
+        context.close()
+
+
+def take_lesson(studio: Studio) -> Image.Image:
+    """Lesson 1 in JupyterLab, where the learner reads ten images before the network does."""
+    import shutil
+
+    copy = studio.folder / "mine" / f"{LESSON}.ipynb"
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(studio.run / copy.name, copy)
+    command = [sys.executable, "-m", "firstread", "open", LESSON, "--folder", str(copy.parent), "--no-browser"]
+    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(studio.folder / "jupyter"), "JUPYTER_PLATFORM_DIRS": "0"}
+    environment["JUPYTERLAB_WORKSPACES_DIR"] = str(studio.folder / "workspaces")
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)  # noqa: S603
+    try:
+        lines = iter(server.stdout or ())
+        url = next(match[0] for line in lines if (match := re.search(r"http://127\S+token=\S+", line)))
+        with studio.page(1220, 900) as page:
+            page.goto(url.replace("localhost", "127.0.0.1"))
+            cell = page.locator(".jp-CodeCell", has_text='lesson.step("guess")').first
+            cell.wait_for(state="attached")
+            if page.locator("#jp-left-stack").is_visible():
+                page.keyboard.press("Control+b")
+            for _ in range(4):  # cells above are drawn on the way, and move it
+                cell.evaluate("cell => cell.previousElementSibling.scrollIntoView({block: 'start'})")
+                page.wait_for_timeout(1500)
+            page.mouse.move(1, 1)
+            return _shot(page)
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def take_report(studio: Studio) -> Image.Image:
+    """The results in the report of lesson 1, and the figures below them."""
+    with studio.page(980, 1000) as page:
+        page.goto((studio.run / "report.html").as_uri())
+        page.locator("h2", has_text="Results").evaluate("heading => heading.scrollIntoView({block: 'start'})")
+        return _shot(page)
+
+
+def take_data_check(studio: Studio) -> Image.Image:
+    """The page of a data check of radiographs with a planted side marker."""
+    import firstread as fr
+    from firstread.curation.synthetic_shortcuts import add_marker
+
+    cohort = add_marker(fr.open_dataset(LESSON), on=["chest"], folder=studio.folder / "marked")
+    page_file = fr.check_data(cohort).report().write(studio.folder / "check.html")
+    with studio.page(900, 1000) as page:
+        page.goto(page_file.as_uri())
+        return _shot(page)
+
+
+def take_class(studio: Studio) -> Image.Image:
+    """The instructor's dashboard in the middle of lesson 1, with 23 simulated participants."""
+    from classroom.service_process import Service
+    from classroom.simulated_class import SimulatedClass
+    from firstread.classroom.class_folder import ClassFolder
+    from firstread.classroom.shared_folder import write_template
+
+    folder = ClassFolder.create("picture", lesson=LESSON)
+    write_template(folder.path / "template.ipynb", folder.lesson)
+    store = folder.store()
+    store.create()
+    SimulatedClass(store, folder.lesson.steps, people=23, hostile=False)
+    service = Service(folder)
+    service.start()
+    try:
+        with studio.page(1366, 768) as page:
+            page.goto(f"{folder.service_url}login")
+            page.fill("#key", folder.settings.instructor_key)
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#rows tr")
+            page.set_extra_http_headers({"X-Forwarded-Host": "class.hospital.example"})  # as behind the class's proxy
+            page.reload()
+            page.wait_for_selector("#rows tr")
+            return _shot(page)
+    finally:
+        service.kill()
+        store.engine.dispose()
+
+
+PICTURES: dict[str, Callable[[Studio], Image.Image]] = {
+    "lesson": take_lesson,
+    "report": take_report,
+    "data-check": take_data_check,
+    "class": take_class,
+}
+
+
+def main() -> None:
+    """Make the pictures that were asked for, all by default."""
+    from classroom.browser import launch_browser
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*PICTURES, []], help="pictures to make; all by default")
+    parser.add_argument("--run", type=Path, help="folder of a lesson that `firstread run hello-world` has run")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="firstread-pictures-") as folder, launch_browser() as browser:
+        os.environ["FIRSTREAD_HOME"] = folder
+        studio = Studio(browser, Path(folder), chosen.run)
+        for name in chosen.names or PICTURES:
+            picture = PICTURES[name](studio)
+            file = IMAGES / f"{name}.png"
+            picture.convert("RGB").save(file, optimize=True)
+            print(f"{file.relative_to(ROOT)}: {picture.width} x {picture.height}, {file.stat().st_size / 1000:.0f} kB")
+
+
+def _shot(page: Page) -> Image.Image:
+    return Image.open(BytesIO(page.screenshot(animations="disabled")))
+
+
+if __name__ == "__main__":
+    main()

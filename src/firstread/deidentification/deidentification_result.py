@@ -1,0 +1,79 @@
+"""Result of a de-identification, and its page for a data protection officer: what was done and held back, no values."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from firstread.core.report import Report
+from firstread.deidentification.profile import BASIC_PROFILE_CODE, Profile
+
+_EXPLAINED = {
+    True: "Anonymous: pseudonyms and UIDs were made with a secret that existed in this run only and was not stored. "
+    "Dates were removed.",
+    False: "Pseudonymous: who holds the project's secret can tell which patient a pseudonym stands for. The secret is "
+    "not in this folder; as long as it exists, the images are personal data.",
+}
+_DATES = {
+    "MODIFIED": "Dates were moved by a number of whole days, one number a patient; times of day are as they were.",
+    "REMOVED": "Dates and times were removed or replaced by a constant.",
+    "UNMODIFIED": "Dates and times are as they were.",
+}
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """A file that was held back.
+
+    Args:
+        source: the original; its name may name a patient, so it is shown nowhere but here, on request.
+        reason: why, a sentence without values of the file.
+    """
+
+    source: Path = field(repr=False)
+    reason: str
+
+
+@dataclass(frozen=True)
+class Deidentification:
+    """What became of a folder: how many files were written, which were held back and why, which rules did what."""
+
+    folder: Path
+    profile: Profile
+    anonymous: bool
+    written: int
+    existed: int
+    held: tuple[HeldFile, ...]
+    actions: Mapping[str, int] = field(repr=False)
+
+    def held_reasons(self) -> dict[str, int]:
+        """Number of files held back by reason, the most frequent first."""
+        return dict(Counter(file.reason for file in self.held).most_common())
+
+    def report(self) -> Report:
+        """A page for a data protection officer: what was done, by which rules, and what was held back."""
+        return _make_report(self)
+
+
+def _make_report(result: Deidentification) -> Report:
+    """Page with counts, options, rules and reasons; neither file names nor values of the originals are in it."""
+    import pandas as pd
+
+    total = result.written + result.existed + len(result.held)
+    report = Report(
+        "De-identification", f"{total} files: {result.written + result.existed} out, {len(result.held)} held"
+    )
+    report.add_heading("What was done").add_text(_EXPLAINED[result.anonymous])
+    report.add_text(_DATES[result.profile.temporal_information()])
+    codes = [code for code in result.profile.codes()]
+    report.add_table(
+        pd.DataFrame(codes, columns=["code (DCM)", "profile or option"]),
+        caption=f"DICOM PS3.15 Annex E: {BASIC_PROFILE_CODE[1]} and its options, as stated in each file",
+    )
+    report.add_heading("What was held back")
+    report.add_text("A file is held back where no rule is complete for it. Nothing of it is in the output folder.")
+    reasons = pd.DataFrame(list(result.held_reasons().items()), columns=["reason", "files"])
+    report.add_table(reasons, caption="Files held back by reason")
+    report.add_heading("Which rules changed elements")
+    rules = pd.DataFrame(list(result.actions.items()), columns=["rule", "elements"])
+    return report.add_table(rules, caption="E.1-1: row of PS3.15 table E.1-1 and the code applied. No values are kept.")

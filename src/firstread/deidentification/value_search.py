@@ -1,0 +1,299 @@
+"""Search for identity values in text: names and their parts, identifiers, telephone numbers, dates in many notations.
+
+What is found is cut out; the words around it stay. A part of a name shorter than three letters, and a part that is a
+common word of radiology ("Head", "Long"), is searched as part of the whole name only, because cutting it would destroy
+descriptions and identifies nobody.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date
+from functools import lru_cache
+from itertools import permutations
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?:jan(?:uar[yi]?|vier)?|f[eé][bv](?:ruar[yi]?|rier)?|m[aä]r(?:ch|z|s)?|apr(?:il)?|avril|ma[iy]|june?|juni|juin|"
+    r"jul[yi]?|juillet|aug(?:ust)?|ao[uû]t|sep(?:t(?:ember|embre)?)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|"
+    r"de[cz](?:ember)?|d[eé]cembre)\.?"
+)
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|mo|di|mi|do|fr|sa|so)\b[.,]?\s*"
+_DAY, _MONTH_NUMBER, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_TWO_DAY, _TWO_MONTH = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
+_DATE_LIKE = (
+    rf"(?<![\d.])(?:{_WEEKDAY})?(?:"
+    rf"{_YEAR}{_TWO_MONTH}{_TWO_DAY}(?:[0-2]\d[0-5]\d(?:[0-5]\d)?)?"
+    rf"|{_YEAR}([-./]){_MONTH_NUMBER}\1{_DAY}|{_DAY}([-./]){_MONTH_NUMBER}\2{_YEAR}|{_MONTH_NUMBER}([-/]){_DAY}\3{_YEAR}"
+    rf"|{_TWO_DAY}([./]){_TWO_MONTH}\4\d\d"
+    rf"|{_DAY}\.?[\s-]?{_MONTH}[\s-]?,?\s?{_YEAR}|{_MONTH}\s?{_DAY}(?:st|nd|rd|th)?,?\s?{_YEAR}"
+    rf")(?![\d]|\.\d)"
+)
+_UID = r"(?<![\d.])[0-2](?:\.\d{1,39}){5,}(?!\d)"
+_OLD_AGE = r"(?<!\d)(?:0?9\d|1[0-2]\d)\s?-?(?:y(?:ears?)?(?:[\s-]?old|/?o)?|jahre?|j|ans)(?![^\W_])"
+#: a title and a name; DR and MR without a full stop are modalities
+_TITLED = r"\b(?-i:(?:Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme)\b\.?|(?:DR|PROF|MR|MRS|MS)\.)[ ]*(?-i:[A-ZÀ-Þ])[\w'’-]+"
+_MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_BORN = r"\b(?:born|birth\s?date|date of birth|d\.?o\.?b\.?|geb(?:oren)?\.?(?:\s?am)?|n[ée]e? le)[\s:]*[\d./-]*\d"
+_PHONE = r"\b(?:tel(?:efon|ephone)?|phone|fax|mobil\w*|call)[\s.:]*[+(]?\d[\d\s()/.-]{4,}\d"
+_GENERIC_PARTS = (_UID, _BORN, _DATE_LIKE, _OLD_AGE, _TITLED, _MAIL, _PHONE)
+_GENERIC = re.compile("|".join(f"(?:{part})" for part in _GENERIC_PARTS), re.IGNORECASE)
+_NUMBERED = frozenset({"id", "accession", "study_id"})
+#: texts that repeat from file to file are cleaned once
+_LONGEST_CACHED = 256
+_LETTER, _MAX_PARTS = r"[^\W\d_]", 3
+_MIN_NAME, _MIN_ID, _MIN_GLUED_ID, _MIN_PHONE_DIGITS, _MIN_BYTES = 3, 4, 6, 6, 5
+#: encodings of DICOM PS3.3 C.12.1.1.2 as Python names them, and UTF-16, in which programs write private data
+_CHARACTER_SET_NAMES = """
+utf-8 latin-1 iso8859_2 iso8859_3 iso8859_4 iso8859_5 iso8859_6 iso8859_7 iso8859_8 iso8859_9 iso8859_15 tis-620
+shift_jis iso2022_jp iso2022_jp_2 euc_jp euc_kr iso2022_kr gb18030 gb2312 utf-16-le
+"""
+_CHARACTER_SETS = tuple(_CHARACTER_SET_NAMES.split())
+#: words of radiology and of DICOM that are family names too
+_COMMON_TEXT = """
+abdomen arm axial axis back black blood body bone bones brain breast brown chest child contrast coronal
+derived doctor early elbow face female field foot frank gray green hand hands head heart hill hip image kidney
+knee late left leg legs light liver localizer long low lung lungs male man mann march may mean med medical
+middle mode neck new nose number old original other park part pelvis phase plane post pre primary ray right
+rose screen secondary series short shoulder skull small soft spine stand standard stone strong study summer
+the thin thorax tissue unit venous view volume wall water white wide winter with woman wood wrist young
+hospital clinic center centre university department radiology institute general city saint
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())
+_FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
+#: runs of digits, of letters, of other characters that are no separators
+_RUNS = re.compile(r"\d+|[^\W\d_]+|[^\w\s./-]+")
+_LETTERS = re.compile("ae|oe|ue|ss|.", re.IGNORECASE | re.DOTALL)
+_TRANSCRIBED: dict[str, tuple[str, ...]] = {
+    "ä": ("ae",),
+    "ö": ("oe",),
+    "ü": ("ue",),
+    "ß": ("ss",),
+    "ae": ("ä",),
+    "oe": ("ö",),
+    "ue": ("ü",),
+}
+_TRANSCRIBED |= {"ss": ("ß",), "ø": ("oe", "o"), "å": ("aa",), "æ": ("ae",), "ł": ("l",), "đ": ("d",), "ı": ("i",)}
+#: letter without accent -> letters of Latin scripts that are it with one
+_ACCENTED: dict[str, tuple[str, ...]] = {
+    base: tuple(char for char in map(chr, range(0xDF, 0x180)) if unicodedata.normalize("NFD", char)[0] == base)
+    for base in "abcdefghijklmnopqrstuvwxyz"
+}
+_SEPARATORS = re.compile(r"[\s^=,;/\\_.()'’\"-]+")
+
+
+def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: bool) -> str:
+    """Cut identity values out of a text.
+
+    Args:
+        values: (kind, text) of the identity values.
+        descriptions: also cut dates, ages over 89, titles with names and mail addresses, whoever they belong to.
+
+    Example:
+        >>> values = frozenset({("name", "Doe^Jane"), ("birth_date", "19700321")})
+        >>> clean_text("CT abdomen DOE 21.03.1970 portal venous", values, descriptions=True)
+        'CT abdomen portal venous'
+        >>> clean_text("Liver 3 mm 26.05.2010 post op", frozenset(), descriptions=True)
+        'Liver 3 mm post op'
+    """
+    clean = _clean if len(text) <= _LONGEST_CACHED else _clean.__wrapped__
+    return clean(text, values, descriptions)
+
+
+@lru_cache(maxsize=1 << 14)
+def _clean(text: str, values: frozenset[tuple[str, str]], descriptions: bool) -> str:
+    plain = undisguise(text)
+    found = plain
+    for _, pattern in value_patterns(values):
+        found = pattern.sub(" ", found)
+    if descriptions:
+        found = _GENERIC.sub(" ", found)
+    return text if found == plain else _tidy(found)
+
+
+def undisguise(text: str) -> str:
+    """A text without invisible characters, full-width letters as plain ones.
+
+    Example:
+        >>> undisguise("D\u200boe \uff24\uff2f\uff25")
+        'Doe DOE'
+    """
+    if text.isascii():
+        return text
+    return "".join(char for char in text if unicodedata.category(char) != "Cf").translate(_FULL_WIDTH)
+
+
+@lru_cache(maxsize=4096)
+def value_patterns(values: frozenset[tuple[str, str]]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """(kind, pattern) of each identity value that is long and rare enough to be searched for.
+
+    Example:
+        >>> [kind for kind, _ in value_patterns(frozenset({("name", "Doe^Jane"), ("id", "12")}))]
+        ['name']
+    """
+    found = [(kind, _value_pattern(kind, value)) for kind, value in sorted(values)]
+    return tuple((kind, pattern) for kind, pattern in found if pattern is not None)
+
+
+@lru_cache(maxsize=1 << 14)
+def _value_pattern(kind: str, value: str) -> re.Pattern[str] | None:
+    ordered = sorted(set(_patterns(kind, value)), key=lambda pattern: (-len(pattern), pattern))
+    return re.compile("|".join(ordered), re.IGNORECASE) if ordered else None
+
+
+@lru_cache(maxsize=256)
+def encoded_values(values: frozenset[tuple[str, str]]) -> tuple[bytes, ...]:
+    """Identity values of five bytes and more as bytes in the character sets that DICOM files are written in.
+
+    Example:
+        >>> encoded_values(frozenset({("id", "A-4711")}))
+        (b'A\\x00-\\x004\\x007\\x001\\x001\\x00', b'A-4711')
+    """
+    found = {form for kind, value in values for text in _written(kind, value) for form in encodings(text)}
+    return tuple(sorted(form for form in found if len(form) >= _MIN_BYTES))
+
+
+def encodings(text: str) -> set[bytes]:
+    """A text in each character set that can write it."""
+    found = set()
+    for name in _CHARACTER_SETS:
+        try:
+            found.add(text.encode(name))
+        except UnicodeEncodeError:
+            continue
+    return found
+
+
+def _written(kind: str, value: str) -> tuple[str, ...]:
+    if kind == "birth_date":
+        return date_notations(value)
+    return (value, *name_parts(value)) if kind == "name" else (value,)
+
+
+def date_notations(text: str) -> tuple[str, ...]:
+    """Notations of a DA value that people write.
+
+    Example:
+        >>> date_notations("19700321")[:4]
+        ('19700321', '1970-03-21', '21.03.1970', '21/03/1970')
+    """
+    try:
+        day = date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return ()
+    y, m, d, month = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}", _MONTHS[day.month - 1].capitalize()
+    german, american = f"{day.day}.{day.month}.", f"{day.month}/{day.day}/"
+    short = {german + y, german + y[2:], f"{d}.{m}.{y[2:]}", american + y}
+    by_month = f"{d} {month} {y}", f"{d}-{month}-{y}", f"{month} {d}, {y}"
+    numbers = f"{y}{m}{d}", f"{y}-{m}-{d}", f"{d}.{m}.{y}", f"{d}/{m}/{y}", f"{m}/{d}/{y}", f"{d}{m}{y}", f"{y}/{m}/{d}"
+    return (*numbers, *by_month, f"{y}.{m}.{d}", *sorted(short))
+
+
+def name_parts(name: str) -> list[str]:
+    """Parts of a person name long and rare enough to be searched alone.
+
+    Example:
+        >>> name_parts("Doe-Miller^Jane^Q"), name_parts("Head^Al")
+        (['Doe', 'Miller', 'Jane'], [])
+    """
+    groups = (group for group in name.split("=") if not any(map(str.isdigit, group)))
+    return [part for group in groups for part in _SEPARATORS.split(group) if _is_rare(part)]
+
+
+def spelling_pattern(text: str) -> str:
+    """Pattern of a text in every spelling: with and without accents, transcribed, and as UTF-8 read as Latin-1.
+
+    Example:
+        >>> pattern = re.compile(spelling_pattern("Müller"), re.IGNORECASE)
+        >>> [bool(pattern.fullmatch(form)) for form in ("MUELLER", "Muller", "MÃ¼ller", "Mu\u0308ller", "Miller")]
+        [True, True, True, True, False]
+    """
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(_letter_pattern(part.casefold()) for part in _LETTERS.findall(composed))
+
+
+@lru_cache(maxsize=4096)
+def _letter_pattern(letter: str) -> str:
+    """Pattern of a letter, or of two that transcribe one, in all spellings."""
+    forms = {letter, *_TRANSCRIBED.get(letter, ())}
+    for form in tuple(forms):
+        folded = "".join(char for char in unicodedata.normalize("NFKD", form) if not unicodedata.combining(char))
+        forms |= {folded, *_ACCENTED.get(folded, ())}
+    for form in tuple(forms):
+        forms |= {unicodedata.normalize("NFD", form)}
+        forms |= {case.encode("utf-8", "replace").decode("latin-1") for case in (form, form.upper())}
+    single = "".join(sorted(form for form in forms if len(form) == 1))
+    longer = sorted((form for form in forms if len(form) > 1), key=lambda form: (-len(form), form))
+    return "(?:" + "|".join([*map(re.escape, longer), *([f"[{re.escape(single)}]"] if single else [])]) + ")"
+
+
+def _patterns(kind: str, value: str) -> Iterator[str]:
+    if kind == "birth_date":
+        yield from _date_patterns(value)
+    elif kind == "phone":
+        digits = re.sub(r"\D", "", value)
+        if len(digits) >= _MIN_PHONE_DIGITS:
+            yield _bounded(r"[\s()/.+-]{0,3}".join(digits), r"\d")
+    elif kind == "name":
+        yield from _name_patterns(value)
+    else:
+        yield from _identifier_patterns(kind, value)
+
+
+def _date_patterns(text: str) -> Iterator[str]:
+    """Patterns of a birth date in any order and with any separator, years of two and of four digits."""
+    notations = date_notations(text)
+    if not notations:
+        return
+    year, month, day = text[:4], text[4:6], text[6:8]
+    years, name = f"(?:{year}|{year[2:]})", f"{_MONTHS[int(month) - 1]}[a-zé]{{0,7}}\\.?"
+    days, months = (f"0?{number.lstrip('0')}" for number in (day, month))
+    for order in ((days, months, years), (months, days, years), (years, months, days)):
+        yield _bounded(r"[\s./,-]{1,2}".join(order), r"\d")
+    for order in ((days, name, years), (name, days, years)):
+        yield _bounded(r"[\s./,-]{0,2}".join(order), r"\d")
+    for digits in (day + month, month + day):
+        yield from (_bounded(digits + written, r"\d") for written in (year, year[2:]))
+    yield from (_bounded(written + month + day, r"\d") for written in (year, year[2:]))
+    yield from (_bounded(re.escape(form), r"\d") for form in notations)
+
+
+def _name_patterns(name: str) -> Iterator[str]:
+    for group in name.split("="):
+        if any(map(str.isdigit, group)):  # a number in the place of a name
+            yield from _identifier_patterns("id", group)
+            continue
+        parts = [part for part in _SEPARATORS.split(group) if part]
+        for part in parts:
+            if _is_rare(part):
+                yield _bounded(spelling_pattern(part), _LETTER, ending="(?:['’]?s)?")
+        for pair in permutations(parts[:_MAX_PARTS], 2):
+            if sum(map(len, pair)) > _MIN_NAME:
+                yield _bounded(r"[\s^=,;._-]{0,3}".join(map(spelling_pattern, pair)), _LETTER)
+
+
+def _identifier_patterns(kind: str, value: str) -> Iterator[str]:
+    if len(value) < _MIN_ID or value.casefold() in _COMMON:
+        return
+    parts = _RUNS.findall(value)
+    pattern = r"[\s_./-]{0,3}".join(map(spelling_pattern, parts))
+    glued = kind in _NUMBERED and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
+    yield pattern if glued else _bounded(pattern, r"[^\W_]")
+    digits = [part for part in parts if part.isdigit()]
+    if glued and sum(map(len, digits)) >= _MIN_GLUED_ID and len(digits) < len(parts):
+        yield _bounded(r"[\s_./-]{0,3}".join(digits), r"\d")
+
+
+def _bounded(pattern: str, inside: str, ending: str = "") -> str:
+    return f"(?<!{inside}){pattern}{ending}(?!{inside})"
+
+
+def _is_rare(part: str) -> bool:
+    shortest = 2 if any(ord(char) > 0x2E7F for char in part) else _MIN_NAME
+    return len(part) >= shortest and part.casefold() not in _COMMON
+
+
+def _tidy(text: str) -> str:
+    """Close the gaps that cutting leaves, line by line."""
+    lines = (re.sub(r"[ \t]{2,}", " ", line).strip(" ,;:/^=_-") for line in text.split("\n"))
+    return "\n".join(lines).strip()

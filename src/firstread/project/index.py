@@ -1,0 +1,258 @@
+"""Step `index`: what is in the archive, before anything is done to it; the tables lie in the vault.
+
+instances: one row a file; slices: one row a frame, with its place in the patient; stacks: one row a stack of slices of
+a series; studies: one row a study. Only counts, without identities, go into the project.
+"""
+
+import json
+import os
+import shutil
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from firstread.core.errors import DataError
+from firstread.core.files import read_json, translate_os_errors, write_atomically, write_json
+from firstread.dicom.archive_index import INSTANCES, index_file
+from firstread.dicom.headers import convert_dicom_errors, open_dicom
+from firstread.dicom.image_plane import ImagePlane
+from firstread.project.project import Project
+from firstread.project.shards import ShardPlan, count_done, run_shards
+from firstread.readers.dicom_series import group_slices
+from firstread.readers.dicom_slices import Slice, SliceKind, read_slices
+
+#: one row a slice or frame; what `firstread.readers.dicom_series` needs to group them
+SLICES = pa.schema(
+    {
+        "file": pa.string(),
+        "frame": pa.int32(),
+        "bucket": pa.int32(),
+        "series": pa.string(),
+        "kind": pa.string(),
+        "position": pa.list_(pa.float64()),
+        "orientation": pa.list_(pa.float64()),
+        "spacing_mm": pa.list_(pa.float64()),
+        "slice_mm": pa.float64(),
+        "problem": pa.string(),
+        "instance": pa.string(),
+        "number": pa.int64(),
+        "tags": pa.string(),
+    }
+)
+STACKS = pa.schema(
+    {
+        "series": pa.string(),
+        "stack": pa.int32(),
+        "stack_rule": pa.string(),
+        "modality": pa.string(),
+        "slices": pa.int32(),
+        "rows": pa.int32(),
+        "columns": pa.int32(),
+        "spacing_between_mm": pa.float64(),
+        "coverage_mm": pa.float64(),
+        "gantry_tilt_deg": pa.float64(),
+        "is_volume": pa.bool_(),
+        "problem": pa.string(),
+        "first_file": pa.string(),
+    }
+)
+_BUCKETS = 64
+_SCHEMAS = {"instances": INSTANCES, "slices": SLICES}
+
+
+def index_archive(project: Project, *, processes: int = 1, part: tuple[int, int] = (1, 1)) -> dict[str, Any]:
+    """Index the archive of a project into its vault; shards that are done are not done again.
+
+    Args:
+        processes: worker processes.
+        part: (I, N): every N-th shard; whoever finds all shards done makes the tables of stacks and studies.
+
+    Returns:
+        Counts without identities; `shards_left` where other parts are not done yet.
+
+    Raises:
+        DataError: the archive is empty.
+    """
+    archive = project.settings.archive
+    names = list(list_archive(archive))
+    if not names:
+        raise DataError("The archive holds no files", where=archive)
+    plan = ShardPlan(names, part=part, processes=processes)
+    folder = project.vault_index / plan.digest
+    with translate_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    run_shards(partial(index_rows, str(archive)), _failure, plan, folder=folder, schemas=_SCHEMAS)
+    left = plan.count - count_done(plan, folder, _SCHEMAS)
+    if left:
+        return {"files": len(names), "shards_left": left}
+    with project.step("index", parameters={"files": len(names)}) as counts:
+        write_stacks(folder)
+        write_studies(folder)
+        counts.update(count_index(folder))
+        write_json(project.vault_index / "current.json", {"plan": plan.digest})
+        for old in project.vault_index.iterdir():
+            if old.is_dir() and old != folder:
+                shutil.rmtree(old)
+    return counts
+
+
+def index_folder(project: Project) -> Path:
+    """Folder of the tables of a project's index.
+
+    Raises:
+        DataError: there is none yet.
+    """
+    current = project.vault_index / "current.json"
+    if not current.is_file():
+        raise DataError("The archive is not indexed yet", where=project.folder, do="firstread project index")
+    return project.vault_index / str(read_json(current, max_bytes=1_000)["plan"])
+
+
+def list_archive(folder: Path) -> Iterator[str]:
+    """Names of all files below a folder, relative to it; hidden ones and links are left out."""
+    for current, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(current) / name
+            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+                yield path.relative_to(folder).as_posix()
+
+
+def index_rows(archive: str, name: str) -> dict[str, list[dict[str, Any]]]:
+    """Rows of one file for the tables `instances` and `slices`; called in a worker."""
+    path = Path(archive) / name
+    row = index_file(path, name=name)
+    slices = list(_slice_rows(path, row)) if row["status"] == "ok" else []
+    return {"instances": [row], "slices": slices}
+
+
+def _failure(name: str, reason: str) -> dict[str, list[dict[str, Any]]]:
+    return {"instances": [{**dict.fromkeys(INSTANCES.names), "file": name, "status": "broken", "reason": reason}]}
+
+
+def _slice_rows(path: Path, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    dataset = open_dicom(path, load_pixels=False)
+    with convert_dicom_errors(path):
+        slices = read_slices(dataset, path)
+    for one in slices:
+        plane = one.plane
+        yield {
+            "file": row["file"],
+            "frame": one.frame,
+            "bucket": zlib.crc32((row["series"] or row["file"]).encode()) % _BUCKETS,
+            "series": row["series"],
+            "kind": json.dumps(one.kind[1:]),
+            "position": list(plane.position) if plane else None,
+            "orientation": list(plane.orientation) if plane else None,
+            "spacing_mm": list(plane.spacing_mm_yx) if plane else None,
+            "slice_mm": plane.slice_mm if plane else None,
+            "problem": one.problem.what if one.problem else None,
+            "instance": one.uid,
+            "number": one.instance[0] if one.instance else None,
+            "tags": json.dumps(one.tags),
+        }
+
+
+def write_stacks(folder: Path) -> Path:
+    """The table `stacks` from `slices`: a bucket of series at a time, so that memory does not grow with the archive."""
+    slices = ds.dataset(folder / "slices", schema=SLICES)
+
+    def write(path: Path) -> None:
+        with pq.ParquetWriter(path, STACKS) as writer:
+            for bucket in range(_BUCKETS):
+                rows = slices.to_table(filter=ds.field("bucket") == bucket).sort_by("file").to_pylist()
+                writer.write_table(pa.Table.from_pylist(list(_stack_rows(rows)), schema=STACKS))
+
+    return write_atomically(folder / "stacks.parquet", write)
+
+
+def _stack_rows(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    counts: Counter[str | None] = Counter()
+    for stack in group_slices([_slice_of(row) for row in rows]):
+        series, first = stack.series, stack.slices[0]
+        grid = stack.geometry
+        step = np.asarray(grid.affine_lps)[:3, 0] if grid else None
+        between = float(np.linalg.norm(step)) if step is not None else None
+        yield {
+            "series": series,
+            "stack": counts[series],
+            "stack_rule": ", ".join(stack.separated_by) or "position",
+            "modality": stack.modality,
+            "slices": len(stack.slices),
+            "rows": first.kind.rows,
+            "columns": first.kind.columns,
+            "spacing_between_mm": between,
+            "coverage_mm": None if between is None else between * len(stack.slices),
+            "gantry_tilt_deg": _tilt(step, first.plane),
+            "is_volume": grid is not None,
+            "problem": stack.problem.what if stack.problem else None,
+            "first_file": str(first.path),
+        }
+        counts[series] += 1
+
+
+def _tilt(step: np.ndarray | None, plane: ImagePlane | None) -> float | None:
+    """Angle between the way from slice to slice and the normal of the slices, in degrees."""
+    length = 0.0 if step is None else float(np.linalg.norm(step))
+    if step is None or plane is None or not length:
+        return None
+    return float(np.degrees(np.arccos(np.clip(abs(step @ plane.normal) / length, 0, 1))))
+
+
+def _slice_of(row: dict[str, Any]) -> Slice:
+    """The slice that a row was made of."""
+    plane = None
+    if row["position"]:
+        plane = ImagePlane(tuple(row["position"]), tuple(row["orientation"]), tuple(row["spacing_mm"]), row["slice_mm"])
+    kind = SliceKind(row["series"], *json.loads(row["kind"]))
+    problem = DataError(row["problem"]) if row["problem"] else None
+    number = None if row["number"] is None else (row["number"], row["frame"])
+    return Slice(
+        Path(row["file"]), row["frame"], kind, plane, problem, row["instance"], number, json.loads(row["tags"])
+    )
+
+
+def write_studies(folder: Path) -> Path:
+    """The table `studies`: one row a study with its patient, dates and numbers of series and instances."""
+    columns = ["study", "patient", "issuer", "birth_date", "sex", "study_date", "series", "instance", "modality"]
+    table = ds.dataset(folder / "instances", schema=INSTANCES).to_table(
+        columns=columns, filter=pc.is_valid(ds.field("study"))
+    )
+    grouped = table.group_by("study").aggregate(
+        [(name, "min") for name in ("patient", "issuer", "birth_date", "sex", "study_date")]
+        + [("patient", "count_distinct"), ("series", "count_distinct"), ("instance", "count"), ("modality", "distinct")]
+    )
+    names = [name.removesuffix("_min") for name in grouped.column_names]
+    return write_atomically(
+        folder / "studies.parquet", lambda path: pq.write_table(grouped.rename_columns(names).sort_by("study"), path)
+    )
+
+
+def count_index(folder: Path) -> dict[str, Any]:
+    """Counts without identities: files by state and modality, patients, studies, series, stacks."""
+    table = ds.dataset(folder / "instances", schema=INSTANCES).to_table(
+        columns=["status", "modality", "patient", "study", "series"]
+    )
+    by_status = dict(zip(*table.group_by("status").aggregate([("status", "count")]).to_pydict().values(), strict=True))
+    modalities = Counter(value for value in table["modality"].to_pylist() if value)
+    distinct = {f"{name}s": len(pc.unique(table[name].drop_null())) for name in ("patient", "study")}
+    stacks = pq.read_table(folder / "stacks.parquet", columns=["is_volume"])
+    return {
+        "files": len(table),
+        "states": {str(key): int(value) for key, value in sorted(by_status.items(), key=str)},
+        "modalities": dict(modalities.most_common()),
+        "patients": distinct["patients"],
+        "studies": distinct["studys"],
+        "series": len(pc.unique(table["series"].drop_null())),
+        "stacks": len(stacks),
+        "volumes": pc.sum(stacks["is_volume"]).as_py() or 0,
+    }

@@ -1,0 +1,39 @@
+"""Fingerprints of a step's inputs: what must not have changed since it ran."""
+
+import hashlib
+import os
+from pathlib import Path
+
+_CHUNK_BYTES = 1 << 20
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file's content; of a folder, of the names, sizes and times of change of all files below it.
+
+    A folder of millions of files is not read again only to see whether it changed. A missing path is "missing".
+    """
+    if path.is_dir():
+        return _folder_fingerprint(path)
+    if not path.is_file():
+        return "missing"
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _folder_fingerprint(folder: Path) -> str:
+    total, count = 0, 0
+    for current, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.startswith("."):
+                continue
+            path = Path(current) / name
+            status = path.stat()
+            text = f"{path.relative_to(folder).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}"
+            # a sum does not depend on the order in which the files are found, so no list of them is kept
+            total = (total + int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest())) % 2**256
+            count += 1
+    return f"{count}:{total:064x}"

@@ -1,0 +1,252 @@
+"""Shards: millions of files in parts that can be done anywhere, again and again, and stopped at any moment.
+
+Files are put in the order of a hash of their names and cut into shards of 2,000. A shard is done when its Parquet file
+has been renamed into place, so whoever starts again goes on with those that are missing, whichever process, machine or
+job had them before. `part=(I, N)` takes every N-th shard, for Slurm arrays and Kubernetes jobs on a shared folder.
+
+Within a shard, worker processes take one file at a time. A file that takes too long, or that ends its worker, costs
+that worker only: the file gets a row with the reason, and a new worker goes on.
+"""
+
+import hashlib
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from firstread.core.errors import SettingError, StorageError
+from firstread.core.files import write_atomically
+from firstread.core.progress_bar import ProgressBar
+
+SHARD_SIZE = 2_000
+#: a worker is replaced after so many files, so that memory that a library keeps is given back
+_FILES_PER_WORKER = 5_000
+_SECONDS_TO_START = 120.0
+_READY = "ready"
+
+#: from the relative name of a file to its rows: name of a table -> rows; called in a worker
+FileFunction = Callable[[str], dict[str, list[dict[str, Any]]]]
+#: row for a file that could not be finished: relative name and reason
+FailureRow = Callable[[str, str], dict[str, list[dict[str, Any]]]]
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """Which files, in which shards, with what limits.
+
+    Attributes:
+        names: of all files, relative to their folder, in any order.
+        part: (I, N): every N-th shard from I on, counted from 1.
+        processes: workers.
+        seconds_per_file: after which a file is given up.
+        size: files a shard.
+    """
+
+    names: Sequence[str]
+    part: tuple[int, int] = (1, 1)
+    processes: int = 1
+    seconds_per_file: float = 120.0
+    size: int = SHARD_SIZE
+
+    def __post_init__(self) -> None:
+        first, count = self.part
+        if not 1 <= first <= count:
+            raise SettingError(
+                f"The part {first}/{count} is not possible", expected="I/N with I from 1 to N, such as 2/8"
+            )
+        if self.processes < 1 or self.seconds_per_file <= 0 or self.size < 1:
+            raise SettingError("At least one process, one file a shard and some time for it are needed")
+
+    @property
+    def count(self) -> int:
+        """Number of shards of all parts."""
+        return -(-len(self.names) // self.size)
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifier of the files and the size of a shard: results of another plan are not mixed with those of this."""
+        digest = hashlib.sha256(str(self.size).encode())
+        for name in self._ordered:
+            digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def _ordered(self) -> list[str]:
+        return sorted(self.names, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
+
+    def shards(self) -> Iterator[tuple[int, list[str]]]:
+        """Number and names of each shard of this part; the same on every machine."""
+        for number, start in enumerate(range(0, len(self._ordered), self.size)):
+            if number % self.part[1] == self.part[0] - 1:
+                yield number, self._ordered[start : start + self.size]
+
+
+def run_shards(
+    function: FileFunction, failure: FailureRow, plan: ShardPlan, *, folder: Path, schemas: dict[str, pa.Schema]
+) -> int:
+    """Run a function over all files, shard by shard; shards that are done are not done again.
+
+    Args:
+        function: picklable; its exceptions count as failures of the file.
+        failure: rows for a file that could not be finished.
+        plan: files, part and limits.
+        folder: of the tables: `<folder>/<table>/part-00012.parquet`.
+        schemas: of each table.
+
+    Returns:
+        Number of files that were worked on now.
+    """
+    shards = list(plan.shards())
+    total = sum(len(names) for _, names in shards)
+    done = 0
+    with ProgressBar("Working through the files", total, unit="file") as bar:
+        workers = _Workers(function, plan)
+        try:
+            for number, names in shards:
+                if _is_done(folder, number, schemas):
+                    bar.update(len(names))
+                    continue
+                _run_shard(workers, failure, names, number=number, folder=folder, schemas=schemas, bar=bar)
+                done += len(names)
+        finally:
+            workers.close()
+    return done
+
+
+def count_done(plan: ShardPlan, folder: Path, tables: Iterable[str]) -> int:
+    """Number of shards of all parts that are done."""
+    return sum(_is_done(folder, number, list(tables)) for number in range(plan.count))
+
+
+def _is_done(folder: Path, number: int, schemas: Iterable[str]) -> bool:
+    return all(_part_path(folder, table, number).is_file() for table in schemas)
+
+
+def _part_path(folder: Path, table: str, number: int) -> Path:
+    return folder / table / f"part-{number:05d}.parquet"
+
+
+def _run_shard(
+    workers: "_Workers",
+    failure: FailureRow,
+    names: Sequence[str],
+    *,
+    number: int,
+    folder: Path,
+    schemas: dict[str, pa.Schema],
+    bar: ProgressBar,
+) -> None:
+    by_file: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for name, rows, problem in workers.run(names):
+        by_file[name] = failure(name, problem) if rows is None else rows
+        bar.update()
+    for table, schema in schemas.items():
+        found = [row for name in names for row in by_file[name].get(table, [])]  # in the order of the shard
+        content = pa.Table.from_pylist(found, schema=schema)
+        write_atomically(_part_path(folder, table, number), partial(pq.write_table, content))
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    name: str | None = None
+    since: float = 0.0
+    files: int = 0
+
+
+class _Workers:
+    """Worker processes that take one file at a time, and are replaced when one dies or hangs."""
+
+    def __init__(self, function: FileFunction, plan: ShardPlan) -> None:
+        self._function, self._plan = function, plan
+        self._context = multiprocessing.get_context("forkserver")
+        self._workers: list[_Worker] = []
+
+    def run(self, names: Sequence[str]) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]] | None, str]]:
+        """Name, rows (None for a failure) and reason of each file, as they are finished."""
+        waiting = list(reversed(names))
+        while waiting or any(worker.name is not None for worker in self._workers):
+            while len(self._workers) < min(self._plan.processes, len(waiting)):
+                self._workers.append(self._start())
+            for worker in self._workers:
+                if worker.name is None and waiting:
+                    worker.name, worker.since = waiting.pop(), time.monotonic()
+                    worker.pipe.send(worker.name)
+            yield from self._collect()
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            self._end(worker)
+        self._workers.clear()
+
+    def _collect(self) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]] | None, str]]:
+        busy = [worker for worker in self._workers if worker.name is not None]
+        ready = wait([worker.pipe for worker in busy], timeout=0.5)
+        for worker in busy:
+            name, problem, rows, is_lost = str(worker.name), "", None, False
+            if worker.pipe in ready:
+                try:
+                    rows, problem = worker.pipe.recv()
+                except (EOFError, OSError):
+                    problem, is_lost = "its process ended", True
+            elif time.monotonic() - worker.since > self._plan.seconds_per_file:
+                problem, is_lost = f"not finished in {self._plan.seconds_per_file:g} s", True
+            else:
+                continue
+            worker.name, worker.files = None, worker.files + 1
+            if is_lost or worker.files >= _FILES_PER_WORKER:
+                self._replace(worker)
+            yield name, rows, problem
+
+    def _replace(self, worker: _Worker) -> None:
+        self._end(worker)
+        self._workers.remove(worker)
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(theirs, self._function), daemon=True)
+        process.start()
+        theirs.close()
+        if not ours.poll(_SECONDS_TO_START) or ours.recv() != _READY:
+            process.kill()
+            raise StorageError("A worker process does not start", do="free some memory, or use fewer --processes")
+        return _Worker(process, ours)
+
+    def _end(self, worker: _Worker) -> None:
+        worker.pipe.close()
+        worker.process.terminate()
+        worker.process.join(2)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+def _work(pipe: Connection, function: FileFunction) -> None:
+    """A worker: names in, rows out, until the pipe is closed."""
+    import signal
+
+    from firstread.core.errors import FirstreadError
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    pipe.send(_READY)  # the time of a file begins when everything is imported
+    while True:
+        try:
+            name = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer: tuple[Any, str] = function(name), ""
+        except FirstreadError as error:
+            answer = None, error.what
+        except Exception as error:  # its text may hold a patient's values
+            answer = None, f"an error that was not foreseen ({type(error).__name__})"
+        pipe.send(answer)

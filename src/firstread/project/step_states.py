@@ -1,0 +1,144 @@
+"""State of the steps of a project: done, stale, or not done yet; in `state.json`.
+
+A step is stale when an input has changed since it ran, or when a step before it is stale. What is stale is said, and
+nothing runs again by itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from firstread.core.errors import DataError
+from firstread.core.files import read_json, write_json
+from firstread.core.version import package_version
+from firstread.project.input_fingerprints import fingerprint
+
+_MAX_STATE_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a project.
+
+    Attributes:
+        name: the verb, as in `firstread project index`.
+        inputs: names of paths that it reads, see `StepStates`.
+        outputs: names of paths that it writes.
+        needs: steps that must be done before.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What is known of a step that ran: when, with which inputs and parameters, and how many of what came out."""
+
+    started: str
+    finished: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    parameters: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """State of a step for a person: "done", "stale" or "open", and why."""
+
+    name: str
+    state: str
+    reason: str = ""
+    record: StepRecord | None = None
+
+
+class StepStates:
+    """The states of all steps of one project.
+
+    Args:
+        path: of `state.json`.
+        steps: in their order.
+        paths: name of an input or output -> where it lies.
+    """
+
+    def __init__(self, path: Path, steps: Sequence[Step], paths: Mapping[str, Path]) -> None:
+        self._path, self._steps, self._paths = path, {step.name: step for step in steps}, dict(paths)
+
+    def check_ready(self, name: str) -> None:
+        """Refuse a step before which another is missing.
+
+        Raises:
+            DataError: a step before it is not done; the message names it.
+        """
+        records = self._read()
+        missing = [need for need in self._steps[name].needs if need not in records]
+        if missing:
+            raise DataError(
+                f'The step "{name}" needs "{missing[0]}" before it',
+                where=self._path.parent,
+                do=f"firstread project {missing[0]}",
+            )
+
+    def begin(self, name: str) -> str:
+        """The time at which a step starts."""
+        self.check_ready(name)
+        return _now()
+
+    def finish(self, name: str, *, started: str, parameters: Mapping[str, Any], counts: Mapping[str, Any]) -> None:
+        """Record that a step is done, with the fingerprints of what it read and wrote."""
+        step = self._steps[name]
+        record = StepRecord(
+            started,
+            _now(),
+            {key: fingerprint(self._paths[key]) for key in step.inputs},
+            {key: fingerprint(self._paths[key]) for key in step.outputs},
+            dict(parameters),
+            dict(counts),
+            package_version(),
+        )
+        records = self._read() | {name: record}
+        write_json(self._path, {"steps": {key: asdict(value) for key, value in records.items()}})
+
+    def statuses(self) -> Iterator[StepStatus]:
+        """The status of each step, in their order."""
+        records = self._read()
+        stale: set[str] = set()
+        for name, step in self._steps.items():
+            record = records.get(name)
+            reason = self._why_stale(step, record, stale) if record else ""
+            if reason:
+                stale.add(name)
+            yield StepStatus(name, "stale" if reason else "done" if record else "open", reason, record)
+
+    def _why_stale(self, step: Step, record: StepRecord, stale: set[str]) -> str:
+        before = next((need for need in step.needs if need in stale), None)
+        if before is not None:
+            return f'"{before}" before it is stale'
+        for key in step.inputs:
+            if fingerprint(self._paths[key]) != record.inputs.get(key):
+                return f"{key} has changed since"
+        missing = next((key for key in step.outputs if not self._paths[key].exists()), None)
+        return f"{missing} is not there any more" if missing else ""
+
+    def _read(self) -> dict[str, StepRecord]:
+        if not self._path.is_file():
+            return {}
+        content = read_json(self._path, max_bytes=_MAX_STATE_BYTES)
+        try:
+            return {name: StepRecord(**entry) for name, entry in content["steps"].items() if name in self._steps}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                "The state of the project is damaged",
+                where=self._path,
+                do="delete the file; the steps will count as not done, and their results are kept",
+            ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
