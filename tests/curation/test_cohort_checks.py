@@ -80,7 +80,8 @@ def test_a_test_split_without_lesions_in_a_segmentation():
     targets = [{"case": f"c{i}", "kind": "mask", "name": name} for i, names in enumerate(rows) for name in names]
     images = [{"case": c["case"], "name": "image", "files": ["a.nii"]} for c in cases]
     cohort = Cohort(Tables.from_rows(cases, images, targets), task, Origin("masks"))
-    assert "none of the cases of one kind" in texts(find_split_gaps(cohort))
+    assert 'problem: The test split has no case with a mask of "lesion"' in texts(find_split_gaps(cohort))
+    assert "liver" not in texts(find_split_gaps(cohort))
     assert find_labels(cohort) == []
 
 

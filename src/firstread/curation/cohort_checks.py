@@ -10,7 +10,8 @@ from firstread.core.cohort import Cohort
 from firstread.core.columns import SPLITS
 from firstread.core.images import STRAY_FILES
 from firstread.core.patient_sources import describe_patient_sources
-from firstread.core.tasks import Classification
+from firstread.core.target_selection import cases_with_target
+from firstread.core.tasks import Classification, Segmentation
 from firstread.curation.checks import MAX_NAMES, Finding, count_of, list_names
 from firstread.datasets.file_scan import is_document
 
@@ -90,33 +91,41 @@ def _find_spellings(cohort: Cohort) -> list[Finding]:
 
 
 def find_split_gaps(cohort: Cohort) -> list[Finding]:
-    """Splits that lack a class, or every case with a lesion."""
+    """Splits that lack a class, or every case with a structure such as a lesion."""
     split = np.array(cohort.tables.cases["split"].to_pylist(), dtype=object)
     used = [name for name in SPLITS if (split == name).any()]
-    strata = cohort.targets if cohort.classes else cohort.strata
-    values = np.unique(strata[strata >= 0])
-    if len(used) < 2 or len(values) < 2:
+    has = _has_target(cohort)
+    present = {name: members for name, members in has.items() if members.any()}
+    if len(used) < 2 or (cohort.classes and len(present) < 2):
         return []
     findings = []
-    for name in used:
-        present = set(strata[(split == name) & (strata >= 0)].tolist())
-        missing = [value for value in values.tolist() if value not in present]
+    for part in used:
+        missing = [name for name, members in present.items() if not members[split == part].any()]
         if missing:
-            findings.append(_gap_finding(cohort, name, missing))
+            findings.append(_gap_finding(cohort, part, missing))
     return findings
 
 
-def _gap_finding(cohort: Cohort, split: str, missing: list[int]) -> Finding:
-    if cohort.classes:
-        what = " or ".join(f'"{cohort.classes[value]}"' for value in missing[:MAX_NAMES])
-        missed = f"no case of {what}" + (" and others" if len(missing) > MAX_NAMES else "")
-    else:
-        missed = "none of the cases of one kind, such as those with a lesion"
-    why = (
-        "a network cannot learn what it never sees"
-        if split == "train"
-        else "sensitivity or specificity cannot be measured there, and accuracy is that of guessing"
-    )
+def _has_target(cohort: Cohort) -> dict[str, np.ndarray]:
+    """Name of each class, or of each structure of a segmentation -> (N,) bool: the cases that have it."""
+    if isinstance(cohort.task, Segmentation):
+        reader = cohort.task.reader
+        return {
+            name: cases_with_target(cohort.tables, kind="mask", name=name, reader=reader)
+            for name in cohort.task.structures
+        }
+    return {name: cohort.targets == index for index, name in enumerate(cohort.classes)}
+
+
+def _gap_finding(cohort: Cohort, split: str, missing: list[str]) -> Finding:
+    what = " or ".join(f'"{name}"' for name in missing[:MAX_NAMES])
+    missed = f"no case {'of' if cohort.classes else 'with a mask of'} {what}"
+    missed += " and others" if len(missing) > MAX_NAMES else ""
+    why = "what is found of it cannot be measured there"
+    if split == "train":
+        why = "a network cannot learn what it never sees"
+    elif cohort.classes:
+        why = "sensitivity or specificity cannot be measured there, and accuracy is that of guessing"
     text = f"The {split} split has {missed}: {why}. Split anew, by patient, with more patients or another seed."
     return Finding("problem", "split", text)
 
@@ -125,7 +134,7 @@ def find_patients(cohort: Cohort) -> list[Finding]:
     """How patients are known, and patients on two sides of a split."""
     cases = cohort.tables.cases
     uncertain = len(cohort) - cohort.patient_sources.get("stated", 0)
-    severity = "warning" if uncertain and _is_split_at_random(cohort) else "note"
+    severity = "warning" if uncertain and _is_split(cohort) else "note"
     findings = [Finding(severity, "patients", _describe_patients(cohort))]
     splits: dict[str, set[str]] = {}
     components, split = cases["component"].to_pylist(), cases["split"].to_pylist()
@@ -146,7 +155,7 @@ def find_patients(cohort: Cohort) -> list[Finding]:
     return findings
 
 
-def _is_split_at_random(cohort: Cohort) -> bool:
+def _is_split(cohort: Cohort) -> bool:
     return any(part is not None for part in cohort.tables.cases["split"].to_pylist())
 
 
