@@ -13,6 +13,7 @@ from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.storage_classes import MEDIA_DIRECTORY, reason_to_hold_class
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
+from firstread.dicom.raw_elements import save_dataset
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -104,7 +105,7 @@ def _deidentify_open_file(
     if found.dataset is None:
         return FileResult(source, None, found.held, actions=found.actions)
     output = found.dataset
-    write_atomically(folder / path, lambda temporary: output.save_as(temporary, enforce_file_format=True))
+    write_atomically(folder / path, lambda temporary: save_dataset(output, temporary))
     return FileResult(source, path, actions=found.actions)
 
 

@@ -7,7 +7,7 @@ descriptions and identifies nobody.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 from itertools import permutations
@@ -104,11 +104,74 @@ def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: b
 def _clean(text: str, values: frozenset[tuple[str, str]], descriptions: bool) -> str:
     plain = undisguise(text)
     found = plain
-    for _, pattern in value_patterns(values):
-        found = pattern.sub(" ", found)
+    for kind, value in _possible_values(plain, values):
+        if (pattern := _value_pattern(kind, value, plain.isascii())) is not None:
+            found = pattern.sub(" ", found)
     if descriptions:
         found = _GENERIC.sub(" ", found)
     return text if found == plain else _tidy(found)
+
+
+def _possible_values(text: str, values: frozenset[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Values that a text may hold, in order: the patterns of all others need not be compiled and tried."""
+    if not text.isascii():
+        yield from sorted(values)
+        return
+    lowered = text.lower()
+    for kind, value, pieces in _ordered_pieces(values):
+        if any(piece in lowered for piece in pieces):
+            yield kind, value
+
+
+@lru_cache(maxsize=4096)
+def _ordered_pieces(values: frozenset[tuple[str, str]]) -> tuple[tuple[str, str, frozenset[str]], ...]:
+    return tuple((kind, value, necessary_pieces(kind, value)) for kind, value in sorted(values))
+
+
+@lru_cache(maxsize=1 << 14)
+def necessary_pieces(kind: str, value: str) -> frozenset[str]:
+    """Pieces, in small letters, of which each ASCII text that an identity value's pattern matches holds at least one.
+
+    Example:
+        >>> sorted(necessary_pieces("name", "Doe^Müller")), sorted(necessary_pieces("birth_date", "19700321"))
+        (['d', 'ller'], ['70'])
+    """
+    if kind == "birth_date":
+        return frozenset({value[2:4]} if date_notations(value) else ())
+    if kind == "phone":
+        digits = re.sub(r"\D", "", value)
+        return frozenset({digits[:1]} if len(digits) >= _MIN_PHONE_DIGITS else ())
+    groups = value.split("=") if kind == "name" else [value]
+    pieces = (piece for group in groups for piece in _pieces_of_group(kind, group))
+    return frozenset(piece for piece in pieces if piece is not None)
+
+
+def _pieces_of_group(kind: str, group: str) -> Iterator[str | None]:
+    """Pieces of a name's parts, or the one piece that all spellings of a number hold."""
+    if kind == "name" and not any(map(str.isdigit, group)):
+        parts = [part for part in _SEPARATORS.split(group) if part]
+        yield from (_longest_plain_piece(part) for part in parts if _is_rare(part))
+        common = [_longest_plain_piece(part) for part in parts[:_MAX_PARTS] if not _is_rare(part)]
+        # searched in pairs, so that one of them need not be asked for
+        yield from sorted(common, key=lambda piece: len(piece or ""))[1:]
+    elif len(group) >= _MIN_ID:
+        parts = _RUNS.findall(group)
+        digits = [part for part in parts if part.isdigit()]
+        searched_alone = kind in {"name", *_NUMBERED} and sum(map(len, digits)) >= _MIN_GLUED_ID
+        pieces = [_longest_plain_piece(part) for part in (digits if searched_alone else parts)]
+        yield max((piece for piece in pieces if piece is not None), key=len) if pieces and None not in pieces else None
+
+
+def _longest_plain_piece(part: str) -> str | None:
+    """Longest run of letters with one spelling in ASCII, "" where there is none; None where one has none at all."""
+    run, longest = "", ""
+    for letter in _LETTERS.findall(unicodedata.normalize("NFC", part)):
+        spellings = {form.casefold() for form in _letter_forms(letter.casefold()) if form.isascii()}
+        if not spellings:
+            return None
+        run = run + spellings.pop() if len(spellings) == 1 else ""
+        longest = max(longest, run, key=len)
+    return longest
 
 
 def undisguise(text: str) -> str:
@@ -131,14 +194,17 @@ def value_patterns(values: frozenset[tuple[str, str]]) -> tuple[tuple[str, re.Pa
         >>> [kind for kind, _ in value_patterns(frozenset({("name", "Doe^Jane"), ("id", "12")}))]
         ['name']
     """
-    found = [(kind, _value_pattern(kind, value)) for kind, value in sorted(values)]
+    found = [(kind, _value_pattern(kind, value, False)) for kind, value in sorted(values)]
     return tuple((kind, pattern) for kind, pattern in found if pattern is not None)
 
 
 @lru_cache(maxsize=1 << 14)
-def _value_pattern(kind: str, value: str) -> re.Pattern[str] | None:
-    ordered = sorted(set(_patterns(kind, value)), key=lambda pattern: (-len(pattern), pattern))
-    return re.compile("|".join(ordered), re.IGNORECASE) if ordered else None
+def _value_pattern(kind: str, value: str, ascii_only: bool) -> re.Pattern[str] | None:
+    """Pattern of a value; for texts of ASCII one that matches the same there and is compiled sooner."""
+    full = list(_patterns(kind, value, spelling_pattern))
+    searched = list(_patterns(kind, value, _plain_spelling_pattern)) if ascii_only else full
+    ordered = sorted(set(zip(full, searched, strict=True)), key=lambda pair: (-len(pair[0]), pair[0]))
+    return re.compile("|".join(pattern for _, pattern in ordered), re.IGNORECASE) if ordered else None
 
 
 @lru_cache(maxsize=256)
@@ -212,9 +278,15 @@ def spelling_pattern(text: str) -> str:
     return "".join(_letter_pattern(part.casefold()) for part in _LETTERS.findall(composed))
 
 
+def _plain_spelling_pattern(text: str) -> str:
+    """As `spelling_pattern`, for texts of ASCII only."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(_plain_letter_pattern(part.casefold()) for part in _LETTERS.findall(composed))
+
+
 @lru_cache(maxsize=4096)
-def _letter_pattern(letter: str) -> str:
-    """Pattern of a letter, or of two that transcribe one, in all spellings."""
+def _letter_forms(letter: str) -> frozenset[str]:
+    """Spellings of a letter, or of two that transcribe one."""
     forms = {letter, *_TRANSCRIBED.get(letter, ())}
     for form in tuple(forms):
         folded = "".join(char for char in unicodedata.normalize("NFKD", form) if not unicodedata.combining(char))
@@ -222,12 +294,25 @@ def _letter_pattern(letter: str) -> str:
     for form in tuple(forms):
         forms |= {unicodedata.normalize("NFD", form)}
         forms |= {case.encode("utf-8", "replace").decode("latin-1") for case in (form, form.upper())}
+    return frozenset(forms)
+
+
+@lru_cache(maxsize=4096)
+def _letter_pattern(letter: str) -> str:
+    """Pattern of a letter, or of two that transcribe one, in all spellings."""
+    forms = _letter_forms(letter)
     single = "".join(sorted(form for form in forms if len(form) == 1))
     longer = sorted((form for form in forms if len(form) > 1), key=lambda form: (-len(form), form))
     return "(?:" + "|".join([*map(re.escape, longer), *([f"[{re.escape(single)}]"] if single else [])]) + ")"
 
 
-def _patterns(kind: str, value: str) -> Iterator[str]:
+@lru_cache(maxsize=4096)
+def _plain_letter_pattern(letter: str) -> str:
+    forms = sorted((form for form in _letter_forms(letter) if form.isascii()), key=lambda form: (-len(form), form))
+    return "(?:" + "|".join(map(re.escape, forms)) + ")" if len(forms) > 1 else re.escape(forms[0]) if forms else "(?!)"
+
+
+def _patterns(kind: str, value: str, spell: Callable[[str], str]) -> Iterator[str]:
     if kind == "birth_date":
         yield from _date_patterns(value)
     elif kind == "phone":
@@ -235,9 +320,9 @@ def _patterns(kind: str, value: str) -> Iterator[str]:
         if len(digits) >= _MIN_PHONE_DIGITS:
             yield _bounded(r"[\s()/.+-]{0,3}".join(digits), r"\d")
     elif kind == "name":
-        yield from _name_patterns(value)
+        yield from _name_patterns(value, spell)
     else:
-        yield from _identifier_patterns(kind, value)
+        yield from _identifier_patterns(kind, value, spell)
 
 
 def _date_patterns(text: str) -> Iterator[str]:
@@ -258,25 +343,27 @@ def _date_patterns(text: str) -> Iterator[str]:
     yield from (_bounded(re.escape(form), r"\d") for form in notations)
 
 
-def _name_patterns(name: str) -> Iterator[str]:
+def _name_patterns(name: str, spell: Callable[[str], str]) -> Iterator[str]:
     for group in name.split("="):
         if any(map(str.isdigit, group)):  # a number in the place of a name
-            yield from _identifier_patterns("id", group)
+            yield from _identifier_patterns("id", group, spell)
             continue
         parts = [part for part in _SEPARATORS.split(group) if part]
         for part in parts:
             if _is_rare(part):
-                yield _bounded(spelling_pattern(part), _LETTER, ending="(?:['’]?s)?")
+                yield _bounded(spell(part), _LETTER, ending="(?:['’]?s)?")
         for pair in permutations(parts[:_MAX_PARTS], 2):
             if sum(map(len, pair)) > _MIN_NAME:
-                yield _bounded(r"[\s^=,;._-]{0,3}".join(map(spelling_pattern, pair)), _LETTER)
+                yield _bounded(r"[\s^=,;._-]{0,3}".join(map(spell, pair)), _LETTER)
 
 
-def _identifier_patterns(kind: str, value: str) -> Iterator[str]:
+def _identifier_patterns(kind: str, value: str, spell: Callable[[str], str]) -> Iterator[str]:
     if len(value) < _MIN_ID or value.casefold() in _COMMON:
         return
     parts = _RUNS.findall(value)
-    pattern = r"[\s_./-]{0,3}".join(map(spelling_pattern, parts))
+    if not parts:  # separators alone, such as "----"
+        return
+    pattern = r"[\s_./-]{0,3}".join(map(spell, parts))
     glued = kind in _NUMBERED and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
     yield pattern if glued else _bounded(pattern, r"[^\W_]")
     digits = [part for part in parts if part.isdigit()]

@@ -1,0 +1,285 @@
+"""Elements of a dataset under their rules: one pass over it and its sequences; what no rule changes stays raw."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from pydicom import DataElement, Dataset
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, private_dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+from pydicom.uid import UID_dictionary
+
+from firstread.deidentification.date_shift import (
+    DUMMY_DATE,
+    DUMMY_DATETIME,
+    DUMMY_TIME,
+    OLD_AGE,
+    OLDEST_AGE_YEARS,
+    age_in_years,
+    shift_date,
+    shift_datetime,
+)
+from firstread.deidentification.identity import MAX_DEPTH, Identity
+from firstread.deidentification.profile import Profile
+from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
+from firstread.deidentification.value_search import clean_text, encoded_values
+from firstread.dicom.pixel_elements import is_compressed, number_of_frames
+from firstread.dicom.raw_elements import Element, encode_item, raw_texts, text_element
+
+REMOVED = "REMOVED"
+_DUMMIES: dict[str, str | int | float | bytes] = {
+    "DA": DUMMY_DATE,
+    "TM": DUMMY_TIME,
+    "DT": DUMMY_DATETIME,
+    "AS": "000Y",
+    "DS": "0",
+    "IS": "0",
+    "UR": "urn:removed",
+}
+_NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
+_BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
+_PIXEL_DATA = 0x7FE00010
+_CHARACTER_SET = 0x00080005
+#: actions that the audit counts always; what is kept or searched is counted where something was cut
+_COUNTED = frozenset(Action) - {Action.KEEP, Action.SEARCH, Action.CLEAN, Action.RECURSE}
+_MIN_NUMBER = 5
+_SIZE_KEYWORDS = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+#: bytes that values of these representations are made of; what holds others is no such value
+_STRINGS_OF_DIGITS = {
+    "DS": b"0123456789eE+-. \\\0",
+    "IS": b"0123456789+- \\\0",
+    "TM": b"0123456789:.- \\\0",
+    "DA": b"0123456789.-/ \\\0",
+    "DT": b"0123456789.+- \\\0",
+    "UI": b"0123456789. \\\0",
+}
+
+
+class _Known(NamedTuple):
+    """The rule of an element, and the value representation that it has by the dictionary."""
+
+    rule: Rule
+    vr: str
+
+
+@dataclass
+class DatasetConverter:
+    """One pass over a dataset and its sequences."""
+
+    sop_class: str
+    profile: Profile
+    keys: PseudonymKeys
+    identity: Identity
+    #: (kind, text) of the identity values that are searched for
+    values: frozenset[tuple[str, str]]
+    #: implicit value representation and little endian, of the file
+    encoding: tuple[bool, bool]
+    actions: Counter[str] = field(default_factory=Counter)
+    #: comments of compressed frames, or bytes behind the last row, hold identity values
+    values_in_pixels: bool = False
+
+    def convert(self, dataset: Dataset) -> Dataset:
+        """The dataset without identity; the one given is not changed."""
+        return self._dataset(self._elements(dataset, None, 0), dataset)
+
+    def _dataset(self, elements: dict[BaseTag, Element], original: Dataset) -> Dataset:
+        implicit, little = original.original_encoding
+        output = Dataset(parent_encoding=original.original_character_set)
+        output.set_original_encoding(implicit, little, original.original_character_set)
+        for tag, element in elements.items():
+            output[tag] = element
+        return output
+
+    def _elements(self, dataset: Dataset, parent: int | None, depth: int) -> dict[BaseTag, Element]:
+        """Elements that stay, in their new form."""
+        creators = _private_creators(dataset) if "retain_safe_private" in self.profile else {}
+        used_creators, known_elements = set(), _known_elements(self.sop_class, self.profile)
+        output: dict[BaseTag, Element] = {}
+        for tag, element in list(dataset.items()):
+            if tag & 0x10000:
+                known = self._private(tag, element, creators)
+            else:
+                key = int(tag), element.VR or "", parent
+                known = known_elements.get(key) or known_elements.setdefault(key, self._public(*key))
+            if (converted := self._apply(known, dataset, tag, element, depth)) is not None:
+                output[tag] = converted
+                if tag & 0x10000:
+                    used_creators.add((tag.group, tag.element >> 8))
+            if known.rule.action in _COUNTED:
+                self.actions[known.rule.name] += 1
+        for group, block in used_creators:
+            creator = DataElement((group, block), "LO", creators[group, block])
+            output[creator.tag] = creator
+        return output
+
+    def _public(self, tag: int, vr: str, parent: int | None) -> _Known:
+        return _Known(find_rule(tag, vr, parent, self.sop_class, self.profile), _known_vr(tag, vr))
+
+    def _private(self, tag: BaseTag, element: Any, creators: Mapping[tuple[int, int], str]) -> _Known:
+        creator, vr = creators.get((tag.group, tag.element >> 8), ""), element.VR or ""
+        rule = find_private_rule(creator, int(tag), _private_vr(tag, vr, creator), self.profile)
+        return _Known(rule, _known_vr(tag, vr))
+
+    def _apply(self, known: _Known, dataset: Dataset, tag: BaseTag, element: Any, depth: int) -> Element | None:
+        """The element under a rule: as it was, another one, or None where it is removed."""
+        action, vr = known.rule.action, known.vr
+        if action is Action.REMOVE:
+            return None
+        if action is Action.KEEP:
+            return self._kept(dataset, tag, element, vr)
+        if action is Action.RECURSE:
+            return self._sequence(dataset, tag, depth)
+        if action is Action.EMPTY:
+            return DataElement(tag, vr, Sequence()) if vr == "SQ" else self._new(tag, vr, [])
+        if action is Action.DUMMY:
+            return self._dummy(dataset, tag, vr)
+        return self._changed(known, dataset, tag, element)
+
+    def _kept(self, dataset: Dataset, tag: BaseTag, element: Any, vr: str) -> Element | None:
+        """An element that stays; digits that are an identifier of the patient, and words among numbers, do not."""
+        if vr in _STRINGS_OF_DIGITS:
+            value = dataset[tag].value if element.value is None else element.value
+            text = value if isinstance(value, bytes) else "\\".join(_texts(value)).encode("latin-1", "replace")
+            if text.translate(None, _STRINGS_OF_DIGITS[vr]) or text.strip(b" \0") in self._identifiers:
+                self.actions["value search: cut"] += 1
+                return self._new(tag, vr, [])
+        elif vr in _BYTES and tag >> 16 != 0x7FE0 and self._holds_value(dataset[tag].value):
+            self.actions["value search: cut"] += 1
+            return None
+        loaded: Any = dataset.get_item(tag) if element.is_raw and element.value is None else element
+        if tag == _PIXEL_DATA and self._holds_value(_bytes_beside_pixels(dataset, loaded.value)):
+            self.values_in_pixels = True
+        return loaded
+
+    @cached_property
+    def _identifiers(self) -> frozenset[bytes]:
+        kinds = ("id", "accession", "study_id", "birth_date")
+        return frozenset(value.encode() for kind, value in self.values if kind in kinds and len(value) >= _MIN_NUMBER)
+
+    def _holds_value(self, data: object) -> bool:
+        return isinstance(data, bytes) and any(form in data for form in encoded_values(self.values))
+
+    def _changed(self, known: _Known, dataset: Dataset, tag: BaseTag, element: Any) -> Element | None:
+        """An element whose texts are replaced one by one; raw as it was where none changes."""
+        rule, vr = known
+        texts = raw_texts(element, vr)
+        if texts is None:
+            value = dataset[tag].value
+            if isinstance(value, (bytes, Sequence)):
+                return self._dummy(dataset, tag, vr) if rule.needs_value else None
+            texts = _texts(value)
+        changed = [self._text(rule.action, vr, text) for text in texts]
+        if rule.action is Action.PATIENT:
+            changed = [self._pseudonym]
+        if changed == texts:
+            return dataset.get_item(tag) if element.is_raw and element.value is None else element
+        if rule.action in (Action.SEARCH, Action.CLEAN):
+            self.actions["value search: cut"] += 1
+        if rule.needs_value and not any(changed):
+            return self._dummy(dataset, tag, vr)
+        return self._new(tag, vr, changed)
+
+    def _new(self, tag: BaseTag, vr: str, texts: list[str]) -> Element:
+        """An element of texts: raw, where they are ASCII."""
+        raw = text_element(tag, vr, texts, encoding=self.encoding)
+        return raw or DataElement(tag, vr, texts[0] if len(texts) == 1 else texts)
+
+    @cached_property
+    def _pseudonym(self) -> str:
+        return self.keys.patient(self.identity.key)
+
+    @cached_property
+    def _shift_days(self) -> int:
+        return self.keys.shift_days(self.identity.key)
+
+    def _text(self, action: Action, vr: str, text: str) -> str:
+        """One value in its new form; empty where it is not what its element holds."""
+        if action is Action.UID:
+            return text if text in UID_dictionary else self.keys.uid(text)
+        if action is Action.AGE:
+            years = age_in_years(text)
+            is_old = self.identity.over_89 or (years is not None and years >= OLDEST_AGE_YEARS + 1)
+            return OLD_AGE if is_old else "" if years is None else text
+        if action is Action.SHIFT:
+            shift = shift_date if vr == "DA" else shift_datetime
+            return shift(text, self._shift_days) or ""
+        cleaned = clean_text(text, self.values, descriptions=action is Action.CLEAN)
+        return "" if vr == "CS" and cleaned != text else cleaned  # half a code is no code
+
+    def _sequence(self, dataset: Dataset, tag: BaseTag, depth: int) -> Element | None:
+        items = dataset[tag].value
+        if depth >= MAX_DEPTH or not isinstance(items, Sequence):
+            return None
+        converted = [self._elements(item, int(tag), depth + 1) for item in items]
+        if any(item.original_encoding != self.encoding or _CHARACTER_SET in item for item in items):
+            datasets = [self._dataset(elements, item) for elements, item in zip(converted, items, strict=True)]
+            return DataElement(tag, "SQ", Sequence(datasets))
+        value = b"".join(
+            encode_item(elements, encoding=self.encoding, character_set=item.original_character_set)
+            for elements, item in zip(converted, items, strict=True)
+        )
+        implicit, little = self.encoding
+        return RawDataElement(tag, None if implicit else "SQ", len(value), value, 0, implicit, little)
+
+    def _dummy(self, dataset: Dataset, tag: BaseTag, vr: str) -> Element:
+        if vr == "SQ":
+            item = Dataset()
+            item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "0", "99FIRSTREAD", REMOVED
+            return DataElement(tag, vr, Sequence([item]))
+        if vr == "UI":
+            return self._new(tag, vr, [self.keys.uid(str(dataset[tag].value))])
+        if vr in _NUMBERS:
+            return DataElement(tag, vr, 0)
+        if vr in _BYTES:
+            return DataElement(tag, vr, b"\0\0")
+        return self._new(tag, vr, [str(_DUMMIES.get(vr, REMOVED))])
+
+
+@lru_cache(maxsize=256)
+def _known_elements(sop_class: str, profile: Profile) -> dict[tuple[int, str, int | None], _Known]:
+    """Rules that were looked up before, by tag, value representation in the file and parent."""
+    return {}
+
+
+def _bytes_beside_pixels(dataset: Dataset, data: object) -> bytes:
+    """Bytes of pixel data that are no pixels: all of compressed frames, with their comments, else what is too long."""
+    if not isinstance(data, bytes):
+        return b""
+    if is_compressed(dataset):
+        return data
+    rows, columns, samples, bits = (int(dataset.get(keyword) or 1) for keyword in _SIZE_KEYWORDS)
+    return data[rows * columns * samples * number_of_frames(dataset) * bits // 8 :]
+
+
+def _private_creators(dataset: Dataset) -> dict[tuple[int, int], str]:
+    return {
+        (tag.group, tag.element): str(dataset[tag].value).strip()
+        for tag in list(dataset.keys())
+        if tag.is_private_creator
+    }
+
+
+def _private_vr(tag: BaseTag, vr: str, creator: str) -> str:
+    """VR of a private element; in implicit files, which do not state it, from pydicom's dictionary of makers."""
+    try:
+        return vr or private_dictionary_VR(tag, creator)
+    except KeyError:
+        return ""
+
+
+def _known_vr(tag: int, stated: str) -> str:
+    vr = dictionary_VR(tag) if dictionary_has_tag(tag) else stated or "UN"
+    return vr if " or " not in vr else stated if stated and stated != "UN" else vr.split(" or ")[0]
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None or value == "":
+        return []
+    return (
+        [str(item) for item in value] if isinstance(value, (list, tuple)) or hasattr(value, "append") else [str(value)]
+    )

@@ -1,0 +1,143 @@
+"""Raw DICOM elements: made of text and encoded without pydicom's conversion to values and back, to the same bytes.
+
+Most elements of a file that is read, changed in places and written again stay as they were; converting each costs more
+than all the rest. What is not raw is left to `pydicom.filewriter.write_data_element`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element, write_file_meta_info
+from pydicom.tag import BaseTag
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+
+from firstread.dicom.pixel_elements import DEFLATED_SYNTAXES
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from pydicom.uid import UID
+
+Element = DataElement | RawDataElement
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+_LONGEST_SHORT = 0xFFFF
+_CHARACTER_SET = BaseTag(0x00080005)
+#: a backslash in them is a character
+_SINGLE_TEXTS = frozenset({"ST", "LT", "UT", "UR"})
+
+
+def text_element(tag: BaseTag, vr: str, texts: Iterable[str], *, encoding: tuple[bool, bool]) -> RawDataElement | None:
+    """A raw element of texts in ASCII; None where one is not, so that a character set has to be asked for.
+
+    Args:
+        encoding: implicit value representation, little endian: as `Dataset.original_encoding`.
+
+    Example:
+        >>> text_element(BaseTag(0x00080060), "CS", ["SEG"], encoding=(False, True)).value
+        b'SEG '
+    """
+    text = "\\".join(texts)
+    if not text.isascii():
+        return None
+    value = text.encode("ascii")
+    if len(value) % 2:
+        value += b"\0" if vr == "UI" else b" "
+    implicit, little = encoding
+    return RawDataElement(tag, None if implicit else vr, len(value), value, 0, implicit, little)
+
+
+def raw_texts(element: Element, vr: str) -> list[str] | None:
+    """Texts of a raw element of ASCII; None where pydicom has to convert it.
+
+    Example:
+        >>> raw_texts(text_element(BaseTag(0x00080008), "CS", ["ORIGINAL", "AXIAL"], encoding=(False, True)), "CS")
+        ['ORIGINAL', 'AXIAL']
+    """
+    value = element.value
+    if not element.is_raw or not isinstance(value, bytes) or not value.isascii() or b"\x1b" in value:
+        return None
+    text = value.decode("ascii").rstrip(" \0")
+    if not text:
+        return []
+    return [text] if vr in _SINGLE_TEXTS else [part.strip(" \0") for part in text.split("\\")]
+
+
+def encode_elements(
+    elements: Mapping[BaseTag, Element], *, encoding: tuple[bool, bool], character_set: str | list[str]
+) -> Iterator[bytes]:
+    """Encode elements in the order of their tags, group lengths left out (PS3.5 7.1 and 7.2)."""
+    implicit, little = encoding
+    short, long, unstated = _headers(little)
+    for tag in sorted(elements):
+        element = elements[tag]
+        value, vr = element.value, element.VR
+        group, number = tag >> 16, tag & 0xFFFF
+        if number == 0 and group > 6:
+            continue
+        if not element.is_raw or value is None or element.length == _UNDEFINED_LENGTH:
+            yield _encoded_by_pydicom(element, encoding, character_set)
+        elif implicit:
+            yield unstated.pack(group, number, len(value))
+            yield value
+        elif vr is None or len(vr) != 2 or (len(value) > _LONGEST_SHORT and vr not in EXPLICIT_VR_LENGTH_32):
+            yield _encoded_by_pydicom(element, encoding, character_set)
+        else:
+            layout = long if vr in EXPLICIT_VR_LENGTH_32 else short
+            yield layout.pack(group, number, vr.encode("latin-1"), len(value))
+            yield value
+
+
+def encode_item(
+    elements: Mapping[BaseTag, Element], *, encoding: tuple[bool, bool], character_set: str | list[str]
+) -> bytes:
+    """Encode elements as an item of a sequence, with its length (PS3.5 7.5)."""
+    content = b"".join(encode_elements(elements, encoding=encoding, character_set=character_set))
+    return _headers(encoding[1])[2].pack(0xFFFE, 0xE000, len(content)) + content
+
+
+def save_dataset(dataset: "Dataset", path: Path) -> None:
+    """Write a dataset as a DICOM file, as `Dataset.save_as(path, enforce_file_format=True)` does, raw elements raw."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not _is_as_read(dataset, syntax):
+        dataset.save_as(path, enforce_file_format=True)
+        return
+    if "PixelData" in dataset:
+        dataset["PixelData"].is_undefined_length = syntax.is_compressed
+    meta = DicomBytesIO()
+    meta.is_implicit_VR, meta.is_little_endian = False, True
+    write_file_meta_info(meta, dataset.file_meta, enforce_standard=True)
+    elements = {tag: dataset.get_item(tag) for tag in list(dataset.keys())}
+    with open(path, "wb") as file:
+        file.write(bytes(128) + b"DICM" + meta.getvalue())
+        file.writelines(
+            encode_elements(elements, encoding=dataset.original_encoding, character_set=dataset.original_character_set)
+        )
+
+
+def _is_as_read(dataset: "Dataset", syntax: "UID") -> bool:
+    """Whether elements that were read can be written as they are: same transfer syntax, same character set."""
+    if not syntax.is_transfer_syntax or syntax.is_private or str(syntax) in DEFLATED_SYNTAXES:
+        return False
+    stated = dataset.get(_CHARACTER_SET)
+    character_set = convert_encodings(stated.value) if stated is not None else default_encoding
+    as_read = (syntax.is_implicit_VR, syntax.is_little_endian), character_set
+    return as_read == (dataset.original_encoding, dataset.original_character_set)
+
+
+def _encoded_by_pydicom(element: Element, encoding: tuple[bool, bool], character_set: str | list[str]) -> bytes:
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = encoding
+    write_data_element(buffer, element, character_set)
+    return buffer.getvalue()
+
+
+@cache
+def _headers(little: bool) -> tuple[Struct, Struct, Struct]:
+    """Layouts of an element's header: length of two bytes, of four bytes, and without value representation."""
+    order = "<" if little else ">"
+    return Struct(order + "HH2sH"), Struct(order + "HH2s2xL"), Struct(order + "HHL")
