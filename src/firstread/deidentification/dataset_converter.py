@@ -104,6 +104,7 @@ class DatasetConverter:
             if tag & 0x10000:
                 known = self._private(tag, element, creators)
             else:
+                element = dataset[tag] if element.VR == "UN" else element  # pydicom gives it the dictionary's
                 key = int(tag), element.VR or "", parent
                 known = known_elements.get(key) or known_elements.setdefault(key, self._public(*key))
             if (converted := self._apply(known, dataset, tag, element, depth)) is not None:

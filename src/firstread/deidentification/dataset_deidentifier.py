@@ -23,13 +23,19 @@ from firstread.deidentification.storage_classes import (
 )
 from firstread.dicom.headers import convert_dicom_errors
 from firstread.dicom.pixel_elements import transfer_syntax
-from firstread.dicom.raw_elements import encode_item, text_element
+from firstread.dicom.raw_elements import encode_item, read_texts, text_element
 
 METHOD = ("firstread", "DICOM PS3.15 2024e and 35 rows of 2026c")
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES, _DATES_MODIFIED = map(
     BaseTag, (0x00120062, 0x00120063, 0x00120064, 0x00280303)
 )
 _CODE_VALUE, _CODING_SCHEME, _CODE_MEANING = map(BaseTag, (0x00080100, 0x00080102, 0x00080104))
+_NEEDED = {
+    "SOPClassUID": 0x00080016,
+    "SOPInstanceUID": 0x00080018,
+    "StudyInstanceUID": 0x0020000D,
+    "SeriesInstanceUID": 0x0020000E,
+}
 _VALUES_IN_PIXELS = "The pixel data hold a value that names the patient, in a comment or behind the last row"
 
 
@@ -83,7 +89,7 @@ def deidentify_dataset(
 
 
 def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identity: Identity) -> Deidentified:
-    sop_class = str(dataset.get("SOPClassUID") or "")
+    sop_class = "\\".join(read_texts(dataset, _NEEDED["SOPClassUID"]))
     held = (
         reason_to_hold_class(sop_class, profile)
         or identity.reason_to_hold()
@@ -106,8 +112,8 @@ def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identit
 
 
 def _reason_to_hold_instance(dataset: Dataset) -> str | None:
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        if not dataset.get(keyword):
+    for keyword, tag in _NEEDED.items():
+        if not read_texts(dataset, tag):
             return f"{keyword} is missing, without which nothing can refer to the object"
     return None
 
@@ -140,6 +146,6 @@ def _new_file_meta(dataset: Dataset, output: Dataset, sop_class: str) -> Any:
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class)
-    meta.MediaStorageSOPInstanceUID = output.SOPInstanceUID
+    meta.MediaStorageSOPInstanceUID = UID("\\".join(read_texts(output, _NEEDED["SOPInstanceUID"])))
     meta.TransferSyntaxUID = transfer_syntax(dataset)
     return meta

@@ -10,22 +10,27 @@ from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from pydicom import __version__ as pydicom_version
 from pydicom.charset import convert_encodings, default_encoding
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_data_element, write_file_meta_info
+from pydicom.filewriter import write_data_element
 from pydicom.tag import BaseTag
+from pydicom.uid import PYDICOM_IMPLEMENTATION_UID
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from firstread.dicom.pixel_elements import DEFLATED_SYNTAXES
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID
 
 Element = DataElement | RawDataElement
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LONGEST_SHORT = 0xFFFF
+_EXPLICIT = (False, True)
 _CHARACTER_SET = BaseTag(0x00080005)
 #: a backslash in them is a character
 _SINGLE_TEXTS = frozenset({"ST", "LT", "UT", "UR"})
@@ -65,6 +70,27 @@ def raw_texts(element: Element, vr: str) -> list[str] | None:
     if not text:
         return []
     return [text] if vr in _SINGLE_TEXTS else [part.strip(" \0") for part in text.split("\\")]
+
+
+def read_texts(dataset: "Dataset", tag: int) -> list[str]:
+    """Texts of an element that are not empty, spaces around them cut; an element of ASCII stays raw.
+
+    Example:
+        >>> from pydicom import Dataset
+        >>> dataset = Dataset()
+        >>> dataset.OtherPatientIDs = ["A1 ", "", "B2"]
+        >>> read_texts(dataset, 0x00101000), read_texts(dataset, 0x00100020)
+        (['A1', 'B2'], [])
+    """
+    element = dataset.get_item(tag, keep_deferred=True)
+    if element is None:
+        return []
+    texts = raw_texts(element, element.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else ""))
+    if texts is None:
+        value = dataset[tag].value
+        values = value if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
+        texts = [str(item) for item in values if item is not None]
+    return [stripped for text in texts if (stripped := text.strip(" \0"))]
 
 
 def encode_elements(
@@ -108,12 +134,9 @@ def save_dataset(dataset: "Dataset", path: Path) -> None:
         return
     if "PixelData" in dataset:
         dataset["PixelData"].is_undefined_length = syntax.is_compressed
-    meta = DicomBytesIO()
-    meta.is_implicit_VR, meta.is_little_endian = False, True
-    write_file_meta_info(meta, dataset.file_meta, enforce_standard=True)
     elements = {tag: dataset.get_item(tag) for tag in list(dataset.keys())}
     with open(path, "wb") as file:
-        file.write(bytes(128) + b"DICM" + meta.getvalue())
+        file.write(bytes(128) + b"DICM" + _encoded_meta(dataset.file_meta))
         file.writelines(
             encode_elements(elements, encoding=dataset.original_encoding, character_set=dataset.original_character_set)
         )
@@ -127,6 +150,21 @@ def _is_as_read(dataset: "Dataset", syntax: "UID") -> bool:
     character_set = convert_encodings(stated.value) if stated is not None else default_encoding
     as_read = (syntax.is_implicit_VR, syntax.is_little_endian), character_set
     return as_read == (dataset.original_encoding, dataset.original_character_set)
+
+
+def _encoded_meta(meta: "FileMetaDataset") -> bytes:
+    """File meta information with its length, and with pydicom as the implementation of the file (PS3.10 7.1)."""
+    elements = _implementation() | dict(meta.items())
+    content = b"".join(encode_elements(elements, encoding=_EXPLICIT, character_set=default_encoding))
+    return Struct("<HH2sHL").pack(2, 0, b"UL", 4, len(content)) + content
+
+
+@cache
+def _implementation() -> dict[BaseTag, Element]:
+    texts = ((0x00020012, "UI", PYDICOM_IMPLEMENTATION_UID), (0x00020013, "SH", f"PYDICOM {pydicom_version}"))
+    stated = [text_element(BaseTag(tag), vr, [text], encoding=_EXPLICIT) for tag, vr, text in texts]
+    version = RawDataElement(BaseTag(0x00020001), "OB", 2, b"\0\1", 0, False, True)
+    return {element.tag: element for element in (version, *stated) if element is not None}
 
 
 def _encoded_by_pydicom(element: Element, encoding: tuple[bool, bool], character_set: str | list[str]) -> bytes:
