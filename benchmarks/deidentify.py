@@ -119,21 +119,21 @@ def count_left(output: Path, values: set[bytes]) -> int | None:
 
 
 def run_firstread(names: Path, out: Path) -> dict[str, float]:
-    """De-identify the files of a list as the peers do; each file alone, so that repetitions are done again."""
+    """De-identify the files of a list as the peers do; an output is moved away, so that repetitions are done again."""
     from firstread.deidentification import Profile, PseudonymKeys, deidentify_file
 
     keys = PseudonymKeys.from_secret(bytes(32))
     profile = Profile().with_options("clean_structured_content", "clean_pixel_data")
-    held, outputs = 0, []
+    files, held = names.read_text().splitlines(), 0
+    deidentify_file(files[0], out / "first", profile=profile, keys=keys)  # as the peers: tables are read once
     start, cpu = time.perf_counter(), time.process_time()
-    for number, name in enumerate(names.read_text().splitlines()):
-        result = deidentify_file(name, out / "work" / str(number), profile=profile, keys=keys)
-        held += result.held is not None
-        outputs.append(result.output)
+    for number, name in enumerate(files):
+        result = deidentify_file(name, out, profile=profile, keys=keys)
+        if result.output is None:
+            held += 1
+        else:
+            (out / result.output).rename(out / f"{number}.dcm")
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    for number, output in enumerate(outputs):
-        if output is not None:
-            (out / "work" / str(number) / output).rename(out / f"{number}.dcm")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "cpu_seconds": cpu, "failed": 0, "held": held, "peak_mib": peak}
 

@@ -49,6 +49,7 @@ def main():
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     run = {"dicom-anonymizer": dicom_anonymizer, "deid": deid, "dicognito": dicognito}[program]()
+    run(names[0], out / "first")  # imports and tables are read once
     failed, start, cpu = 0, time.perf_counter(), time.process_time()
     for number, name in enumerate(names):
         try:

@@ -65,6 +65,16 @@ class _Known(NamedTuple):
 
     rule: Rule
     vr: str
+    #: stays whatever its value is
+    as_it_is: bool
+    #: the audit counts it
+    counted: bool
+
+    @classmethod
+    def of(cls, rule: Rule, tag: int, stated_vr: str) -> "_Known":
+        vr = _known_vr(tag, stated_vr)
+        searched = vr in _STRINGS_OF_DIGITS or vr in _BYTES or tag == _PIXEL_DATA
+        return cls(rule, vr, rule.action is Action.KEEP and not searched, rule.action in _COUNTED)
 
 
 @dataclass
@@ -89,10 +99,12 @@ class DatasetConverter:
 
     def _dataset(self, elements: dict[BaseTag, Element], original: Dataset) -> Dataset:
         implicit, little = original.original_encoding
-        output = Dataset(parent_encoding=original.original_character_set)
+        raw = {tag: element for tag, element in elements.items() if element.is_raw}
+        output = Dataset(raw, parent_encoding=original.original_character_set)
         output.set_original_encoding(implicit, little, original.original_character_set)
         for tag, element in elements.items():
-            output[tag] = element
+            if not element.is_raw:
+                output[tag] = element
         return output
 
     def _elements(self, dataset: Dataset, parent: int | None, depth: int) -> dict[BaseTag, Element]:
@@ -104,27 +116,32 @@ class DatasetConverter:
             if tag & 0x10000:
                 known = self._private(tag, element, creators)
             else:
-                element = dataset[tag] if element.VR == "UN" else element  # pydicom gives it the dictionary's
+                if element.VR == "UN":
+                    element = dataset[tag]  # noqa: PLW2901 - pydicom gives it the VR of the dictionary
                 key = int(tag), element.VR or "", parent
                 known = known_elements.get(key) or known_elements.setdefault(key, self._public(*key))
-            if (converted := self._apply(known, dataset, tag, element, depth)) is not None:
-                output[tag] = converted
-                if tag & 0x10000:
-                    used_creators.add((tag.group, tag.element >> 8))
-            if known.rule.action in _COUNTED:
+            if known.counted:
                 self.actions[known.rule.name] += 1
+            if known.as_it_is and element.value is not None:
+                output[tag] = element
+            elif (converted := self._apply(known, dataset, tag, element, depth)) is not None:
+                output[tag] = converted
+            else:
+                continue
+            if tag & 0x10000:
+                used_creators.add((tag.group, tag.element >> 8))
         for group, block in used_creators:
             creator = DataElement((group, block), "LO", creators[group, block])
             output[creator.tag] = creator
         return output
 
     def _public(self, tag: int, vr: str, parent: int | None) -> _Known:
-        return _Known(find_rule(tag, vr, parent, self.sop_class, self.profile), _known_vr(tag, vr))
+        return _Known.of(find_rule(tag, vr, parent, self.sop_class, self.profile), tag, vr)
 
     def _private(self, tag: BaseTag, element: Any, creators: Mapping[tuple[int, int], str]) -> _Known:
         creator, vr = creators.get((tag.group, tag.element >> 8), ""), element.VR or ""
         rule = find_private_rule(creator, int(tag), _private_vr(tag, vr, creator), self.profile)
-        return _Known(rule, _known_vr(tag, vr))
+        return _Known.of(rule, int(tag), vr)
 
     def _apply(self, known: _Known, dataset: Dataset, tag: BaseTag, element: Any, depth: int) -> Element | None:
         """The element under a rule: as it was, another one, or None where it is removed."""
@@ -167,7 +184,7 @@ class DatasetConverter:
 
     def _changed(self, known: _Known, dataset: Dataset, tag: BaseTag, element: Any) -> Element | None:
         """An element whose texts are replaced one by one; raw as it was where none changes."""
-        rule, vr = known
+        rule, vr = known.rule, known.vr
         texts = raw_texts(element, vr)
         if texts is None:
             value = dataset[tag].value
