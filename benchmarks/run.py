@@ -23,6 +23,7 @@ import coverage_calibration
 import coverage_class
 import curves
 import data_check
+import deidentification_score
 import deidentify
 import few_shot
 import interval_coverage
@@ -71,6 +72,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
         "copies": copy_recall.measure_planted_copies(quick=quick),
     },
     "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
+    "deidentification-score": lambda quick, peers: deidentification_score.score_deidentification(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

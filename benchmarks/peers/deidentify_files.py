@@ -4,6 +4,7 @@ Usage: deidentify_files.py PROGRAM LIST OUT: LIST names a file a line, each is w
 The default recipe of each program is used; one process, one file after the other.
 """
 
+import contextlib
 import json
 import logging
 import resource
@@ -49,7 +50,8 @@ def main():
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     run = {"dicom-anonymizer": dicom_anonymizer, "deid": deid, "dicognito": dicognito}[program]()
-    run(names[0], out / "first")  # imports and tables are read once
+    with contextlib.suppress(Exception):  # imports and tables are read once
+        run(names[0], out / "first")
     failed, start, cpu = 0, time.perf_counter(), time.process_time()
     for number, name in enumerate(names):
         try:

@@ -124,3 +124,19 @@ def test_no_value_is_passed_over_for_its_pieces(value, choice, template):
 @pytest.mark.parametrize("value", ["----", "./.", "_ _ _"])
 def test_a_number_of_separators_alone_is_nothing_to_search_for(value):
     assert clean_text("CT liver 3 mm", frozenset({("accession", value)}), descriptions=False) == "CT liver 3 mm"
+
+
+@pytest.mark.parametrize("family", ["Park", "Young", "Brown", "Hill", "Rose"])
+def test_family_names_that_are_words_but_not_of_radiology(family):
+    """Found by the score of the phantom archive: "Park 26.10.2019" as the name of a structure set."""
+    values = frozenset({("name", f"{family}^Cheolsu"), ("name", f"{family}^Minji=朴^敏智=박^민지")})
+    assert clean_text(f"{family} 26.10.2019", values, descriptions=True) == ""
+    assert clean_text(f"{family.upper()} liver", values, descriptions=True) == "liver"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("Long 26.10.2019", ""), ("LONG XI", ""), ("long axis 26.10.2019", "long axis"), ("long", "long")],
+)
+def test_a_word_of_radiology_that_is_a_name_goes_where_it_is_all_that_is_left(text, kept):
+    assert clean_text(text, frozenset({("name", "Long^Xi")}), descriptions=True) == kept

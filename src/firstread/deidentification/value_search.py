@@ -2,7 +2,7 @@
 
 What is found is cut out; the words around it stay. A part of a name shorter than three letters, and a part that is a
 common word of radiology ("Head", "Long"), is searched as part of the whole name only, because cutting it would destroy
-descriptions and identifies nobody.
+descriptions and identifies nobody. Where it is all that is left of a description, it goes too.
 """
 
 import re
@@ -51,13 +51,12 @@ shift_jis iso2022_jp iso2022_jp_2 euc_jp euc_kr iso2022_kr gb18030 gb2312 utf-16
 _CHARACTER_SETS = tuple(_CHARACTER_SET_NAMES.split())
 #: words of radiology and of DICOM that are family names too
 _COMMON_TEXT = """
-abdomen arm axial axis back black blood body bone bones brain breast brown chest child contrast coronal
-derived doctor early elbow face female field foot frank gray green hand hands head heart hill hip image kidney
-knee late left leg legs light liver localizer long low lung lungs male man mann march may mean med medical
-middle mode neck new nose number old original other park part pelvis phase plane post pre primary ray right
-rose screen secondary series short shoulder skull small soft spine stand standard stone strong study summer
-the thin thorax tissue unit venous view volume wall water white wide winter with woman wood wrist young
-hospital clinic center centre university department radiology institute general city saint
+abdomen arm axial axis back black blood body bone bones brain breast chest child contrast coronal derived doctor
+early elbow face female field foot gray hand hands head heart hip image kidney knee late left leg legs light
+liver localizer long low lung lungs male man march may mean med medical middle mode neck new nose number old
+original other part pelvis phase plane post pre primary ray right screen secondary series short shoulder skull
+small soft spine stand standard stone study the thin thorax tissue unit venous view volume wall water white wide
+with woman wrist hospital clinic center centre university department radiology institute general city saint
 """
 _COMMON = frozenset(_COMMON_TEXT.split())
 _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
@@ -109,7 +108,18 @@ def _clean(text: str, values: frozenset[tuple[str, str]], descriptions: bool) ->
             found = pattern.sub(" ", found)
     if descriptions:
         found = _GENERIC.sub(" ", found)
-    return text if found == plain else _tidy(found)
+    if found == plain:
+        return text
+    tidy = _tidy(found)
+    return "" if descriptions and _is_name(tidy, values) else tidy
+
+
+def _is_name(text: str, values: frozenset[tuple[str, str]]) -> bool:
+    """Whether what is left of a text is nothing but parts of a name, such as "Long" of "Long 21.03.1970"."""
+    words = {word.casefold() for word in _SEPARATORS.split(text) if word}
+    return bool(words) and any(
+        words <= {part.casefold() for part in _SEPARATORS.split(value)} for kind, value in values if kind == "name"
+    )
 
 
 def _possible_values(text: str, values: frozenset[tuple[str, str]]) -> Iterator[tuple[str, str]]:
