@@ -1,10 +1,10 @@
 """De-identification of a phantom archive, scored against its truth: firstread and three programs on the same files.
 
-Every row of the archive's `actions.parquet` is one thing that must have happened to one element, file or box of pixels,
-in the words of MIDI-B. The score is the share of rows that did. A file that a program did not write shows
+Every row of the archive's `actions.parquet` is one thing that must have happened to one element, file or box of
+pixels, in the words of MIDI-B. The score is the share of rows that did. A file that a program did not write shows
 nobody anything, so its text and pixels count as removed; its other rows are not scored, and how many files were not
-written is stated apart. A row that holds under an option of PS3.15 is scored where the program has that option; where it
-has not, a date must be gone, and what the option would keep may stay or go.
+written is stated apart. A row that holds under an option of PS3.15 is scored where the program has that option; where
+it has not, a date must be gone, and what the option would keep may stay or go.
 """
 
 import json

@@ -161,9 +161,9 @@ def _element_actions(element: DataElement, path: str, truth: Truth) -> Iterator[
     is_removed = path.startswith(REMOVED_SEQUENCES)
     for value in values:
         for action, text, option in maker(keyword, value, truth):
-            if is_removed and action == "date_shifted":
-                action, option = "text_removed", ""
-            yield Action(path, keyword, action, text, SCOPES.get(keyword, "instance"), option, note=note)
+            goes = is_removed and action == "date_shifted"
+            wanted, condition = ("text_removed", "") if goes else (action, option)
+            yield Action(path, keyword, wanted, text, SCOPES.get(keyword, "instance"), condition, note=note)
     if "." in path:
         return
     if keyword == "PatientID" and values:
