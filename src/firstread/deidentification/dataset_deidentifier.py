@@ -101,14 +101,24 @@ def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identit
         return Deidentified(None, held)
     known = replace(identity, values=identity.values | nested_identity_values(dataset))
     searched = known.searched_values(profile.options)
-    converter = DatasetConverter(sop_class, profile, keys, identity, searched, dataset.original_encoding)
+    encoding = _encoding(dataset)
+    converter = DatasetConverter(sop_class, profile, keys, identity, searched, encoding)
     output = converter.convert(dataset)
     if converter.values_in_pixels:
         return Deidentified(None, _VALUES_IN_PIXELS, dict(converter.actions))
-    _state_method(output, profile)
+    _state_method(output, profile, encoding)
     output.file_meta = _new_file_meta(dataset, output, sop_class)
     output.preamble = bytes(128)
     return Deidentified(output, None, dict(converter.actions))
+
+
+def _encoding(dataset: Dataset) -> tuple[bool, bool]:
+    """Implicit value representation and little endian: as read, else, for a dataset made in memory, as it is to be."""
+    implicit, little = dataset.original_encoding
+    if implicit is None or little is None:
+        syntax = transfer_syntax(dataset)
+        return bool(syntax.is_implicit_VR), bool(syntax.is_little_endian)
+    return implicit, little
 
 
 def _reason_to_hold_instance(dataset: Dataset) -> str | None:
@@ -118,9 +128,9 @@ def _reason_to_hold_instance(dataset: Dataset) -> str | None:
     return None
 
 
-def _state_method(output: Dataset, profile: Profile) -> None:
+def _state_method(output: Dataset, profile: Profile, encoding: tuple[bool, bool]) -> None:
     """State in an output what was done to it."""
-    for element in _method_elements(profile, output.original_encoding):
+    for element in _method_elements(profile, encoding):
         output[element.tag] = element
 
 
