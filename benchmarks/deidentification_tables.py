@@ -40,7 +40,7 @@ def speed_table() -> str:
         [
             PROGRAMS[program],
             row["files_per_cpu_second"],
-            row["files_per_second"],
+            round(row["files_per_cpu_second"] * row["written"] / result["files"], 1),
             row["files_with_values_left"],
             row["values_left"],
             row["written"],
@@ -51,7 +51,7 @@ def speed_table() -> str:
         for program in PROGRAMS
         if "written" in (row := result.get(program, {}))
     ]
-    header = ["", "files a CPU second", "files a second", "files with values left", "values left", "written"]
+    header = ["", "files a CPU second", "written a CPU second", "files with values left", "values left", "written"]
     table = format_table([*header, "held back", "failed", "peak memory, MiB"], rows)
     return f"{table}\n{result['files']} files. {_machine(machine)}\n"
 

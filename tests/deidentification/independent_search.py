@@ -42,7 +42,7 @@ def _values(dataset):
     for tag in list(dataset.keys()):
         try:
             element = dataset[tag]
-        except NotImplementedError:  # no value representation, in originals that were broken on purpose
+        except Exception:  # a damaged element, which no reader decodes; its bytes are searched as all others
             continue
         if element.VR == "SQ":
             for item in element.value:

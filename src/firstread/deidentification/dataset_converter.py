@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, private_dictionary_VR
-from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID_dictionary
@@ -29,7 +28,7 @@ from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
 from firstread.deidentification.value_search import clean_text, encoded_values
 from firstread.dicom.pixel_elements import is_compressed, number_of_frames
-from firstread.dicom.raw_elements import Element, encode_item, raw_texts, text_element
+from firstread.dicom.raw_elements import Element, encode_item, raw_element, raw_texts, text_element
 
 REMOVED = "REMOVED"
 _DUMMIES: dict[str, str | int | float | bytes] = {
@@ -41,7 +40,8 @@ _DUMMIES: dict[str, str | int | float | bytes] = {
     "IS": "0",
     "UR": "urn:removed",
 }
-_NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"})
+#: representation -> bytes of one number
+_NUMBERS = {"US": 2, "SS": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8, "SV": 8}
 _BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
 _PIXEL_DATA = 0x7FE00010
 _CHARACTER_SET = 0x00080005
@@ -73,7 +73,7 @@ class _Known(NamedTuple):
     @classmethod
     def of(cls, rule: Rule, tag: int, stated_vr: str) -> "_Known":
         vr = _known_vr(tag, stated_vr)
-        searched = vr in _STRINGS_OF_DIGITS or vr in _BYTES or tag == _PIXEL_DATA
+        searched = vr in _STRINGS_OF_DIGITS or vr in _BYTES or vr in _NUMBERS or tag == _PIXEL_DATA
         return cls(rule, vr, rule.action is Action.KEEP and not searched, rule.action in _COUNTED)
 
 
@@ -166,13 +166,25 @@ class DatasetConverter:
             if text.translate(None, _STRINGS_OF_DIGITS[vr]) or text.strip(b" \0") in self._identifiers:
                 self.actions["value search: cut"] += 1
                 return self._new(tag, vr, [])
+        elif vr in _NUMBERS:
+            if isinstance(element.value, bytes) and self._is_no_number(element.value, _NUMBERS[vr]):
+                self.actions["value search: cut"] += 1
+                return None
         elif vr in _BYTES and tag >> 16 != 0x7FE0 and self._holds_value(dataset[tag].value):
             self.actions["value search: cut"] += 1
             return None
-        loaded: Any = dataset.get_item(tag) if element.is_raw and element.value is None else element
+        loaded = self._loaded(dataset, tag, element)
         if tag == _PIXEL_DATA and self._holds_value(_bytes_beside_pixels(dataset, loaded.value)):
             self.values_in_pixels = True
         return loaded
+
+    def _loaded(self, dataset: Dataset, tag: BaseTag, element: Element) -> Element:
+        """The element as it is; read, where it is still on disk."""
+        return dataset[tag] if element.is_raw and element.value is None else element
+
+    def _is_no_number(self, value: bytes, size: int) -> bool:
+        """Whether bytes are of no whole number of numbers, or hold a text: a wrong length swallows what follows."""
+        return bool(len(value) % size) or (len(value) >= _MIN_NUMBER and self._holds_value(value))
 
     @cached_property
     def _identifiers(self) -> frozenset[bytes]:
@@ -195,7 +207,7 @@ class DatasetConverter:
         if rule.action is Action.PATIENT:
             changed = [self._pseudonym]
         if changed == texts:
-            return dataset.get_item(tag) if element.is_raw and element.value is None else element
+            return self._loaded(dataset, tag, element)
         if rule.action in (Action.SEARCH, Action.CLEAN):
             self.actions["value search: cut"] += 1
         if rule.needs_value and not any(changed):
@@ -241,8 +253,7 @@ class DatasetConverter:
             encode_item(elements, encoding=self.encoding, character_set=item.original_character_set)
             for elements, item in zip(converted, items, strict=True)
         )
-        implicit, little = self.encoding
-        return RawDataElement(tag, None if implicit else "SQ", len(value), value, 0, implicit, little)
+        return raw_element(tag, "SQ", value, encoding=self.encoding)
 
     def _dummy(self, dataset: Dataset, tag: BaseTag, vr: str) -> Element:
         if vr == "SQ":
@@ -251,7 +262,7 @@ class DatasetConverter:
             return DataElement(tag, vr, Sequence([item]))
         if vr == "UI":
             return self._new(tag, vr, [self.keys.uid(str(dataset[tag].value))])
-        if vr in _NUMBERS:
+        if vr in _NUMBERS and vr != "AT":
             return DataElement(tag, vr, 0)
         if vr in _BYTES:
             return DataElement(tag, vr, b"\0\0")

@@ -23,7 +23,7 @@ from firstread.deidentification.storage_classes import (
 )
 from firstread.dicom.headers import convert_dicom_errors
 from firstread.dicom.pixel_elements import transfer_syntax
-from firstread.dicom.raw_elements import encode_item, read_texts, text_element
+from firstread.dicom.raw_elements import encode_item, raw_element, read_texts
 
 METHOD = ("firstread", "DICOM PS3.15 2024e and 35 rows of 2026c")
 _IDENTITY_REMOVED, _METHOD, _METHOD_CODES, _DATES_MODIFIED = map(
@@ -136,19 +136,18 @@ def _state_method(output: Dataset, profile: Profile, encoding: tuple[bool, bool]
 
 @lru_cache(maxsize=64)
 def _method_elements(profile: Profile, encoding: tuple[bool, bool]) -> tuple[RawDataElement, ...]:
-    stated = (
-        (_IDENTITY_REMOVED, "CS", ["YES"]),
-        (_METHOD, "LO", METHOD),
-        (_DATES_MODIFIED, "CS", [profile.temporal_information()]),
+    texts = (
+        (_IDENTITY_REMOVED, "CS", "YES"),
+        (_METHOD, "LO", "\\".join(METHOD)),
+        (_DATES_MODIFIED, "CS", profile.temporal_information()),
     )
-    items = []
+    stated = [raw_element(tag, vr, text.encode("ascii"), encoding=encoding) for tag, vr, text in texts]
+    items = b""
     for value, meaning in profile.codes():
         codes = ((_CODE_VALUE, "SH", value), (_CODING_SCHEME, "SH", "DCM"), (_CODE_MEANING, "LO", meaning))
-        elements = {tag: text_element(tag, vr, [text], encoding=encoding) for tag, vr, text in codes}
-        items.append(encode_item(elements, encoding=encoding, character_set="iso8859"))
-    value, (implicit, little) = b"".join(items), encoding
-    codes = RawDataElement(_METHOD_CODES, None if implicit else "SQ", len(value), value, 0, implicit, little)
-    return *(text_element(tag, vr, texts, encoding=encoding) for tag, vr, texts in stated), codes
+        elements = {tag: raw_element(tag, vr, text.encode("ascii"), encoding=encoding) for tag, vr, text in codes}
+        items += encode_item(elements, encoding=encoding, character_set="iso8859")
+    return *stated, raw_element(_METHOD_CODES, "SQ", items, encoding=encoding)
 
 
 def _new_file_meta(dataset: Dataset, output: Dataset, sop_class: str) -> Any:

@@ -5,6 +5,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ __all__ = [
 MAX_FILE_BYTES = 4 * 1024**3
 #: deflated files that inflate to more are refused
 MAX_INFLATED_BYTES = 1024**3
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
 _DEFER_SIZE_BYTES = 64 * 1024
 #: file meta information that is longer is left to pydicom
 _MAX_META_BYTES = 4096
@@ -88,13 +90,8 @@ def open_dicom_object(path: str | Path) -> "Dataset":
 @contextmanager
 def convert_dicom_errors(path: Path) -> Iterator[None]:
     """Convert any exception that a broken file makes pydicom raise to a DataError without values from the file."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    _silence_gdcm()
     try:
-        logger.setLevel(logging.CRITICAL + 1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             yield
     except FirstreadError:
         raise
@@ -106,8 +103,25 @@ def convert_dicom_errors(path: Path) -> Iterator[None]:
         raise StorageError("The image is too large for this computer's memory", where=path) from None
     except Exception:  # a broken file can make a parser raise anything, with values of the file in it
         raise broken_file_error(path) from None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Silence pydicom's log and warnings, which quote values; once, however often it is entered."""
+    if _silent.get():
+        yield
+        return
+    logger = logging.getLogger("pydicom")
+    level, token = logger.level, _silent.set(True)
+    _silence_gdcm()
+    try:
+        logger.setLevel(logging.CRITICAL + 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
+        _silent.reset(token)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

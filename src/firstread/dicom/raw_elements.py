@@ -4,7 +4,7 @@ Most elements of a file that is read, changed in places and written again stay a
 than all the rest. What is not raw is left to `pydicom.filewriter.write_data_element`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence
 from functools import cache
 from pathlib import Path
 from struct import Struct
@@ -36,24 +36,27 @@ _CHARACTER_SET = BaseTag(0x00080005)
 _SINGLE_TEXTS = frozenset({"ST", "LT", "UT", "UR"})
 
 
-def text_element(tag: BaseTag, vr: str, texts: Iterable[str], *, encoding: tuple[bool, bool]) -> RawDataElement | None:
-    """A raw element of texts in ASCII; None where one is not, so that a character set has to be asked for.
+def raw_element(tag: BaseTag, vr: str, value: bytes, *, encoding: tuple[bool, bool]) -> RawDataElement:
+    """A raw element of bytes, padded to an even length.
 
     Args:
         encoding: implicit value representation, little endian: as `Dataset.original_encoding`.
+    """
+    if len(value) % 2:
+        value += b"\0" if vr == "UI" else b" "
+    implicit, little = encoding
+    return RawDataElement(tag, None if implicit else vr, len(value), value, 0, implicit, little)
+
+
+def text_element(tag: BaseTag, vr: str, texts: Iterable[str], *, encoding: tuple[bool, bool]) -> RawDataElement | None:
+    """A raw element of texts in ASCII; None where one is not, so that a character set has to be asked for.
 
     Example:
         >>> text_element(BaseTag(0x00080060), "CS", ["SEG"], encoding=(False, True)).value
         b'SEG '
     """
     text = "\\".join(texts)
-    if not text.isascii():
-        return None
-    value = text.encode("ascii")
-    if len(value) % 2:
-        value += b"\0" if vr == "UI" else b" "
-    implicit, little = encoding
-    return RawDataElement(tag, None if implicit else vr, len(value), value, 0, implicit, little)
+    return raw_element(tag, vr, text.encode("ascii"), encoding=encoding) if text.isascii() else None
 
 
 def raw_texts(element: Element, vr: str) -> list[str] | None:
@@ -94,18 +97,18 @@ def read_texts(dataset: "Dataset", tag: int) -> list[str]:
 
 
 def encode_elements(
-    elements: Mapping[BaseTag, Element], *, encoding: tuple[bool, bool], character_set: str | list[str]
+    elements: Mapping[BaseTag, Element], *, encoding: tuple[bool, bool], character_set: str | MutableSequence[str]
 ) -> Iterator[bytes]:
     """Encode elements in the order of their tags, group lengths left out (PS3.5 7.1 and 7.2)."""
     implicit, little = encoding
     short, long, unstated = _headers(little)
-    for tag in sorted(elements):
+    for tag in sorted(elements, key=int):
         element = elements[tag]
         value, vr = element.value, element.VR
         group, number = tag >> 16, tag & 0xFFFF
         if number == 0 and group > 6:
             continue
-        if not element.is_raw or value is None or element.length == _UNDEFINED_LENGTH:
+        if not isinstance(element, RawDataElement) or value is None or element.length == _UNDEFINED_LENGTH:
             yield _encoded_by_pydicom(element, encoding, character_set)
         elif implicit:
             yield unstated.pack(group, number, len(value))
@@ -119,7 +122,7 @@ def encode_elements(
 
 
 def encode_item(
-    elements: Mapping[BaseTag, Element], *, encoding: tuple[bool, bool], character_set: str | list[str]
+    elements: Mapping[BaseTag, Element], *, encoding: tuple[bool, bool], character_set: str | MutableSequence[str]
 ) -> bytes:
     """Encode elements as an item of a sequence, with its length (PS3.5 7.5)."""
     content = b"".join(encode_elements(elements, encoding=encoding, character_set=character_set))
@@ -129,16 +132,19 @@ def encode_item(
 def save_dataset(dataset: "Dataset", path: Path) -> None:
     """Write a dataset as a DICOM file, as `Dataset.save_as(path, enforce_file_format=True)` does, raw elements raw."""
     syntax = dataset.file_meta.TransferSyntaxUID
-    if not _is_as_read(dataset, syntax):
+    implicit, little = dataset.original_encoding
+    if implicit is None or little is None or not _is_as_read(dataset, syntax):
         dataset.save_as(path, enforce_file_format=True)
         return
     if "PixelData" in dataset:
         dataset["PixelData"].is_undefined_length = syntax.is_compressed
-    elements = {tag: dataset.get_item(tag) for tag in list(dataset.keys())}
+    elements = dict(dataset.items())
+    for tag in [tag for tag, element in elements.items() if element.value is None]:  # empty, or still on disk
+        elements[tag] = dataset.get_item(tag)
     with open(path, "wb") as file:
         file.write(bytes(128) + b"DICM" + _encoded_meta(dataset.file_meta))
         file.writelines(
-            encode_elements(elements, encoding=dataset.original_encoding, character_set=dataset.original_character_set)
+            encode_elements(elements, encoding=(implicit, little), character_set=dataset.original_character_set)
         )
 
 
@@ -162,15 +168,17 @@ def _encoded_meta(meta: "FileMetaDataset") -> bytes:
 @cache
 def _implementation() -> dict[BaseTag, Element]:
     texts = ((0x00020012, "UI", PYDICOM_IMPLEMENTATION_UID), (0x00020013, "SH", f"PYDICOM {pydicom_version}"))
-    stated = [text_element(BaseTag(tag), vr, [text], encoding=_EXPLICIT) for tag, vr, text in texts]
+    stated = [raw_element(BaseTag(tag), vr, text.encode(), encoding=_EXPLICIT) for tag, vr, text in texts]
     version = RawDataElement(BaseTag(0x00020001), "OB", 2, b"\0\1", 0, False, True)
-    return {element.tag: element for element in (version, *stated) if element is not None}
+    return {element.tag: element for element in (version, *stated)}
 
 
-def _encoded_by_pydicom(element: Element, encoding: tuple[bool, bool], character_set: str | list[str]) -> bytes:
+def _encoded_by_pydicom(
+    element: Element, encoding: tuple[bool, bool], character_set: str | MutableSequence[str]
+) -> bytes:
     buffer = DicomBytesIO()
     buffer.is_implicit_VR, buffer.is_little_endian = encoding
-    write_data_element(buffer, element, character_set)
+    write_data_element(buffer, element, character_set if isinstance(character_set, str) else list(character_set))
     return buffer.getvalue()
 
 
