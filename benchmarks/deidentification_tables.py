@@ -40,7 +40,7 @@ def speed_table() -> str:
         [
             PROGRAMS[program],
             row["files_per_cpu_second"],
-            round(row["files_per_cpu_second"] * row["written"] / result["files"], 1),
+            row["files_per_second"],
             row["files_with_values_left"],
             row["values_left"],
             row["written"],
@@ -51,9 +51,9 @@ def speed_table() -> str:
         for program in PROGRAMS
         if "written" in (row := result.get(program, {}))
     ]
-    header = ["", "files a CPU second", "written a CPU second", "files with values left", "values left", "written"]
+    header = ["", "files a CPU second", "files a second", "files with values left", "values left", "written"]
     table = format_table([*header, "held back", "failed", "peak memory, MiB"], rows)
-    return f"{table}\n{result['files']} files. {_machine(machine)}\n"
+    return f"{table}\n{result['files']} files, {result['files_timed']} of them timed. {_machine(machine)}\n"
 
 
 def _share(found: dict[str, Any] | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, private_dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import UID_dictionary
@@ -45,6 +46,8 @@ _NUMBERS = {"US": 2, "SS": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV":
 _BYTES = frozenset({"OB", "OW", "OL", "OF", "OD", "OV", "UN"})
 _PIXEL_DATA = 0x7FE00010
 _CHARACTER_SET = 0x00080005
+#: bytes of a sequence that is kept to be recognized
+_LONGEST_REPEATED = 4096
 #: actions that the audit counts always; what is kept or searched is counted where something was cut
 _COUNTED = frozenset(Action) - {Action.KEEP, Action.SEARCH, Action.CLEAN, Action.RECURSE}
 _MIN_NUMBER = 5
@@ -58,6 +61,10 @@ _STRINGS_OF_DIGITS = {
     "DT": b"0123456789.+- \\\0",
     "UI": b"0123456789. \\\0",
 }
+
+
+#: tag, depth, value representation, character set and bytes of a sequence
+_Bytes = tuple[int, int, str | None, str, bytes]
 
 
 class _Known(NamedTuple):
@@ -90,6 +97,8 @@ class DatasetConverter:
     #: implicit value representation and little endian, of the file
     encoding: tuple[bool, bool]
     actions: Counter[str] = field(default_factory=Counter)
+    #: sequences that were converted before, and what was counted in them
+    repeated: dict[_Bytes, tuple[RawDataElement | None, Counter[str]]] = field(default_factory=dict, repr=False)
     #: comments of compressed frames, or bytes behind the last row, hold identity values
     values_in_pixels: bool = False
 
@@ -242,6 +251,23 @@ class DatasetConverter:
         return "" if vr == "CS" and cleaned != text else cleaned  # half a code is no code
 
     def _sequence(self, dataset: Dataset, tag: BaseTag, depth: int) -> Element | None:
+        """A sequence with its items converted; one that repeats the bytes of another, as in frames, only once."""
+        element = dataset.get_item(tag, keep_deferred=True)
+        if not isinstance(element, RawDataElement) or element.value is None or len(element.value) > _LONGEST_REPEATED:
+            return self._converted_sequence(dataset, tag, depth)
+        key = (int(tag), depth, element.VR, str(dataset.original_character_set), element.value)
+        if known := self.repeated.get(key):
+            self.actions.update(known[1])
+            return known[0]
+        before, self.actions = self.actions, Counter()
+        converted = self._converted_sequence(dataset, tag, depth)
+        before.update(self.actions)
+        if converted is None or isinstance(converted, RawDataElement):  # what can be changed is not shared
+            self.repeated[key] = converted, self.actions
+        self.actions = before
+        return converted
+
+    def _converted_sequence(self, dataset: Dataset, tag: BaseTag, depth: int) -> Element | None:
         items = dataset[tag].value
         if depth >= MAX_DEPTH or not isinstance(items, Sequence):
             return None
