@@ -47,6 +47,11 @@ class LessonInfo:
         """Names of the supported datasets, the default first."""
         return (self.values["data"], *self.values.get("other_data", ()))
 
+    @property
+    def is_on_dicom(self) -> bool:
+        """True if the lesson opens DICOM files, not classes of images."""
+        return self.values.get("opens") == "dicom"
+
     def recipe(self, data: str) -> dict[str, Any]:
         """Training settings for a dataset: `[recipe]`, overridden by `[recipes."<data>"]`."""
         return {**self.values.get("recipe", {}), **self.values.get("recipes", {}).get(data, {})}
