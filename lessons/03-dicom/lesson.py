@@ -71,10 +71,11 @@ image.header("date")
 
 # %% tags=["step-pixels"]
 lesson.step("pixels")
-image.values([(10, 10), (128, 80), (128, 128)])
+image.values()
 
 # %% [markdown]
-# Each row is a point of the image (row and column are counted from the upper left corner). Now choose a window: write `"bone"` or
+# Each row is a point of the image: a corner, a place at the left, the middle (rows and columns are counted from the upper left corner; you
+# may write points of your own: `image.values([(60, 90)])`). Now choose a window: write `"bone"` or
 # `"lung"` in place of `"liver"`.
 
 # %% tags=["edit", "window"]

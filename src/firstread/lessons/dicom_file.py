@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstread.core.errors import DataError, SettingError
+from firstread.core.windows import CT_WINDOWS
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
     from pydicom import Dataset
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 #: characters of a value that a table shows
 SHOWN_CHARACTERS = 70
 #: lines that a table shows at once
-_SHOWN_LINES = 200
+_SHOWN_LINES = 500
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class HeaderLine:
     keyword: str
     vr: str
     value: str
+
+    @property
+    def tag(self) -> str:
+        """Tag of the element itself, without the sequences around it."""
+        return self.place.rsplit(" > ", 1)[-1]
 
     @property
     def excerpt(self) -> str:
@@ -85,24 +92,28 @@ class HeaderTable:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td style='white-space:nowrap'>{escape(line.place)}</td><td>{escape(line.vr)}</td>"
+            f"<tr><td style='white-space:nowrap' title='{escape(line.place)}'>{escape(line.tag)}</td><td>{escape(line.vr)}</td>"
             f"<td style='padding-left:{0.6 + 1.2 * line.depth}em'>{escape(line.name)}</td>"
             f"<td style='overflow-wrap:anywhere'>{escape(line.excerpt)}</td></tr>"
             for line in self._shown
         )
         head = "<tr><th>tag</th><th>VR</th><th>name</th><th>value</th></tr>"
-        return (
-            "<div style='max-height:26em;overflow:auto;border:1px solid #ccc' tabindex='0' role='region' "
-            f"aria-label='header'><table class='firstread-header' style='text-align:left'>{head}{rows}</table></div>"
-            f"<div>{escape(self.summary)}</div>{_LEFT}"
-        )
+        return f"{scroll_box(head + rows, label='header')}<div>{escape(self.summary)}</div>{LEFT_ALIGNED}"
 
     @property
     def _shown(self) -> tuple[HeaderLine, ...]:
         return self.lines[:_SHOWN_LINES]
 
 
-_LEFT = "<style>table.firstread-header td, table.firstread-header th { text-align: left !important; }</style>"
+#: notebooks set the cells of tables flush right
+LEFT_ALIGNED = "<style>table.firstread-header td, table.firstread-header th { text-align: left !important; }</style>"
+
+
+def scroll_box(rows: str, *, label: str) -> str:
+    """HTML rows as a table in a box that scrolls, with the keyboard too."""
+    style = "max-height:26em;overflow:auto;border:1px solid #ccc"
+    head = f"<div style='{style}' tabindex='0' role='region' aria-label='{escape(label, quote=True)}'>"
+    return f"{head}<table class='firstread-header'>{rows}</table></div>"
 
 
 @dataclass(frozen=True)
@@ -133,16 +144,27 @@ class DicomFile:
     def show(self, window: "WindowLike" = "file") -> "Figure":
         """The picture in a window, as `fr.read_dicom` reads it."""
         from firstread.core.figures import show_images
+
+        pixels, title = self._picture(window)
+        return show_images([pixels], [title], columns=1, size_inches=4.0)
+
+    def _picture(self, window: "WindowLike") -> "tuple[np.ndarray, str]":
+        """The picture and what it is shown in; a named window is of CT, other pictures are shown as their file says."""
         from firstread.readers.dicom_pixels import read_dicom
 
-        title = f"window: {window}" if window != "file" else "window of the file"
-        return show_images([read_dicom(self.path, window=window)], [title], columns=1, size_inches=4.0)
+        if window == "file":
+            return read_dicom(self.path), "window of the file"
+        if window in CT_WINDOWS and str(self.dataset().get("Modality")) != "CT":
+            return read_dicom(self.path), f'window of the file ("{window}" is one of CT)'
+        return read_dicom(self.path, window=window), f"window: {window}"
 
-    def values(self, points: Sequence[tuple[int, int]]) -> "pd.DataFrame":
+    def values(self, points: Sequence[tuple[int, int]] = ()) -> "pd.DataFrame":
         """What is stored at some points (row, column), and what it means: stored value x slope + intercept.
 
+        Without points: a corner, a place at the left, and the middle.
+
         Raises:
-            SettingError: a point lies outside of the picture, or the picture is in color.
+            SettingError: a point lies outside of the picture.
         """
         import pandas as pd
 
@@ -155,17 +177,23 @@ class DicomFile:
             pixels = decode_frame(dataset, 0)
             slope, intercept = linear_rescale(modality_transform(dataset)) or (1.0, 0.0)
             unit = pixel_unit(dataset)
-        if pixels.ndim == 3:
-            raise SettingError("A picture in color stores red, green and blue", do="choose another file")
-        rows = []
-        for row, column in points:
-            if not (0 <= row < pixels.shape[0] and 0 <= column < pixels.shape[1]):
+        height, width = pixels.shape[:2]
+        shares = ((0.04, 0.04), (0.5, 0.3125), (0.5, 0.5))
+        rows: list[tuple[object, ...]] = []
+        for row, column in points or [(int(y * height), int(x * width)) for y, x in shares]:
+            if not (0 <= row < height and 0 <= column < width):
                 raise SettingError(
                     f"The point ({row}, {column}) lies outside of the picture",
-                    expected=f"row 0 to {pixels.shape[0] - 1}, column 0 to {pixels.shape[1] - 1}",
+                    expected=f"row 0 to {height - 1}, column 0 to {width - 1}",
                 )
+            if pixels.ndim == 3:
+                color = ", ".join(map(str, pixels[row, column]))
+                rows.append((row, column, color, "none", color, "red, green, blue"))
+                continue
             stored = int(pixels[row, column])
-            rows.append((row, column, stored, f"x {slope:g} + {intercept:g}", f"{stored * slope + intercept:g}", unit))
+            sign = "-" if intercept < 0 else "+"
+            rescale = f"x {slope:g} {sign} {abs(intercept):g}"
+            rows.append((row, column, stored, rescale, f"{stored * slope + intercept:g}", unit))
         return pd.DataFrame(rows, columns=["row", "column", "stored", "rescale", "value", "unit"])
 
 
@@ -186,7 +214,7 @@ def _lines(dataset: "Dataset", outer: str, depth: int, path: Path) -> Iterator[H
                 line = HeaderLine(place, depth, element.name, element.keyword, element.VR, _text(element))
         except DataError:  # an element that is none, such as text behind the end of the file
             raw = dataset.get_item(tag)
-            yield HeaderLine(place, depth, "Unreadable", "", "??", printable(getattr(raw, "value", b"")))
+            yield HeaderLine(place, depth, "No element: text behind the end", "", "??", printable(getattr(raw, "value", b"")))
             continue
         yield line
         if element.VR == "SQ":

@@ -1,18 +1,25 @@
 """De-identification by hand: the learner ticks what to remove, then sees what still names the patient, and where."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstread.core.errors import suggest
-from firstread.deidentification.value_search import encoded_values, undisguise, value_patterns
 from firstread.lessons.buttons import Clickable, make_button, make_html
-from firstread.lessons.dicom_file import SHOWN_CHARACTERS, DicomFile, HeaderLine, printable, read_lines
+from firstread.lessons.dicom_file import DicomFile, HeaderLine, read_lines
+from firstread.lessons.identity_traces import (
+    EMPTY,
+    GONE,
+    KINDS,
+    ComparedLine,
+    ComparedLines,
+    Trace,
+    Traces,
+    find_traces,
+)
 from firstread.lessons.notes import Note, NotYetError, frame
 
 if TYPE_CHECKING:
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
 
 #: value representations of numbers and codes of the scanner, which name nobody
 _NUMBERS = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "OB", "OW", "AT"})
-_DATES = frozenset({"DA", "DT"})
 #: without these a picture cannot be shown or measured
 _NEEDED = frozenset(
     "Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation SamplesPerPixel PhotometricInterpretation "
@@ -31,98 +37,6 @@ _NEEDED = frozenset(
     "SOPInstanceUID StudyInstanceUID SeriesInstanceUID Modality".split()
 )
 _IMAGE_GROUPS = (0x0028, 0x7FE0)
-_PREAMBLE_BYTES = 128
-_STANDARD_UIDS = "1.2.840.10008."
-#: kind of what was found -> in words, the worst first
-KINDS = {
-    "identity": "names, numbers, addresses, telephones",
-    "date": "dates: with an age and a place they find a person",
-    "uid": "unique identifiers: who can search the archive finds the study",
-    "drawing": "drawings over the image (overlays): text may stand in them",
-}
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Something that still leads to the patient: where it stands, the text, and its kind (a key of KINDS)."""
-
-    place: str
-    name: str
-    text: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Traces:
-    """Everything that was found after a de-identification by hand.
-
-    Attributes:
-        removed: number of elements that were removed.
-        traces: what is left.
-        needed: keywords that were removed although the picture cannot be read without them.
-    """
-
-    removed: int
-    traces: tuple[Trace, ...]
-    needed: tuple[str, ...] = ()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Kind -> number of places."""
-        counts = Counter(trace.kind for trace in self.traces)
-        return {kind: counts[kind] for kind in KINDS}
-
-    def to_json(self) -> dict[str, Any]:
-        """Numbers for the record of the lesson; no value of the file."""
-        return {"removed": self.removed, "left": self.counts, "needed": list(self.needed)}
-
-    def table(self) -> "pd.DataFrame":
-        """One row a place."""
-        import pandas as pd
-
-        rows = [(trace.place, trace.name, trace.text, trace.kind) for trace in self.traces]
-        return pd.DataFrame(rows, columns=["where", "name", "what stands there", "kind"])
-
-    @property
-    def sentence(self) -> str:
-        """What was found, in words."""
-        found = self.counts["identity"]
-        return (
-            f"You removed {self.removed} lines. In {found} places something still names the patient"
-            if found
-            else f"You removed {self.removed} lines. Nothing names the patient any more"
-        ) + f"; {self.counts['date']} dates and {self.counts['uid']} unique identifiers are left."
-
-    def __repr__(self) -> str:
-        return "\n".join([self.sentence, self._needed_sentence, self.table().to_string(index=False)]).strip()
-
-    @property
-    def _needed_sentence(self) -> str:
-        if not self.needed:
-            return ""
-        return f"And the image cannot be read or measured any more: {', '.join(self.needed)} went with it."
-
-    def _repr_html_(self) -> str:
-        lines = [escape(line) for line in (self.sentence, self._needed_sentence) if line]
-        parts = [frame("<br>".join(lines), good=not self.counts["identity"] and not self.needed)]
-        for kind, words in KINDS.items():
-            rows = "".join(
-                f"<tr><td style='white-space:nowrap'>{escape(trace.place)}</td><td>{escape(trace.name)}</td>"
-                f"<td style='overflow-wrap:anywhere'><b>{escape(trace.text)}</b></td></tr>"
-                for trace in self.traces
-                if trace.kind == kind
-            )
-            if rows:
-                head = "<tr><th>where</th><th>name</th><th>what stands there</th></tr>"
-                is_open = " open" if kind == "identity" else ""
-                parts.append(
-                    f"<details{is_open}><summary>{self.counts[kind]} x {escape(words)}</summary>"
-                    f"<table class='firstread-header'>{head}{rows}</table></details>"
-                )
-        return "".join(parts) + _LEFT
-
-
-_LEFT = "<style>table.firstread-header td, table.firstread-header th { text-align: left !important; }</style>"
 
 
 class ManualDeidentification(Clickable):
@@ -194,12 +108,10 @@ class ManualDeidentification(Clickable):
         for keyword in self.removed:
             delattr(dataset, keyword)
         needed = tuple(sorted(self.removed & _NEEDED))
-        return Traces(len(self.removed), tuple(self._traces(dataset)), needed)
+        return Traces(len(self.removed), self._traces(dataset), needed)
 
-    def compare(self) -> "pd.DataFrame":
-        """The lines that name somebody: as they were, after your hand, and after firstread's rules."""
-        import pandas as pd
-
+    def compare(self) -> "ComparedLines":
+        """The lines that lead to the patient: as they were, after your hand, and after firstread's rules."""
         from firstread.deidentification.dataset_deidentifier import deidentify_dataset
         from firstread.deidentification.profile import Profile
         from firstread.deidentification.pseudonym_keys import PseudonymKeys
@@ -207,16 +119,21 @@ class ManualDeidentification(Clickable):
         original = self.image.dataset()
         profile = Profile().without_options("retain_full_dates", "retain_modified_dates")  # anonymous: no dates
         found = deidentify_dataset(original, profile=profile, keys=PseudonymKeys.forgotten())
-        leading = {trace.place for trace in self._traces(self.image.dataset())}
         after = {} if found.dataset is None else {line.place: line for line in read_lines(found.dataset, self.image.path)}
-        rows = []
-        for line in read_lines(original, self.image.path):
-            if line.depth or line.place not in leading:
-                continue
-            ruled = after[line.place].excerpt if line.place in after else "(gone)"
-            own = "(gone)" if line.keyword in self.removed else line.excerpt
-            rows.append((line.name, line.excerpt, own, ruled or "(empty)"))
-        return pd.DataFrame(rows, columns=["line", "original", "you", "firstread"])
+        leading = {trace.place: trace.kind for trace in self._traces(self.image.dataset())}
+        return ComparedLines(
+            tuple(
+                ComparedLine(
+                    line.name,
+                    line.excerpt,
+                    GONE if line.keyword in self.removed else line.excerpt,
+                    (after[line.place].excerpt or EMPTY) if line.place in after else GONE,
+                    leading[line.place],
+                )
+                for line in read_lines(original, self.image.path)
+                if not line.depth and line.place in leading
+            )
+        )
 
     def write_report(self, result: "Deidentification", folder: Path) -> Path:
         """Write the learner's page: what the rules did, and how the own work compares; no value of the patient."""
@@ -229,48 +146,8 @@ class ManualDeidentification(Clickable):
         table = pd.DataFrame(rows, columns=["what still leads to the patient", "places"])
         return report.add_table(table, caption="What was left after the work by hand").write(folder / "report.html")
 
-    # ---- search
-
-    def _traces(self, dataset: "Dataset") -> Iterator[Trace]:
-        yield from self._outside(dataset)
-        for line in read_lines(dataset, self.image.path):
-            if kind := self._kind(line):
-                yield Trace(line.place, line.name, line.excerpt, kind)
-
-    def _outside(self, dataset: "Dataset") -> Iterator[Trace]:
-        """What stands in the name of the file and of its folders, and in the bytes before the header."""
-        path = self.image.path
-        name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-        if self._names_somebody(name):
-            yield Trace("name of the file", "folders and file", name, "identity")
-        preamble = getattr(dataset, "preamble", None) or b""
-        with open(path, "rb") as file:
-            preamble = preamble or file.read(_PREAMBLE_BYTES)
-        if any(form in preamble for form in self._encoded):
-            text = " ".join(printable(preamble).split())[:SHOWN_CHARACTERS]
-            yield Trace("before the header", "preamble", text, "identity")
-
-    @cached_property
-    def _encoded(self) -> tuple[bytes, ...]:
-        return encoded_values(self.values)
-
-    def _kind(self, line: HeaderLine) -> str:
-        """Kind of what a line still says of the patient; "" where it says nothing."""
-        if not line.value or line.vr in ("SQ", "TM"):
-            return ""
-        if self._names_somebody(line.value) and line.vr not in ("DS", "IS", "UI", "DA", "DT"):
-            return "identity"
-        if line.place.startswith("(60") and line.place.endswith(",3000)"):
-            return "drawing"
-        if line.vr in _DATES:
-            return "identity" if line.keyword == "PatientBirthDate" else "date"
-        if line.vr == "UI" and not line.value.startswith(_STANDARD_UIDS) and not line.place.startswith("(0002"):
-            return "uid"
-        return ""
-
-    def _names_somebody(self, text: str) -> bool:
-        plain = undisguise(text)
-        return any(pattern.search(plain) for _, pattern in value_patterns(self.values))
+    def _traces(self, dataset: "Dataset") -> tuple[Trace, ...]:
+        return tuple(find_traces(dataset, self.image.path, self.values, root=self.root))
 
     # ---- as a notebook shows it
 
@@ -298,7 +175,12 @@ class ManualDeidentification(Clickable):
             boxes, layout=ipywidgets.Layout(grid_template_columns=columns, grid_gap="0 18px", width="100%")
         )
         head = make_html("<b>Tick what you would remove.</b>", with_style=True)
-        clear = make_button("untick all", lambda: [setattr(box, "value", False) for box in boxes], short=True)
+
+        def untick() -> None:
+            for box in boxes:
+                box.value = False
+
+        clear = make_button("untick all", untick, short=True)
         return ipywidgets.VBox([head, grid, clear, status])
 
     def _status_html(self) -> str:

@@ -1,6 +1,7 @@
 """A patient's DICOM files as a lesson opens them: by series, as pictures, and what names the patient in them."""
 
 import os
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.deidentification.identity import nested_identity_values
 from firstread.deidentification.identity_index import IdentityIndex, gather_identities, readable_datasets
-from firstread.lessons.dicom_file import DicomFile
+from firstread.dicom.pixel_elements import pixel_keyword
+from firstread.lessons.dicom_file import LEFT_ALIGNED, DicomFile
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.figure import Figure
     from pydicom import Dataset
@@ -24,16 +27,24 @@ if TYPE_CHECKING:
 #: a lesson opens a patient, not an archive
 MAX_FILES = 5_000
 _MOST_PICTURES = 12
+_TITLE_CHARACTERS = 48
 
 
 @dataclass(frozen=True)
 class SeriesFiles:
-    """Files of one series, in the order of their instance numbers."""
+    """Files of one series, in the order of their instance numbers; `pictures` are those that hold pixels."""
 
     modality: str
     kind: str
     description: str
     files: tuple[Path, ...]
+    pictures: tuple[Path, ...]
+
+    @property
+    def middle(self) -> Path:
+        """The file in the middle, one with pixels if there is any."""
+        files = self.pictures or self.files
+        return files[len(files) // 2]
 
 
 @dataclass(frozen=True)
@@ -71,13 +82,18 @@ class PatientFiles:
         """Files by series, in the order of their folders."""
         found: dict[str, list[tuple[int, Path]]] = {}
         facts: dict[str, tuple[str, str, str]] = {}
+        pictures: set[Path] = set()
         for path, dataset in readable_datasets(self.files):
             uid = str(dataset.get("SeriesInstanceUID") or path)
-            number = dataset.get("InstanceNumber")
-            found.setdefault(uid, []).append((int(number) if str(number or "").isdigit() else 0, path))
+            number = str(dataset.get("InstanceNumber") or "")
+            found.setdefault(uid, []).append((int(number) if number.isdigit() else 0, path))
             facts.setdefault(uid, _describe(dataset))
+            if pixel_keyword(dataset) is not None:
+                pictures.add(path)
+        ordered = {uid: tuple(path for _, path in sorted(members)) for uid, members in found.items()}
         return tuple(
-            SeriesFiles(*facts[uid], tuple(path for _, path in sorted(members))) for uid, members in found.items()
+            SeriesFiles(*facts[uid], files, tuple(path for path in files if path in pictures))
+            for uid, files in ordered.items()
         )
 
     @cached_property
@@ -91,28 +107,29 @@ class PatientFiles:
         return replace(identity, values=identity.values | nested_identity_values(dataset)).searched_values(frozenset())
 
     def image(self, modality: str = "") -> DicomFile:
-        """The middle file of the longest series, of one modality where one is named.
+        """The middle file of the longest series with pictures, of one modality where one is named.
 
         Raises:
-            SettingError: no file is of this modality.
+            SettingError: no file is of this modality, or none holds a picture.
         """
-        wanted = [one for one in self.series if not modality or one.modality == modality.upper()]
+        pictures = [one for one in self.series if one.pictures]
+        wanted = [one for one in pictures if not modality or one.modality == modality.upper()]
         if not wanted:
-            known = sorted({one.modality for one in self.series})
-            raise SettingError(f'No file is of the modality "{modality}".{suggest(modality, known)}')
-        files = max(wanted, key=lambda one: len(one.files)).files
-        return DicomFile(files[len(files) // 2])
+            known = sorted({one.modality for one in pictures})
+            of = f' of the modality "{modality}"' if modality else ""
+            raise SettingError(f"No file holds a picture{of}.{suggest(modality, known)}", where=self.folder)
+        return DicomFile(max(wanted, key=lambda one: len(one.pictures)).middle)
 
     def show(self, files: "Iterable[DicomFile | Path] | None" = None) -> "Figure":
         """One picture of each series, or those of the files that are given; documents are gray tiles."""
         from firstread.core.figures import show_images
 
         if files is None:
-            shown = [one.files[len(one.files) // 2] for one in self.series]
+            shown = [one.middle for one in self.series]
         else:
             shown = [Path(getattr(file, "source", getattr(file, "path", file))) for file in files]  # type: ignore[arg-type]
         pictures = [_picture(path) for path in shown[:_MOST_PICTURES]]
-        return show_images([pixels for pixels, _ in pictures], [title for _, title in pictures], columns=4, size_inches=3.0)
+        return show_images([pixels for pixels, _ in pictures], [title for _, title in pictures], columns=2, size_inches=4.6)
 
     def compare_pseudonyms(self, results: "Mapping[str, Deidentification]") -> "pd.DataFrame":
         """What one image's patient, study and day became in several de-identified folders; one column a folder.
@@ -155,8 +172,7 @@ class PatientFiles:
             for one in self.series
         )
         head = "<tr><th>modality</th><th>kind</th><th>description</th><th>files</th><th>the first file</th></tr>"
-        style = "<style>table.firstread-header td, table.firstread-header th { text-align: left !important; }</style>"
-        return f"<table class='firstread-header'>{head}{rows}</table><div>{len(self.files)} files</div>{style}"
+        return f"<table class='firstread-header'>{head}{rows}</table><div>{len(self.files)} files</div>{LEFT_ALIGNED}"
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -179,16 +195,16 @@ def _describe(dataset: "Dataset") -> tuple[str, str, str]:
     return str(dataset.get("Modality") or "?"), kind, str(dataset.get("SeriesDescription") or "")
 
 
-def _picture(path: Path) -> tuple["object", str]:
+def _picture(path: Path) -> "tuple[np.ndarray, str]":
     """8-bit picture and title of a file; a gray tile where it has none."""
     import numpy as np
 
     from firstread.readers.dicom_pixels import read_dicom
 
-    dataset = DicomFile(path).dataset()
-    modality, kind, description = _describe(dataset)
-    title = f"{modality}, {description or kind}"
+    title = "no DICOM"
     try:
+        modality, kind, description = _describe(DicomFile(path).dataset())
+        title = textwrap.shorten(f"{modality}, {description or kind}", _TITLE_CHARACTERS, placeholder=" …")
         return read_dicom(path), title
     except DataError:
-        return np.full((64, 64), 150, np.uint8), f"{title} (no picture)"
+        return np.full((48, 64), 150, np.uint8), f"{title} (no picture)"

@@ -1,4 +1,4 @@
-"""The invented patient of lesson 3: one visit as DICOM files, with her identity in each place where archives hold it."""
+"""The invented patient of lesson 3: one visit as DICOM files, her identity in each place where archives hold one."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -87,7 +87,9 @@ def _make_patient() -> ArchivePatient:
 
 def _add_ct(patient: ArchivePatient) -> None:
     study = patient.open_study("ct", _WHEN, "CT abdomen with contrast")
-    add_phase(study, patient.anatomy, grid=GRID, phase="portal", frame_of_reference=study.make_uid("frame of reference"))
+    add_phase(
+        study, patient.anatomy, grid=GRID, phase="portal", frame_of_reference=study.make_uid("frame of reference")
+    )
     series = _describe(study, "Abdomen venous 5.0")
     opened = series.instances[OPENED_SLICE]
     for hide in HIDERS.values():
