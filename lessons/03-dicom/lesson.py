@@ -192,6 +192,7 @@ lesson.finish(report=report)
 #
 # * Remove what an image needs: `by_hand.remove("Modality, StudyInstanceUID")`, then run the search again.
 # * The ultrasound's header: `patient.image("US").header("burned")`. Nothing says that a name is in the picture.
+# * The box: `lesson.open_box("rules")` is the code that chooses a rule for each element.
 # * What came out, as the next person sees it: `patient.open(shared.folder).image().header()`
 #
 # Then take a study of your own: `firstread run dicom --data FOLDER`.
