@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from coverage_tables import calibration_table, class_table, comparison_table, interval_table
-from curves_tables import groups_table, losses_table, rules_table
+from curves_tables import groups_table, lesson_2_table, losses_table, rules_table
 from deidentification_tables import score_table
 from deidentification_tables import speed_table as deidentification_speed_table
 from few_shot_tables import curve_rows, few_shot_table
@@ -217,6 +217,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "curves-groups-openi": partial(groups_table, "curves-openi"),
     "curves-rules": rules_table,
     "curves-losses": partial(losses_table, "curves"),
+    "curves-mednist": lesson_2_table,
     "curves-losses-openi": partial(losses_table, "curves-openi"),
     "deidentification-score": score_table,
     "deidentification-speed": deidentification_speed_table,
