@@ -540,3 +540,21 @@ def test_a_session_under_two_study_uids_stays_one_day_of_one_patient():
     first, second = (clean(identified_ct(StudyInstanceUID=uid, StudyTime="0900")) for uid in ("1.2.3.1", "1.2.3.8"))
     assert first.StudyInstanceUID != second.StudyInstanceUID
     assert (first.PatientID, first.StudyDate, first.StudyTime) == (second.PatientID, second.StudyDate, second.StudyTime)
+
+
+def test_a_value_map_refers_to_the_same_image_when_it_is_done_apart():
+    """Case 11: measured on dicom-anonymizer: SeriesInstanceUID in RWVM items is left as it was."""
+    reference = item(ReferencedSOPClassUID=identified_ct().SOPClassUID, ReferencedSOPInstanceUID="1.2.3.3")
+    mapping = item(RealWorldValueSlope=1.0, RealWorldValueIntercept=0.0, LUTLabel="HU", LUTExplanation="of Hidden")
+    values = item(RealWorldValueMappingSequence=sequence(mapping), ReferencedImageSequence=sequence(reference))
+    series = item(SeriesInstanceUID="1.2.3.2", ReferencedInstanceSequence=sequence(reference))
+    value_map = identified_ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.67", Modality="RWV", SOPInstanceUID="1.2.3.7")
+    del value_map.PixelData, value_map.Rows, value_map.Columns
+    value_map.ReferencedImageRealWorldValueMappingSequence = sequence(values)
+    value_map.ReferencedSeriesSequence = sequence(series)
+    output, image = clean(value_map), clean(identified_ct())
+    mapped = output.ReferencedImageRealWorldValueMappingSequence[0]
+    assert mapped.ReferencedImageSequence[0].ReferencedSOPInstanceUID == image.SOPInstanceUID
+    assert output.ReferencedSeriesSequence[0].SeriesInstanceUID == image.SeriesInstanceUID
+    assert mapped.RealWorldValueMappingSequence[0].RealWorldValueSlope == 1.0
+    assert "Hidden" not in str(output)
