@@ -20,6 +20,9 @@ def score_table() -> str:
     rows = [[action, *(_share(result[program]["by_action"].get(action)) for program in programs)] for action in actions]
     rows.append(["*all*", *(f"**{result[program]['overall']:.2%}**" for program in programs)])
     rows.append(["rows scored", *(f"{result[program]['scored']:,}" for program in programs)])
+    for action in ("text_removed", "pixels_hidden"):
+        counts = (result[program]["hidden_by_holding"].get(action, 0) for program in programs)
+        rows.append([f"... of {action}, hidden because the file is not written", *(f"{count:,}" for count in counts)])
     rows.append(["files not written", *(str(result[program]["not_written"]) for program in programs)])
     kinds = {
         "waits for a person": "of a kind that a person has to look at",
