@@ -12,6 +12,8 @@ from datetime import date
 from functools import lru_cache
 from itertools import permutations
 
+from firstread.deidentification.spellings import LETTERS, letter_forms, plain_spelling_pattern, spelling_pattern
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     r"(?:jan(?:uar[yi]?|vier)?|f[eé][bv](?:ruar[yi]?|rier)?|m[aä]r(?:ch|z|s)?|apr(?:il)?|avril|ma[iy]|june?|juni|juin|"
@@ -62,22 +64,6 @@ _COMMON = frozenset(_COMMON_TEXT.split())
 _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
 #: runs of digits, of letters, of other characters that are no separators
 _RUNS = re.compile(r"\d+|[^\W\d_]+|[^\w\s./-]+")
-_LETTERS = re.compile("ae|oe|ue|ss|.", re.IGNORECASE | re.DOTALL)
-_TRANSCRIBED: dict[str, tuple[str, ...]] = {
-    "ä": ("ae",),
-    "ö": ("oe",),
-    "ü": ("ue",),
-    "ß": ("ss",),
-    "ae": ("ä",),
-    "oe": ("ö",),
-    "ue": ("ü",),
-}
-_TRANSCRIBED |= {"ss": ("ß",), "ø": ("oe", "o"), "å": ("aa",), "æ": ("ae",), "ł": ("l",), "đ": ("d",), "ı": ("i",)}
-#: letter without accent -> letters of Latin scripts that are it with one
-_ACCENTED: dict[str, tuple[str, ...]] = {
-    base: tuple(char for char in map(chr, range(0xDF, 0x180)) if unicodedata.normalize("NFD", char)[0] == base)
-    for base in "abcdefghijklmnopqrstuvwxyz"
-}
 _SEPARATORS = re.compile(r"[\s^=,;/\\_.()'’\"-]+")
 
 
@@ -175,8 +161,8 @@ def _pieces_of_group(kind: str, group: str) -> Iterator[str | None]:
 def _longest_plain_piece(part: str) -> str | None:
     """Longest run of letters with one spelling in ASCII, "" where there is none; None where one has none at all."""
     run, longest = "", ""
-    for letter in _LETTERS.findall(unicodedata.normalize("NFC", part)):
-        spellings = {form.casefold() for form in _letter_forms(letter.casefold()) if form.isascii()}
+    for letter in LETTERS.findall(unicodedata.normalize("NFC", part)):
+        spellings = {form.casefold() for form in letter_forms(letter.casefold()) if form.isascii()}
         if not spellings:
             return None
         run = run + spellings.pop() if len(spellings) == 1 else ""
@@ -212,7 +198,7 @@ def value_patterns(values: frozenset[tuple[str, str]]) -> tuple[tuple[str, re.Pa
 def _value_pattern(kind: str, value: str, ascii_only: bool) -> re.Pattern[str] | None:
     """Pattern of a value; for texts of ASCII one that matches the same there and is compiled sooner."""
     full = list(_patterns(kind, value, spelling_pattern))
-    searched = list(_patterns(kind, value, _plain_spelling_pattern)) if ascii_only else full
+    searched = list(_patterns(kind, value, plain_spelling_pattern)) if ascii_only else full
     ordered = sorted(set(zip(full, searched, strict=True)), key=lambda pair: (-len(pair[0]), pair[0]))
     return re.compile("|".join(pattern for _, pattern in ordered), re.IGNORECASE) if ordered else None
 
@@ -274,52 +260,6 @@ def name_parts(name: str) -> list[str]:
     """
     groups = (group for group in name.split("=") if not any(map(str.isdigit, group)))
     return [part for group in groups for part in _SEPARATORS.split(group) if _is_rare(part)]
-
-
-def spelling_pattern(text: str) -> str:
-    """Pattern of a text in every spelling: with and without accents, transcribed, and as UTF-8 read as Latin-1.
-
-    Example:
-        >>> pattern = re.compile(spelling_pattern("Müller"), re.IGNORECASE)
-        >>> [bool(pattern.fullmatch(form)) for form in ("MUELLER", "Muller", "MÃ¼ller", "Mu\u0308ller", "Miller")]
-        [True, True, True, True, False]
-    """
-    composed = unicodedata.normalize("NFC", text)
-    return "".join(_letter_pattern(part.casefold()) for part in _LETTERS.findall(composed))
-
-
-def _plain_spelling_pattern(text: str) -> str:
-    """As `spelling_pattern`, for texts of ASCII only."""
-    composed = unicodedata.normalize("NFC", text)
-    return "".join(_plain_letter_pattern(part.casefold()) for part in _LETTERS.findall(composed))
-
-
-@lru_cache(maxsize=4096)
-def _letter_forms(letter: str) -> frozenset[str]:
-    """Spellings of a letter, or of two that transcribe one."""
-    forms = {letter, *_TRANSCRIBED.get(letter, ())}
-    for form in tuple(forms):
-        folded = "".join(char for char in unicodedata.normalize("NFKD", form) if not unicodedata.combining(char))
-        forms |= {folded, *_ACCENTED.get(folded, ())}
-    for form in tuple(forms):
-        forms |= {unicodedata.normalize("NFD", form)}
-        forms |= {case.encode("utf-8", "replace").decode("latin-1") for case in (form, form.upper())}
-    return frozenset(forms)
-
-
-@lru_cache(maxsize=4096)
-def _letter_pattern(letter: str) -> str:
-    """Pattern of a letter, or of two that transcribe one, in all spellings."""
-    forms = _letter_forms(letter)
-    single = "".join(sorted(form for form in forms if len(form) == 1))
-    longer = sorted((form for form in forms if len(form) > 1), key=lambda form: (-len(form), form))
-    return "(?:" + "|".join([*map(re.escape, longer), *([f"[{re.escape(single)}]"] if single else [])]) + ")"
-
-
-@lru_cache(maxsize=4096)
-def _plain_letter_pattern(letter: str) -> str:
-    forms = sorted((form for form in _letter_forms(letter) if form.isascii()), key=lambda form: (-len(form), form))
-    return "(?:" + "|".join(map(re.escape, forms)) + ")" if len(forms) > 1 else re.escape(forms[0]) if forms else "(?!)"
 
 
 def _patterns(kind: str, value: str, spell: Callable[[str], str]) -> Iterator[str]:
