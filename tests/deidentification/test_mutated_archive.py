@@ -14,12 +14,14 @@ import pandas as pd
 import pydicom
 import pytest
 
-from firstread.deidentification import deidentify_file, gather_identities
+from firstread.deidentification import Profile, deidentify_file, gather_identities
 from firstread.phantoms.archive import write_archive
 
-from .identified_files import KEYS, all_options
+from .identified_files import KEYS
 from .independent_search import find_values
 
+#: what needs no person to look at pixels
+PROFILE = Profile().with_options("clean_structured_content", "clean_graphics")
 #: a file that takes longer hangs
 LIMIT_SECONDS = 60
 VRS = [b"UN", b"SQ", b"OB", b"LO", b"PN", b"US", b"DS", b"UT", b"ZZ"]
@@ -117,7 +119,7 @@ def test_damaged_files(source, count, archive, shared_data, tmp_path, time_limit
             damaged.write_bytes(mutate(files[number % len(files)].read_bytes(), choice))
             time_limit(LIMIT_SECONDS)
             result = deidentify_file(
-                damaged, tmp_path / "out" / str(number), profile=all_options(), keys=KEYS, identities=identities
+                damaged, tmp_path / "out" / str(number), profile=PROFILE, keys=KEYS, identities=identities
             )
             time_limit(0)
             assert (result.output is None) != (result.held is None)
@@ -128,4 +130,4 @@ def test_damaged_files(source, count, archive, shared_data, tmp_path, time_limit
         "\n".join([*said, *capfd.readouterr(), caplog.text, *(str(warning.message) for warning in caught)])
     )
     assert find_values(tmp_path / "out", values) == []
-    assert written > count // 10
+    assert written > count // 20
