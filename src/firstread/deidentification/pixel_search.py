@@ -1,0 +1,263 @@
+"""Search for text in the frames of an image: every frame, at two sizes and with its contrast equalised.
+
+What the detector calls text and the recognition can read is text. What cannot be read is text where it is as wide as a
+line and the detector is sure. Boxes higher than a line (`highest_line`) are never blacked, since the detector often
+calls the whole of a picture without text one box; where such a box can be read, the image is held back.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from firstread.deidentification.pixel_painting import decoded_frames
+from firstread.deidentification.pixel_ranking import AMBER, MARK, RANKS, rank_text
+from firstread.deidentification.text_detector import MAX_SIDE_PX, MIN_SIDE_PX, Box, ReadText, TextDetector
+from firstread.dicom.pixel_elements import get_int, number_of_frames
+from firstread.readers.dicom_pixels import make_picture
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+#: size of all pictures of a file that the detector may look at; about 0.4 s of one core a megapixel
+MAX_WORK_MEGAPIXELS = 120.0
+#: frames whose median is looked at as a cleaner image
+_MEDIAN_FRAMES = 9
+#: what reading a box costs, in megapixels of looking
+_READ_WORK = 0.04
+_READ_SCORE, _SURE_READ_SCORE, _UNREAD_SCORE, _SURE_SCORE = 0.4, 0.8, 0.3, 0.5
+_CLIP_LIMIT, _TILES = 3.0, (8, 8)
+#: intersection over union from which two boxes are one line
+_SAME = 0.6
+_TOO_MUCH = "The file has more frames, or more text in them, than can be looked through"
+_LARGE_TEXT = "Something larger than a line can be read as text: a person has to look at it"
+
+
+@dataclass(frozen=True)
+class FoundText:
+    """A line of text in an image; what was read is not kept.
+
+    Args:
+        rank: "red": like one of the patient's own values; "amber": other text; "mark": a mark of radiographs.
+        score: of the detector, 0 to 1.
+        frame: the first frame in which it was found, from 0; None: in the median of frames.
+    """
+
+    box: Box
+    rank: str
+    score: float
+    frame: int | None = 0
+
+
+@dataclass(frozen=True)
+class TextSearch:
+    """What was found in all frames, and why the image cannot be called cleaned; None where it can."""
+
+    found: tuple[FoundText, ...]
+    held: str | None = None
+
+    @property
+    def hidden(self) -> tuple[Box, ...]:
+        """Boxes to black: all text but marks."""
+        return tuple(text.box for text in self.found if text.rank != MARK)
+
+
+def highest_line(rows: int) -> float:
+    """Height in pixels above which a box is no line of text."""
+    return max(48.0, 0.08 * rows)
+
+
+def search_text(
+    dataset: "Dataset", values: frozenset[tuple[str, str]], detector: TextDetector, outside: tuple[Box, ...] = ()
+) -> TextSearch:
+    """Search all frames of an image for text.
+
+    Args:
+        values: (kind, text) of the patient's identity values, to rank by.
+        outside: boxes that are blacked anyway.
+
+    Raises:
+        DataError: a frame cannot be decoded.
+    """
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    frames = number_of_frames(dataset)
+    sizes = [1.0, 2.0] if _effective_scale(rows, columns, 2) > _effective_scale(rows, columns, 1) else [1.0]
+    thorough = sum(_work(rows, columns, size) for size in [*sizes, 1.0])
+    looks = _Looks(sizes, equalised=True)
+    if frames * thorough > MAX_WORK_MEGAPIXELS:
+        looks = _Looks([1.0], equalised=False)
+    run = _Run(detector, values, rows)
+    seen: set[bytes] = set()
+    kept: list[np.ndarray] = []
+    steps = set(np.linspace(0, frames - 1, min(frames, _MEDIAN_FRAMES)).astype(int).tolist())
+    for index, pictures in enumerate(_pictures(dataset, outside)):
+        if index in steps and frames > 1:
+            kept.append(pictures[0])
+        digest = hashlib.blake2b(b"".join(picture.tobytes() for picture in pictures), digest_size=16).digest()
+        if digest in seen:
+            continue
+        seen.add(digest)
+        run.look(pictures, looks, frame=index)
+        if run.work > MAX_WORK_MEGAPIXELS:
+            return TextSearch((), _TOO_MUCH)
+    if len(seen) > 1:
+        median = np.median(np.stack(kept), axis=0).astype(np.uint8)
+        run.look([median], _Looks(sizes, equalised=True), frame=None)
+    return TextSearch(_without_repetitions(run.found), run.held)
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """At which sizes a picture is looked at, and whether also with its contrast equalised."""
+
+    sizes: list[float]
+    equalised: bool
+
+
+@dataclass
+class _Run:
+    """A search through the frames of one image."""
+
+    detector: TextDetector
+    values: frozenset[tuple[str, str]]
+    rows: int
+    work: float = 0.0
+    found: list[FoundText] = field(default_factory=list)
+    held: str | None = None
+
+    def look(self, pictures: list[np.ndarray], looks: _Looks, *, frame: int | None) -> None:
+        """Look at a frame as it is displayed, and equalised over its whole range."""
+        for size in looks.sizes:
+            self._look(_resized(pictures[0], size), size, frame)
+        if looks.equalised:
+            self._look(_equalised(pictures[-1]), 1.0, frame)
+
+    def _look(self, picture: np.ndarray, size: float, frame: int | None) -> None:
+        self.work += _work(picture.shape[0], picture.shape[1], 1.0)
+        for text in self.detector.find(picture):
+            box = _within(text.box, picture.shape)
+            if box is None:
+                continue
+            enlarged = Box(*(round(edge / size) for edge in box))
+            self._judge(picture, box, FoundText(_margin(enlarged), AMBER, text.score, frame))
+
+    def _judge(self, picture: np.ndarray, box: Box, candidate: FoundText) -> None:
+        """Keep a box that is text, or a mark; hold the image back where something too large can be read."""
+        texts = [known.box for known in self.found if known.rank != MARK]
+        if any(_contains(known, candidate.box) for known in texts) or self.work > MAX_WORK_MEGAPIXELS:
+            return
+        large = box.y1 - box.y0 > highest_line(self.rows) * picture.shape[0] / self.rows
+        if not large and any(_overlap(known, candidate.box) > _SAME for known in texts):
+            self.found.append(candidate)
+            return
+        self.work += _READ_WORK
+        read = self.detector.read(np.ascontiguousarray(picture[box.y0 : box.y1, box.x0 : box.x1]))
+        rank = rank_text(read.text, self.values) if read.score >= _READ_SCORE else AMBER
+        characters = sum(map(str.isalnum, read.text))
+        marks = (known.box for known in self.found if known.rank == MARK)
+        if characters == 1 and any(_overlap(mark, candidate.box) > _SAME for mark in marks):
+            return  # a mark that was read as another letter at another size
+        if large:
+            if rank != MARK and characters > 1 and read.score >= _SURE_READ_SCORE:
+                self.held = _LARGE_TEXT
+        elif rank == MARK or _is_text(candidate, read, characters):
+            self.found.append(replace(candidate, rank=rank))
+
+
+def _is_text(candidate: FoundText, read: ReadText, characters: int) -> bool:
+    """Whether a box that is not too high holds text."""
+    if characters > 1 and read.score >= _READ_SCORE:
+        return True
+    y0, x0, y1, x1 = candidate.box
+    is_line = x1 - x0 >= 2 * (y1 - y0) and characters > 0 and read.score >= _UNREAD_SCORE
+    is_character = characters == 1 and read.score >= _SURE_READ_SCORE and candidate.score > _SURE_SCORE + 0.2
+    return (is_line and candidate.score >= _SURE_SCORE) or is_character
+
+
+def _pictures(dataset: "Dataset", outside: tuple[Box, ...]) -> Iterator[list[np.ndarray]]:
+    """Each frame as uint8 (H, W, 3): as it is displayed, and where that may hide some values, over its whole range."""
+    for index, raw in enumerate(decoded_frames(dataset)):
+        shown = [_as_colour(make_picture(raw, dataset, index=index))]
+        if raw.ndim == 2 and dataset.get("PhotometricInterpretation") != "PALETTE COLOR":
+            whole = _as_colour(_whole_range(raw))
+            if (get_int(dataset, "BitsStored") or 8) > 8 or dataset.get("PixelPaddingValue") is not None:
+                shown.append(whole)
+        for picture in shown:
+            for box in outside:
+                picture[box.y0 : box.y1, box.x0 : box.x1] = 0
+        yield shown
+
+
+def _whole_range(raw: np.ndarray) -> np.ndarray:
+    """Stored values from the least but a thousandth to the greatest, padding among them, as uint8."""
+    low, high = np.percentile(raw, 0.1), float(raw.max())
+    return np.clip((raw.astype(np.float32) - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+
+
+def _as_colour(picture: np.ndarray) -> np.ndarray:
+    return np.repeat(picture[..., None], 3, axis=-1) if picture.ndim == 2 else np.array(picture)
+
+
+def _resized(picture: np.ndarray, size: float) -> np.ndarray:
+    if size == 1:
+        return picture
+    import cv2
+
+    return np.asarray(cv2.resize(picture, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC))
+
+
+def _equalised(picture: np.ndarray) -> np.ndarray:
+    """Contrast-limited adaptive histogram equalisation, as gray."""
+    import cv2
+
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return _as_colour(np.asarray(cv2.createCLAHE(_CLIP_LIMIT, _TILES).apply(gray)))
+
+
+def _effective_scale(rows: int, columns: int, size: float) -> float:
+    """By how much the detector enlarges a picture of a size that is given to it enlarged."""
+    enlarged = max(1.0, MIN_SIDE_PX / (min(rows, columns) * size))
+    return min(size * enlarged, MAX_SIDE_PX / max(rows, columns))
+
+
+def _work(rows: int, columns: int, size: float) -> float:
+    return rows * columns * _effective_scale(rows, columns, size) ** 2 / 1e6
+
+
+def _within(box: Box, shape: tuple[int, ...]) -> Box | None:
+    y0, x0, y1, x1 = (max(edge, 0) for edge in box)
+    inside = Box(y0, x0, min(y1, shape[0]), min(x1, shape[1]))
+    return inside if inside.y0 < inside.y1 and inside.x0 < inside.x1 else None
+
+
+def _margin(box: Box) -> Box:
+    """A box and the blur around its letters."""
+    return Box(max(box.y0 - 2, 0), max(box.x0 - 2, 0), box.y1 + 2, box.x1 + 2)
+
+
+def _contains(outer: Box, inner: Box) -> bool:
+    return outer.y0 <= inner.y0 and outer.x0 <= inner.x0 and outer.y1 >= inner.y1 and outer.x1 >= inner.x1
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    common = max(height, 0) * max(width, 0)
+    areas = sum((box.y1 - box.y0) * (box.x1 - box.x0) for box in (one, other))
+    return common / (areas - common) if areas > common else 0.0
+
+
+def _without_repetitions(found: list[FoundText]) -> tuple[FoundText, ...]:
+    """Found texts without those that lie within another one of the same rank; the patient's own before other text."""
+    kept: list[FoundText] = []
+    for text in sorted(found, key=lambda text: (RANKS.index(text.rank), -_area(text.box))):
+        if not any(known.rank != MARK or text.rank == MARK for known in kept if _contains(known.box, text.box)):
+            kept.append(text)
+    return tuple(sorted(kept, key=lambda text: text.box))
+
+
+def _area(box: Box) -> int:
+    return (box.y1 - box.y0) * (box.x1 - box.x0)
