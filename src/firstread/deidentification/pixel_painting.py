@@ -6,6 +6,7 @@ made before stays stated.
 """
 
 from collections.abc import Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,14 +67,12 @@ def copy_dataset(dataset: "Dataset") -> "Dataset":
 
     output = Dataset(parent_encoding=dataset.original_character_set)
     for tag in list(dataset.keys()):
-        output[tag] = dataset.get_item(tag)
+        output[tag] = copy(dataset.get_item(tag))
     output.set_original_encoding(*dataset.original_encoding, dataset.original_character_set)
     output.file_meta = FileMetaDataset()
-    output.file_meta.update(getattr(dataset, "file_meta", None) or {})
+    for element in getattr(dataset, "file_meta", None) or ():
+        output.file_meta[element.tag] = copy(element)
     output.file_meta.TransferSyntaxUID = transfer_syntax(dataset)
-    for tag in PIXEL_TAGS.values():
-        if tag in output:
-            output.add_new(tag, output[tag].VR, output[tag].value)
     return output
 
 
