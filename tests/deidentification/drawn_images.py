@@ -89,7 +89,7 @@ def start():
 
 
 def bars(*, frames=1, rows=96, columns=128, line=True):
-    """Frames of RGB with a red bar on the left, a blue bar on the right, a white block at the top if there is a line."""
+    """Frames of RGB: a red bar on the left, a blue one on the right, a white block at the top if there is a line."""
     image = np.full((frames, rows, columns, 3), 40, np.uint8)
     image[:, 30:, 8:24] = (220, 20, 20)
     image[:, 30:, -24:-8] = (20, 20, 220)

@@ -148,7 +148,11 @@ def test_the_dataset_given_is_not_changed():
 
 
 @given(
-    y=st.integers(0, 30), x=st.integers(0, 40), height=st.integers(1, 40), width=st.integers(1, 60), planar=st.booleans()
+    y=st.integers(0, 30),
+    x=st.integers(0, 40),
+    height=st.integers(1, 40),
+    width=st.integers(1, 60),
+    planar=st.booleans(),
 )
 def test_no_pixel_outside_of_the_box_changes(y, x, height, width, planar):
     rng = np.random.default_rng(0)

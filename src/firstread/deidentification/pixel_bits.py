@@ -82,7 +82,9 @@ def _is_padding(frames: np.ndarray, dataset: "Dataset") -> np.ndarray:
     low, high = sorted((value, value if limit is None else limit))
     wide = frames.astype(np.int64)
     modulus = 1 << (8 * frames.dtype.itemsize)
-    shifted = np.where(wide < 0, wide + modulus, wide) if low >= 0 else np.where(wide >= modulus // 2, wide - modulus, wide)
+    shifted = (
+        np.where(wide < 0, wide + modulus, wide) if low >= 0 else np.where(wide >= modulus // 2, wide - modulus, wide)
+    )
     return (shifted >= low) & (shifted <= high)
 
 

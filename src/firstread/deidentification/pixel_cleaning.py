@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from firstread.core.errors import DataError, FirstreadError
+from firstread.core.errors import DataError, MissingDependencyError
 from firstread.deidentification.pixel_bits import clear_bits, overlay_bits, used_mask
 from firstread.deidentification.pixel_painting import copy_dataset, frame_view, paint_boxes
 from firstread.deidentification.pixel_regions import boxes_outside, ultrasound_regions
@@ -78,8 +78,12 @@ def _clean(
         return CleanedPixels(None, _TOO_LARGE)
     try:
         detector = detector or load_text_detector()
-    except FirstreadError as error:
+    except MissingDependencyError as error:
         return CleanedPixels(None, f"{error.what}: {error.do}")
+    return _black_text(dataset, values, detector)
+
+
+def _black_text(dataset: "Dataset", values: frozenset[tuple[str, str]], detector: TextDetector) -> CleanedPixels:
     outside = boxes_outside(ultrasound_regions(dataset), int(dataset.Rows), int(dataset.Columns))
     found = search_text(dataset, values, detector, outside)
     if held := found.held or (_PAGE if _is_page(dataset, found) else None):

@@ -68,7 +68,8 @@ def copy_dataset(dataset: "Dataset") -> "Dataset":
     output = Dataset(parent_encoding=dataset.original_character_set)
     for tag in list(dataset.keys()):
         output[tag] = copy(dataset.get_item(tag))
-    output.set_original_encoding(*dataset.original_encoding, dataset.original_character_set)
+    implicit, little = dataset.original_encoding
+    output.set_original_encoding(implicit, little, dataset.original_character_set)
     output.file_meta = FileMetaDataset()
     for element in getattr(dataset, "file_meta", None) or ():
         output.file_meta[element.tag] = copy(element)

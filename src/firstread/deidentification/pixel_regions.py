@@ -3,6 +3,7 @@
 Source: DICOM PS3.3 C.8.5.5.
 """
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +55,7 @@ def boxes_outside(regions: tuple[Box, ...], rows: int, columns: int) -> tuple[Bo
         return ()
     edges = sorted({0, rows, *(edge for region in regions for edge in (region.y0, region.y1))})
     boxes = []
-    for y0, y1 in zip(edges, edges[1:], strict=False):
+    for y0, y1 in pairwise(edges):
         inside = np.zeros(columns + 2, bool)
         inside[[0, -1]] = True
         for region in regions:

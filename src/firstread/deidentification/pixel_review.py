@@ -28,7 +28,6 @@ from firstread.readers.dicom_pixels import make_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from pydicom import Dataset
 
     from firstread.deidentification.profile import Profile
 
@@ -66,8 +65,8 @@ def write_review_sheets(
 
     A person looks at the sheets of a review class and names the class in `Profile(reviewed=...)` if all text on them
     is framed: red is like a value of the patient's own, yellow other text (both become black), green a mark that
-    stays; what is framed in blue lies outside of the ultrasound regions and becomes black too. Of a class with more images a sample is shown, the same
-    in every run.
+    stays. What is framed in blue lies outside of the ultrasound regions and becomes black too. Of a class with more
+    images a sample is shown, the same in every run.
 
     Args:
         files: DICOM files; those that need no person are left out.
@@ -179,5 +178,7 @@ def _draw(picture: np.ndarray, cleaned: CleanedPixels) -> "Image":
     frames += [(text.box, _OUTLINES[text.rank]) for text in ranked]  # the patient's own on top
     for box, colour in frames:
         corners = (box.x0 * scale_x, box.y0 * scale_y, box.x1 * scale_x - 1, box.y1 * scale_y - 1)
-        draw.rectangle((corners[0], corners[1], max(corners[2], corners[0]), max(corners[3], corners[1])), outline=colour)
+        draw.rectangle(
+            (corners[0], corners[1], max(corners[2], corners[0]), max(corners[3], corners[1])), outline=colour
+        )
     return image

@@ -14,7 +14,13 @@ import numpy as np
 
 from firstread.deidentification.pixel_painting import decoded_frames
 from firstread.deidentification.pixel_ranking import AMBER, MARK, RANKS, rank_text
-from firstread.deidentification.text_detector import MAX_SIDE_PX, MIN_SIDE_PX, Box, ReadText, TextDetector
+from firstread.deidentification.text_detector import (
+    Box,
+    ReadText,
+    TextDetector,
+    detector_megapixels,
+    detector_scale,
+)
 from firstread.dicom.pixel_elements import get_int, number_of_frames
 from firstread.readers.dicom_pixels import make_picture
 
@@ -83,11 +89,11 @@ def search_text(
     """
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     frames = number_of_frames(dataset)
-    sizes = [1.0, 2.0] if _effective_scale(rows, columns, 2) > _effective_scale(rows, columns, 1) else [1.0]
-    thorough = sum(_work(rows, columns, size) for size in [*sizes, 1.0])
+    sizes = [1, 2] if 2 * detector_scale(2 * rows, 2 * columns) > detector_scale(rows, columns) else [1]
+    thorough = sum(detector_megapixels(size * rows, size * columns) for size in (*sizes, 1))
     looks = _Looks(sizes, equalised=True)
     if frames * thorough > MAX_WORK_MEGAPIXELS:
-        looks = _Looks([1.0], equalised=False)
+        looks = _Looks([1], equalised=False)
     run = _Run(detector, values, rows)
     seen: set[bytes] = set()
     kept: list[np.ndarray] = []
@@ -112,7 +118,7 @@ def search_text(
 class _Looks:
     """At which sizes a picture is looked at, and whether also with its contrast equalised."""
 
-    sizes: list[float]
+    sizes: list[int]
     equalised: bool
 
 
@@ -132,10 +138,10 @@ class _Run:
         for size in looks.sizes:
             self._look(_resized(pictures[0], size), size, frame)
         if looks.equalised:
-            self._look(_equalised(pictures[-1]), 1.0, frame)
+            self._look(_equalised(pictures[-1]), 1, frame)
 
-    def _look(self, picture: np.ndarray, size: float, frame: int | None) -> None:
-        self.work += _work(picture.shape[0], picture.shape[1], 1.0)
+    def _look(self, picture: np.ndarray, size: int, frame: int | None) -> None:
+        self.work += detector_megapixels(*picture.shape[:2])
         for text in self.detector.find(picture):
             box = _within(text.box, picture.shape)
             if box is None:
@@ -145,12 +151,13 @@ class _Run:
 
     def _judge(self, picture: np.ndarray, box: Box, candidate: FoundText) -> None:
         """Keep a box that is text, or a mark; hold the image back where something too large can be read."""
-        texts = [known.box for known in self.found if known.rank != MARK]
-        if any(_contains(known, candidate.box) for known in texts) or self.work > MAX_WORK_MEGAPIXELS:
+        texts = [known for known in self.found if known.rank != MARK]
+        if any(_contains(known.box, candidate.box) for known in texts) or self.work > MAX_WORK_MEGAPIXELS:
             return
         large = box.y1 - box.y0 > highest_line(self.rows) * picture.shape[0] / self.rows
-        if not large and any(_overlap(known, candidate.box) > _SAME for known in texts):
-            self.found.append(candidate)
+        same = next((known for known in texts if _overlap(known.box, candidate.box) > _SAME), None)
+        if same and not large:  # the same line at another size
+            self.found.append(replace(candidate, rank=same.rank))
             return
         self.work += _READ_WORK
         read = self.detector.read(np.ascontiguousarray(picture[box.y0 : box.y1, box.x0 : box.x1]))
@@ -193,14 +200,15 @@ def _pictures(dataset: "Dataset", outside: tuple[Box, ...]) -> Iterator[list[np.
 def _whole_range(raw: np.ndarray) -> np.ndarray:
     """Stored values from the least but a thousandth to the greatest, padding among them, as uint8."""
     low, high = np.percentile(raw, 0.1), float(raw.max())
-    return np.clip((raw.astype(np.float32) - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+    scaled: np.ndarray = np.clip((raw.astype(np.float32) - low) / max(high - low, 1) * 255, 0, 255)
+    return scaled.astype(np.uint8)
 
 
 def _as_colour(picture: np.ndarray) -> np.ndarray:
     return np.repeat(picture[..., None], 3, axis=-1) if picture.ndim == 2 else np.array(picture)
 
 
-def _resized(picture: np.ndarray, size: float) -> np.ndarray:
+def _resized(picture: np.ndarray, size: int) -> np.ndarray:
     if size == 1:
         return picture
     import cv2
@@ -214,16 +222,6 @@ def _equalised(picture: np.ndarray) -> np.ndarray:
 
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return _as_colour(np.asarray(cv2.createCLAHE(_CLIP_LIMIT, _TILES).apply(gray)))
-
-
-def _effective_scale(rows: int, columns: int, size: float) -> float:
-    """By how much the detector enlarges a picture of a size that is given to it enlarged."""
-    enlarged = max(1.0, MIN_SIDE_PX / (min(rows, columns) * size))
-    return min(size * enlarged, MAX_SIDE_PX / max(rows, columns))
-
-
-def _work(rows: int, columns: int, size: float) -> float:
-    return rows * columns * _effective_scale(rows, columns, size) ** 2 / 1e6
 
 
 def _within(box: Box, shape: tuple[int, ...]) -> Box | None:

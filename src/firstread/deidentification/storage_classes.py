@@ -57,7 +57,9 @@ _STRUCTURED = _uids("88.11 88.22 88.33 88.34 88.35 88.40 88.50 88.59 88.65 88.67
 _DOCUMENTS = _uids("104.1 104.2 104.3 104.4 104.5")
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _SCREEN_TYPES = frozenset({"SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "DOSE_INFO", "PATIENT PROTOCOL", "REPORT"})
-_NEEDS_OPTION = "it needs the option clean_pixel_data, which searches the pixels, and a person who looks at a sheet of them"
+_NEEDS_OPTION = (
+    "it needs the option clean_pixel_data, which searches the pixels, and a person who looks at a sheet of them"
+)
 _NEEDS_REVIEW = (
     "it waits for a person who looks at the sheet of its review class (write_review_sheets) and names the class in "
     "Profile(reviewed={...})"

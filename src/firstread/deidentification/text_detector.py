@@ -1,7 +1,7 @@
 """Text detector: finds lines of text in a picture and reads them, offline, with the models of the wheel of rapidocr.
 
-The extra `pixels` installs rapidocr (PP-OCR models, Apache-2.0) and onnxruntime. Whatever has `find` and `read` can take
-its place (`use_detector`), such as a detector of a department's own, or one that is known to find what a test drew.
+The extra `pixels` installs rapidocr (PP-OCR models, Apache-2.0) and onnxruntime. Whatever has `find` and `read` can
+take its place (`use_detector`), such as a detector of a department's own, or one of a test.
 """
 
 import logging
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from rapidocr.utils.output import RapidOCROutput
 
 #: of the longer side of a picture; the detector reads larger ones reduced to it
-MAX_SIDE_PX = 2000
+_MAX_SIDE_PX = 2000
 #: the detector enlarges pictures whose shorter side has fewer pixels
-MIN_SIDE_PX = 736
+_MIN_SIDE_PX = 736
+#: a picture that is longer is padded, since enlarging its shorter side would take all memory
+_LONGEST_PICTURE, _LONGEST_LINE = 4, 100
 #: below it a box of the detector is no text
 LOWEST_SCORE = 0.3
 _DETECTION_MODEL, _RECOGNITION_MODEL = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
@@ -84,7 +86,7 @@ class RapidTextDetector:
 
     def find(self, picture: np.ndarray) -> tuple[TextBox, ...]:
         """Boxes of text in a uint8 picture, (H, W, 3)."""
-        found = self._run(picture, use_det=True, use_rec=False)
+        found = self._run(_padded(picture), use_det=True, use_rec=False)
         corners = getattr(found, "boxes", None)
         if corners is None:
             return ()
@@ -96,6 +98,8 @@ class RapidTextDetector:
 
     def read(self, picture: np.ndarray) -> ReadText:
         """Text of a uint8 picture, (H, W, 3), that holds one line."""
+        if picture.shape[1] > _LONGEST_LINE * picture.shape[0]:
+            return ReadText("", 0.0)
         found = self._run(picture, use_det=False, use_rec=True)
         texts = getattr(found, "txts", None)
         return ReadText(str(texts[0]), float(found.scores[0])) if texts else ReadText("", 0.0)
@@ -145,6 +149,37 @@ def _load_rapid_detector() -> RapidTextDetector:
     return RapidTextDetector()
 
 
+def detector_scale(rows: int, columns: int) -> float:
+    """By how much the detector of rapidocr enlarges a picture before it looks at it; below 1: reduces it.
+
+    Example:
+        >>> detector_scale(480, 640), detector_scale(1000, 4000)
+        (1.5333333333333334, 0.736)
+    """
+    rows, columns = _padded_shape(rows, columns)
+    reduced = min(1.0, _MAX_SIDE_PX / max(rows, columns))
+    return reduced * max(1.0, _MIN_SIDE_PX / (min(rows, columns) * reduced))
+
+
+def detector_megapixels(rows: int, columns: int) -> float:
+    """Size of a picture as the detector looks at it; its seconds grow with it."""
+    padded = _padded_shape(rows, columns)
+    return padded[0] * padded[1] * detector_scale(rows, columns) ** 2 / 1e6
+
+
+def _padded_shape(rows: int, columns: int) -> tuple[int, int]:
+    return max(rows, -(-columns // _LONGEST_PICTURE)), max(columns, -(-rows // _LONGEST_PICTURE))
+
+
+def _padded(picture: np.ndarray) -> np.ndarray:
+    rows, columns = _padded_shape(*picture.shape[:2])
+    if (rows, columns) == picture.shape[:2]:
+        return picture
+    padded = np.zeros((rows, columns, 3), np.uint8)
+    padded[: picture.shape[0], : picture.shape[1]] = picture
+    return padded
+
+
 def _load_engine() -> "RapidOCR":
     try:
         import rapidocr
@@ -158,12 +193,12 @@ def _load_engine() -> "RapidOCR":
         params={
             "Global.log_level": "critical",
             "Global.use_cls": False,
-            "Global.max_side_len": MAX_SIDE_PX,
+            "Global.max_side_len": _MAX_SIDE_PX,
             "Global.text_score": 0.0,
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             "Det.model_path": str(models / _DETECTION_MODEL),
-            "Det.limit_side_len": MIN_SIDE_PX,
+            "Det.limit_side_len": _MIN_SIDE_PX,
             "Det.box_thresh": LOWEST_SCORE,
             "Rec.model_path": str(models / _RECOGNITION_MODEL),
         }
