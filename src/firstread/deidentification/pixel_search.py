@@ -8,6 +8,7 @@ calls the whole of a picture without text one box; where such a box can be read,
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,8 +34,11 @@ MAX_WORK_MEGAPIXELS = 120.0
 _MEDIAN_FRAMES = 9
 #: what reading a box costs, in megapixels of looking
 _READ_WORK = 0.04
-_READ_SCORE, _SURE_READ_SCORE, _UNREAD_SCORE, _SURE_SCORE = 0.4, 0.8, 0.3, 0.5
+_READ_SCORE, _SURE_READ_SCORE, _UNREAD_SCORE, _SURE_SCORE = 0.5, 0.8, 0.3, 0.5
 _CLIP_LIMIT, _TILES = 3.0, (8, 8)
+#: of the height of a box, to the left and the right of it
+_ENDS = 1.2
+_BLUR_PX = 2
 #: intersection over union from which two boxes are one line
 _SAME = 0.6
 _TOO_MUCH = "The file has more frames, or more text in them, than can be looked through"
@@ -66,8 +70,9 @@ class TextSearch:
 
     @property
     def hidden(self) -> tuple[Box, ...]:
-        """Boxes to black: all text but marks."""
-        return tuple(text.box for text in self.found if text.rank != MARK)
+        """Boxes to black: all text but marks, and the gaps within a line."""
+        boxes = [text.box for text in self.found if text.rank != MARK]
+        return (*boxes, *_gaps(boxes))
 
 
 def highest_line(rows: int) -> float:
@@ -139,22 +144,30 @@ class _Run:
             self._look(_resized(pictures[0], size), size, frame)
         if looks.equalised:
             self._look(_equalised(pictures[-1]), 1, frame)
+        self._look_along_lines(pictures[0], frame)
 
-    def _look(self, picture: np.ndarray, size: int, frame: int | None) -> None:
+    def _look_along_lines(self, picture: np.ndarray, frame: int | None) -> None:
+        """Look again at bands around what was found in a frame, where the rest of a faint line is more easily seen."""
+        rows = [(text.box.y0, text.box.y1) for text in self.found if text.frame == frame and text.rank != MARK]
+        for y0, y1 in _bands(rows, len(picture)):
+            self._look(_resized(picture[y0:y1], 2), 2, frame, top=y0)
+
+    def _look(self, picture: np.ndarray, size: int, frame: int | None, *, top: int = 0) -> None:
         self.work += detector_megapixels(*picture.shape[:2])
         for text in self.detector.find(picture):
             box = _within(text.box, picture.shape)
             if box is None:
                 continue
-            enlarged = Box(*(round(edge / size) for edge in box))
-            self._judge(picture, box, FoundText(_margin(enlarged), AMBER, text.score, frame))
+            y0, x0, y1, x1 = (round(edge / size) for edge in box)
+            original = Box(y0 + top, x0, y1 + top, x1)
+            self._judge(picture, box, FoundText(_margin(original), AMBER, text.score, frame))
 
     def _judge(self, picture: np.ndarray, box: Box, candidate: FoundText) -> None:
         """Keep a box that is text, or a mark; hold the image back where something too large can be read."""
         texts = [known for known in self.found if known.rank != MARK]
         if any(_contains(known.box, candidate.box) for known in texts) or self.work > MAX_WORK_MEGAPIXELS:
             return
-        large = box.y1 - box.y0 > highest_line(self.rows) * picture.shape[0] / self.rows
+        large = candidate.box.y1 - candidate.box.y0 - 2 * _BLUR_PX > highest_line(self.rows)
         same = next((known for known in texts if _overlap(known.box, candidate.box) > _SAME), None)
         if same and not large:  # the same line at another size
             self.found.append(replace(candidate, rank=same.rank))
@@ -169,18 +182,19 @@ class _Run:
         if large:
             if rank != MARK and characters > 1 and read.score >= _SURE_READ_SCORE:
                 self.held = _LARGE_TEXT
-        elif rank == MARK or _is_text(candidate, read, characters):
+        elif rank == MARK or _is_text(box, candidate.score, read):
             self.found.append(replace(candidate, rank=rank))
 
 
-def _is_text(candidate: FoundText, read: ReadText, characters: int) -> bool:
+def _is_text(box: Box, score: float, read: ReadText) -> bool:
     """Whether a box that is not too high holds text."""
+    characters = sum(map(str.isalnum, read.text))
     if characters > 1 and read.score >= _READ_SCORE:
         return True
-    y0, x0, y1, x1 = candidate.box
+    y0, x0, y1, x1 = box
     is_line = x1 - x0 >= 2 * (y1 - y0) and characters > 0 and read.score >= _UNREAD_SCORE
-    is_character = characters == 1 and read.score >= _SURE_READ_SCORE and candidate.score > _SURE_SCORE + 0.2
-    return (is_line and candidate.score >= _SURE_SCORE) or is_character
+    is_character = characters == 1 and read.score >= _SURE_READ_SCORE and score > _SURE_SCORE + 0.2
+    return (is_line and score >= _SURE_SCORE) or is_character
 
 
 def _pictures(dataset: "Dataset", outside: tuple[Box, ...]) -> Iterator[list[np.ndarray]]:
@@ -231,8 +245,30 @@ def _within(box: Box, shape: tuple[int, ...]) -> Box | None:
 
 
 def _margin(box: Box) -> Box:
-    """A box and the blur around its letters."""
-    return Box(max(box.y0 - 2, 0), max(box.x0 - 2, 0), box.y1 + 2, box.x1 + 2)
+    """A box, the blur around its letters, and a letter or two at its ends, which the detector may have left out."""
+    aside = round(_ENDS * (box.y1 - box.y0))
+    return Box(max(box.y0 - _BLUR_PX, 0), max(box.x0 - aside, 0), box.y1 + _BLUR_PX, box.x1 + aside)
+
+
+def _bands(lines: list[tuple[int, int]], rows: int) -> list[tuple[int, int]]:
+    """Rows around lines of text, with as much above and below; bands that touch are one."""
+    bands: list[tuple[int, int]] = []
+    for y0, y1 in sorted(lines):
+        above, below = max(2 * y0 - y1, 0), min(2 * y1 - y0, rows)
+        if bands and above <= bands[-1][1]:
+            bands[-1] = (bands[-1][0], max(below, bands[-1][1]))
+        else:
+            bands.append((above, below))
+    return bands
+
+
+def _gaps(boxes: list[Box]) -> Iterator[Box]:
+    """What lies between two boxes of one line: letters that the detector has left out."""
+    for left, right in permutations(boxes, 2):
+        height = min(left.y1 - left.y0, right.y1 - right.y0)
+        shared = min(left.y1, right.y1) - max(left.y0, right.y0)
+        if shared > height / 2 and 0 < right.x0 - left.x1 < height:
+            yield Box(max(left.y0, right.y0), left.x1, min(left.y1, right.y1), right.x0)
 
 
 def _contains(outer: Box, inner: Box) -> bool:
