@@ -35,7 +35,7 @@ class Profile:
         options: names as in `OPTION_CODES`. By default dates are shifted by a number of days of each patient's own,
             age, sex, size and weight stay (ages over 89 become 90), and descriptions stay without identity values.
             `clean_pixel_data` searches pixels for text and blacks it (the extra `pixels`);
-            `clean_recognizable_visual_features` removes the front of heads in CT and MR.
+            with `clean_recognizable_visual_features` heads in CT and MR are held back, since no face is removed here.
         reviewed: review classes (`review_class`) whose sheets a person has looked at and said yes to: with
             `clean_pixel_data` their images are cleaned and no longer wait.
 
