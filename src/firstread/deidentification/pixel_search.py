@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MAX_WORK_MEGAPIXELS = 120.0
 #: frames whose median is looked at as a cleaner image
 _MEDIAN_FRAMES = 9
+#: pixels of one value, of CT and MR slices; a short word has more
+_DRAWN_PIXELS = 20
 #: what reading a box costs, in megapixels of looking
 _READ_WORK = 0.04
 _READ_SCORE, _SURE_READ_SCORE, _UNREAD_SCORE, _SURE_SCORE = 0.5, 0.8, 0.3, 0.5
@@ -78,6 +80,21 @@ class TextSearch:
 def highest_line(rows: int) -> float:
     """Height in pixels above which a box is no line of text."""
     return max(48.0, 0.08 * rows)
+
+
+def looks_drawn_on(dataset: "Dataset") -> bool:
+    """Whether the greatest value of a gray frame stands in many pixels: drawn text has one value, noise has not.
+
+    Raises:
+        DataError: a frame cannot be decoded.
+    """
+    if (get_int(dataset, "SamplesPerPixel") or 1) > 1:
+        return True
+    for frame in decoded_frames(dataset):
+        greatest = frame.max()
+        if greatest > frame.min() and np.count_nonzero(frame == greatest) >= _DRAWN_PIXELS:
+            return True
+    return False
 
 
 def search_text(
