@@ -43,6 +43,7 @@ def test_a_name_in_colour_frames_is_black_and_the_bars_are_not():
     assert (pixels[:, 60, 12] == (220, 20, 20)).all()
     assert (pixels[:, 60, -12] == (20, 20, 220)).all()
     assert result.boxes[0].rank == "red"
+    assert result.actions == {"pixels: red text blacked": len(result.boxes)}
 
 
 def test_a_lossy_compression_stays_stated():

@@ -131,6 +131,19 @@ def test_the_median_of_frames_is_looked_at():
     assert result.hidden
 
 
+def test_small_text_in_a_large_picture_is_looked_at_unreduced():
+    """A mammogram of 4,000 pixels is reduced to half before the detector sees it."""
+
+    class Sharp(FakeDetector):
+        def find(self, picture):
+            return super().find(picture) if max(picture.shape) <= 2000 else ()
+
+    pixels = np.full((3000, 4000), 60, np.uint8)
+    pixels[2900:2914, 3800:3990] = INK
+    (box,) = search(pixels, Sharp()).hidden
+    assert (box.y0 <= 2900, box.x0 <= 3800, box.y1 >= 2914, box.x1 >= 3990) == (True,) * 4
+
+
 def test_boxes_outside_of_the_image_are_cut():
     found = search(IMAGE, Fixed(Box(560, 500, 640, 700), "HIDDEN"))
     assert all(box.y0 < 600 and box.x0 < 600 for box in found.hidden)
