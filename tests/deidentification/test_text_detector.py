@@ -1,4 +1,4 @@
-"""The detector of the wheel: offline, one thread, silent, safe against pictures of any shape; and one that replaces it."""
+"""The detector of the wheel: offline, one thread, silent, safe against pictures of any shape; and its replacement."""
 
 import logging
 import socket
@@ -48,7 +48,7 @@ def test_it_runs_on_one_thread(real_detector):
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (3, 2500)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (3, 2500), (80, 10), (90, 11), (8, 1), (2, 190)])
 def test_pictures_of_any_shape_take_little_memory(real_detector, shape):
     """Enlarged until its shorter side has 736 pixels, a picture of one row would have millions of columns."""
     assert detector_megapixels(*shape) < 5
