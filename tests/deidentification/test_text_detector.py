@@ -44,6 +44,7 @@ def test_it_finds_and_reads_a_line_without_a_network(real_detector, monkeypatch,
 
 
 def test_it_runs_on_one_thread(real_detector):
+    real_detector.find(np.zeros((8, 8, 3), np.uint8))  # loads the network
     options = real_detector._engine.text_det.session.session.get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
 
