@@ -31,7 +31,8 @@ def test_a_head_is_written_with_a_warning(tmp_path):
     result = deidentify(tmp_path / "in", tmp_path / "out", keys=KEYS)
     assert (result.written, result.faces) == (1, 1)
     page = result.report().write(tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "A face can be drawn from them" in page
+    for said in (page, repr(result), result._repr_html_()):
+        assert "A face can be drawn from them" in said
 
 
 def test_the_file_says_so():

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 from firstread.core.report import Report
@@ -43,7 +44,7 @@ class HeldFile:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Deidentification:
     """What became of a folder: how many files were written, which were held back and why, which rules did what."""
 
@@ -64,6 +65,28 @@ class Deidentification:
         """Number of slices and volumes of a head that were written in this run, from which a face can be drawn."""
         return self.actions.get(FACE_KEPT, 0)
 
+    @property
+    def summary(self) -> str:
+        """What became of the files, in a sentence."""
+        how = "anonymous: the key was forgotten" if self.anonymous else "pseudonymous: the key is kept"
+        return f"{self.written + self.existed} files written, {len(self.held)} held back; {how}."
+
+    def __repr__(self) -> str:
+        reasons = (f"  {count} held back: {reason}" for reason, count in self.held_reasons().items())
+        return "\n".join([self.summary, *reasons, *self._warnings()])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{count}</td><td style='text-align:left'>{escape(reason)}</td></tr>"
+            for reason, count in self.held_reasons().items()
+        )
+        table = f"<table><tr><th>held back</th><th style='text-align:left'>why</th></tr>{rows}</table>" if rows else ""
+        warnings = "".join(f"<p>{escape(warning)}</p>" for warning in self._warnings())
+        return f"<p><b>{escape(self.summary)}</b></p>{table}{warnings}"
+
+    def _warnings(self) -> list[str]:
+        return [_FACES.format(self.faces)] if self.faces else []
+
     def report(self) -> Report:
         """A page for a data protection officer: what was done, by which rules, and what was held back."""
         return _make_report(self)
@@ -79,8 +102,8 @@ def _make_report(result: Deidentification) -> Report:
     )
     report.add_heading("What was done").add_text(_EXPLAINED[result.anonymous])
     report.add_text(_DATES[result.profile.temporal_information()])
-    if result.faces:
-        report.add_text(_FACES.format(result.faces))
+    for warning in result._warnings():
+        report.add_text(warning)
     if "clean_pixel_data" in result.profile:
         report.add_text(_PIXELS.format(len(result.profile.reviewed)))
     codes = [code for code in result.profile.codes()]
