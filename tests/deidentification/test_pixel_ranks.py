@@ -2,7 +2,7 @@
 
 import pytest
 
-from firstread.deidentification.pixel_ranking import rank_text
+from firstread.deidentification.pixel_ranks import rank_text
 
 VALUES = frozenset(
     {
