@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from burned_in_text_tables import clean_table, recall_table
 from coverage_tables import calibration_table, class_table, comparison_table, interval_table
 from curves_tables import groups_table, lesson_2_table, losses_table, rules_table
 from deidentification_tables import score_table
@@ -20,10 +21,8 @@ from firstread.core.figures import plot_learning_curve, png_bytes
 from firstread.evaluation.intervals import wilson_interval
 from kept_results import ROOT, cases_by_class, format_table, load_newest
 
-PAGES = tuple(
-    f"docs/explanation/{name}.md"
-    for name in ("measured", "bundled-weights", "intervals", "phantoms", "deidentification")
-)
+NAMES = ("measured", "bundled-weights", "intervals", "phantoms", "deidentification", "burned-in-text")
+PAGES = tuple(f"docs/explanation/{name}.md" for name in NAMES)
 TABLE_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
@@ -219,6 +218,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "curves-losses": partial(losses_table, "curves"),
     "curves-mednist": lesson_2_table,
     "curves-losses-openi": partial(losses_table, "curves-openi"),
+    "pixels-recall": recall_table,
+    "pixels-clean": clean_table,
     "deidentification-score": score_table,
     "deidentification-speed": deidentification_speed_table,
     "few-rsna": partial(few_shot_table, "mednist/rsna", ("accuracy",)),

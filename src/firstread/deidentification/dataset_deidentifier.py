@@ -14,9 +14,12 @@ from pydicom.uid import UID
 from firstread.core.errors import DataError
 from firstread.deidentification.dataset_converter import DatasetConverter
 from firstread.deidentification.identity import Identity, nested_identity_values
+from firstread.deidentification.pixel_cleaner import clean_pixels
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.recognizable_features import FACE_KEPT, HELD, may_show_face
 from firstread.deidentification.storage_classes import (
+    is_searched_for_text,
     reason_to_hold_class,
     reason_to_hold_length,
     reason_to_hold_pixels,
@@ -99,13 +102,26 @@ def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identit
     )
     if held:
         return Deidentified(None, held)
+    shows_face = may_show_face(dataset)
+    if shows_face and "clean_recognizable_visual_features" in profile:
+        return Deidentified(None, HELD)
     known = replace(identity, values=identity.values | nested_identity_values(dataset))
+    pixel_actions: Mapping[str, int] = {}
+    if "clean_pixel_data" in profile:
+        cleaned = clean_pixels(dataset, known.values, search=is_searched_for_text(dataset, sop_class))
+        if cleaned.dataset is None:
+            return Deidentified(None, cleaned.held)
+        dataset, pixel_actions = cleaned.dataset, cleaned.actions
     searched = known.searched_values(profile.options)
     encoding = _encoding(dataset)
     converter = DatasetConverter(sop_class, profile, keys, identity, searched, encoding)
     output = converter.convert(dataset)
+    converter.actions.update(pixel_actions)
     if converter.values_in_pixels:
         return Deidentified(None, _VALUES_IN_PIXELS, dict(converter.actions))
+    if shows_face:
+        converter.actions[FACE_KEPT] += 1
+        output.RecognizableVisualFeatures = "YES"
     _state_method(output, profile, encoding)
     output.file_meta = _new_file_meta(dataset, output, sop_class)
     output.preamble = bytes(128)

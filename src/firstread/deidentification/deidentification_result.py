@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firstread.core.report import Report
 from firstread.deidentification.profile import BASIC_PROFILE_CODE, Profile
+from firstread.deidentification.recognizable_features import FACE_KEPT
 
 _EXPLAINED = {
     True: "Anonymous: pseudonyms and UIDs were made with a secret that existed in this run only and was not stored. "
@@ -20,6 +21,14 @@ _DATES = {
     "REMOVED": "Dates and times were removed or replaced by a constant.",
     "UNMODIFIED": "Dates and times are as they were.",
 }
+_FACES = (
+    "Warning: {} files show a head in three dimensions. A face can be drawn from them and compared with photographs; "
+    "it was not removed."
+)
+_PIXELS = (
+    "Pixels of images that may carry text were searched for it; what was found is black. The search misses some text, "
+    "most of all faint text. A person has looked at sheets of {} classes of images and said yes."
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,11 @@ class Deidentification:
         return dict(Counter(file.reason for file in self.held).most_common())
 
     @property
+    def faces(self) -> int:
+        """Number of slices and volumes of a head that were written in this run, from which a face can be drawn."""
+        return self.actions.get(FACE_KEPT, 0)
+
+    @property
     def summary(self) -> str:
         """What became of the files, in a sentence."""
         how = "anonymous: the key was forgotten" if self.anonymous else "pseudonymous: the key is kept"
@@ -59,7 +73,7 @@ class Deidentification:
 
     def __repr__(self) -> str:
         reasons = (f"  {count} held back: {reason}" for reason, count in self.held_reasons().items())
-        return "\n".join([self.summary, *reasons])
+        return "\n".join([self.summary, *reasons, *self._warnings()])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -67,7 +81,11 @@ class Deidentification:
             for reason, count in self.held_reasons().items()
         )
         table = f"<table><tr><th>held back</th><th style='text-align:left'>why</th></tr>{rows}</table>" if rows else ""
-        return f"<p><b>{escape(self.summary)}</b></p>{table}"
+        warnings = "".join(f"<p>{escape(warning)}</p>" for warning in self._warnings())
+        return f"<p><b>{escape(self.summary)}</b></p>{table}{warnings}"
+
+    def _warnings(self) -> list[str]:
+        return [_FACES.format(self.faces)] if self.faces else []
 
     def report(self) -> Report:
         """A page for a data protection officer: what was done, by which rules, and what was held back."""
@@ -84,6 +102,10 @@ def _make_report(result: Deidentification) -> Report:
     )
     report.add_heading("What was done").add_text(_EXPLAINED[result.anonymous])
     report.add_text(_DATES[result.profile.temporal_information()])
+    for warning in result._warnings():
+        report.add_text(warning)
+    if "clean_pixel_data" in result.profile:
+        report.add_text(_PIXELS.format(len(result.profile.reviewed)))
     codes = [code for code in result.profile.codes()]
     report.add_table(
         pd.DataFrame(codes, columns=["code (DCM)", "profile or option"]),
