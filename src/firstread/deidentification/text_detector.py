@@ -19,7 +19,6 @@ from firstread.core.errors import DataError, MissingDependencyError
 
 if TYPE_CHECKING:
     from rapidocr import RapidOCR
-    from rapidocr.utils.output import RapidOCROutput
 
 #: of the longer side of a picture; the detector reads larger ones reduced to it
 _MAX_SIDE_PX = 2000
@@ -95,7 +94,7 @@ class RapidTextDetector:
         if corners is None:
             return ()
         boxes = []
-        for corner, score in zip(np.asarray(corners, float), found.scores, strict=True):
+        for corner, score in zip(np.asarray(corners, float), getattr(found, "scores", ()), strict=True):
             (x0, y0), (x1, y1) = np.floor(corner.min(axis=0)), np.ceil(corner.max(axis=0))
             boxes.append(TextBox(Box(int(y0), int(x0), int(y1) + 1, int(x1) + 1), float(score)))
         return tuple(boxes)
@@ -106,10 +105,10 @@ class RapidTextDetector:
         if columns > _LONGEST_LINE * rows or rows > _HIGHEST_LETTER * columns:
             return ReadText("", 0.0)
         found = self._run(picture, use_det=False, use_rec=True)
-        texts = getattr(found, "txts", None)
-        return ReadText(str(texts[0]), float(found.scores[0])) if texts else ReadText("", 0.0)
+        texts, scores = getattr(found, "txts", None), getattr(found, "scores", None)
+        return ReadText(str(texts[0]), float(scores[0])) if texts and scores else ReadText("", 0.0)
 
-    def _run(self, picture: np.ndarray, *, use_det: bool, use_rec: bool) -> "RapidOCROutput":
+    def _run(self, picture: np.ndarray, *, use_det: bool, use_rec: bool) -> object:
         try:
             return self._engine(picture, use_det=use_det, use_cls=False, use_rec=use_rec)
         except Exception:  # a runtime of networks can raise anything
