@@ -27,17 +27,18 @@ from typing import Any
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import translate_os_errors, write_text
 from firstread.project.audit_log import AuditLog
+from firstread.project.identity_records import IdentityRecords
 from firstread.project.locks import file_lock
 from firstread.project.step_states import Step, StepStates, StepStatus
-from firstread.project.vault import Vault
+from firstread.project.vault import Vault, derive_key
 
 FORMAT = 1
 _MAX_TOML_BYTES = 100_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _\-]{0,63}")
 STEPS = (
     Step("index", ("archive",), ("index",)),
-    Step("deidentify", ("archive", "profile"), ("deidentified",), needs=("index",)),
-    Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
+    Step("deidentify", ("archive", "profile", "decisions"), ("deidentified",), needs=("index",)),
+    Step("verify", ("outputs",), ("verification",), needs=("deidentify",)),
 )
 
 
@@ -117,8 +118,7 @@ class Project:
             raise DataError("There is no such archive", where=archive, expected="a folder of DICOM files")
         identifier = f"{re.sub('[^a-z0-9]+', '-', folder.name.lower()).strip('-')}-{secrets.token_hex(4)}"
         own = Vault(identifier, Path(vault).expanduser().resolve() if vault is not None else None)
-        if own.folder.resolve().is_relative_to(folder):
-            raise SettingError("The vault would lie in the project folder", do="choose a folder outside of it")
+        _check_apart(folder, archive, own.folder.resolve())
         code = own.create(passphrase)
         settings = Settings(identifier, folder.name, archive, own.folder, question)
         with translate_os_errors(folder):
@@ -153,7 +153,9 @@ class Project:
             "archive": self.settings.archive,
             "profile": self.folder / "profile.toml",
             "index": self.vault_index,
+            "decisions": self.settings.vault / "decisions.json",
             "deidentified": self.folder / "20-deidentified",
+            "outputs": self.folder / "20-deidentified" / "actions.parquet",
             "verification": self.folder / "20-deidentified" / "verification.json",
         }
 
@@ -161,6 +163,50 @@ class Project:
     def vault_index(self) -> Path:
         """The identified index, in the vault."""
         return self.settings.vault / "index"
+
+    @property
+    def vault_outcomes(self) -> Path:
+        """What became of each original, in the vault."""
+        return self.settings.vault / "deidentified"
+
+    def records(self, secret: bytes) -> IdentityRecords:
+        """The encrypted records of who is behind each pseudonym."""
+        return IdentityRecords(
+            self.settings.vault / "identities.bin", derive_key(secret, "records"), project=self.settings.identifier
+        )
+
+    def check_vault(self) -> None:
+        """Refuse a vault that is not there, belongs to another project, or is open to others.
+
+        Raises:
+            DataError: says which of them.
+        """
+        self.vault.check()
+
+    def check_current(self, name: str) -> None:
+        """Refuse to build on a step that is not done, or is stale.
+
+        Raises:
+            DataError: says which, and why.
+        """
+        status = next(one for one in self.status() if one.name == name)
+        if status.state != "done":
+            why = f": {status.reason}" if status.reason else ""
+            raise DataError(
+                f'The step "{name}" is {"stale" if status.reason else "not done yet"}{why}',
+                where=self.folder,
+                do=f"firstread project {name}",
+            )
+
+    def open_key(self, passphrase: str | None) -> bytes:
+        """The secret of the project.
+
+        Raises:
+            SettingError: there is no passphrase, or it does not open the key.
+        """
+        if not passphrase:
+            raise SettingError("The key of the project opens with its passphrase", do="type it, or name its file")
+        return self.vault.open(passphrase)
 
     def status(self) -> list[StepStatus]:
         """State of each step, in their order."""
@@ -180,7 +226,12 @@ class Project:
             self.log(name, "done", counts)
 
     def log(self, step: str, action: str, counts: Mapping[str, Any] | None = None) -> None:
-        """Write a line of the audit log, and keep its end in the vault."""
+        """Write a line of the audit log, and keep its end in the vault.
+
+        Raises:
+            DataError: the log was changed or cut since its last line.
+        """
+        self.check_audit()
         self.vault.remember(self.audit.append(step, action, actor=_actor(), counts=counts))
 
     def check_audit(self) -> int:
@@ -190,6 +241,20 @@ class Project:
             DataError: it was changed or cut.
         """
         return self.audit.verify(self.vault.remembered()).lines
+
+
+def _check_apart(folder: Path, archive: Path, vault: Path) -> None:
+    """Refuse folders within one another: originals are never written to, and a project is given away, a vault never."""
+    if folder.is_relative_to(archive) or archive.is_relative_to(folder):
+        raise SettingError(
+            "The project and the archive would lie within one another",
+            where=folder,
+            do="choose a folder outside of the archive: the originals are opened read-only",
+        )
+    if vault.is_relative_to(folder) or folder.is_relative_to(vault):
+        raise SettingError("The vault would lie in the project folder", do="choose a folder outside of it")
+    if vault.is_relative_to(archive) or archive.is_relative_to(vault):
+        raise SettingError("The vault and the archive would lie within one another", do="choose another --vault")
 
 
 def _actor() -> str:
