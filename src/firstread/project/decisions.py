@@ -6,7 +6,7 @@
 | drop | class, file, patient | stays out for good |
 | keep | file | of the files with one SOPInstanceUID this one is true, the others stay out |
 | join | patients, or a file and a patient | they are one person |
-| separate | patient | several people share the identifier: each birth date and sex is one of them; a study of two stays apart |
+| separate | patient | several people share the identifier: each birth date and sex is one of them |
 """
 
 from collections.abc import Iterable
@@ -126,7 +126,9 @@ class Decisions:
 
     def basis(self, name: str, key: str, review_class: str | None) -> str:
         """Digest of all that was decided and touches a file: with another one the file is done again."""
-        found = [self._by_target.get(pair) for pair in (("file", name), ("patient", key), ("class", review_class or ""))]
+        found = [
+            self._by_target.get(pair) for pair in (("file", name), ("patient", key), ("class", review_class or ""))
+        ]
         text = "|".join(f"{one.verb}:{','.join(one.targets)}" if one else "" for one in found)
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

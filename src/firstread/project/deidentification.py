@@ -1,4 +1,4 @@
-"""Step `deidentify`: the archive of a project under pseudonyms, by shards; what no rule is complete for is held back."""
+"""Step `deidentify`: the archive of a project under pseudonyms, by shards; what needs a person is held back."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,6 +92,23 @@ def deidentify_archive(
         _prepare(project, chosen, replace=settings.replace)
         work = _make_work(project, chosen, secret)
         return _run(project, chosen, work, secret, settings)
+
+
+def plan_deidentification(project: Project, settings: DeidentificationSettings) -> dict[str, Any]:
+    """What the step would do: files, options, outputs that are there.
+
+    Raises:
+        DataError: the archive is not indexed, or has changed since.
+        SettingError: an option that does not exist, or options that exclude each other.
+    """
+    chosen = choose_profile(project.paths["profile"], settings.options, anonymous=settings.anonymous)
+    project.check_vault()
+    outputs = find_outputs(project.paths["deidentified"])
+    return {
+        "files": len(_list_names(index_folder(project))),
+        **_parameters(chosen),
+        "outputs": sum(1 for _ in outputs),
+    }
 
 
 def _run(

@@ -1,4 +1,4 @@
-"""Tables and pages of the step `deidentify`: held-back.parquet, actions.parquet, report.html; nothing names a patient."""
+"""Tables and pages of the step `deidentify`: held-back.parquet, actions.parquet, report.html, without names."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from firstread.core.files import write_atomically, write_json
+from firstread.core.files import read_json, write_atomically, write_json
 from firstread.core.report import Report
 from firstread.core.version import package_version
 from firstread.deidentification.deidentification_result import add_held_files, add_method, add_rules, count_files
@@ -74,15 +74,10 @@ def write_held_back(project: Project) -> pa.Table:
 
 def write_page(project: Project) -> Path:
     """Write `report.html`, for a data protection officer: what was done, held back, decided, checked."""
-    import pandas as pd
-
-    from firstread.core.files import read_json
-
     folder = project.paths["deidentified"]
     record = read_json(folder / RECORD, max_bytes=10_000_000)
     chosen = ProjectProfile.read(project.paths["profile"])
     held = pq.read_table(folder / "held-back.parquet")
-    status = next(one for one in project.status() if one.name == "deidentify")
     counts = Counter(held["reason"].to_pylist())
     report = Report(f"De-identification of {project.settings.title}", count_files(_count_written(project), len(held)))
     report.add_text(
@@ -99,9 +94,6 @@ def write_page(project: Project) -> Path:
         "Whether a person can be recognized by the picture itself, by a rare disease, or together with other data, no "
         "rule decides. The search for identity values is a step of its own: verification.html."
     )
-    if status.record:
-        rows = [(key, str(value)) for key, value in sorted(status.record.parameters.items())]
-        report.add_table(pd.DataFrame(rows, columns=["parameter", "value"]), caption="Parameters of the step")
     return report.write(folder / "report.html")
 
 
@@ -139,8 +131,9 @@ def _kept_rows(parts: Path, *, anonymous: bool) -> Iterator[dict[str, Any]]:
         for row in batch.to_pylist():
             if anonymous and row["status"] == "written":
                 number += 1
-                row = dict.fromkeys(row) | {"file": f"/{number}", "status": "written", "key": ""}
-            yield row
+                yield dict.fromkeys(row) | {"file": f"/{number}", "status": "written", "key": ""}
+            else:
+                yield row
 
 
 def _write_actions(parts: Path, path: Path) -> dict[str, int]:

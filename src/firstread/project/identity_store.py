@@ -111,7 +111,9 @@ class IdentityStore:
         """
         query = "SELECT DISTINCT patient_id, patient_name, birth_date, sex FROM files WHERE key = ?"
         rows = [row for row in self._all(query, key) if person in (key, person_key(key, *row[2:]))]
-        columns = zip(("PatientID", "PatientName", "PatientBirthDate", "PatientSex"), zip(*rows, strict=True), strict=True)
+        columns = zip(
+            ("PatientID", "PatientName", "PatientBirthDate", "PatientSex"), zip(*rows, strict=True), strict=True
+        )
         return {name: "; ".join(sorted({value for value in values if value})) for name, values in columns}
 
     def kinds_of_words(self, words: Iterable[str]) -> set[tuple[str, str]]:
@@ -158,7 +160,7 @@ def _add_part(database: sqlite3.Connection, part: pa.Table) -> None:
         known = database.execute("SELECT identity, nested FROM patients WHERE key = ?", (key,)).fetchone()
         if known:
             identity = _decode(known[0]).merged(identity)
-            found |= decode_values(known[1])
+            found.update(decode_values(known[1]))
         values = (key, _encode(identity), json.dumps(sorted(found)))
         database.execute("INSERT OR REPLACE INTO patients VALUES (?, ?, ?)", values)
         words = {(word, kind) for kind, value in identity.values | found for word in value_words(kind, value)}

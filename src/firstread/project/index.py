@@ -155,7 +155,9 @@ def index_rows(archive: str, marks: Withdrawals, name: str) -> dict[str, list[di
     path = locate(Path(archive), name)
     row = index_file(path, name=name)
     identities = identity_rows(path, name=name, sha256=row["sha256"])
-    if any(marks.holds(one["key"], one["birth_date"], one["sex"]) or marks.holds_file(row["sha256"]) for one in identities):
+    if any(
+        marks.holds(one["key"], one["birth_date"], one["sex"]) or marks.holds_file(row["sha256"]) for one in identities
+    ):
         return {}
     slices = list(_slice_rows(path, row)) if row["status"] == "ok" else []
     return {"instances": [row], "slices": slices, "identities": identities}

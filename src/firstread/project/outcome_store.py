@@ -34,9 +34,7 @@ class OutcomeStore:
     def __init__(self, folder: Path) -> None:
         path = folder / _FILE
         if not path.is_file():
-            raise DataError(
-                "The archive is not de-identified yet", where=folder, do="firstread project deidentify"
-            )
+            raise DataError("The archive is not de-identified yet", where=folder, do="firstread project deidentify")
         self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
     def __enter__(self) -> "OutcomeStore":

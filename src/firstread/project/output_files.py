@@ -22,9 +22,7 @@ def find_outputs(folder: Path) -> Iterator[Path]:
 def missing_outputs(parts: Path, folder: Path) -> int:
     """Number of outputs that a run wrote and that are not there."""
     batches = ds.dataset(parts / "outcomes", schema=OUTCOMES).to_batches(columns=["output"])
-    return sum(
-        1 for batch in batches for path in batch["output"].to_pylist() if path and not (folder / path).is_file()
-    )
+    return sum(1 for batch in batches for path in batch["output"].to_pylist() if path and not (folder / path).is_file())
 
 
 def remove_orphans(parts: Path, folder: Path) -> int:

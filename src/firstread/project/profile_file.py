@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from firstread.core.errors import DataError, SettingError, suggest
@@ -24,7 +24,7 @@ class ProjectProfile:
         SettingError: anonymous outputs that keep or shift dates: a shift undone leads back to people.
     """
 
-    profile: Profile = Profile()
+    profile: Profile = field(default_factory=Profile)
     anonymous: bool = False
 
     def __post_init__(self) -> None:

@@ -38,7 +38,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _\-]{0,63}")
 STEPS = (
     Step("index", ("archive",), ("index",)),
     Step("deidentify", ("archive", "profile", "decisions"), ("deidentified",), needs=("index",)),
-    Step("verify", ("outputs",), ("verification",), needs=("deidentify",)),
+    Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
 )
 
 
@@ -107,13 +107,7 @@ class Project:
             DataError: the folder holds something already, or there is no such archive.
             SettingError: the name or the passphrase cannot be used, or the vault would lie where others get it.
         """
-        folder, archive = Path(folder).expanduser().resolve(), Path(archive).expanduser().resolve()
-        if not _NAME.fullmatch(folder.name):
-            raise SettingError(
-                f'A project cannot be called "{folder.name}"', expected="letters, digits, blanks, - and _"
-            )
-        if folder.exists() and any(folder.iterdir()):
-            raise DataError("This folder holds something already", where=folder, do="choose another name")
+        folder, archive = check_new_folder(folder), Path(archive).expanduser().resolve()
         if not archive.is_dir():
             raise DataError("There is no such archive", where=archive, expected="a folder of DICOM files")
         identifier = f"{re.sub('[^a-z0-9]+', '-', folder.name.lower()).strip('-')}-{secrets.token_hex(4)}"
@@ -155,7 +149,6 @@ class Project:
             "index": self.vault_index,
             "decisions": self.settings.vault / "decisions.json",
             "deidentified": self.folder / "20-deidentified",
-            "outputs": self.folder / "20-deidentified" / "actions.parquet",
             "verification": self.folder / "20-deidentified" / "verification.json",
         }
 
@@ -232,7 +225,7 @@ class Project:
             DataError: the log was changed or cut since its last line.
         """
         self.check_audit()
-        self.vault.remember(self.audit.append(step, action, actor=_actor(), counts=counts))
+        self.vault.remember(self.audit.append(step, action, actor=current_user(), counts=counts))
 
     def check_audit(self) -> int:
         """Check the audit log against the vault; returns the number of its lines.
@@ -241,6 +234,21 @@ class Project:
             DataError: it was changed or cut.
         """
         return self.audit.verify(self.vault.remembered()).lines
+
+
+def check_new_folder(folder: str | Path) -> Path:
+    """The whole path of a folder in which a project can be made.
+
+    Raises:
+        DataError: it holds something already.
+        SettingError: its name cannot be used.
+    """
+    folder = Path(folder).expanduser().resolve()
+    if not _NAME.fullmatch(folder.name):
+        raise SettingError(f'A project cannot be called "{folder.name}"', expected="letters, digits, blanks, - and _")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError("This folder holds something already", where=folder, do="choose another name")
+    return folder
 
 
 def _check_apart(folder: Path, archive: Path, vault: Path) -> None:
@@ -257,7 +265,8 @@ def _check_apart(folder: Path, archive: Path, vault: Path) -> None:
         raise SettingError("The vault and the archive would lie within one another", do="choose another --vault")
 
 
-def _actor() -> str:
+def current_user() -> str:
+    """The account that firstread runs as; it stands in the audit log."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -5,7 +5,7 @@ nothing runs again by itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,15 @@ class StepStates:
             dict(counts),
             package_version(),
         )
-        records = self._read() | {name: record}
-        write_json(self._path, {"steps": {key: asdict(value) for key, value in records.items()}})
+        self._write(self._read() | {name: record})
+
+    def refresh(self, name: str, inputs: Sequence[str]) -> None:
+        """Take inputs as they are now for those of a step that is done: what changed in them is in its outputs."""
+        records = self._read()
+        if name in records:
+            known = records[name]
+            changed = known.inputs | {key: fingerprint(self._paths[key]) for key in inputs}
+            self._write(records | {name: replace(known, inputs=changed)})
 
     def statuses(self) -> Iterator[StepStatus]:
         """The status of each step, in their order."""
@@ -125,6 +132,9 @@ class StepStates:
                 return f"{key} has changed since"
         missing = next((key for key in step.outputs if not self._paths[key].exists()), None)
         return f"{missing} is not there any more" if missing else ""
+
+    def _write(self, records: Mapping[str, StepRecord]) -> None:
+        write_json(self._path, {"steps": {key: asdict(value) for key, value in records.items()}})
 
     def _read(self) -> dict[str, StepRecord]:
         if not self._path.is_file():
