@@ -32,8 +32,8 @@ OPTIONS = (
 _OPTION_HELP = (
     "Option of DICOM PS3.15 Annex E, repeated for several: "
     + ", ".join(OPTIONS)
-    + "; retain-dates-shifted is another word for retain-modified-dates; none is the basic profile. Default: as before, "
-    "at first retain-modified-dates, retain-patient-characteristics, clean-descriptors."
+    + "; retain-dates-shifted is another word for retain-modified-dates; none is the basic profile. Default: as "
+    "before, at first retain-modified-dates, retain-patient-characteristics, clean-descriptors."
 )
 Pseudonym = Annotated[str, typer.Argument(metavar="P...", help="Pseudonym of the patient.")]
 Reason = Annotated[str, typer.Option(help="Why, in words that name nobody; kept in the audit log.")]
@@ -41,7 +41,7 @@ _SHOWN_FINDINGS = 20
 
 
 @project_app.command("deidentify")
-def project_deidentify(
+def project_deidentify(  # noqa: PLR0913, PLR0917 - the options of a command
     project: Folder = Path(),
     option: Annotated[list[str] | None, typer.Option(help=_OPTION_HELP)] = None,
     anonymous: Annotated[
@@ -215,6 +215,6 @@ def _show_withdrawal(project: "Project", result: "WithdrawalResult", *, dry_run:
     if result.unknown_runs:
         typer.echo(f"{result.unknown_runs} trainings do not say whom they saw; look at their data yourself.")
     typer.echo(
-        f"{result.originals:,} originals stay in the archive, which firstread opens read-only: {project.settings.archive}. "
-        "Backups and copies that were given away are not reached either."
+        f"{result.originals:,} originals stay in the archive, which firstread opens read-only: "
+        f"{project.settings.archive}. Backups and copies that were given away are not reached either."
     )

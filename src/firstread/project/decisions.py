@@ -11,7 +11,6 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -155,8 +154,3 @@ def class_identifier(review_class: str) -> str:
         'C9b202e'
     """
     return "C" + sha256(review_class.encode()).hexdigest()[:6]
-
-
-def now() -> str:
-    """The time of a decision."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from firstread.core.errors import DataError, SettingError, StorageError
-from firstread.core.files import translate_os_errors
+from firstread.core.files import read_json, translate_os_errors, write_json
 from firstread.core.version import package_version
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.dicom.archive_index import INSTANCES
@@ -35,8 +35,10 @@ from firstread.project.profile_file import ProjectProfile, choose_profile
 from firstread.project.project import Project
 from firstread.project.review import reviewed
 from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
+from firstread.project.step_states import now
 
 _SCHEMAS = {"outcomes": OUTCOMES, "actions": ACTIONS}
+_FINISHED = "finished.json"
 _RESULTS = ("held-back.parquet", "actions.parquet", "report.html", "deidentification.json", "verification.json")
 
 
@@ -118,9 +120,12 @@ def _run(
     secret: bytes | None,
     settings: DeidentificationSettings,
 ) -> dict[str, Any]:
-    names = _list_names(work.index)
+    started, names = now(), _list_names(work.index)
     basis = work.engine + work.index.name + work.decisions.digest
     plan = ShardPlan(names, settings.part, settings.processes, basis=basis)
+    if settings.part != (1, 1) and (counts_before := _finished_before(project, plan.digest)):
+        return counts_before
+    project.states.reopen("deidentify")
     parts = project.vault_outcomes / "parts" / plan.digest
     known = None if chosen.anonymous else partial(_known_rows, work, project.vault_outcomes)
     shards = ShardWork(partial(deidentify_rows, work), partial(failure_rows, work), parts, _SCHEMAS, known)
@@ -134,11 +139,22 @@ def _run(
         run_shards(shards, plan)
     if left := plan.count - count_done(plan, shards):
         return {"files": len(names), "shards_left": left}
-    with project.step("deidentify", parameters=_parameters(chosen)) as counts:
+    with project.step("deidentify", parameters=_parameters(chosen), started=started) as counts:
         _finish(project, chosen, work, secret, parts)
         counts.update(count_outcomes(parts))
+        write_json(project.vault_outcomes / _FINISHED, {"plan": plan.digest, "counts": counts})
         shutil.rmtree(project.vault_outcomes / "parts", ignore_errors=True)
     return counts
+
+
+def _finished_before(project: Project, digest: str) -> dict[str, Any] | None:
+    """Counts of this very run where another part has finished it."""
+    path = project.vault_outcomes / _FINISHED
+    state = next(one.state for one in project.status() if one.name == "deidentify")
+    if state != "done" or not path.is_file():
+        return None
+    content = read_json(path, max_bytes=1_000_000)
+    return dict(content["counts"]) if content["plan"] == digest else None
 
 
 def _finish(

@@ -132,6 +132,8 @@ def _kept_rows(parts: Path, *, anonymous: bool) -> Iterator[dict[str, Any]]:
             if anonymous and row["status"] == "written":
                 number += 1
                 yield dict.fromkeys(row) | {"file": f"/{number}", "status": "written", "key": ""}
+            elif anonymous and row["rule"] != "patient":  # other files of the patient may be among the outputs
+                yield row | {"patient": None, "person": None}
             else:
                 yield row
 

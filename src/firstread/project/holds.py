@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import translate_os_errors
 from firstread.project.archive_names import locate
-from firstread.project.decisions import VERBS, Decision, Decisions, class_identifier, now
+from firstread.project.decisions import VERBS, Decision, Decisions, class_identifier
 from firstread.project.deidentification_tables import write_held_back
 from firstread.project.file_outcomes import open_store
 from firstread.project.index import index_folder
@@ -21,6 +21,7 @@ from firstread.project.outcome_store import OutcomeStore
 from firstread.project.project import Project, current_user
 from firstread.project.reasons import check_reason
 from firstread.project.review import write_sheets
+from firstread.project.step_states import now
 
 #: one row a thing that can be decided, or a reason that nobody can decide away
 HOLDS = pa.schema(
@@ -66,7 +67,7 @@ def list_holds(project: Project, *, files: bool = False) -> pa.Table:
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in pq.read_table(path).to_pylist():
         groups.setdefault(_group(row, files=files), []).append(row)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": name,
             "files": len(held),
@@ -77,7 +78,7 @@ def list_holds(project: Project, *, files: bool = False) -> pa.Table:
         }
         for (name, rule, what), held in groups.items()
     ]
-    rows.sort(key=lambda row: (not row["id"], row["rule"], -row["files"], row["id"]))
+    rows.sort(key=_place)
     return pa.Table.from_pylist(rows, schema=HOLDS)
 
 
@@ -151,6 +152,11 @@ def _group(row: dict[str, Any], *, files: bool) -> tuple[str, str, str]:
     if rule == "pixels":
         return class_identifier(row["review_class"]), rule, row["review_class"] or "no class is stated"
     return (row["patient"] or "" if rule == "patient" else ""), rule, reason
+
+
+def _place(row: dict[str, Any]) -> tuple[bool, str, int, str]:
+    """Order of the rows: what can be decided first, the most files first."""
+    return not row["id"], row["rule"], -row["files"], row["id"]
 
 
 def _is_nobody(row: dict[str, Any]) -> bool:

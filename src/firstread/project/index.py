@@ -31,6 +31,7 @@ from firstread.project.identity_table import IDENTITIES, identity_rows
 from firstread.project.input_fingerprints import fingerprint
 from firstread.project.project import Project
 from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
+from firstread.project.step_states import now
 from firstread.project.withdrawal_marks import Withdrawals
 from firstread.readers.dicom_series import group_slices
 from firstread.readers.dicom_slices import Slice, SliceKind, read_slices
@@ -98,6 +99,7 @@ def index_archive(project: Project, *, processes: int = 1, part: tuple[int, int]
     """
     archive = project.settings.archive
     project.check_vault()
+    started = now()
     names = list(list_archive(archive))
     if not names:
         raise DataError("The archive holds no files", where=archive)
@@ -111,7 +113,7 @@ def index_archive(project: Project, *, processes: int = 1, part: tuple[int, int]
     left = plan.count - count_done(plan, work)
     if left:
         return {"files": len(names), "shards_left": left}
-    with project.step("index", parameters={"files": len(names)}) as counts:
+    with project.step("index", parameters={"files": len(names)}, started=started) as counts:
         write_derived_tables(folder)
         counts.update(count_index(folder))
         write_json(project.vault_index / "current.json", {"plan": plan.digest})

@@ -206,16 +206,23 @@ class Project:
         return list(self.states.statuses())
 
     @contextmanager
-    def step(self, name: str, *, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    def step(
+        self, name: str, *, parameters: Mapping[str, Any] | None = None, started: str | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Run a step: one writer at a time; state and audit log are written when it is done, not when it fails.
+
+        Args:
+            name: of the step.
+            parameters: with which it ran.
+            started: when work on it began, where that was before.
 
         Yields:
             A dictionary for the counts of the step, without identities.
         """
         with file_lock(self.folder / ".lock", wait=False):
-            started, counts = self.states.begin(name), dict[str, Any]()
+            begun, counts = self.states.begin(name), dict[str, Any]()
             yield counts
-            self.states.finish(name, started=started, parameters=parameters or {}, counts=counts)
+            self.states.finish(name, started=started or begun, parameters=parameters or {}, counts=counts)
             self.log(name, "done", counts)
 
     def log(self, step: str, action: str, counts: Mapping[str, Any] | None = None) -> None:

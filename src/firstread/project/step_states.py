@@ -88,14 +88,14 @@ class StepStates:
     def begin(self, name: str) -> str:
         """The time at which a step starts."""
         self.check_ready(name)
-        return _now()
+        return now()
 
     def finish(self, name: str, *, started: str, parameters: Mapping[str, Any], counts: Mapping[str, Any]) -> None:
         """Record that a step is done, with the fingerprints of what it read and wrote."""
         step = self._steps[name]
         record = StepRecord(
             started,
-            _now(),
+            now(),
             {key: fingerprint(self._paths[key]) for key in step.inputs},
             {key: fingerprint(self._paths[key]) for key in step.outputs},
             dict(parameters),
@@ -103,6 +103,12 @@ class StepStates:
             package_version(),
         )
         self._write(self._read() | {name: record})
+
+    def reopen(self, name: str) -> None:
+        """Take a step for not done: its outputs are about to change."""
+        records = self._read()
+        if records.pop(name, None) is not None:
+            self._write(records)
 
     def refresh(self, name: str, inputs: Sequence[str]) -> None:
         """Take inputs as they are now for those of a step that is done: what changed in them is in its outputs."""
@@ -119,14 +125,14 @@ class StepStates:
         for name, step in self._steps.items():
             record = records.get(name)
             reason = self._why_stale(step, record, stale) if record else ""
-            if reason:
+            if reason or not record:
                 stale.add(name)
             yield StepStatus(name, "stale" if reason else "done" if record else "open", reason, record)
 
     def _why_stale(self, step: Step, record: StepRecord, stale: set[str]) -> str:
         before = next((need for need in step.needs if need in stale), None)
         if before is not None:
-            return f'"{before}" before it is stale'
+            return f'"{before}" before it is stale or not done'
         for key in step.inputs:
             if fingerprint(self._paths[key]) != record.inputs.get(key):
                 return f"{key} has changed since"
@@ -150,5 +156,6 @@ class StepStates:
             ) from error
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

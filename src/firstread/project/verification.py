@@ -32,6 +32,7 @@ from firstread.project.output_files import find_outputs
 from firstread.project.own_words import own_words
 from firstread.project.profile_file import ProjectProfile
 from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
+from firstread.project.step_states import now
 
 if TYPE_CHECKING:
     from firstread.project.project import Project
@@ -82,6 +83,7 @@ def verify_project(
         Decisions.read(project.vault.folder),
         ProjectProfile.read(project.paths["profile"]).profile.options,
     )
+    started = now()
     names = [path.relative_to(folder).as_posix() for path in find_outputs(folder)]
     plan = ShardPlan(names, part, processes, basis=fingerprint(folder))
     parts = project.settings.vault / "verification" / plan.digest
@@ -91,7 +93,7 @@ def verify_project(
     run_shards(shards, plan)
     if left := plan.count - count_done(plan, shards):
         return None, left
-    with project.step("verify") as counts:
+    with project.step("verify", started=started) as counts:
         found = [Finding(**row) for row in _rows(parts)]
         others = list(_other_files(project))
         found += _search_others(project.folder, others, open_store(work.index))
