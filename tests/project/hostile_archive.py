@@ -7,7 +7,18 @@ from firstread.project.project import Project
 
 PASSPHRASE = "four words of my own"
 #: words of the archive that must stand nowhere in a project folder or an output of a command
-IDENTITIES = ("hiddena", "hiddenb", "hiddenc", "hiddend", "harriet", "hid-", "hiddenburg", "rudolf", "acc99", "19700321")
+IDENTITIES = (
+    "hiddena",
+    "hiddenb",
+    "hiddenc",
+    "hiddend",
+    "harriet",
+    "hid-",
+    "hiddenburg",
+    "rudolf",
+    "acc99",
+    "19700321",
+)
 
 
 def person(letter, image=0, **values):
@@ -63,4 +74,3 @@ def contents(folder):
         for path in folder.rglob("*")
         if path.is_file() and path.name not in timed
     }
-

@@ -19,7 +19,6 @@ from firstread.project.index import index_archive
 from firstread.project.locks import file_lock
 from firstread.project.project import Project
 from firstread.project.shards import SHARD_SIZE
-
 from project.hostile_archive import IDENTITIES, PASSPHRASE, contents, make_project, person, write
 
 RULES = {"copy": 1, "file": 3, "patient": 3, "pixels": 1, "same_uid": 2}
@@ -88,7 +87,12 @@ def test_the_table_of_actions_names_outputs_and_rules_only(made):
 
 def test_the_page_says_method_reasons_and_rules(made):
     page = (made[0].folder / "20-deidentified" / "report.html").read_text()
-    for words in ("18 files: 8 out, 10 held back", "Pseudonymous", "113107", "One PatientID with different birth dates"):
+    for words in (
+        "18 files: 8 out, 10 held back",
+        "Pseudonymous",
+        "113107",
+        "One PatientID with different birth dates",
+    ):
         assert words in page
     assert "US" in page
 

@@ -32,7 +32,7 @@ from firstread.project.locks import file_lock
 from firstread.project.outcome_store import OutcomeStore
 from firstread.project.output_files import find_outputs, missing_outputs, remove_orphans
 from firstread.project.profile_file import ProjectProfile, choose_profile
-from firstread.project.project import Project
+from firstread.project.project_folder import ProjectFolder
 from firstread.project.review import reviewed
 from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
 from firstread.project.step_states import now
@@ -64,7 +64,7 @@ class DeidentificationSettings:
 
 
 def deidentify_archive(
-    project: Project, passphrase: str | None, settings: DeidentificationSettings | None = None
+    project: ProjectFolder, passphrase: str | None, settings: DeidentificationSettings | None = None
 ) -> dict[str, Any]:
     """De-identify the archive of a project into `20-deidentified`; what is done is not done again.
 
@@ -96,7 +96,7 @@ def deidentify_archive(
         return _run(project, chosen, work, secret, settings)
 
 
-def plan_deidentification(project: Project, settings: DeidentificationSettings) -> dict[str, Any]:
+def plan_deidentification(project: ProjectFolder, settings: DeidentificationSettings) -> dict[str, Any]:
     """What the step would do: files, options, outputs that are there.
 
     Raises:
@@ -114,7 +114,7 @@ def plan_deidentification(project: Project, settings: DeidentificationSettings) 
 
 
 def _run(
-    project: Project,
+    project: ProjectFolder,
     chosen: ProjectProfile,
     work: DeidentificationWork,
     secret: bytes | None,
@@ -147,7 +147,7 @@ def _run(
     return counts
 
 
-def _finished_before(project: Project, digest: str) -> dict[str, Any] | None:
+def _finished_before(project: ProjectFolder, digest: str) -> dict[str, Any] | None:
     """Counts of this very run where another part has finished it."""
     path = project.vault_outcomes / _FINISHED
     state = next(one.state for one in project.status() if one.name == "deidentify")
@@ -158,7 +158,7 @@ def _finished_before(project: Project, digest: str) -> dict[str, Any] | None:
 
 
 def _finish(
-    project: Project, chosen: ProjectProfile, work: DeidentificationWork, secret: bytes | None, parts: Path
+    project: ProjectFolder, chosen: ProjectProfile, work: DeidentificationWork, secret: bytes | None, parts: Path
 ) -> None:
     """Make the outputs those of the parts, no more and no fewer, and write the tables."""
     lost = missing_outputs(parts, work.folder)
@@ -188,13 +188,13 @@ def count_outcomes(parts: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _one_profile(project: Project, *, shared: bool) -> Iterator[None]:
+def _one_profile(project: ProjectFolder, *, shared: bool) -> Iterator[None]:
     """Parts of one run work side by side; two runs, which may have other profiles or decisions, do not."""
     with file_lock(project.folder / ".deidentify.lock", wait=False, shared=shared):
         yield
 
 
-def _prepare(project: Project, chosen: ProjectProfile, *, replace: bool) -> None:
+def _prepare(project: ProjectFolder, chosen: ProjectProfile, *, replace: bool) -> None:
     """Write the profile; refuse, or remove, outputs of another one. Anonymous outputs always start anew."""
     path, folder = project.paths["profile"], project.paths["deidentified"]
     before = ProjectProfile.read(path) if path.is_file() else None
@@ -219,7 +219,7 @@ def _prepare(project: Project, chosen: ProjectProfile, *, replace: bool) -> None
         chosen.write(path)
 
 
-def _make_work(project: Project, chosen: ProjectProfile, secret: bytes | None) -> DeidentificationWork:
+def _make_work(project: ProjectFolder, chosen: ProjectProfile, secret: bytes | None) -> DeidentificationWork:
     keys = PseudonymKeys.from_secret(secret) if secret is not None else PseudonymKeys.forgotten()
     decisions = Decisions.read(project.vault.folder)
     profile = reviewed(chosen.profile, decisions.released_classes)

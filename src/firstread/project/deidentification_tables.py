@@ -19,7 +19,7 @@ from firstread.project.decisions import Decision, Decisions
 from firstread.project.file_outcomes import ACTIONS, OUTCOMES, DeidentificationWork, open_store
 from firstread.project.outcome_store import OutcomeStore, write_outcome_store
 from firstread.project.profile_file import ProjectProfile
-from firstread.project.project import Project
+from firstread.project.project_folder import ProjectFolder
 
 #: one row a file that was held back; `held` leads to the original in the vault only
 HELD_BACK = pa.schema(
@@ -40,7 +40,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def write_results(
-    project: Project, chosen: ProjectProfile, work: DeidentificationWork, parts: Path, *, secret: bytes | None
+    project: ProjectFolder, chosen: ProjectProfile, work: DeidentificationWork, parts: Path, *, secret: bytes | None
 ) -> None:
     """Write all tables of a run that is finished, the vault's records, and the page."""
     actions = _write_actions(parts, work.folder / "actions.parquet")
@@ -61,7 +61,7 @@ def write_results(
     write_page(project)
 
 
-def write_held_back(project: Project) -> pa.Table:
+def write_held_back(project: ProjectFolder) -> pa.Table:
     """Write `held-back.parquet` from the outcomes and the decisions as they are now; returns it."""
     decisions = Decisions.read(project.vault.folder)
     with OutcomeStore(project.vault_outcomes) as store:
@@ -72,7 +72,7 @@ def write_held_back(project: Project) -> pa.Table:
     return table
 
 
-def write_page(project: Project) -> Path:
+def write_page(project: ProjectFolder) -> Path:
     """Write `report.html`, for a data protection officer: what was done, held back, decided, checked."""
     folder = project.paths["deidentified"]
     record = read_json(folder / RECORD, max_bytes=10_000_000)
@@ -113,7 +113,7 @@ def _add_decisions(report: Report, held: pa.Table) -> None:
         report.add_table(table, caption="Decisions of people about files that are held back")
 
 
-def _count_written(project: Project) -> int:
+def _count_written(project: ProjectFolder) -> int:
     with OutcomeStore(project.vault_outcomes) as store:
         return store.count("written")
 
@@ -158,7 +158,7 @@ def _write_actions(parts: Path, path: Path) -> dict[str, int]:
     return dict(sorted(totals.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _write_records(project: Project, work: DeidentificationWork, parts: Path, secret: bytes) -> None:
+def _write_records(project: ProjectFolder, work: DeidentificationWork, parts: Path, secret: bytes) -> None:
     """Add who is behind each pseudonym to the encrypted records of the vault."""
     table = ds.dataset(parts / "outcomes", schema=OUTCOMES).to_table(columns=["patient", "key", "person"])
     pairs = table.group_by(["patient", "key", "person"]).aggregate([]).to_pylist()

@@ -18,7 +18,7 @@ from firstread.project.file_outcomes import open_store
 from firstread.project.index import index_folder
 from firstread.project.locks import file_lock
 from firstread.project.outcome_store import OutcomeStore
-from firstread.project.project import Project, current_user
+from firstread.project.project_folder import ProjectFolder, current_user
 from firstread.project.reasons import check_reason
 from firstread.project.review import write_sheets
 from firstread.project.step_states import now
@@ -52,7 +52,7 @@ class _Target:
     files: int
 
 
-def list_holds(project: Project, *, files: bool = False) -> pa.Table:
+def list_holds(project: ProjectFolder, *, files: bool = False) -> pa.Table:
     """What is held back: review classes (C...), patients (P...), files (H...), and reasons that stand.
 
     Args:
@@ -82,7 +82,7 @@ def list_holds(project: Project, *, files: bool = False) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=HOLDS)
 
 
-def decide(project: Project, verb: str, identifiers: Sequence[str], *, reason: str) -> int:
+def decide(project: ProjectFolder, verb: str, identifiers: Sequence[str], *, reason: str) -> int:
     """Keep a decision; `deidentify` acts on it when it runs again.
 
     Args:
@@ -116,7 +116,7 @@ def decide(project: Project, verb: str, identifiers: Sequence[str], *, reason: s
     return count
 
 
-def write_contact_sheets(project: Project) -> list[Path]:
+def write_contact_sheets(project: ProjectFolder) -> list[Path]:
     """Draw what waits for a person into the vault, and return the sheets.
 
     Raises:
@@ -136,7 +136,7 @@ def write_contact_sheets(project: Project) -> list[Path]:
 
 
 @contextmanager
-def _nobody_else(project: Project) -> Iterator[None]:
+def _nobody_else(project: ProjectFolder) -> Iterator[None]:
     with (
         file_lock(project.folder / ".deidentify.lock", wait=False),
         file_lock(project.folder / ".lock", wait=False),
@@ -189,7 +189,7 @@ def _find(store: OutcomeStore, identifier: str) -> _Target:
 
 
 def _decisions(
-    project: Project, store: OutcomeStore, verb: str, found: Sequence[_Target], shown: str, reason: str
+    project: ProjectFolder, store: OutcomeStore, verb: str, found: Sequence[_Target], shown: str, reason: str
 ) -> Iterator[Decision]:
     """The decisions that a call makes: one, but for `keep`, which drops the other files of the UID."""
     kinds = [target.kind for target in found]

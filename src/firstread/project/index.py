@@ -29,7 +29,7 @@ from firstread.project.archive_names import locate, to_text
 from firstread.project.identity_store import write_identity_store
 from firstread.project.identity_table import IDENTITIES, identity_rows
 from firstread.project.input_fingerprints import fingerprint
-from firstread.project.project import Project
+from firstread.project.project_folder import ProjectFolder
 from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
 from firstread.project.step_states import now
 from firstread.project.withdrawal_marks import Withdrawals
@@ -84,7 +84,7 @@ _MODALITIES = frozenset(
 )
 
 
-def index_archive(project: Project, *, processes: int = 1, part: tuple[int, int] = (1, 1)) -> dict[str, Any]:
+def index_archive(project: ProjectFolder, *, processes: int = 1, part: tuple[int, int] = (1, 1)) -> dict[str, Any]:
     """Index the archive of a project into its vault; shards that are done are not done again.
 
     Args:
@@ -130,7 +130,7 @@ def write_derived_tables(folder: Path) -> None:
     write_identity_store(folder)
 
 
-def index_folder(project: Project) -> Path:
+def index_folder(project: ProjectFolder) -> Path:
     """Folder of the tables of a project's index.
 
     Raises:

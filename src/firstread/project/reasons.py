@@ -3,13 +3,13 @@
 from firstread.core.errors import DataError, SettingError
 from firstread.project.identity_store import IdentityStore
 from firstread.project.index import index_folder
-from firstread.project.project import Project
+from firstread.project.project_folder import ProjectFolder
 from firstread.project.verification import word_kinds
 
 _MAX_CHARACTERS = 500
 
 
-def check_reason(project: Project, reason: str) -> str:
+def check_reason(project: ProjectFolder, reason: str) -> str:
     """A reason as it goes into the audit log.
 
     Raises:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from firstread.core.errors import DataError
 from firstread.core.patient_identity import normalize_patient
-from firstread.project.project import Project
+from firstread.project.project_folder import ProjectFolder
 from firstread.project.reasons import check_reason
 
 
@@ -16,7 +16,7 @@ class KnownPerson:
     values: dict[str, str] = field(repr=False)
 
 
-def reidentify(project: Project, passphrase: str, pseudonym: str, *, reason: str) -> KnownPerson:
+def reidentify(project: ProjectFolder, passphrase: str, pseudonym: str, *, reason: str) -> KnownPerson:
     """Look up who is behind a pseudonym. The audit log says it before anything is shown.
 
     Raises:
@@ -36,7 +36,7 @@ def reidentify(project: Project, passphrase: str, pseudonym: str, *, reason: str
     return KnownPerson(pseudonym, values)
 
 
-def find_pseudonyms(project: Project, passphrase: str, patient_id: str, *, reason: str) -> list[str]:
+def find_pseudonyms(project: ProjectFolder, passphrase: str, patient_id: str, *, reason: str) -> list[str]:
     """Pseudonyms of a patient's identifier, as somebody who withdraws states it.
 
     Raises:

@@ -35,7 +35,7 @@ from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shard
 from firstread.project.step_states import now
 
 if TYPE_CHECKING:
-    from firstread.project.project import Project
+    from firstread.project.project_folder import ProjectFolder
 
 FINDINGS = pa.schema({"file": pa.string(), "element": pa.string(), "kind": pa.string()})
 _SCHEMAS = {"findings": FINDINGS}
@@ -63,7 +63,7 @@ class VerificationWork:
 
 
 def verify_project(
-    project: "Project", *, processes: int = 1, part: tuple[int, int] = (1, 1)
+    project: "ProjectFolder", *, processes: int = 1, part: tuple[int, int] = (1, 1)
 ) -> tuple[Verification | None, int]:
     """Search the project folder; writes `verification.json` and `verification.html`.
 
@@ -181,7 +181,7 @@ def _search_others(folder: Path, files: list[Path], store: IdentityStore) -> Ite
         yield from (Finding(relative.as_posix(), "text", kind) for kind in sorted(kinds))
 
 
-def _other_files(project: "Project") -> Iterator[Path]:
+def _other_files(project: "ProjectFolder") -> Iterator[Path]:
     """All files of a project folder but for the outputs, which have been searched."""
     outputs = project.paths["deidentified"]
     known = {"verification.json", "verification.html"}

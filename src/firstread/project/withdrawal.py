@@ -26,7 +26,7 @@ from firstread.project.file_outcomes import open_store
 from firstread.project.index import index_folder, write_derived_tables
 from firstread.project.locks import file_lock
 from firstread.project.outcome_store import OutcomeStore, write_outcome_store
-from firstread.project.project import Project
+from firstread.project.project_folder import ProjectFolder
 from firstread.project.reasons import check_reason
 from firstread.project.withdrawal_marks import Withdrawals, file_key
 
@@ -54,7 +54,7 @@ class WithdrawalResult:
     unknown_runs: int
 
 
-def withdraw(project: Project, passphrase: str, pseudonym: str, *, reason: str) -> WithdrawalResult:
+def withdraw(project: ProjectFolder, passphrase: str, pseudonym: str, *, reason: str) -> WithdrawalResult:
     """Remove a patient from the project and its vault. The archive is opened read-only and stays.
 
     Raises:
@@ -76,7 +76,7 @@ def withdraw(project: Project, passphrase: str, pseudonym: str, *, reason: str) 
     return WithdrawalResult(pseudonym, files, table_rows, len(rows), tuple(sorted(runs)), unknown)
 
 
-def plan_withdrawal(project: Project, pseudonym: str) -> WithdrawalResult:
+def plan_withdrawal(project: ProjectFolder, pseudonym: str) -> WithdrawalResult:
     """What `withdraw` would remove.
 
     Raises:
@@ -113,7 +113,7 @@ def runs_that_saw(digests: Iterable[str]) -> tuple[list[str], int]:
         seen |= children
 
 
-def _rows_of(project: Project, pseudonym: str) -> list[dict[str, Any]]:
+def _rows_of(project: ProjectFolder, pseudonym: str) -> list[dict[str, Any]]:
     with OutcomeStore(project.vault_outcomes) as store:
         rows = list(store.of_patient(pseudonym))
     if not rows:
@@ -125,7 +125,7 @@ def _rows_of(project: Project, pseudonym: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _digests(project: Project, pseudonym: str, rows: list[dict[str, Any]]) -> set[str]:
+def _digests(project: ProjectFolder, pseudonym: str, rows: list[dict[str, Any]]) -> set[str]:
     """Digests under which a run may have noted the patient: by the pseudonym, and by what a cohort makes of it."""
     names = {pseudonym}
     output = next((project.paths["deidentified"] / row["output"] for row in rows if row["output"]), None)
@@ -137,7 +137,7 @@ def _digests(project: Project, pseudonym: str, rows: list[dict[str, Any]]) -> se
     return {patient_digest(name) for name in names}
 
 
-def _mark(project: Project, rows: list[dict[str, Any]]) -> None:
+def _mark(project: ProjectFolder, rows: list[dict[str, Any]]) -> None:
     store = open_store(index_folder(project))
     keys = {row["person"] if row["person"].startswith(row["key"] + "|") else row["key"] for row in rows}
     stated = {row["file"]: store.file(row["file"]) for row in rows}
@@ -145,7 +145,7 @@ def _mark(project: Project, rows: list[dict[str, Any]]) -> None:
     Withdrawals.read(project.vault.folder).marked([*keys, *assigned]).write(project.vault.folder)
 
 
-def _remove_from_project(project: Project, pseudonym: str) -> tuple[int, int]:
+def _remove_from_project(project: ProjectFolder, pseudonym: str) -> tuple[int, int]:
     """Remove what carries the pseudonym in its name, and the rows that hold it; returns files and rows."""
     files, rows = 0, 0
     for path in sorted(project.folder.rglob(f"*{pseudonym}*"), key=lambda found: len(found.parts)):
@@ -165,7 +165,7 @@ def _remove_from_project(project: Project, pseudonym: str) -> tuple[int, int]:
     return files, rows
 
 
-def _remove_from_vault(project: Project, pseudonym: str, rows: list[dict[str, Any]], secret: bytes) -> None:
+def _remove_from_vault(project: ProjectFolder, pseudonym: str, rows: list[dict[str, Any]], secret: bytes) -> None:
     """Remove the patient's rows, records, decisions and all sheets; the outcomes last, so that it can be done again."""
     gone = {row["file"] for row in rows}
     index = index_folder(project)
@@ -184,7 +184,7 @@ def _remove_from_vault(project: Project, pseudonym: str, rows: list[dict[str, An
         write_outcome_store(project.vault_outcomes, (row for row in store.all() if row["file"] not in gone))
 
 
-def _write_results_again(project: Project) -> None:
+def _write_results_again(project: ProjectFolder) -> None:
     folder = project.paths["deidentified"]
     totals: Counter[str] = Counter()
     with pq.ParquetFile(folder / "actions.parquet") as table:
