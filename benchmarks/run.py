@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 import accuracy
+import burned_in_text
 import classroom
 import copy_recall
 import coverage_calibration
@@ -71,6 +72,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
         "copies": copy_recall.measure_planted_copies(quick=quick),
     },
     "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
+    "pixels": lambda quick, peers: burned_in_text.measure_burned_in_text(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

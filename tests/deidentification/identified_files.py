@@ -1,11 +1,14 @@
 """DICOM objects that name an invented patient, for the tests of de-identification."""
 
+from dataclasses import replace
+
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from firstread.deidentification import Profile, PseudonymKeys
+from firstread.deidentification import Profile, PseudonymKeys, review_class
+from firstread.deidentification.identity_index import readable_datasets
 
 KEYS = PseudonymKeys.from_secret(bytes(range(32)))
 UIDS = {"study": "1.2.3.1", "series": "1.2.3.2", "instance": "1.2.3.3"}
@@ -53,6 +56,12 @@ def write(dataset, path):
     return path
 
 
-def all_options():
-    """Default options and those that keep objects from being held back for their class."""
-    return Profile().with_options("clean_structured_content", "clean_graphics", "clean_pixel_data")
+def all_options(*datasets):
+    """Default options and those that keep objects from being held back for their class; datasets are as reviewed."""
+    profile = Profile().with_options("clean_structured_content", "clean_graphics", "clean_pixel_data")
+    return replace(profile, reviewed=frozenset(map(review_class, datasets)))
+
+
+def all_options_for(path):
+    """The same for a file, which may be none that can be read."""
+    return all_options(*(dataset for _, dataset in readable_datasets([path])))

@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 
 from firstread.deidentification import Profile, deidentify_dataset, deidentify_file, verify
 
-from .identified_files import KEYS, all_options, identified_ct, write
+from .identified_files import KEYS, all_options, all_options_for, identified_ct, write
 from .independent_search import find_values
 
 TEXTS = {"PN", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE", "UR"}
@@ -57,7 +57,7 @@ def test_a_name_in_any_element_at_any_depth(name, holders, nest, words, tmp_path
             for holder in {id(dataset): dataset, id(inner): inner}.values():
                 if tag not in holder and tag not in SEQUENCES:
                     holder.add_new(tag, DicomDictionary[tag][0], words.format(name))
-        output = deidentify_dataset(dataset, profile=all_options(), keys=KEYS).dataset
+        output = deidentify_dataset(dataset, profile=all_options(dataset), keys=KEYS).dataset
         path = write(output, tmp_path / "out" / "a.dcm")
     assert find_values(tmp_path / "out", [name]) == []
     path.unlink()
@@ -92,7 +92,7 @@ def test_a_name_in_a_comment_of_compressed_pixels_is_held_back():
     dataset = pydicom.dcmread(get_testdata_file("JPEG2000.dcm"))
     dataset.PatientName, dataset.PatientID = "Hidden^Harriet", "H-4711-0815"
     dataset.PixelData = dataset.PixelData[:-10] + b"Hidden    "
-    assert "pixel data hold" in deidentify_dataset(dataset, profile=all_options(), keys=KEYS).held
+    assert "pixel data hold" in deidentify_dataset(dataset, profile=all_options(dataset), keys=KEYS).held
 
 
 def test_the_original_is_not_changed():
@@ -130,7 +130,7 @@ def test_mutated_files_are_written_or_held_back(count, tmp_path, capfd, caplog):
         for number, data in enumerate(mutants(count, seed=18)):
             source = tmp_path / f"{number}.dcm"
             source.write_bytes(data)
-            result = deidentify_file(source, tmp_path / "out", profile=all_options(), keys=KEYS)
+            result = deidentify_file(source, tmp_path / "out", profile=all_options_for(source), keys=KEYS)
             assert (result.output is None) == (result.held is not None)
             source.unlink()
     said = "".join(capfd.readouterr()) + caplog.text + "".join(str(warning.message) for warning in caught)

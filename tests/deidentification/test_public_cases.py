@@ -14,6 +14,7 @@ from firstread.deidentification import (
     deidentify,
     deidentify_dataset,
     deidentify_file,
+    review_class,
     verify,
 )
 
@@ -275,7 +276,7 @@ def test_the_transfer_syntax_and_the_pixels_stay():
     for name in ("JPEG2000.dcm", "SC_rgb_jpeg_dcmtk.dcm", "MR_small_RLE.dcm", "SC_ybr_full_422_uncompressed.dcm"):
         original = pydicom.dcmread(get_testdata_file(name))
         original.PatientID = "H-4711-0815"
-        output = clean(original, all_options())
+        output = clean(original, all_options(original))
         assert output.file_meta.TransferSyntaxUID == original.file_meta.TransferSyntaxUID
         assert output.PixelData == original.PixelData
         assert output.PhotometricInterpretation == original.PhotometricInterpretation
@@ -294,9 +295,15 @@ def test_the_transfer_syntax_and_the_pixels_stay():
 def test_pixels_that_may_carry_text_wait_for_a_person(sop_class, values, held):
     """Case 18: CTP 16, pydicom 375: the header's NO is not taken for it."""
     dataset = identified_ct(SOPClassUID=sop_class, **values)
-    assert held in deidentify_dataset(dataset, profile=Profile(), keys=KEYS).held
-    reviewed = Profile(reviewed_modalities=frozenset({"CT"}))
-    assert deidentify_dataset(dataset, profile=reviewed, keys=KEYS).held is None
+    reviewed = Profile(reviewed=frozenset({review_class(dataset)}))
+    for profile in (Profile(), reviewed):  # a yes of a person does not replace the search
+        reason = deidentify_dataset(dataset, profile=profile, keys=KEYS).held
+        assert held in reason
+        assert "needs the option clean_pixel_data" in reason
+    waiting = deidentify_dataset(dataset, profile=Profile().with_options("clean_pixel_data"), keys=KEYS).held
+    assert "waits for a person" in waiting
+    cleaned = deidentify_dataset(dataset, profile=reviewed.with_options("clean_pixel_data"), keys=KEYS)
+    assert (cleaned.held, cleaned.dataset.BurnedInAnnotation) == (None, "NO")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from firstread.deidentification import deidentify_file
 from firstread.deidentification.identity import IDENTITY_KEYWORDS
 from firstread.dicom.headers import convert_dicom_errors
 
-from .identified_files import KEYS, all_options
+from .identified_files import KEYS, all_options_for
 
 FOLDERS = ("dcm4che-testdata", "dcmqi", "dicom-test-files", "highdicom-tests", "pydicom-data", "pydicom-tests")
 #: UIDs and texts shorter than this may be in a file by chance
@@ -58,7 +58,7 @@ def errors_of_dciodvfy(path):
 def test_published_files(shared_data, tmp_path, step):
     written, done = 0, set()
     for path in dicom_files(shared_data, step):
-        result = deidentify_file(path, tmp_path, profile=all_options(), keys=KEYS)
+        result = deidentify_file(path, tmp_path, profile=all_options_for(path), keys=KEYS)
         assert (result.output is None) == (result.held is not None)
         if result.output is None or result.output in done:
             continue
@@ -75,7 +75,7 @@ def test_published_files(shared_data, tmp_path, step):
 def test_no_error_of_dciodvfy_that_the_original_did_not_have(shared_data, tmp_path, step):
     checked = 0
     for path in dicom_files(shared_data, step):
-        result = deidentify_file(path, tmp_path, profile=all_options(), keys=KEYS)
+        result = deidentify_file(path, tmp_path, profile=all_options_for(path), keys=KEYS)
         if result.output is None or result.existed:
             continue
         checked += 1
@@ -86,7 +86,7 @@ def test_no_error_of_dciodvfy_that_the_original_did_not_have(shared_data, tmp_pa
 def test_compressed_pixels_decode_as_before(shared_data, tmp_path):
     checked = 0
     for path in dicom_files(shared_data, 11):
-        result = deidentify_file(path, tmp_path, profile=all_options(), keys=KEYS)
+        result = deidentify_file(path, tmp_path, profile=all_options_for(path), keys=KEYS)
         if result.output is None or result.existed:
             continue
         try:

@@ -6,11 +6,15 @@ from firstread.deidentification.file_deidentifier import FileResult, deidentify_
 from firstread.deidentification.folder_deidentifier import deidentify
 from firstread.deidentification.identity import Identity
 from firstread.deidentification.identity_index import IdentityIndex, gather_identities
+from firstread.deidentification.pixel_cleaning import CleanedPixels, clean_pixels
+from firstread.deidentification.pixel_review import write_review_sheets
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.review_class import review_class
 from firstread.deidentification.verification import Finding, Verification, verify
 
 __all__ = [
+    "CleanedPixels",
     "Deidentification",
     "Deidentified",
     "FileResult",
@@ -21,10 +25,13 @@ __all__ = [
     "Profile",
     "PseudonymKeys",
     "Verification",
+    "clean_pixels",
     "deidentify",
     "deidentify_dataset",
     "deidentify_file",
     "deidentify_shard",
     "gather_identities",
+    "review_class",
     "verify",
+    "write_review_sheets",
 ]

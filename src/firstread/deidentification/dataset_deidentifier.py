@@ -25,10 +25,13 @@ from firstread.deidentification.date_shift import (
     shift_datetime,
 )
 from firstread.deidentification.identity import MAX_DEPTH, Identity, nested_identity_values
+from firstread.deidentification.pixel_cleaning import clean_pixels
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.recognizable_features import FACE_KEPT, HELD, may_show_face
 from firstread.deidentification.rules import Action, Rule, find_private_rule, find_rule
 from firstread.deidentification.storage_classes import (
+    is_searched_for_text,
     reason_to_hold_class,
     reason_to_hold_length,
     reason_to_hold_pixels,
@@ -129,11 +132,22 @@ def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identit
     )
     if held:
         return Deidentified(None, held)
+    shows_face = may_show_face(dataset)
+    if shows_face and "clean_recognizable_visual_features" in profile:
+        return Deidentified(None, HELD)
     known = replace(identity, values=identity.values | nested_identity_values(dataset))
+    if "clean_pixel_data" in profile:
+        cleaned = clean_pixels(dataset, known.values, search=is_searched_for_text(dataset, sop_class))
+        if cleaned.dataset is None:
+            return Deidentified(None, cleaned.held)
+        dataset = cleaned.dataset
     run = _Run(sop_class, profile, keys, identity, known.searched_values(profile.options))
     output = run.convert(dataset, parent=None, depth=0)
     if run.values_in_pixels:
         return Deidentified(None, _VALUES_IN_PIXELS, dict(run.actions))
+    if shows_face:
+        run.actions[FACE_KEPT] += 1
+        output.RecognizableVisualFeatures = "YES"
     _state_method(output, profile)
     output.file_meta = _new_file_meta(dataset, output, sop_class)
     output.preamble = bytes(128)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from firstread.core.report import Report
 from firstread.deidentification.profile import BASIC_PROFILE_CODE, Profile
+from firstread.deidentification.recognizable_features import FACE_KEPT
 
 _EXPLAINED = {
     True: "Anonymous: pseudonyms and UIDs were made with a secret that existed in this run only and was not stored. "
@@ -19,6 +20,14 @@ _DATES = {
     "REMOVED": "Dates and times were removed or replaced by a constant.",
     "UNMODIFIED": "Dates and times are as they were.",
 }
+_FACES = (
+    "Warning: {} files show a head in three dimensions. A face can be drawn from them and compared with photographs; "
+    "it was not removed."
+)
+_PIXELS = (
+    "Pixels of images that may carry text were searched for it; what was found is black. The search misses some text, "
+    "most of all faint text. A person has looked at sheets of {} classes of images and said yes."
+)
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,15 @@ class Deidentification:
         """Number of files held back by reason, the most frequent first."""
         return dict(Counter(file.reason for file in self.held).most_common())
 
+    @property
+    def faces(self) -> int:
+        """Number of slices and volumes of a head that were written in this run, from which a face can be drawn."""
+        return self.actions.get(FACE_KEPT, 0)
+
     def report(self) -> Report:
         """A page for a data protection officer: what was done, by which rules, and what was held back."""
         report = Report("De-identification", count_files(self.written + self.existed, len(self.held)))
-        add_method(report, self.profile, anonymous=self.anonymous)
+        add_method(report, self.profile, anonymous=self.anonymous, faces=self.faces)
         add_held_files(report, self.held_reasons())
         return add_rules(report, self.actions)
 
@@ -63,12 +77,16 @@ def count_files(out: int, held: int) -> str:
     return f"{out + held:,} files: {out:,} out, {held:,} held back"
 
 
-def add_method(report: Report, profile: Profile, *, anonymous: bool) -> Report:
-    """Section of a page: anonymous or pseudonymous, dates, profile and options."""
+def add_method(report: Report, profile: Profile, *, anonymous: bool, faces: int) -> Report:
+    """Section of a page: anonymous or pseudonymous, dates, faces, pixels, profile and options."""
     import pandas as pd
 
     report.add_heading("What was done").add_text(_EXPLAINED[anonymous])
     report.add_text(_DATES[profile.temporal_information()])
+    if faces:
+        report.add_text(_FACES.format(faces))
+    if "clean_pixel_data" in profile:
+        report.add_text(_PIXELS.format(len(profile.reviewed)))
     return report.add_table(
         pd.DataFrame(list(profile.codes()), columns=["code (DCM)", "profile or option"]),
         caption=f"DICOM PS3.15 Annex E: {BASIC_PROFILE_CODE[1]} and its options, as stated in each file",

@@ -34,8 +34,10 @@ class Profile:
     Args:
         options: names as in `OPTION_CODES`. By default dates are shifted by a number of days of each patient's own,
             age, sex, size and weight stay (ages over 89 become 90), and descriptions stay without identity values.
-            `clean_pixel_data` says that the pixels have been cleaned or looked at before.
-        reviewed_modalities: modalities ("US", "CR") whose pixels a person has looked at; their images no longer wait.
+            `clean_pixel_data` searches pixels for text and blacks it (the extra `pixels`);
+            with `clean_recognizable_visual_features` heads in CT and MR are held back, since no face is removed here.
+        reviewed: review classes (`review_class`) whose sheets a person has looked at and said yes to: with
+            `clean_pixel_data` their images are cleaned and no longer wait.
 
     Raises:
         SettingError: an option that does not exist, or full and modified dates at once.
@@ -48,11 +50,11 @@ class Profile:
     """
 
     options: frozenset[str] = DEFAULT_OPTIONS
-    reviewed_modalities: frozenset[str] = frozenset()
+    reviewed: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", frozenset(self.options))
-        object.__setattr__(self, "reviewed_modalities", frozenset(self.reviewed_modalities))
+        object.__setattr__(self, "reviewed", frozenset(self.reviewed))
         for option in sorted(self.options - OPTION_CODES.keys()):
             raise SettingError(f'There is no option "{option}" of de-identification.{suggest(option, OPTION_CODES)}')
         if {"retain_full_dates", "retain_modified_dates"} <= self.options:
@@ -70,11 +72,11 @@ class Profile:
 
     def with_options(self, *options: str) -> "Profile":
         """This profile and further options."""
-        return Profile(self.options | set(options), self.reviewed_modalities)
+        return Profile(self.options | set(options), self.reviewed)
 
     def without_options(self, *options: str) -> "Profile":
         """This profile without some of its options."""
-        return Profile(self.options - set(options), self.reviewed_modalities)
+        return Profile(self.options - set(options), self.reviewed)
 
     def codes(self) -> tuple[tuple[str, str], ...]:
         """Code and meaning (CID 7050) of the profile and of each option, for DeidentificationMethodCodeSequence."""

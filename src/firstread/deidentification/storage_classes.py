@@ -7,7 +7,9 @@ patient in it.
 from typing import TYPE_CHECKING
 
 from firstread.deidentification.iod_attributes import known_sop_classes
+from firstread.deidentification.pixel_bits import overlay_bits
 from firstread.deidentification.profile import Profile
+from firstread.deidentification.review_class import review_class
 from firstread.dicom.pixel_elements import pixel_keyword
 
 if TYPE_CHECKING:
@@ -55,8 +57,15 @@ _STRUCTURED = _uids("88.11 88.22 88.33 88.34 88.35 88.40 88.50 88.59 88.65 88.67
 _DOCUMENTS = _uids("104.1 104.2 104.3 104.4 104.5")
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _SCREEN_TYPES = frozenset({"SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "DOSE_INFO", "PATIENT PROTOCOL", "REPORT"})
-_WAITS = "a person has to look at its pixels, where text may be burned in"
-_REVIEW = f'{_WAITS}; then name the modality in Profile(reviewed_modalities={{"..."}})'
+_NEEDS_OPTION = (
+    "it needs the option clean_pixel_data, which searches the pixels, and a person who looks at a sheet of them"
+)
+_NEEDS_REVIEW = (
+    "it waits for a person who looks at the sheet of its review class (write_review_sheets) and names the class in "
+    "Profile(reviewed={...})"
+)
+#: values are counted or drawn by a program: nothing is burned into them
+_LABELS = _uids("481.2 30 66.4 66.7")
 
 
 def reason_to_hold_class(sop_class: str, profile: Profile) -> str | None:
@@ -82,22 +91,40 @@ def reason_to_hold_class(sop_class: str, profile: Profile) -> str | None:
 
 
 def reason_to_hold_pixels(dataset: "Dataset", sop_class: str, profile: Profile) -> str | None:
-    """Why the pixels of an image have to wait for a person; None where they need not.
+    """Why the pixels of an image have to wait for an option or a person; None where they need not.
 
     Pixels are looked at by a person before text in them can be called absent: the header's word (BurnedInAnnotation
     NO) is not taken for it.
     """
-    modality = _text(dataset, "Modality")
-    if "clean_pixel_data" in profile or (modality and modality in profile.reviewed_modalities):
-        return None
-    is_screen = sop_class in _MEASURED and _SCREEN_TYPES & set(_text(dataset, "ImageType").split("\\"))
+    reason = reason_to_review(dataset, sop_class)
+    if "clean_pixel_data" in profile:
+        return f"{reason}: {_NEEDS_REVIEW}" if reason and review_class(dataset) not in profile.reviewed else None
+    if reason is None and overlay_bits(dataset):
+        reason = "An overlay lies in unused bits of the pixels"
+    return f"{reason}: {_NEEDS_OPTION}" if reason else None
+
+
+def reason_to_review(dataset: "Dataset", sop_class: str) -> str | None:
+    """Why a person has to look at the pixels of an image, one of its class for all; None where nobody has to."""
     reasons = (
         (_text(dataset, "BurnedInAnnotation") == "YES", "The header says that text is burned in"),
         (sop_class in _WAITING, "Images of this kind often carry text"),
-        (is_screen, "A picture of a screen"),
-        (_has_embedded_overlay(dataset), "An overlay lies in unused bits of the pixels"),
+        (sop_class in _MEASURED and is_screen(dataset), "A picture of a screen"),
     )
-    return next((f"{reason}: {_REVIEW}" for applies, reason in reasons if applies), None)
+    return next((reason for applies, reason in reasons if applies), None)
+
+
+def is_searched_for_text(dataset: "Dataset", sop_class: str) -> bool:
+    """Whether text may be burned into an image: all but what a scanner measured or a program labelled."""
+    is_original = _text(dataset, "ImageType").split("\\")[0] == "ORIGINAL"
+    if reason_to_review(dataset, sop_class):
+        return True
+    return sop_class in _MEASURED - _LABELS and not is_original
+
+
+def is_screen(dataset: "Dataset") -> bool:
+    """Whether the header says that the picture was taken from a screen."""
+    return bool(_SCREEN_TYPES & set(_text(dataset, "ImageType").split("\\")))
 
 
 def reason_to_hold_length(dataset: "Dataset", sop_class: str) -> str | None:
@@ -105,13 +132,6 @@ def reason_to_hold_length(dataset: "Dataset", sop_class: str) -> str | None:
     if sop_class in (_MEASURED | _WAITING) - _DOSE and pixel_keyword(dataset) is None:
         return "An image without pixels: it was cut off before them"
     return None
-
-
-def _has_embedded_overlay(dataset: "Dataset") -> bool:
-    tags = list(dataset.keys())  # iterating over the dataset itself would decode its elements
-    return any(
-        0x6000 <= tag.group <= 0x60FF and tag.element == 0x0100 and int(dataset[tag].value or 1) != 1 for tag in tags
-    )
 
 
 def _text(dataset: "Dataset", keyword: str) -> str:

@@ -15,11 +15,13 @@ from firstread.core.report import Report
 from firstread.core.version import package_version
 from firstread.deidentification.deidentification_result import add_held_files, add_method, add_rules, count_files
 from firstread.deidentification.folder_deidentifier import RECORD
+from firstread.deidentification.recognizable_features import FACE_KEPT
 from firstread.project.decisions import Decision, Decisions
 from firstread.project.file_outcomes import ACTIONS, OUTCOMES, DeidentificationWork, open_store
 from firstread.project.outcome_store import OutcomeStore, write_outcome_store
 from firstread.project.profile_file import ProjectProfile
 from firstread.project.project_folder import ProjectFolder
+from firstread.project.review import reviewed
 
 #: one row a file that was held back; `held` leads to the original in the vault only
 HELD_BACK = pa.schema(
@@ -85,7 +87,8 @@ def write_page(project: ProjectFolder) -> Path:
         "The key, the index of the originals and the way back from a pseudonym to a person lie in a vault outside of "
         "this folder, encrypted or for its owner alone. Every step is a line in audit.jsonl, a chain of hashes."
     )
-    add_method(report, chosen.profile, anonymous=chosen.anonymous)
+    profile = reviewed(chosen.profile, Decisions.read(project.vault.folder).released_classes)
+    add_method(report, profile, anonymous=chosen.anonymous, faces=record["actions"].get(FACE_KEPT, 0))
     add_held_files(report, dict(counts.most_common()))
     _add_decisions(report, held)
     add_rules(report, record["actions"])

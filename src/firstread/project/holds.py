@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import translate_os_errors
+from firstread.deidentification.profile import Profile
 from firstread.project.archive_names import locate
 from firstread.project.decisions import VERBS, Decision, Decisions, class_identifier
 from firstread.project.deidentification_tables import write_held_back
@@ -18,9 +19,10 @@ from firstread.project.file_outcomes import open_store
 from firstread.project.index import index_folder
 from firstread.project.locks import file_lock
 from firstread.project.outcome_store import OutcomeStore
+from firstread.project.profile_file import ProjectProfile
 from firstread.project.project_folder import ProjectFolder, current_user
 from firstread.project.reasons import check_reason
-from firstread.project.review import write_sheets
+from firstread.project.review import reviewed, write_sheets
 from firstread.project.step_states import now
 
 #: one row a thing that can be decided, or a reason that nobody can decide away
@@ -124,15 +126,21 @@ def write_contact_sheets(project: ProjectFolder) -> list[Path]:
     """
     project.check_vault()
     with OutcomeStore(project.vault_outcomes) as store:
-        names = [row["file"] for row in store.held() if row["rule"] == "pixels"]
+        names = {row["file"]: row["held"] for row in store.held() if row["rule"] == "pixels"}
     if not names:
         raise DataError("No image waits for a person to look at its pixels", where=project.folder)
     folder = project.settings.vault / "sheets"
     with translate_os_errors(folder):
         folder.mkdir(exist_ok=True, mode=0o700)
-    sheets = write_sheets([locate(project.settings.archive, name) for name in names], folder)
+    files = {locate(project.settings.archive, name): held for name, held in names.items()}
+    sheets = write_sheets(files, folder, profile=_profile(project))
     project.log("hold", "sheets were drawn", {"files": len(names), "sheets": len(sheets)})
     return sheets
+
+
+def _profile(project: ProjectFolder) -> Profile:
+    decisions = Decisions.read(project.vault.folder)
+    return reviewed(ProjectProfile.read(project.paths["profile"]).profile, decisions.released_classes)
 
 
 @contextmanager
@@ -208,6 +216,11 @@ def _decisions(
         return
     for target in found:
         _check_fits(verb, target)
+        if verb == "release" and "clean_pixel_data" not in ProjectProfile.read(project.paths["profile"]).profile:
+            raise SettingError(
+                "Pixels are cleaned only with the option clean-pixel-data: without it these images stay out",
+                do="firstread project deidentify --option clean-pixel-data ... --replace, then release",
+            )
         yield Decision(verb, target.kind, target.targets, shown, reason, by, at)
         if verb == "keep":
             identities = open_store(index_folder(project))
