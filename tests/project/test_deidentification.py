@@ -72,7 +72,9 @@ def test_the_table_of_what_was_held_back(made):
         *("held", "review_class", "rule", "reason", "score", "decision", "decided_by", "decided_at", "patient"),
     ]
     assert len(set(table["held"].to_pylist())) == 10
-    assert [row["review_class"] for row in table.to_pylist() if row["rule"] == "pixels"] == ["US"]
+    assert [row["review_class"] for row in table.to_pylist() if row["rule"] == "pixels"] == [
+        "US Ultrasound Image Storage, 2 x 2, without regions"
+    ]
 
 
 def test_the_table_of_actions_names_outputs_and_rules_only(made):

@@ -10,6 +10,7 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.patient_identity import patient_digest
 from firstread.core.run import Run
 from firstread.project.decisions import Decisions
+from firstread.project.holds import write_contact_sheets
 from firstread.project.project import Project
 from firstread.project.reidentification import find_pseudonyms, reidentify
 from firstread.project.withdrawal import plan_withdrawal
@@ -64,8 +65,21 @@ def test_the_list_says_what_can_be_decided(made):
     assert len(made.holds(files=True)) == 10
 
 
+def test_without_the_option_nobody_can_release_pixels(made):
+    with pytest.raises(SettingError, match="Pixels are cleaned only with the option clean-pixel-data"):
+        made.hold("release", only(made, "pixels")[0], reason=REASON)
+
+
+@pytest.mark.slow
 def test_a_class_that_was_looked_at_goes_on_and_the_decision_is_kept(project):
+    pytest.importorskip("rapidocr")
+    project.deidentify(passphrase=PASSPHRASE, options=("clean-pixel-data", "clean-descriptors"), replace=True)
     [name] = only(project, "pixels")
+    [sheet] = write_contact_sheets(project)
+    assert sheet.is_relative_to(project.settings.vault)
+    held = project.holds(files=True)
+    [key] = held[held["rule"] == "pixels"]["id"]
+    assert key in (sheet.parent / "tiles.csv").read_text()
     assert project.hold("release", name, reason=REASON) == 1
     assert project.status()[1].reason == "decisions has changed since"
     assert set(project.holds()["decision"].dropna()) == {"release"}

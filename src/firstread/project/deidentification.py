@@ -15,6 +15,7 @@ from firstread.core.errors import DataError, SettingError, StorageError
 from firstread.core.files import read_json, translate_os_errors, write_json
 from firstread.core.version import package_version
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.text_detector import load_text_detector
 from firstread.dicom.archive_index import INSTANCES
 from firstread.project.decisions import Decisions
 from firstread.project.deidentification_tables import write_results
@@ -89,6 +90,8 @@ def deidentify_archive(
         raise SettingError(
             "Anonymous outputs cannot be made in parts: the key exists in one run only", do="leave --shard out"
         )
+    if "clean_pixel_data" in chosen.profile:
+        load_text_detector()  # where it is not installed, that is said before anything is done
     secret = None if chosen.anonymous else project.open_key(passphrase)
     with _one_profile(project, shared=settings.part != (1, 1)):
         _prepare(project, chosen, replace=settings.replace)

@@ -53,9 +53,8 @@ def write_sheets(files: Mapping[Path, str], folder: Path, *, profile: Profile) -
     sheets = write_review_sheets(files, folder, profile=profile)
     path, text = folder / _TABLE, StringIO()
     with open(path, encoding="utf-8", newline="") as table:
-        rows = [
-            {**row, "held": files.get(Path(row["file"]), ""), "why_held": row["held"]} for row in csv.DictReader(table)
-        ]
+        stated = list(csv.DictReader(table))
+    rows = [{**row, "held": files.get(Path(row["file"]), ""), "why_held": row["held"]} for row in stated]
     writer = csv.DictWriter(text, [*(rows[0] if rows else {"held": ""})], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
