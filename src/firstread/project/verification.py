@@ -193,4 +193,6 @@ def _other_files(project: "ProjectFolder") -> Iterator[Path]:
 
 
 def _rows(parts: Path) -> list[dict[str, Any]]:
+    if not (parts / "findings").is_dir():  # nothing was written, so there was nothing to search
+        return []
     return list(ds.dataset(parts / "findings", schema=FINDINGS).to_table().sort_by("file").to_pylist())
