@@ -43,7 +43,8 @@ def project_new(
     Example: `firstread project new liver --archive /data/export`, or `firstread project new liver --phantoms 200`
     """
     from firstread.core.errors import SettingError
-    from firstread.project.project import Project, check_new_folder
+    from firstread.project.project import Project
+    from firstread.project.project_folder import check_new_folder
 
     if archive is None and phantoms is None:
         raise SettingError("A project needs an archive", do="--archive FOLDER of originals, or --phantoms 200")
