@@ -224,8 +224,12 @@ def test_phantoms_are_written_beside_the_project_and_kept_when_it_is_started_aga
     made = call(*words, "--passphrase-file", base / "passphrase.txt")
     assert made.exit_code == 0
     assert f"Archive: {base / 'demo-archive' / 'dicom'}" in made.output
-    assert calls == [{"patients": 1, "processes": 1}]
-    assert (base / "demo-archive" / "truth" / "actions.parquet").is_file()
+    assert calls[0] == {"patients": 1, "processes": 1}
+    truth = base / "demo-archive" / "truth" / "actions.parquet"
+    stamp = truth.stat().st_mtime_ns
+    words = ("new", base / "second", "--phantoms", 1, "--archive", base / "demo-archive", "--vault", base / "vault2")
+    assert call(*words, "--passphrase-file", base / "passphrase.txt").exit_code == 0
+    assert truth.stat().st_mtime_ns == stamp
 
 
 def test_withdrawal_from_the_terminal(tmp_path):

@@ -68,9 +68,9 @@ def make_project(base, **settings):
 
 def contents(folder):
     """Relative name -> bytes of all files below a folder, but for locks and what tells the time of day."""
-    timed = {"state.json", "audit.jsonl", "audit.lock", ".lock", ".deidentify.lock"}
+    timed = {"state.json", "audit.jsonl"}
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in timed
+        if path.is_file() and path.name not in timed and not path.name.endswith(".lock")
     }

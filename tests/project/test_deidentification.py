@@ -122,9 +122,22 @@ def test_other_processes_and_parts_make_the_same_bytes(made, tmp_path, monkeypat
     assert contents(project.paths["deidentified"]) == contents(made[0].paths["deidentified"])
 
 
-def start(project, passphrase, processes="2"):
+def test_parts_that_start_at_the_same_moment_make_the_same_bytes(made, tmp_path):
+    """Three jobs of an array on a project where nothing was done yet, and one that comes late."""
+    project = again(made, tmp_path)
+    (project.folder / "profile.toml").unlink()
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    jobs = [start(project, tmp_path / "passphrase", "1", "--shard", f"{number}/3", "--json") for number in (1, 2, 3)]
+    said = [job.communicate(timeout=200) for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0, 0], said
+    assert contents(project.paths["deidentified"]) == contents(made[0].paths["deidentified"])
+    assert [status.state for status in project.status()][:2] == ["done", "done"]
+    assert run(project, part=(3, 3)) == made[1]
+
+
+def start(project, passphrase, processes="2", *more):
     words = [sys.executable, "-m", "firstread", "project", "deidentify", "-C", str(project.folder)]
-    words += ["--passphrase-file", str(passphrase), "--processes", processes]
+    words += ["--passphrase-file", str(passphrase), "--processes", processes, *more]
     environment = {**os.environ, "FIRSTREAD_PROGRESS": "off"}
     return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -94,7 +94,8 @@ def deidentify_archive(
         load_text_detector()  # where it is not installed, that is said before anything is done
     secret = None if chosen.anonymous else project.open_key(passphrase)
     with _one_profile(project, shared=settings.part != (1, 1)):
-        _prepare(project, chosen, replace=settings.replace)
+        with _one_at_a_time(project):
+            _prepare(project, chosen, replace=settings.replace)
         work = _make_work(project, chosen, secret)
         return _run(project, chosen, work, secret, settings)
 
@@ -126,9 +127,10 @@ def _run(
     started, names = now(), _list_names(work.index)
     basis = work.engine + work.index.name + work.decisions.digest
     plan = ShardPlan(names, settings.part, settings.processes, basis=basis)
-    if settings.part != (1, 1) and (counts_before := _finished_before(project, plan.digest)):
-        return counts_before
-    project.states.reopen("deidentify")
+    with _one_at_a_time(project):
+        if settings.part != (1, 1) and (finished := _finished_before(project, plan.digest)):
+            return finished
+        project.states.reopen("deidentify")
     parts = project.vault_outcomes / "parts" / plan.digest
     known = None if chosen.anonymous else partial(_known_rows, work, project.vault_outcomes)
     shards = ShardWork(partial(deidentify_rows, work), partial(failure_rows, work), parts, _SCHEMAS, known)
@@ -142,6 +144,21 @@ def _run(
         run_shards(shards, plan)
     if left := plan.count - count_done(plan, shards):
         return {"files": len(names), "shards_left": left}
+    with _one_at_a_time(project):
+        if finished := _finished_before(project, plan.digest):  # by another part, at the same moment
+            return finished
+        return _finish_step(project, chosen, work, secret, plan, started)
+
+
+def _finish_step(
+    project: ProjectFolder,
+    chosen: ProjectProfile,
+    work: DeidentificationWork,
+    secret: bytes | None,
+    plan: ShardPlan,
+    started: str,
+) -> dict[str, Any]:
+    parts = project.vault_outcomes / "parts" / plan.digest
     with project.step("deidentify", parameters=_parameters(chosen), started=started) as counts:
         _finish(project, chosen, work, secret, parts)
         counts.update(count_outcomes(parts))
@@ -194,6 +211,13 @@ def count_outcomes(parts: Path) -> dict[str, Any]:
 def _one_profile(project: ProjectFolder, *, shared: bool) -> Iterator[None]:
     """Parts of one run work side by side; two runs, which may have other profiles or decisions, do not."""
     with file_lock(project.folder / ".deidentify.lock", wait=False, shared=shared):
+        yield
+
+
+@contextmanager
+def _one_at_a_time(project: ProjectFolder) -> Iterator[None]:
+    """What parts of one run do one after the other: the beginning and the end."""
+    with file_lock(project.folder / ".run.lock"):
         yield
 
 

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 FINDINGS = pa.schema({"file": pa.string(), "element": pa.string(), "kind": pa.string()})
 _SCHEMAS = {"findings": FINDINGS}
-_LOCKS = (".lock", ".deidentify.lock", "audit.lock")
 _MAX_SHOWN = 10_000
 
 
@@ -186,7 +185,7 @@ def _other_files(project: "ProjectFolder") -> Iterator[Path]:
     outputs = project.paths["deidentified"]
     known = {"verification.json", "verification.html"}
     for path in sorted(project.folder.rglob("*")):
-        if path.is_dir() or path.name in _LOCKS or (path.parent == outputs and path.name in known):
+        if path.is_dir() or path.name.endswith(".lock") or (path.parent == outputs and path.name in known):
             continue
         if not (path.is_relative_to(outputs) and path.match("P*/T*/S*/I*.dcm")):
             yield path
