@@ -99,7 +99,7 @@ def add_held_files(report: Report, reasons: Mapping[str, int]) -> Report:
 
     report.add_heading("What was held back")
     report.add_text("A file is held back where no rule is complete for it. Nothing of it is in the output folder.")
-    table = pd.DataFrame(list(reasons.items()), columns=["reason", "files"])
+    table = pd.DataFrame([(number, reason) for reason, number in reasons.items()], columns=["files", "reason"])
     return report.add_table(table, caption="Files held back by reason")
 
 
