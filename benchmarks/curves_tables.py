@@ -37,6 +37,25 @@ def losses_table(benchmark: str) -> str:
     return format_table([_DATASETS[benchmark], "validation loss, frozen", "after each unfrozen epoch"], rows)
 
 
+def lesson_2_table() -> str:
+    """Table of lesson 2 by seed: validation loss before and after each further epoch, and accuracy on the test cases."""
+    accuracies = {
+        "after one cycle": "test accuracy after one cycle",
+        "at the end": "test accuracy at the end",
+        "bundled weights, one cycle": "test accuracy with bundled weights after one cycle",
+    }
+    rows = [
+        [
+            f"seed {row['seed']}",
+            f"{row['validation loss before']:.3f}",
+            ", ".join(f"{loss:.3f}" for loss in row["validation loss after"]),
+            *(f"{row[column]:.3f}" for column in accuracies.values()),
+        ]
+        for row in load_newest("curves-mednist")[0]["mednist"]
+    ]
+    return format_table(["mednist", "validation loss, one cycle", "after each further epoch", *accuracies], rows)
+
+
 def _format_mean(value: dict[str, Any], column: str) -> str:
     low, high = max(value["low"], 0.0), value["high"]
     if column.startswith("accuracy"):

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from coverage_tables import calibration_table, class_table, comparison_table, interval_table
-from curves_tables import groups_table, losses_table, rules_table
+from curves_tables import groups_table, lesson_2_table, losses_table, rules_table
 from few_shot_tables import curve_rows, few_shot_table
 from firstread.core.figures import plot_learning_curve, png_bytes
 from firstread.evaluation.intervals import wilson_interval
@@ -212,6 +212,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "curves-groups-openi": partial(groups_table, "curves-openi"),
     "curves-rules": rules_table,
     "curves-losses": partial(losses_table, "curves"),
+    "curves-mednist": lesson_2_table,
     "curves-losses-openi": partial(losses_table, "curves-openi"),
     "few-rsna": partial(few_shot_table, "mednist/rsna", ("accuracy",)),
     "few-openi": partial(few_shot_table, "hello-world/openi", ("accuracy", "AUC")),

@@ -38,6 +38,16 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def teaching_patient(tmp_path_factory) -> Path:
+    """DICOM files of the invented patient of lesson 3, in their folder."""
+    from firstread.phantoms.archive.teaching_patient import write_teaching_patient
+
+    folder = tmp_path_factory.mktemp("teaching-patient")
+    write_teaching_patient(folder)
+    return folder
+
+
 @pytest.fixture
 def tiny_cohort(tmp_path):
     """24 images of 32 x 32 pixels, bright and dark, in three splits; a network learns them in a second."""

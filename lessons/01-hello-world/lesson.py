@@ -199,7 +199,7 @@ run.table.round(3)
 # *phantom patients* (none of yours), and was asked what they show. That is *transfer learning*: what helps with one task is
 # carried to another. Does it help on *real* images? The figure was measured on published CT, MR and radiographs of five
 # kinds. Compare the network that began with phantoms (orange) with the one that began with random weights (green): the good
-# start is worth between 12 and 22 points of accuracy. Where does the trivial rule stand beside them?
+# start is worth between 14 and 22 points of accuracy. Where does the trivial rule stand beside them?
 
 # %%
 lesson.learning_curve()

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,22 +18,20 @@ FACTORIAL = {"augmentation": ["on", "off"], "dropout": ["on", "off"]}
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
+def postgresql():
     """URL of an empty PostgreSQL on a Unix socket; the test is skipped where PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
     if initdb is None:
         pytest.skip("PostgreSQL is not installed")
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    folder = tmp_path_factory.mktemp("pg")
+    # not in pytest's own folder, of which another run that starts meanwhile keeps the last three only
+    folder = Path(tempfile.mkdtemp(prefix="firstread-pg-"))
     server = [str(Path(initdb).with_name("postgres")), "-D", str(folder / "data"), "-k", str(folder)]
     server += ["-c", "listen_addresses="]
     as_user: list[str] = []
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
         as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        for path in (folder, *folder.parents):
-            if path.is_relative_to("/tmp") and path != Path("/tmp"):
-                path.chmod(path.stat().st_mode | 0o711)
         shutil.chown(folder, "nobody", "nogroup")
     subprocess.run(
         [*as_user, initdb, "-D", str(folder / "data"), "-U", "class", "-A", "trust"], check=True, capture_output=True
@@ -46,6 +45,7 @@ def postgresql(tmp_path_factory):
     finally:
         process.send_signal(signal.SIGINT)  # does not wait until the last connection is closed
         process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for(url):

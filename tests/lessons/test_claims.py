@@ -13,6 +13,7 @@ from executed_lesson import execute, plain, text_of
 
 from firstread.core.errors import FirstreadError
 from firstread.core.windows import CT_WINDOWS
+from firstread.deidentification.annex_e import annex_rows
 from firstread.explanation.sanity_check import COVERED_SHARE
 from firstread.lessons import find_lesson
 from firstread.lessons.error_sentences import explain_error
@@ -86,7 +87,7 @@ CLAIMS = {
         "to the right of the dotted line": lambda done: (
             [line.get_xdata()[0] for line in done.value('lesson.step("unfreeze")').axes[0].lines][-1] == 5.5
         ),
-        "between 12 and 22 points of accuracy": lambda done: 0.12 <= gains(done).min() <= gains(done).max() < 0.225,
+        "between 14 and 22 points of accuracy": lambda done: 0.14 <= gains(done).min() <= gains(done).max() < 0.225,
         "phantoms (orange)": lambda done: (
             panels(done.value("learning_curve"))[0].get_legend().get_texts()[1].get_text() == "phantom weights, all trained"
         ),
@@ -188,6 +189,58 @@ CLAIMS = {
         ),
     },
 }
+CLAIMS["dicom"] = {
+    "Where a line is set in from the left, it stands in a sequence": lambda done: (
+        max(line.depth for line in done.value('lesson.step("header")').lines) >= 4
+    ),
+    "turn them back into Hounsfield units": lambda done: all(
+        float(row.value) == row.stored - 1024 and row.unit == "HU"
+        for row in done.value("image.values").itertuples()
+    ),
+    "Here are the lines of the header that are no numbers": lambda done: (
+        {"PatientName", "StudyDate", "SeriesDescription"} <= {line.keyword for line in done["by_hand"].lines}
+        and not {"KVP", "Rows", "PixelSpacing"} & {line.keyword for line in done["by_hand"].lines}
+    ),
+    "nobody gets all of them by hand": lambda done: done["by_hand"].search().counts["identity"] > 0,
+    "in the name of the file and its folder": lambda done: "name of the file" in places(done),
+    "in sequences within sequences": lambda done: any(place.count(" > ") >= 2 for place in places(done)),
+    "in private elements": lambda done: any(int(place[4], 16) % 2 for place in places(done) if place.startswith("(")),
+    "in free text among words that you want to keep": lambda done: any(
+        "post op" in trace.text for trace in done["by_hand"].search().traces
+    ),
+    "in front of the header and behind its end": lambda done: {"before the header", "(FFFC,FFFC)"} <= places(done),
+    "this one is a line of text": lambda done: done["by_hand"].search().counts["drawing"] == 1,
+    "has more than 600 lines": lambda _: len(annex_rows()) > 600,
+    "the name and the date are cut out, the clinical words have stayed": lambda done: (
+        [line.by_rules for line in done.value("by_hand.compare()") if line.name == "Series Description"] == ["CT post op"]
+    ),
+    "two files that belonged together still do": lambda done: (
+        len({str(one.StudyInstanceUID) for one in written(done["shared"])}) == 1 and len(written(done["shared"])) == 12
+    ),
+    "Some files did not come out at all": lambda done: len(done["shared"].held) == 4,
+    "The run above forgot its key": lambda done: done["shared"].anonymous and not done["first"].anonymous,
+    "Same key, same pseudonym": lambda done: (
+        done.value("compare_pseudonyms").loc["PatientID", "with a key"]
+        == done.value("compare_pseudonyms").loc["PatientID", "same key"]
+        != done.value("compare_pseudonyms").loc["PatientID", "anonymous"]
+    ),
+    "the days of a patient all move by one secret number": lambda done: (
+        len({str(one.StudyDate) for one in written(done["first"])}) == 1
+        and str(written(done["first"])[0].StudyDate) != "20240314"
+    ),
+}
+
+
+def places(done):
+    return {trace.place for trace in done["by_hand"].search().traces}
+
+
+def written(result):
+    from firstread.deidentification.identity_index import readable_datasets
+
+    return [dataset for _, dataset in readable_datasets(sorted(result.folder.rglob("*.dcm")))]
+
+
 #: claims on published data alone: lesson -> data -> {fragment: what must be so}
 PUBLISHED_CLAIMS = {
     "mednist": {
@@ -228,7 +281,22 @@ WITHOUT_CLAIM = {
         "6. When to quit": "defines words",
     },
 }
-DATA = {"hello-world": ("hello-world", "hello-world/openi"), "mednist": ("mednist", "mednist/rsna")}
+WITHOUT_CLAIM["dicom"] = {
+    "1. A visit on disk": "says why",
+    "Look whether you can find": "says to look",
+    "2. The header": "defines words",
+    "Type a word": "says what to type",
+    "Each row is a point": "says how to read a table",
+    "4. You, by hand": "says what to do",
+    "What would I do with this": "advice",
+}
+DATA = {
+    "hello-world": ("hello-world", "hello-world/openi"),
+    "mednist": ("mednist", "mednist/rsna"),
+    "dicom": ("dicom-patient",),
+}
+#: suggestions at the end that must end in an error
+BROKEN = {"hello-world": 3, "mednist": 1, "dicom": 0}
 RUNS = [(name, data) for name, sets in DATA.items() for data in sets]
 
 
@@ -278,6 +346,9 @@ class TestOnAllData:
 
     def test_what_is_measured_on_the_validation_images_is_said(self, done):
         """Where the test set is too small, the lesson and the report say that something else is measured."""
+        if done.info.is_on_dicom:
+            assert "held_out" not in done.names, "nothing is measured"
+            return
         said = done.printed("lesson.held_out(cohort)")
         splits = set(done["held_out"].table["split"])
         report = done["report"].read_text(encoding="utf-8")
@@ -304,7 +375,7 @@ class TestOnAllData:
                 assert isinstance(error, FirstreadError | SyntaxError), code
                 assert lines
                 assert "What to do" in " ".join(lines) or "Expected" in " ".join(lines) or "Did you mean" in lines[0], lines
-        assert broken >= (3 if done.info.name == "hello-world" else 1)
+        assert broken >= BROKEN[done.info.name]
 
 
 def test_the_interval_of_ten_of_ten():

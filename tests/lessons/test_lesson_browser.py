@@ -1,4 +1,4 @@
-"""Both lessons in a real browser, by somebody who clicks, types what they are asked to type, and makes mistakes."""
+"""The lessons in a real browser, by somebody who clicks, types what they are asked to type, and makes mistakes."""
 
 import json
 import os
@@ -143,12 +143,33 @@ def test_lesson_2_from_the_first_cell_to_the_report(browser, folder, firstread_h
     assert {"evaluation", "data_check"} <= set(kept["results"])
 
 
-def finish_and_look(ana, name):
+def test_lesson_3_is_done_by_ticking_boxes(browser, folder, firstread_home):
+    with lesson_in_jupyterlab("dicom", folder) as url, learner(browser, url) as ana:
+        ana.select("import firstread as fr")
+        ana.run_down_to('lesson.step("by-hand")')
+        shown = ana.run('lesson.step("by-hand")')
+        shown = ana.run("by_hand.search()")
+        assert "Not yet: nothing is removed" in ana.error_of(shown)
+        boxes = ana.run('lesson.step("by-hand")')
+        boxes.get_by_role("checkbox", name="Patient's Name").check()
+        boxes.get_by_role("checkbox", name="Patient ID: 0047118").focus()
+        ana.page.keyboard.press("Space")
+        boxes.get_by_text("2 of 72 lines are ticked").wait_for()
+        take_pictures(ana.page, "dicom-by-hand")
+        ana.select("by_hand.search()")
+        ana.run_down_to("Break it and mend it")
+        finish_and_look(ana, "dicom", pictures=3)
+    kept = results(firstread_home, "dicom")
+    assert kept["by_hand"]["removed"] == ["PatientID", "PatientName"]
+    assert kept["results"]["by_hand"]["left"]["identity"] > 40
+
+
+def finish_and_look(ana, name, *, pictures=6):
     """All cells were run: no error, a text for each picture, and nothing wider than the window but what scrolls."""
     page = ana.page
     assert not page.locator(ERROR).count()
     texts = page.locator(".jp-OutputArea-output img").evaluate_all("images => images.map((image) => image.alt)")
-    assert len(texts) > 5
+    assert len(texts) >= pictures
     assert all(len(text) > 5 and "No description" not in text for text in texts)
     ana.save_and_come_back()
     notebook = page.locator(".jp-Notebook").inner_text()

@@ -14,6 +14,7 @@ from firstread.lessons.jupyterlab import copy_lesson, jupyterlab_command
 from firstread.lessons.runner import LessonFailedError, build_edited_notebook
 
 LESSONS = find_lessons()
+TRAINING_LESSONS = [info for info in LESSONS if not info.is_on_dicom]
 
 
 @pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)
@@ -73,7 +74,7 @@ def test_text_stands_before_what_it_explains(info):
     assert max(runs) <= 3
 
 
-@pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)
+@pytest.mark.parametrize("info", TRAINING_LESSONS, ids=lambda info: info.name)
 def test_every_network_and_training_has_the_seed_of_its_learner(info):
     """Else all participants of a class have the same first weights, and pooled intervals are too narrow."""
     random = [call for call in calls_of(info.notebook()) if ast.unparse(call.func) in ("fr.build_model", "fr.train")]
@@ -81,7 +82,7 @@ def test_every_network_and_training_has_the_seed_of_its_learner(info):
     assert {arguments_of(call).get("seed", "") for call in random} == {"lesson.seed"}
 
 
-@pytest.mark.parametrize("info", LESSONS, ids=lambda info: info.name)
+@pytest.mark.parametrize("info", TRAINING_LESSONS, ids=lambda info: info.name)
 def test_what_a_training_cell_says_is_the_recipe(info):
     """`epochs` and `learning_rate` stand in the cell, to be seen and changed, and are those that were measured."""
     notebook = build_edited_notebook(info, seed=0)

@@ -56,7 +56,7 @@ def test_the_first_code_cell_installs_from_the_repository(lesson, monkeypatch):
     ((*pip, wanted),) = asked
     assert pip[1:4] == ["-m", "pip", "install"]
     requirement = Requirement(wanted)
-    assert (requirement.name, requirement.extras) == ("firstread", {"learn"})
+    assert (requirement.name, requirement.extras) == ("firstread", {lesson.values.get("install", "learn")})
     assert requirement.url == f"git+{repository_url()}"
 
 

@@ -101,6 +101,18 @@ _NAMED_DATASETS = (
         factory="make_liver_phantoms",
     ),
     NamedDataset(
+        "dicom-patient",
+        Origin(
+            "dicom-patient",
+            "16 DICOM files of one invented patient: CT, radiograph, ultrasound, captured screen, letter",
+            "Apache-2.0",
+            "the cases are those of public reports, named in firstread's documentation of phantom archives",
+        ),
+        (),
+        "dicom-patient",
+        factory="make_dicom_patient",
+    ),
+    NamedDataset(
         "hello-world/openi",
         Origin(
             "hello-world/openi",

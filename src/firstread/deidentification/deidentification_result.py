@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 from firstread.core.report import Report
@@ -43,7 +44,7 @@ class HeldFile:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Deidentification:
     """What became of a folder: how many files were written, which were held back and why, which rules did what."""
 
@@ -63,6 +64,24 @@ class Deidentification:
     def faces(self) -> int:
         """Number of slices and volumes of a head that were written in this run, from which a face can be drawn."""
         return self.actions.get(FACE_KEPT, 0)
+
+    @property
+    def summary(self) -> str:
+        """What became of the files, in a sentence."""
+        how = "anonymous: the key was forgotten" if self.anonymous else "pseudonymous: the key is kept"
+        return f"{self.written + self.existed} files written, {len(self.held)} held back; {how}."
+
+    def __repr__(self) -> str:
+        reasons = (f"  {count} held back: {reason}" for reason, count in self.held_reasons().items())
+        return "\n".join([self.summary, *reasons])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{count}</td><td style='text-align:left'>{escape(reason)}</td></tr>"
+            for reason, count in self.held_reasons().items()
+        )
+        table = f"<table><tr><th>held back</th><th style='text-align:left'>why</th></tr>{rows}</table>" if rows else ""
+        return f"<p><b>{escape(self.summary)}</b></p>{table}"
 
     def report(self) -> Report:
         """A page for a data protection officer: what was done, by which rules, and what was held back."""

@@ -36,8 +36,8 @@ def pip_requirement(extra: str = "learn") -> str:
     """Requirement by which pip installs firstread from its repository (PEP 508).
 
     Args:
-        extra: "learn" for a notebook on a server of somebody else's, as in Colab, whose own notebook server must not be
-            replaced while it runs; "all" for a computer of one's own.
+        extra: "learn" or "project" for a notebook on a server of somebody else's, as in Colab, whose own notebook server
+            must not be replaced while it runs; "all" for a computer of one's own.
 
     Example:
         >>> pip_requirement("all").split(" @ ")[0]

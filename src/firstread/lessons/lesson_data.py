@@ -1,5 +1,6 @@
 """Data that a lesson is to run on: refused before anything runs if they cannot work, with their classes renamed."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,12 @@ def prepare_data(info: LessonInfo, data: str, *, classes: Mapping[str, str], fol
     """
     if data == info.values["data"] and not classes:
         return data  # simulated where they are missing; the lesson was written for them
+    if info.is_on_dicom:
+        if classes:
+            raise SettingError("This lesson has no classes", where="--classes", do="leave it out")
+        from firstread.lessons.patient_files import PatientFiles
+
+        return str(PatientFiles.open(find_dicom_folder(data)).folder)
     from firstread.datasets.dataset import open_dataset
 
     path = Path(data).expanduser()
@@ -42,6 +49,22 @@ def prepare_data(info: LessonInfo, data: str, *, classes: Mapping[str, str], fol
     if classes:
         return str(cohort.save(folder / "data").resolve())
     return str(path.resolve()) if path.exists() else data
+
+
+def find_dicom_folder(data: str) -> Path:
+    """Folder of DICOM files: that of a path, or of a named data set.
+
+    Raises:
+        SettingError: no such data.
+        DataError: the named data set is not of DICOM files.
+    """
+    from firstread.datasets.dataset import open_dataset
+
+    path = Path(data).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    files = [str(file) for file, _ in open_dataset(data).tables.first_images()]
+    return Path(os.path.commonpath(files)).parent if len(files) > 1 else Path(files[0]).parent
 
 
 def rename_classes(cohort: "Cohort", names: Mapping[str, str]) -> "Cohort":

@@ -47,6 +47,11 @@ class LessonInfo:
         """Names of the supported datasets, the default first."""
         return (self.values["data"], *self.values.get("other_data", ()))
 
+    @property
+    def is_on_dicom(self) -> bool:
+        """True if the lesson opens DICOM files, not classes of images."""
+        return self.values.get("opens") == "dicom"
+
     def recipe(self, data: str) -> dict[str, Any]:
         """Training settings for a dataset: `[recipe]`, overridden by `[recipes."<data>"]`."""
         return {**self.values.get("recipe", {}), **self.values.get("recipes", {}).get(data, {})}
@@ -64,7 +69,7 @@ class LessonInfo:
         for number, cell in enumerate(notebook.cells, start=1):
             cell["id"] = f"cell-{number:03d}"
             if SETUP_TAG in cell.metadata.get("tags", []):
-                cell.source = cell.source.replace(NAMED_IN_LESSONS, pip_requirement())
+                cell.source = cell.source.replace(NAMED_IN_LESSONS, pip_requirement(self.values.get("install", "learn")))
         notebook.metadata.pop("jupytext", None)  # of the conversion: its order differs from one process to the next
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         notebook.metadata["firstread"] = {"lesson": self.name}

@@ -1,6 +1,8 @@
 """Running lesson inside a notebook: its data, recipe, experiment groups, questions, and recorded results."""
 
 import os
+import secrets
+import shutil
 import time
 import zlib
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,7 @@ from firstread.lessons.experiment_groups import (
     train_all_groups,
 )
 from firstread.lessons.first_read import ImageReading
+from firstread.lessons.lesson_data import find_dicom_folder
 from firstread.lessons.lesson_info import LessonInfo, find_lesson
 from firstread.lessons.notebook_errors import explain_errors
 from firstread.lessons.notes import Note
@@ -38,9 +41,11 @@ if TYPE_CHECKING:
     from firstread.core.cohort import Cohort
     from firstread.core.predictions import Predictions
     from firstread.core.run import Run
+    from firstread.deidentification.pseudonym_keys import PseudonymKeys
     from firstread.evaluation.comparison import Comparison
     from firstread.evaluation.evaluation import Evaluation
     from firstread.learning.models.classifier import Classifier
+    from firstread.lessons.patient_files import PatientFiles
 
 
 @dataclass
@@ -165,6 +170,30 @@ class Lesson:
 
         return simulate_patients(1, kinds=("brain MR",), seed=self.seed, folder=self.folder / "brain")[0]
 
+    # ---- DICOM files
+
+    def open_patient(self) -> "PatientFiles":
+        """The DICOM files of the lesson's patient, or of a folder of one's own."""
+        from firstread.lessons.patient_files import PatientFiles
+
+        return PatientFiles.open(
+            find_dicom_folder(self.data),
+            kept=self._file.read("by_hand").get("removed", []),
+            on_change=lambda keywords: self._file.update("by_hand", {"removed": keywords}),
+        )
+
+    def new_keys(self) -> "PseudonymKeys":
+        """Keys of a project: from a secret that is drawn now and kept as long as the notebook runs."""
+        from firstread.deidentification.pseudonym_keys import PseudonymKeys
+
+        return PseudonymKeys.from_secret(secrets.token_bytes(32))
+
+    def new_folder(self, name: str) -> Path:
+        """An empty folder among the learner's results; what an earlier run left in it is deleted."""
+        folder = self.folder / "outputs" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
     # ---- experiments
 
     def arm(self, name: str) -> str:
@@ -278,8 +307,9 @@ def lesson(name: str) -> Lesson:
         >>> fr.lesson("hello-world").data
         'hello-world'
     """
-    preload_when_idle()
     info = find_lesson(name)
+    if not info.is_on_dicom:
+        preload_when_idle()
     explain_errors(info)
     folder = os.environ.get("FIRSTREAD_LESSON_FOLDER")
     return Lesson(

@@ -1,4 +1,4 @@
-"""Teaching data sets of phantom patients, hello-world and mednist: folders of PNG files with a cohort table."""
+"""Teaching data sets of phantom patients: hello-world, mednist, liver-phantoms, dicom-patient, each with its cohort."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +80,22 @@ def make_liver_phantoms(folder: str | Path, *, seed: int = 0, count: int = 100) 
         origin = Origin("liver-phantoms", ORIGIN.description, ORIGIN.license, ORIGIN.citation)
         tables = Tables.from_rows(cases, images, targets)
         Cohort(tables, Segmentation(("liver",)), origin, (step,), window="abdomen").save(work)
+    return Cohort.load(folder)
+
+
+def make_dicom_patient(folder: str | Path) -> Cohort:
+    """Make the DICOM files of one invented patient, and a cohort of their pictures, which have no classes."""
+    from firstread.phantoms.archive.teaching_patient import SEED, write_teaching_patient
+
+    with atomic_folder(Path(folder)) as work:
+        files = write_teaching_patient(work / "dicom")
+        rows = [
+            {"case": f"image-{number:02d}", "file": str(work / "dicom" / file.path), "patient": "PH-dicom-patient"}
+            for number, file in enumerate(file for file in files if "PixelData" in file.instance.dataset)
+        ]
+        step = Step("simulate dicom-patient", {}, seed=SEED, version=str(ABDOMEN_VERSION))
+        origin = Origin("dicom-patient", ORIGIN.description, ORIGIN.license, ORIGIN.citation)
+        Cohort.from_table(make_table(rows), (), origin, (step,)).save(work)
     return Cohort.load(folder)
 
 
