@@ -43,6 +43,7 @@ def test_a_name_in_colour_frames_is_black_and_the_bars_are_not():
     assert (pixels[:, 60, 12] == (220, 20, 20)).all()
     assert (pixels[:, 60, -12] == (20, 20, 220)).all()
     assert result.boxes[0].rank == "red"
+    assert result.actions == {"pixels: red text blacked": len(result.boxes)}
 
 
 def test_a_lossy_compression_stays_stated():
@@ -134,7 +135,7 @@ def test_without_the_extra_images_are_held_back_with_its_name(monkeypatch):
         assert deidentify_dataset(scanned, profile=profile, keys=KEYS).held is None
 
 
-def test_a_scanners_own_images_are_not_searched_and_derived_ones_are():
+def test_slices_of_noise_are_not_searched_and_derived_or_drawn_ones_are():
     searched = []
 
     class Noting(Blind):
@@ -189,6 +190,19 @@ def test_the_real_detector_finds_a_name_that_the_header_denies(real_detector, te
     black = output == 0
     assert black.mean() < 0.1
     assert (output[~black] == pixels[~black]).all()
+
+
+def test_the_real_detector_finds_a_name_in_a_slice_that_calls_itself_original(real_detector):
+    """A workstation that draws into CT and leaves ImageType as it was."""
+    tissue = np.random.default_rng(4).normal(1050, 25, (256, 256))
+    pixels, box = with_line(tissue / 8, "HIDDEN, Harriet", contrast=100)
+    stored = np.where(pixels > 200, 3071, np.rint(tissue)).astype(np.uint16)
+    dataset = identified_ct(
+        ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], Rows=256, Columns=256, PixelData=stored.tobytes()
+    )
+    output = deidentify_dataset(dataset, profile=Profile(frozenset({"clean_pixel_data"})), keys=KEYS).dataset
+    y0, x0, y1, x1 = box
+    assert (output.pixel_array[y0:y1, x0:x1] == 0).all()
 
 
 def test_the_real_detector_keeps_a_marker_and_finds_the_name_beside_it(real_detector):

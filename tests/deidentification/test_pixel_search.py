@@ -106,9 +106,22 @@ def test_letters_higher_than_a_line_hold_the_image_back():
 
 def test_what_cannot_be_read_is_text_where_it_is_a_line_and_sure():
     """Scripts that the recognition does not know."""
-    assert search(IMAGE, Fixed(LINE, "?o", score=0.8, read_score=0.35)).hidden
-    assert not search(IMAGE, Fixed(LINE, "?o", score=0.4, read_score=0.35)).hidden
-    assert not search(IMAGE, Fixed(Box(20, 20, 50, 55), "o", score=0.8, read_score=0.35)).hidden
+    assert search(IMAGE, Fixed(LINE, "?oXi", score=0.8, read_score=0.35)).hidden
+    assert not search(IMAGE, Fixed(LINE, "?oXi", score=0.6, read_score=0.35)).hidden
+    assert not search(IMAGE, Fixed(Box(20, 20, 50, 55), "oXi", score=0.8, read_score=0.35)).hidden
+
+
+def test_tissue_that_is_read_as_letters_stays():
+    """Boxes of the detector in published MR, CT and NM without text, and what was read in them."""
+    for text, score, read_score in (
+        ("NOR", 0.46, 0.68),
+        ("M20 17", 0.45, 0.54),
+        ("M", 0.73, 0.96),
+        ("207", 0.49, 0.75),
+        ("MON", 0.69, 0.33),
+        ("O", 0.75, 0.62),
+    ):
+        assert search(IMAGE, Fixed(LINE, text, score=score, read_score=read_score)).hidden == ()
 
 
 def test_text_drawn_with_the_padding_value_is_seen():
@@ -129,6 +142,19 @@ def test_the_median_of_frames_is_looked_at():
         frame[24, 20:30] = 0
     result = search(frames, FakeDetector())
     assert result.hidden
+
+
+def test_small_text_in_a_large_picture_is_looked_at_unreduced():
+    """A mammogram of 4,000 pixels is reduced to half before the detector sees it."""
+
+    class Sharp(FakeDetector):
+        def find(self, picture):
+            return super().find(picture) if max(picture.shape) <= 2000 else ()
+
+    pixels = np.full((3000, 4000), 60, np.uint8)
+    pixels[2900:2914, 3800:3990] = INK
+    (box,) = search(pixels, Sharp()).hidden
+    assert (box.y0 <= 2900, box.x0 <= 3800, box.y1 >= 2914, box.x1 >= 3990) == (True,) * 4
 
 
 def test_boxes_outside_of_the_image_are_cut():

@@ -136,13 +136,15 @@ def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identit
     if shows_face and "clean_recognizable_visual_features" in profile:
         return Deidentified(None, HELD)
     known = replace(identity, values=identity.values | nested_identity_values(dataset))
+    pixel_actions: Mapping[str, int] = {}
     if "clean_pixel_data" in profile:
         cleaned = clean_pixels(dataset, known.values, search=is_searched_for_text(dataset, sop_class))
         if cleaned.dataset is None:
             return Deidentified(None, cleaned.held)
-        dataset = cleaned.dataset
+        dataset, pixel_actions = cleaned.dataset, cleaned.actions
     run = _Run(sop_class, profile, keys, identity, known.searched_values(profile.options))
     output = run.convert(dataset, parent=None, depth=0)
+    run.actions.update(pixel_actions)
     if run.values_in_pixels:
         return Deidentified(None, _VALUES_IN_PIXELS, dict(run.actions))
     if shows_face:

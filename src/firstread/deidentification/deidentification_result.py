@@ -73,7 +73,7 @@ class Deidentification:
 
     def __repr__(self) -> str:
         reasons = (f"  {count} held back: {reason}" for reason, count in self.held_reasons().items())
-        return "\n".join([self.summary, *reasons])
+        return "\n".join([self.summary, *reasons, *self._warnings()])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -81,7 +81,11 @@ class Deidentification:
             for reason, count in self.held_reasons().items()
         )
         table = f"<table><tr><th>held back</th><th style='text-align:left'>why</th></tr>{rows}</table>" if rows else ""
-        return f"<p><b>{escape(self.summary)}</b></p>{table}"
+        warnings = "".join(f"<p>{escape(warning)}</p>" for warning in self._warnings())
+        return f"<p><b>{escape(self.summary)}</b></p>{table}{warnings}"
+
+    def _warnings(self) -> list[str]:
+        return [_FACES.format(self.faces)] if self.faces else []
 
     def report(self) -> Report:
         """A page for a data protection officer: what was done, by which rules, and what was held back."""

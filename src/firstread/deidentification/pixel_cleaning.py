@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from firstread.core.errors import DataError, MissingDependencyError
 from firstread.deidentification.pixel_bits import clear_bits, overlay_bits, used_mask
 from firstread.deidentification.pixel_painting import copy_dataset, frame_view, paint_boxes
+from firstread.deidentification.pixel_ranking import MARK, RANKS
 from firstread.deidentification.pixel_regions import boxes_outside, ultrasound_regions
 from firstread.deidentification.pixel_search import FoundText, TextSearch, search_text
 from firstread.deidentification.text_detector import Box, TextDetector, load_text_detector
@@ -38,6 +39,16 @@ class CleanedPixels:
     held: str | None = None
     boxes: tuple[FoundText, ...] = ()
     blanked: tuple[Box, ...] = ()
+
+    @property
+    def actions(self) -> dict[str, int]:
+        """What was done to the pixels -> how often, for the audit."""
+        done = {f"pixels: {rank} text blacked": 0 for rank in RANKS if rank != MARK}
+        for text in self.boxes:
+            if text.rank != MARK:
+                done[f"pixels: {text.rank} text blacked"] += 1
+        done["pixels: blank outside of ultrasound regions"] = int(bool(self.blanked))
+        return {name: count for name, count in done.items() if count}
 
 
 def clean_pixels(

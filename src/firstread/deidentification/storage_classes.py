@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from firstread.deidentification.iod_attributes import known_sop_classes
 from firstread.deidentification.pixel_bits import overlay_bits
+from firstread.deidentification.pixel_search import looks_drawn_on
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.review_class import review_class
 from firstread.dicom.pixel_elements import pixel_keyword
@@ -115,11 +116,17 @@ def reason_to_review(dataset: "Dataset", sop_class: str) -> str | None:
 
 
 def is_searched_for_text(dataset: "Dataset", sop_class: str) -> bool:
-    """Whether text may be burned into an image: all but what a scanner measured or a program labelled."""
-    is_original = _text(dataset, "ImageType").split("\\")[0] == "ORIGINAL"
+    """Whether text may be burned into an image: into all but labels, and slices of a scanner with measured noise alone.
+
+    Raises:
+        DataError: the pixels of a slice cannot be decoded.
+    """
     if reason_to_review(dataset, sop_class):
         return True
-    return sop_class in _MEASURED - _LABELS and not is_original
+    if sop_class not in _MEASURED - _LABELS or pixel_keyword(dataset) is None:
+        return False
+    is_original = _text(dataset, "ImageType").split("\\")[0] == "ORIGINAL"
+    return not is_original or looks_drawn_on(dataset)
 
 
 def is_screen(dataset: "Dataset") -> bool:

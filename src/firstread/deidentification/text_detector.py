@@ -26,7 +26,9 @@ _MAX_SIDE_PX = 2000
 #: the detector enlarges pictures whose shorter side has fewer pixels
 _MIN_SIDE_PX = 736
 #: a picture that is longer is padded, since enlarging its shorter side would take all memory
-_LONGEST_PICTURE, _LONGEST_LINE = 4, 100
+_LONGEST_PICTURE = 4
+#: sides of a line that is read: wider or higher ones hold no text that can be read
+_LONGEST_LINE, _HIGHEST_LETTER = 100, 8
 #: below it a box of the detector is no text
 LOWEST_SCORE = 0.3
 #: of the map of text; at 0.3, as rapidocr has it, speckle and lines flow into one another
@@ -100,7 +102,8 @@ class RapidTextDetector:
 
     def read(self, picture: np.ndarray) -> ReadText:
         """Text of a uint8 picture, (H, W, 3), that holds one line."""
-        if picture.shape[1] > _LONGEST_LINE * picture.shape[0]:
+        rows, columns = picture.shape[:2]
+        if columns > _LONGEST_LINE * rows or rows > _HIGHEST_LETTER * columns:
             return ReadText("", 0.0)
         found = self._run(picture, use_det=False, use_rec=True)
         texts = getattr(found, "txts", None)
