@@ -196,13 +196,13 @@ def _finish(
 def count_outcomes(parts: Path) -> dict[str, Any]:
     """Counts without identities: files written and held back, by rule."""
     table = ds.dataset(parts / "outcomes", schema=OUTCOMES).to_table(columns=["status", "rule"])
-    statuses = table["status"].to_pylist()
+    statuses = dict(zip(*table.group_by("status").aggregate([("status", "count")]).to_pydict().values(), strict=True))
     rules = table.group_by("rule").aggregate([("rule", "count")]).to_pylist()
     held = {str(row["rule"]): row["rule_count"] for row in rules if row["rule"]}
     return {
-        "files": len(statuses),
-        "written": statuses.count("written"),
-        "held": statuses.count("held"),
+        "files": len(table),
+        "written": statuses.get("written", 0),
+        "held": statuses.get("held", 0),
         "rules": dict(sorted(held.items())),
     }
 

@@ -31,8 +31,8 @@ def remove_orphans(parts: Path, folder: Path) -> int:
     Paths are compared by 64 bits of a hash, eight bytes an output, so that memory stays flat.
     """
     batches = ds.dataset(parts / "outcomes", schema=OUTCOMES).to_batches(columns=["output"])
-    known = [_number(path) for batch in batches for path in batch["output"].to_pylist() if path]
-    kept = np.sort(np.array(known, np.uint64))
+    known = (_number(path) for batch in batches for path in batch["output"].to_pylist() if path)
+    kept = np.sort(np.fromiter(known, np.uint64))
     gone = 0
     for path in find_outputs(folder):
         number = np.uint64(_number(path.relative_to(folder).as_posix()))

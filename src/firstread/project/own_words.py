@@ -14,7 +14,7 @@ def own_words() -> frozenset[str]:
     """All words that firstread itself writes into tables and pages, and the names of objects in DICOM PS3.6.
 
     Example:
-        >>> {"held", "storage"} <= own_words(), "hidden" in own_words()
+        >>> {"held", "storage"} <= own_words(), "doe" in own_words()
         (True, False)
     """
     from pydicom.uid import UID_dictionary
