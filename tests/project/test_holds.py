@@ -9,7 +9,7 @@ import pytest
 from firstread.core.errors import DataError, SettingError
 from firstread.core.patient_identity import patient_digest
 from firstread.core.run import Run
-from firstread.project.decisions import Decisions
+from firstread.project.hold_decisions import Decisions
 from firstread.project.holds import write_contact_sheets
 from firstread.project.project import Project
 from firstread.project.reidentification import find_pseudonyms, reidentify

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from firstread.core.errors import MissingDependencyError, NetworkError
-from firstread.project.deidentification import DeidentificationSettings, deidentify_archive
+from firstread.project.archive_deidentifier import DeidentificationSettings, deidentify_archive
 from firstread.project.index import index_archive
 from project.hostile_archive import PASSPHRASE, contents, make_project
 
@@ -20,7 +20,7 @@ def project(tmp_path):
 @pytest.mark.slow
 def test_a_local_cluster_makes_the_same_bytes(project, monkeypatch):
     pytest.importorskip("ray")
-    import firstread.project.deidentification as step
+    import firstread.project.archive_deidentifier as step
 
     plan = step.ShardPlan
     monkeypatch.setattr(step, "ShardPlan", lambda *args, **more: plan(*args, size=5, **more))

@@ -60,7 +60,11 @@ def project_deidentify(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Example: `firstread project deidentify --option retain-dates-shifted --option clean-descriptors`
     """
-    from firstread.project.deidentification import DeidentificationSettings, deidentify_archive, plan_deidentification
+    from firstread.project.archive_deidentifier import (
+        DeidentificationSettings,
+        deidentify_archive,
+        plan_deidentification,
+    )
 
     opened = open_project(project)
     settings = DeidentificationSettings(
@@ -93,7 +97,7 @@ def project_verify(
 
     Example: `firstread project verify`
     """
-    from firstread.project.verification import to_json, verify_project
+    from firstread.project.project_verification import to_json, verify_project
 
     result, left = verify_project(open_project(project), processes=processes, part=parse_shard(shard))
     if result is None:

@@ -16,8 +16,8 @@ from firstread.core.version import package_version
 from firstread.deidentification.deidentification_result import add_held_files, add_method, add_rules, count_files
 from firstread.deidentification.folder_deidentifier import RECORD
 from firstread.deidentification.recognizable_features import FACE_KEPT
-from firstread.project.decisions import Decision, Decisions
 from firstread.project.file_outcomes import ACTIONS, OUTCOMES, DeidentificationWork, open_store
+from firstread.project.hold_decisions import Decision, Decisions
 from firstread.project.outcome_store import OutcomeStore, write_outcome_store
 from firstread.project.profile_file import ProjectProfile
 from firstread.project.project_folder import ProjectFolder

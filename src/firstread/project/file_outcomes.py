@@ -19,7 +19,7 @@ from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.storage_classes import reason_to_hold_class
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 from firstread.project.archive_names import locate
-from firstread.project.decisions import Decision, Decisions
+from firstread.project.hold_decisions import Decision, Decisions
 from firstread.project.identity_store import IdentityStore, identity_digest
 from firstread.project.review import review_class, reviewed, reviewed_classes, waits_for_review
 

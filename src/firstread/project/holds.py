@@ -13,9 +13,9 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.files import translate_os_errors
 from firstread.deidentification.profile import Profile
 from firstread.project.archive_names import locate
-from firstread.project.decisions import VERBS, Decision, Decisions, class_identifier
 from firstread.project.deidentification_tables import write_held_back
 from firstread.project.file_outcomes import open_store
+from firstread.project.hold_decisions import VERBS, Decision, Decisions, class_identifier
 from firstread.project.index import index_folder
 from firstread.project.locks import file_lock
 from firstread.project.outcome_store import OutcomeStore
@@ -89,7 +89,7 @@ def decide(project: ProjectFolder, verb: str, identifiers: Sequence[str], *, rea
 
     Args:
         project: that was de-identified.
-        verb: of `firstread.project.decisions.VERBS`.
+        verb: of `firstread.project.hold_decisions.VERBS`.
         identifiers: C... (a review class), P... (a patient), H... (a file), as `list_holds` names them.
         reason: in words that name nobody.
 

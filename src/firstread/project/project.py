@@ -98,7 +98,7 @@ class Project(ProjectFolder):
             SettingError: the passphrase is wrong, or there are outputs of another profile.
             StorageError: another run is at work, or the disk is full.
         """
-        from firstread.project.deidentification import DeidentificationSettings, deidentify_archive
+        from firstread.project.archive_deidentifier import DeidentificationSettings, deidentify_archive
 
         settings = DeidentificationSettings(options, anonymous, replace, processes)
         return StepResult("deidentify", deidentify_archive(self, passphrase, settings))
@@ -109,7 +109,7 @@ class Project(ProjectFolder):
         Raises:
             DataError: the archive is not de-identified, or something has changed since.
         """
-        from firstread.project.verification import verify_project
+        from firstread.project.project_verification import verify_project
 
         found, left = verify_project(self, processes=processes)
         if found is None:

@@ -4,7 +4,7 @@ from firstread.core.errors import DataError, SettingError
 from firstread.project.identity_store import IdentityStore
 from firstread.project.index import index_folder
 from firstread.project.project_folder import ProjectFolder
-from firstread.project.verification import word_kinds
+from firstread.project.project_verification import word_kinds
 
 _MAX_CHARACTERS = 500
 

@@ -20,9 +20,9 @@ from firstread.core.patient_identity import patient_digest
 from firstread.core.run import Run
 from firstread.deidentification.folder_deidentifier import RECORD
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object, pseudonymize
-from firstread.project.decisions import Decisions
 from firstread.project.deidentification_tables import write_held_back, write_page
 from firstread.project.file_outcomes import open_store
+from firstread.project.hold_decisions import Decisions
 from firstread.project.index import index_folder, write_derived_tables
 from firstread.project.locks import file_lock
 from firstread.project.outcome_store import OutcomeStore, write_outcome_store

@@ -20,9 +20,9 @@ from firstread.core.files import translate_os_errors, write_json
 from firstread.deidentification.identity import Identity
 from firstread.deidentification.verification import Finding, Verification, decoded_texts, search_file
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
-from firstread.project.decisions import Decisions
 from firstread.project.file_outcomes import open_store
 from firstread.project.file_texts import file_texts
+from firstread.project.hold_decisions import Decisions
 from firstread.project.identity_store import IdentityStore
 from firstread.project.identity_words import text_words
 from firstread.project.index import index_folder

@@ -17,7 +17,6 @@ from firstread.core.version import package_version
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.text_detector import load_text_detector
 from firstread.dicom.archive_index import INSTANCES
-from firstread.project.decisions import Decisions
 from firstread.project.deidentification_tables import write_results
 from firstread.project.file_outcomes import (
     ACTIONS,
@@ -28,6 +27,7 @@ from firstread.project.file_outcomes import (
     is_current,
     open_store,
 )
+from firstread.project.hold_decisions import Decisions
 from firstread.project.index import index_folder
 from firstread.project.locks import file_lock
 from firstread.project.outcome_store import OutcomeStore

@@ -14,7 +14,7 @@ import pytest
 
 from firstread.core.errors import DataError, SettingError, StorageError
 from firstread.deidentification import PseudonymKeys
-from firstread.project.deidentification import DeidentificationSettings, deidentify_archive
+from firstread.project.archive_deidentifier import DeidentificationSettings, deidentify_archive
 from firstread.project.index import index_archive
 from firstread.project.locks import file_lock
 from firstread.project.project import Project
@@ -110,7 +110,7 @@ def test_a_second_run_makes_nothing_anew(made):
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_other_processes_and_parts_make_the_same_bytes(made, tmp_path, monkeypatch, processes):
-    import firstread.project.deidentification as step
+    import firstread.project.archive_deidentifier as step
 
     plan = step.ShardPlan
     monkeypatch.setattr(step, "ShardPlan", lambda *args, **more: plan(*args, size=4, **more))
