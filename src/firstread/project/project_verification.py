@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 FINDINGS = pa.schema({"file": pa.string(), "element": pa.string(), "kind": pa.string()})
 _SCHEMAS = {"findings": FINDINGS}
 _MAX_SHOWN = 10_000
+_SEARCHED = (
+    "Searched were the outputs (every element decoded, nested ones too; their bytes in the character sets of DICOM; "
+    "their names) for the values of their own patient, or of everybody where nobody can say whose they are; and all "
+    "other files of the project folder for the words of everybody. Not searched were the pixels of pictures: text in "
+    "them is the matter of the option clean-pixel-data and of the people who look at the sheets."
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def verify_project(
             len(names) + len(others), open_store(work.index).count_values(), tuple(dict.fromkeys(found))
         )
         write_json(project.paths["verification"], to_json(result))
-        result.report().write(folder / "verification.html")
+        result.report().add_text(_SEARCHED).write(folder / "verification.html")
         counts.update({"files": result.files, "values": result.values, "findings": len(result.findings)})
         shutil.rmtree(project.settings.vault / "verification", ignore_errors=True)
     return result, 0
