@@ -1,6 +1,7 @@
 """Decisions about what was held back, verification, withdrawal: on one archive with one of each trouble."""
 
 import json
+import os
 import shutil
 
 import pydicom
@@ -174,6 +175,8 @@ def test_verification_finds_nothing_and_then_each_planted_value(project):
     }
     for name, text in planted.items():
         (project.folder / name).write_text(text)
+    os.mkfifo(project.folder / "Hiddena")
+    planted["Hiddena"] = "a pipe"
     dataset = pydicom.dcmread(outputs(project)[0])
     dataset.StudyDescription, dataset.SeriesInstanceUID = "CT of Harriet", "1.2.0.2"
     dataset.save_as(outputs(project)[0])

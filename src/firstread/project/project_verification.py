@@ -178,6 +178,8 @@ def _search_others(folder: Path, files: list[Path], store: IdentityStore) -> Ite
         yield from (
             Finding(relative.as_posix(), "name of the file", kind) for kind in word_kinds(store, relative.as_posix())
         )
+        if not path.is_file():  # a link that leads nowhere, a pipe: it has a name only
+            continue
         try:
             kinds = set().union(*(word_kinds(store, text) for text in file_texts(path)))
         except (OSError, ValueError):
