@@ -51,7 +51,7 @@ def train_fooled(cohort: Cohort, recipe: dict[str, Any], *, seed: int, epochs: i
     model: Classifier = fr.build_model(
         recipe["backbone"], classes=cohort.classes, size=recipe["size"], weights=recipe["weights"]
     )
-    settings: dict[str, Any] = {"schedule": "one-cycle", "learning_rate": 1e-3, "quiet": True, "checkpoints": False}
+    settings: dict[str, Any] = {"schedule": "one-cycle", "learning_rate": 3e-3, "quiet": True, "checkpoints": False}
     fr.train(model, marked, epochs=epochs, seed=seed, folder=folder / f"run-{seed}", **settings)
     return model
 
