@@ -7,20 +7,22 @@ _BYTES = {private: surrogate for surrogate, private in _SURROGATES.items()}
 
 
 def to_text(name: str) -> str:
-    """A file name as text for tables: bytes that are no UTF-8 become characters of private use.
+    r"""A file name as text for tables: bytes that are no UTF-8 become characters of private use.
 
     Example:
-        >>> to_text("M\udcfcller.dcm") == "M\uf7fcller.dcm"
+        >>> import os
+        >>> to_text(os.fsdecode(b"M\xfcller.dcm")) == "M\uf7fcller.dcm"
         True
     """
     return name.translate(_SURROGATES)
 
 
 def locate(archive: Path, name: str) -> Path:
-    """Where the file of a name in a table lies.
+    r"""Where the file of a name in a table lies.
 
     Example:
-        >>> locate(Path("archive"), "M\uf7fcller.dcm").name == "M\udcfcller.dcm"
+        >>> import os
+        >>> locate(Path("archive"), "M\uf7fcller.dcm").name == os.fsdecode(b"M\xfcller.dcm")
         True
     """
     return archive / name.translate(_BYTES)
