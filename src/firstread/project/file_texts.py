@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 _MAX_BYTES = 256 * 1024**2
+_ROWS_AT_ONCE = 4_096
 #: who did it is meant to be said
 _PEOPLE_AT_WORK = frozenset({"actor", "decided_by"})
 
@@ -37,7 +38,7 @@ def _table_texts(path: Path) -> Iterator[str]:
     with pq.ParquetFile(path) as table:
         yield "\n".join(table.schema_arrow.names)
         yield "\n".join(f"{key} {value}" for key, value in (table.schema_arrow.metadata or {}).items())
-        for batch in table.iter_batches():
+        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE):
             for name in set(batch.schema.names) - _PEOPLE_AT_WORK:
                 yield "\n".join(
                     {str(value) for value in batch[name].to_pylist() if isinstance(value, (str, list, dict))}
