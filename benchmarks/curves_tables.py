@@ -38,7 +38,7 @@ def losses_table(benchmark: str) -> str:
 
 
 def lesson_2_table() -> str:
-    """Table of lesson 2 by seed: validation loss before and after each further epoch, and accuracy on the test cases."""
+    """Lesson 2 by seed: validation loss before and after each further epoch, and accuracy on the test cases."""
     accuracies = {
         "after one cycle": "test accuracy after one cycle",
         "at the end": "test accuracy at the end",

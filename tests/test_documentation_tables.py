@@ -22,7 +22,9 @@ def generator():
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("page", ["measured.md", "bundled-weights.md", "phantoms.md", "burned-in-text.md"])
+@pytest.mark.parametrize(
+    "page", ["measured.md", "bundled-weights.md", "phantoms.md", "burned-in-text.md", "deidentification.md"]
+)
 def test_every_table_is_that_of_the_kept_results(generator, page):
     text = (ROOT / "docs" / "explanation" / page).read_text(encoding="utf-8")
     blocks = list(generator.TABLE_BLOCK.finditer(text))

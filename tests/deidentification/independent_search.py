@@ -35,6 +35,17 @@ def _decoded(path):
         dataset = pydicom.dcmread(path)
     except pydicom.errors.InvalidDicomError:
         return path.read_text(errors="replace").lower()
-    return "\n".join(
-        str(element.value) for element in dataset.iterall() if element.VR not in ("OB", "OW", "SQ")
-    ).lower()
+    return "\n".join(_values(dataset)).lower()
+
+
+def _values(dataset):
+    for tag in list(dataset.keys()):
+        try:
+            element = dataset[tag]
+        except Exception:  # a damaged element, which no reader decodes; its bytes are searched as all others
+            continue
+        if element.VR == "SQ":
+            for item in element.value:
+                yield from _values(item)
+        elif element.VR not in ("OB", "OW"):
+            yield str(element.value)

@@ -83,6 +83,22 @@ def test_a_name_in_bytes_that_are_kept(tmp_path):
     assert find_values(tmp_path / "out", ["Hidden"]) == []
 
 
+@pytest.mark.parametrize("length", [16, 18])
+def test_a_name_that_a_wrong_length_makes_part_of_a_number(length, tmp_path):
+    """Found with damaged files: a list of floats that had swallowed the elements after it."""
+    dataset = identified_ct(PixelSpacing=[1, 1])
+    dataset.add_new(0x00189306, "FD", [0.5])  # single collimation width
+    source = write(dataset, tmp_path / "in" / "a.dcm")
+    header = b"\x18\0\x06\x93FD"
+    value = b"Hidden^Harriet".ljust(length)
+    data = source.read_bytes()
+    place = data.index(header)
+    source.write_bytes(data[:place] + header + length.to_bytes(2, "little") + value + data[place + 16 :])
+    result = deidentify_file(source, tmp_path / "out", profile=Profile(), keys=KEYS)
+    assert result.held is None
+    assert find_values(tmp_path / "out", ["Hidden", "Harriet"]) == []
+
+
 def test_a_name_behind_the_last_row_of_pixels_is_held_back():
     dataset = identified_ct(PixelData=bytes(8) + b"Hidden^Harriet")
     assert "pixel data hold" in deidentify_dataset(dataset, profile=Profile(), keys=KEYS).held

@@ -1,10 +1,12 @@
 """Options of the profile: which exist, which exclude one another, and what each file states."""
 
 import pytest
+from pydicom.datadict import private_dictionary_VR
 
 from firstread.core.errors import SettingError
 from firstread.deidentification import Profile, deidentify_dataset
 from firstread.deidentification.profile import OPTION_CODES
+from firstread.deidentification.safe_private import _SAFE as SAFE
 
 from .identified_files import KEYS, identified_ct, item, sequence
 
@@ -105,3 +107,11 @@ def test_safe_private_numbers_are_kept_with_their_creator():
     }
     gone = deidentify_dataset(dataset, profile=Profile(), keys=KEYS).dataset
     assert [element for element in gone if element.tag.is_private] == []
+
+
+@pytest.mark.parametrize(("place", "kinds"), list(SAFE.items()))
+def test_safe_private_elements_are_numbers_as_their_makers_write_them(place, kinds):
+    """Value representations as in pydicom's dictionary of private elements."""
+    creator, group, element = place
+    assert kinds == {private_dictionary_VR(group << 16 | 0x1000 | element, creator)}
+    assert kinds <= {"IS", "DS", "FL", "FD", "US", "SS", "UL", "SL"}

@@ -501,3 +501,67 @@ def test_an_item_without_patient_stays_a_dataset():
     dataset = identified_ct()
     dataset.RequestAttributesSequence = sequence(Dataset())
     assert len(clean(dataset).RequestAttributesSequence) == 1
+
+
+def test_passes_in_one_series_can_still_be_told_apart(tmp_path):
+    """Case 24: vtk-dicom 220, Slicer PR 4801, monai-deploy 532: number, time and position of each pass stay."""
+    for number in range(6):
+        image = identified_ct(SOPInstanceUID=f"1.2.3.3.{number}", InstanceNumber=number + 1)
+        image.AcquisitionNumber, image.AcquisitionTime = number // 2 + 1, f"0901{number // 2:02d}.5"
+        image.ImagePositionPatient, image.ImageOrientationPatient = [0, 0, number % 2 * 5.0], [1, 0, 0, 0, 1, 0]
+        write(image, tmp_path / "in" / f"{number}.dcm")
+    deidentify(tmp_path / "in", tmp_path / "out", keys=KEYS)
+    outputs = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]
+    assert len({output.SeriesInstanceUID for output in outputs}) == 1
+    places = {(int(output.AcquisitionNumber), output.ImagePositionPatient[2]) for output in outputs}
+    assert places == {(number, z) for number in (1, 2, 3) for z in (0.0, 5.0)}
+    assert {output.AcquisitionTime for output in outputs} == {"090100.5", "090101.5", "090102.5"}
+
+
+def test_what_tells_missing_and_doubled_slices_stays():
+    """Case 25: dcm2niix 468, 287: positions and exposure stay, a number that was absent is not invented."""
+    image = identified_ct(ImagePositionPatient=[0, 0, -13.5], Exposure=120, XRayTubeCurrent=80, SliceThickness=1)
+    output = clean(image)
+    assert "InstanceNumber" not in output
+    assert list(output.ImagePositionPatient) == [0, 0, -13.5]
+    assert (int(output.Exposure), int(output.XRayTubeCurrent), float(output.SliceThickness)) == (120, 80, 1.0)
+
+
+def test_localizers_and_derived_images_say_what_they_are():
+    """Cases 27 and 28: dcm2niix 140, 404, 894, heudiconv 813, 624: type, orientation, number, each its own UID."""
+    plane = [1, 0, 0, 0, 0, -1]
+    localizer = identified_ct(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], ImageOrientationPatient=plane)
+    derived = identified_ct(ImageType=["DERIVED", "SECONDARY", "MPR"], SeriesInstanceUID="1.2.3.5", SeriesNumber=4)
+    original = identified_ct(ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], SeriesNumber=4, ProtocolName="Liver venous")
+    derived.ProtocolName = original.ProtocolName
+    localizer, derived, original = (clean(image) for image in (localizer, derived, original))
+    assert localizer.ImageType[2] == "LOCALIZER"
+    assert list(localizer.ImageOrientationPatient) == plane
+    assert derived.ImageType[0] == "DERIVED"
+    assert (derived.SeriesNumber, derived.ProtocolName) == (original.SeriesNumber, "Liver venous")
+    assert derived.SeriesInstanceUID != original.SeriesInstanceUID
+
+
+def test_a_session_under_two_study_uids_stays_one_day_of_one_patient():
+    """Case 29: heudiconv 377, 490: nothing is merged, and what links the two stays."""
+    first, second = (clean(identified_ct(StudyInstanceUID=uid, StudyTime="0900")) for uid in ("1.2.3.1", "1.2.3.8"))
+    assert first.StudyInstanceUID != second.StudyInstanceUID
+    assert (first.PatientID, first.StudyDate, first.StudyTime) == (second.PatientID, second.StudyDate, second.StudyTime)
+
+
+def test_a_value_map_refers_to_the_same_image_when_it_is_done_apart():
+    """Case 11: measured on dicom-anonymizer: SeriesInstanceUID in RWVM items is left as it was."""
+    reference = item(ReferencedSOPClassUID=identified_ct().SOPClassUID, ReferencedSOPInstanceUID="1.2.3.3")
+    mapping = item(RealWorldValueSlope=1.0, RealWorldValueIntercept=0.0, LUTLabel="HU", LUTExplanation="of Hidden")
+    values = item(RealWorldValueMappingSequence=sequence(mapping), ReferencedImageSequence=sequence(reference))
+    series = item(SeriesInstanceUID="1.2.3.2", ReferencedInstanceSequence=sequence(reference))
+    value_map = identified_ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.67", Modality="RWV", SOPInstanceUID="1.2.3.7")
+    del value_map.PixelData, value_map.Rows, value_map.Columns
+    value_map.ReferencedImageRealWorldValueMappingSequence = sequence(values)
+    value_map.ReferencedSeriesSequence = sequence(series)
+    output, image = clean(value_map), clean(identified_ct())
+    mapped = output.ReferencedImageRealWorldValueMappingSequence[0]
+    assert mapped.ReferencedImageSequence[0].ReferencedSOPInstanceUID == image.SOPInstanceUID
+    assert output.ReferencedSeriesSequence[0].SeriesInstanceUID == image.SeriesInstanceUID
+    assert mapped.RealWorldValueMappingSequence[0].RealWorldValueSlope == 1.0
+    assert "Hidden" not in str(output)

@@ -1,9 +1,6 @@
 """Published DICOM files: written or held back with a reason, nothing of them left, no new error of dciodvfy."""
 
-import re
 import shutil
-import subprocess
-from collections import Counter
 
 import pydicom
 import pytest
@@ -13,6 +10,7 @@ from firstread.deidentification import deidentify_file
 from firstread.deidentification.identity import IDENTITY_KEYWORDS
 from firstread.dicom.headers import convert_dicom_errors
 
+from .dciodvfy import new_errors
 from .identified_files import KEYS, all_options_for
 
 FOLDERS = ("dcm4che-testdata", "dcmqi", "dicom-test-files", "highdicom-tests", "pydicom-data", "pydicom-tests")
@@ -33,8 +31,10 @@ def dicom_files(shared_data, step):
 
 def own_values(path):
     """Names, identifiers and UIDs of a file, read with pydicom alone."""
-    found = set()
+    found, words = set(), set()
     for element in pydicom.dcmread(path).iterall():
+        if element.keyword in ("StudyID", "StudyDescription") and str(element.value).isalpha():
+            words.add(str(element.value))  # "Thyroid" as the number of a study names nobody
         named = element.VR == "PN" or element.keyword in IDENTITY_KEYWORDS
         is_uid = element.keyword in (
             "StudyInstanceUID",
@@ -45,13 +45,7 @@ def own_values(path):
         if (named or is_uid) and element.value:
             values = element.value if element.VM > 1 else [element.value]
             found |= {str(value) for value in values if len(str(value)) >= MIN_LENGTH}
-    return {value for value in found if not value.isdigit() or len(value) > 7}
-
-
-def errors_of_dciodvfy(path):
-    run = subprocess.run(["dciodvfy", path], capture_output=True, timeout=60, check=False)
-    lines = (run.stdout + run.stderr).decode("latin-1").splitlines()
-    return Counter(re.sub(r"\[\d+\]|<[\d.]+>|= <[^>]*>", "", line) for line in lines if line.startswith("Error"))
+    return {value for value in found - words if not value.isdigit() or len(value) > 7}
 
 
 @pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
@@ -79,7 +73,7 @@ def test_no_error_of_dciodvfy_that_the_original_did_not_have(shared_data, tmp_pa
         if result.output is None or result.existed:
             continue
         checked += 1
-        assert not set(errors_of_dciodvfy(tmp_path / result.output)) - set(errors_of_dciodvfy(path)), path.name
+        assert new_errors(path, tmp_path / result.output) == set(), path.name
     assert checked > 15
 
 

@@ -1,10 +1,19 @@
 """Identity values in text: found in every notation, and the words around them stay."""
 
+import re
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.deidentification.value_search import clean_text, date_notations, name_parts
+from firstread.deidentification.value_search import (
+    clean_text,
+    date_notations,
+    name_parts,
+    necessary_pieces,
+    value_patterns,
+)
 
 NAMES = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzäöüßéñçøłšž"), min_size=3, max_size=12).map(str.capitalize)
 NAME = frozenset({("name", "Müller-Lüdenscheidt^Jürgen")})
@@ -86,3 +95,48 @@ def test_a_birth_date_that_is_none_has_no_notations():
 @pytest.mark.parametrize("text", ["92 year old woman", "93y liver", "093Y", "101-year-old", "95 Jahre"])
 def test_ages_over_89_in_words(text):
     assert not any(char.isdigit() for char in clean_text(text, frozenset(), descriptions=True))
+
+
+VALUES = st.one_of(
+    st.tuples(st.just("name"), st.from_regex(r"[A-Zaeiouüßæ'0-9^=. -]{1,14}", fullmatch=True)),
+    st.tuples(st.sampled_from(["id", "accession", "text", "phone"]), st.from_regex(r"[A-Za-zü0-9/+._ -]{1,14}")),
+    st.tuples(st.just("birth_date"), st.dates(min_value=date(1900, 1, 1)).map(lambda day: f"{day:%Y%m%d}")),
+)
+TRANSCRIBED = str.maketrans({"ü": "ue", "ß": "ss", "æ": "ae"})
+
+
+@given(VALUES, st.integers(0, 2**31), st.sampled_from(["{}", "CT {} liver", "x{}", "({})"]))
+def test_no_value_is_passed_over_for_its_pieces(value, choice, template):
+    """Patterns that are not tried are those that would not have matched."""
+    text = value[1]
+    written = [text, text.translate(TRANSCRIBED), *re.split(r"[\s^=.'-]+", text), re.sub(r"[\W_]", "", text)]
+    written += [
+        text[::-1],
+        re.sub(r"\D", "", text),
+        "-".join(re.findall(r"\d+|[A-Za-z]+", text)),
+        *date_notations(text),
+    ]
+    searched = template.format(written[choice % len(written)]).swapcase()
+    found = [kind for kind, pattern in value_patterns(frozenset({value})) if pattern.search(searched)]
+    assert not found or not searched.isascii() or any(piece in searched.lower() for piece in necessary_pieces(*value))
+
+
+@pytest.mark.parametrize("value", ["----", "./.", "_ _ _"])
+def test_a_number_of_separators_alone_is_nothing_to_search_for(value):
+    assert clean_text("CT liver 3 mm", frozenset({("accession", value)}), descriptions=False) == "CT liver 3 mm"
+
+
+@pytest.mark.parametrize("family", ["Park", "Young", "Brown", "Hill", "Rose"])
+def test_family_names_that_are_words_but_not_of_radiology(family):
+    """Found by the score of the phantom archive: "Park 26.10.2019" as the name of a structure set."""
+    values = frozenset({("name", f"{family}^Cheolsu"), ("name", f"{family}^Minji=朴^敏智=박^민지")})
+    assert clean_text(f"{family} 26.10.2019", values, descriptions=True) == ""
+    assert clean_text(f"{family.upper()} liver", values, descriptions=True) == "liver"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("Long 26.10.2019", ""), ("LONG XI", ""), ("long axis 26.10.2019", "long axis"), ("long", "long")],
+)
+def test_a_word_of_radiology_that_is_a_name_goes_where_it_is_all_that_is_left(text, kept):
+    assert clean_text(text, frozenset({("name", "Long^Xi")}), descriptions=True) == kept

@@ -41,9 +41,10 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
-        finally:
+        except BaseException:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+            raise
     return path
 
 

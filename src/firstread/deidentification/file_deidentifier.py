@@ -13,9 +13,12 @@ from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.storage_classes import MEDIA_DIRECTORY, reason_to_hold_class
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
+from firstread.dicom.raw_elements import read_texts, save_dataset
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+_STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,10 @@ def deidentify_shard(
 
 def output_path(dataset: "Dataset", pseudonym: str, keys: PseudonymKeys) -> Path:
     """Path of an instance below the output folder: patient, study, series, instance, all pseudonyms."""
-    names = (("T", "StudyInstanceUID"), ("S", "SeriesInstanceUID"), ("I", "SOPInstanceUID"))
-    study, series, instance = (keys.file_name(prefix, str(dataset.get(keyword))) for prefix, keyword in names)
+    names = (("T", _STUDY), ("S", _SERIES), ("I", _INSTANCE))
+    study, series, instance = (
+        keys.file_name(prefix, "\\".join(read_texts(dataset, tag)) or "None") for prefix, tag in names
+    )
     return Path(pseudonym, study, series, f"{instance}.dcm")
 
 
@@ -109,7 +114,7 @@ def _deidentify_open_file(
     if found.dataset is None:
         return FileResult(source, None, found.held, actions=found.actions)
     output = found.dataset
-    write_atomically(folder / path, lambda temporary: output.save_as(temporary, enforce_file_format=True))
+    write_atomically(folder / path, lambda temporary: save_dataset(output, temporary))
     return FileResult(source, path, actions=found.actions)
 
 

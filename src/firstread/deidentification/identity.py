@@ -1,12 +1,15 @@
 """Identity of a patient: the values that name a person, gathered over the patient's files."""
 
-from collections.abc import Iterable, Iterator
+import re
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from firstread.core.patient_identity import is_placeholder, normalize_patient
 from firstread.deidentification.date_shift import OLDEST_AGE_YEARS, age_between, age_in_years
+from firstread.dicom.raw_elements import read_texts
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -40,6 +43,9 @@ IDENTITY_KEYWORDS = {
     "StationName": "device",
     "DeviceSerialNumber": "device",
 }
+_PATIENT_ID, _ISSUER, _BIRTH_DATE, _SEX, _AGE = 0x00100020, 0x00100021, 0x00100030, 0x00100040, 0x00101010
+#: of the study, the series, the acquisition
+_DAYS = (0x00080020, 0x00080021, 0x00080022)
 #: items within items, deeper than any object of the standard
 MAX_DEPTH = 32
 #: a StudyID is often a small number or a word, which identifies nothing
@@ -80,10 +86,11 @@ class Identity:
             >>> identity.key, identity.over_89
             ('|12', True)
         """
-        patient_id, birth_date = _text(dataset, "PatientID"), _text(dataset, "PatientBirthDate")
-        sex = _text(dataset, "PatientSex")
+        patient_id, issuer, birth_date, sex = (
+            "\\".join(read_texts(dataset, tag)) for tag in (_PATIENT_ID, _ISSUER, _BIRTH_DATE, _SEX)
+        )
         stated = bool(patient_id) and not is_placeholder(patient_id)
-        issuer = normalize_patient(_text(dataset, "IssuerOfPatientID")) if _text(dataset, "IssuerOfPatientID") else ""
+        issuer = normalize_patient(issuer) if issuer else ""
         return cls(
             key=f"{issuer}|{normalize_patient(patient_id)}" if stated else "",
             patient_ids=frozenset({patient_id} if stated else ()),
@@ -127,7 +134,7 @@ def identity_values(dataset: "Dataset") -> Iterator[tuple[str, str]]:
         kind = _kind_of_element(int(tag))
         if kind is None:
             continue
-        for value in _values(dataset[tag].value):
+        for value in read_texts(dataset, tag):
             is_number = kind != "study_id" or sum(map(str.isdigit, value)) >= _MIN_STUDY_DIGITS
             if is_number and not is_placeholder(value):
                 yield kind, value
@@ -157,32 +164,37 @@ def nested_identity_values(dataset: "Dataset") -> set[tuple[str, str]]:
 
 
 def _items(dataset: "Dataset") -> list["Dataset"]:
-    from pydicom.datadict import dictionary_has_tag, dictionary_VR
     from pydicom.sequence import Sequence
 
     items: list[Dataset] = []
-    for tag in list(dataset.keys()):
-        if tag.is_private:
+    for tag, element in list(dataset.items()):
+        if tag & 0x10000 or (element.VR or _known_vr(int(tag))) not in ("SQ", "UN"):
             continue
-        element = dataset.get_item(tag, keep_deferred=True)
-        if (element.VR or (dictionary_has_tag(tag) and dictionary_VR(tag))) in ("SQ", "UN"):
-            value = dataset[tag].value
-            items += list(value) if isinstance(value, Sequence) else []
+        if element.is_raw and element.value is not None and _identity_tags().search(element.value) is None:
+            continue  # none of its bytes is the tag of an identity value
+        value = dataset[tag].value
+        items += list(value) if isinstance(value, Sequence) else []
     return items
 
 
+@lru_cache(maxsize=1 << 14)
+def _known_vr(tag: int) -> str:
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
+    return dictionary_VR(tag) if dictionary_has_tag(tag) else ""
+
+
+@cache
+def _identity_tags() -> re.Pattern[bytes]:
+    """Tags of all elements that hold identity values, as bytes in either order."""
+    from pydicom.datadict import DicomDictionary
+
+    tags = [tag for tag in DicomDictionary if _kind_of_element(tag)]
+    forms = [struct.pack(order + "HH", tag >> 16, tag & 0xFFFF) for tag in tags for order in "<>"]
+    return re.compile(b"|".join(map(re.escape, forms)))
+
+
 def _is_over_89(dataset: "Dataset", birth_date: str) -> bool:
-    ages = [age_in_years(_text(dataset, "PatientAge"))]
-    ages += [age_between(birth_date, _text(dataset, day)) for day in ("StudyDate", "SeriesDate", "AcquisitionDate")]
+    ages = [age_in_years("\\".join(read_texts(dataset, _AGE)))]
+    ages += [age_between(birth_date, "\\".join(read_texts(dataset, day))) for day in _DAYS]
     return any(age is not None and OLDEST_AGE_YEARS + 1 <= age < 130 for age in ages)
-
-
-def _values(value: Any) -> Iterable[str]:
-    if value is None:
-        return ()
-    values = value if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
-    return [text for item in values if (text := str(item).strip(" \0"))]
-
-
-def _text(dataset: "Dataset", keyword: str) -> str:
-    return "\\".join(_values(dataset.get(keyword)))

@@ -2,15 +2,17 @@
 
 What is found is cut out; the words around it stay. A part of a name shorter than three letters, and a part that is a
 common word of radiology ("Head", "Long"), is searched as part of the whole name only, because cutting it would destroy
-descriptions and identifies nobody.
+descriptions and identifies nobody. Where it is all that is left of a description, it goes too.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 from itertools import permutations
+
+from firstread.deidentification.spellings import LETTERS, letter_forms, plain_spelling_pattern, spelling_pattern
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -51,34 +53,17 @@ shift_jis iso2022_jp iso2022_jp_2 euc_jp euc_kr iso2022_kr gb18030 gb2312 utf-16
 _CHARACTER_SETS = tuple(_CHARACTER_SET_NAMES.split())
 #: words of radiology and of DICOM that are family names too
 _COMMON_TEXT = """
-abdomen arm axial axis back black blood body bone bones brain breast brown chest child contrast coronal
-derived doctor early elbow face female field foot frank gray green hand hands head heart hill hip image kidney
-knee late left leg legs light liver localizer long low lung lungs male man mann march may mean med medical
-middle mode neck new nose number old original other park part pelvis phase plane post pre primary ray right
-rose screen secondary series short shoulder skull small soft spine stand standard stone strong study summer
-the thin thorax tissue unit venous view volume wall water white wide winter with woman wood wrist young
-hospital clinic center centre university department radiology institute general city saint
+abdomen arm axial axis back black blood body bone bones brain breast chest child contrast coronal derived doctor
+early elbow face female field foot gray hand hands head heart hip image kidney knee late left leg legs light
+liver localizer long low lung lungs male man march may mean med medical middle mode neck new nose number old
+original other part pelvis phase plane post pre primary ray right screen secondary series short shoulder skull
+small soft spine stand standard stone study the thin thorax tissue unit venous view volume wall water white wide
+with woman wrist hospital clinic center centre university department radiology institute general city saint
 """
 _COMMON = frozenset(_COMMON_TEXT.split())
 _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
 #: runs of digits, of letters, of other characters that are no separators
 _RUNS = re.compile(r"\d+|[^\W\d_]+|[^\w\s./-]+")
-_LETTERS = re.compile("ae|oe|ue|ss|.", re.IGNORECASE | re.DOTALL)
-_TRANSCRIBED: dict[str, tuple[str, ...]] = {
-    "ä": ("ae",),
-    "ö": ("oe",),
-    "ü": ("ue",),
-    "ß": ("ss",),
-    "ae": ("ä",),
-    "oe": ("ö",),
-    "ue": ("ü",),
-}
-_TRANSCRIBED |= {"ss": ("ß",), "ø": ("oe", "o"), "å": ("aa",), "æ": ("ae",), "ł": ("l",), "đ": ("d",), "ı": ("i",)}
-#: letter without accent -> letters of Latin scripts that are it with one
-_ACCENTED: dict[str, tuple[str, ...]] = {
-    base: tuple(char for char in map(chr, range(0xDF, 0x180)) if unicodedata.normalize("NFD", char)[0] == base)
-    for base in "abcdefghijklmnopqrstuvwxyz"
-}
 _SEPARATORS = re.compile(r"[\s^=,;/\\_.()'’\"-]+")
 
 
@@ -104,11 +89,85 @@ def clean_text(text: str, values: frozenset[tuple[str, str]], *, descriptions: b
 def _clean(text: str, values: frozenset[tuple[str, str]], descriptions: bool) -> str:
     plain = undisguise(text)
     found = plain
-    for _, pattern in value_patterns(values):
-        found = pattern.sub(" ", found)
+    for kind, value in _possible_values(plain, values):
+        if (pattern := _value_pattern(kind, value, plain.isascii())) is not None:
+            found = pattern.sub(" ", found)
     if descriptions:
         found = _GENERIC.sub(" ", found)
-    return text if found == plain else _tidy(found)
+    if found == plain:
+        return text
+    tidy = _tidy(found)
+    return "" if descriptions and _is_name(tidy, values) else tidy
+
+
+def _is_name(text: str, values: frozenset[tuple[str, str]]) -> bool:
+    """Whether what is left of a text is nothing but parts of a name, such as "Long" of "Long 21.03.1970"."""
+    words = {word.casefold() for word in _SEPARATORS.split(text) if word}
+    return bool(words) and any(
+        words <= {part.casefold() for part in _SEPARATORS.split(value)} for kind, value in values if kind == "name"
+    )
+
+
+def _possible_values(text: str, values: frozenset[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Values that a text may hold, in order: the patterns of all others need not be compiled and tried."""
+    if not text.isascii():
+        yield from sorted(values)
+        return
+    lowered = text.lower()
+    for kind, value, pieces in _ordered_pieces(values):
+        if any(piece in lowered for piece in pieces):
+            yield kind, value
+
+
+@lru_cache(maxsize=4096)
+def _ordered_pieces(values: frozenset[tuple[str, str]]) -> tuple[tuple[str, str, frozenset[str]], ...]:
+    return tuple((kind, value, necessary_pieces(kind, value)) for kind, value in sorted(values))
+
+
+@lru_cache(maxsize=1 << 14)
+def necessary_pieces(kind: str, value: str) -> frozenset[str]:
+    """Pieces, in small letters, of which each ASCII text that an identity value's pattern matches holds at least one.
+
+    Example:
+        >>> sorted(necessary_pieces("name", "Doe^Müller")), sorted(necessary_pieces("birth_date", "19700321"))
+        (['d', 'ller'], ['70'])
+    """
+    if kind == "birth_date":
+        return frozenset({value[2:4]} if date_notations(value) else ())
+    if kind == "phone":
+        digits = re.sub(r"\D", "", value)
+        return frozenset({digits[:1]} if len(digits) >= _MIN_PHONE_DIGITS else ())
+    groups = value.split("=") if kind == "name" else [value]
+    pieces = (piece for group in groups for piece in _pieces_of_group(kind, group))
+    return frozenset(piece for piece in pieces if piece is not None)
+
+
+def _pieces_of_group(kind: str, group: str) -> Iterator[str | None]:
+    """Pieces of a name's parts, or the one piece that all spellings of a number hold."""
+    if kind == "name" and not any(map(str.isdigit, group)):
+        parts = [part for part in _SEPARATORS.split(group) if part]
+        yield from (_longest_plain_piece(part) for part in parts if _is_rare(part))
+        common = [_longest_plain_piece(part) for part in parts[:_MAX_PARTS] if not _is_rare(part)]
+        # searched in pairs, so that one of them need not be asked for
+        yield from sorted(common, key=lambda piece: len(piece or ""))[1:]
+    elif len(group) >= _MIN_ID:
+        parts = _RUNS.findall(group)
+        digits = [part for part in parts if part.isdigit()]
+        searched_alone = kind in {"name", *_NUMBERED} and sum(map(len, digits)) >= _MIN_GLUED_ID
+        pieces = [_longest_plain_piece(part) for part in (digits if searched_alone else parts)]
+        yield max((piece for piece in pieces if piece is not None), key=len) if pieces and None not in pieces else None
+
+
+def _longest_plain_piece(part: str) -> str | None:
+    """Longest run of letters with one spelling in ASCII, "" where there is none; None where one has none at all."""
+    run, longest = "", ""
+    for letter in LETTERS.findall(unicodedata.normalize("NFC", part)):
+        spellings = {form.casefold() for form in letter_forms(letter.casefold()) if form.isascii()}
+        if not spellings:
+            return None
+        run = run + spellings.pop() if len(spellings) == 1 else ""
+        longest = max(longest, run, key=len)
+    return longest
 
 
 def undisguise(text: str) -> str:
@@ -131,14 +190,17 @@ def value_patterns(values: frozenset[tuple[str, str]]) -> tuple[tuple[str, re.Pa
         >>> [kind for kind, _ in value_patterns(frozenset({("name", "Doe^Jane"), ("id", "12")}))]
         ['name']
     """
-    found = [(kind, _value_pattern(kind, value)) for kind, value in sorted(values)]
+    found = [(kind, _value_pattern(kind, value, False)) for kind, value in sorted(values)]
     return tuple((kind, pattern) for kind, pattern in found if pattern is not None)
 
 
 @lru_cache(maxsize=1 << 14)
-def _value_pattern(kind: str, value: str) -> re.Pattern[str] | None:
-    ordered = sorted(set(_patterns(kind, value)), key=lambda pattern: (-len(pattern), pattern))
-    return re.compile("|".join(ordered), re.IGNORECASE) if ordered else None
+def _value_pattern(kind: str, value: str, ascii_only: bool) -> re.Pattern[str] | None:
+    """Pattern of a value; for texts of ASCII one that matches the same there and is compiled sooner."""
+    full = list(_patterns(kind, value, spelling_pattern))
+    searched = list(_patterns(kind, value, plain_spelling_pattern)) if ascii_only else full
+    ordered = sorted(set(zip(full, searched, strict=True)), key=lambda pair: (-len(pair[0]), pair[0]))
+    return re.compile("|".join(pattern for _, pattern in ordered), re.IGNORECASE) if ordered else None
 
 
 @lru_cache(maxsize=256)
@@ -200,34 +262,7 @@ def name_parts(name: str) -> list[str]:
     return [part for group in groups for part in _SEPARATORS.split(group) if _is_rare(part)]
 
 
-def spelling_pattern(text: str) -> str:
-    """Pattern of a text in every spelling: with and without accents, transcribed, and as UTF-8 read as Latin-1.
-
-    Example:
-        >>> pattern = re.compile(spelling_pattern("Müller"), re.IGNORECASE)
-        >>> [bool(pattern.fullmatch(form)) for form in ("MUELLER", "Muller", "MÃ¼ller", "Mu\u0308ller", "Miller")]
-        [True, True, True, True, False]
-    """
-    composed = unicodedata.normalize("NFC", text)
-    return "".join(_letter_pattern(part.casefold()) for part in _LETTERS.findall(composed))
-
-
-@lru_cache(maxsize=4096)
-def _letter_pattern(letter: str) -> str:
-    """Pattern of a letter, or of two that transcribe one, in all spellings."""
-    forms = {letter, *_TRANSCRIBED.get(letter, ())}
-    for form in tuple(forms):
-        folded = "".join(char for char in unicodedata.normalize("NFKD", form) if not unicodedata.combining(char))
-        forms |= {folded, *_ACCENTED.get(folded, ())}
-    for form in tuple(forms):
-        forms |= {unicodedata.normalize("NFD", form)}
-        forms |= {case.encode("utf-8", "replace").decode("latin-1") for case in (form, form.upper())}
-    single = "".join(sorted(form for form in forms if len(form) == 1))
-    longer = sorted((form for form in forms if len(form) > 1), key=lambda form: (-len(form), form))
-    return "(?:" + "|".join([*map(re.escape, longer), *([f"[{re.escape(single)}]"] if single else [])]) + ")"
-
-
-def _patterns(kind: str, value: str) -> Iterator[str]:
+def _patterns(kind: str, value: str, spell: Callable[[str], str]) -> Iterator[str]:
     if kind == "birth_date":
         yield from _date_patterns(value)
     elif kind == "phone":
@@ -235,9 +270,9 @@ def _patterns(kind: str, value: str) -> Iterator[str]:
         if len(digits) >= _MIN_PHONE_DIGITS:
             yield _bounded(r"[\s()/.+-]{0,3}".join(digits), r"\d")
     elif kind == "name":
-        yield from _name_patterns(value)
+        yield from _name_patterns(value, spell)
     else:
-        yield from _identifier_patterns(kind, value)
+        yield from _identifier_patterns(kind, value, spell)
 
 
 def _date_patterns(text: str) -> Iterator[str]:
@@ -258,25 +293,27 @@ def _date_patterns(text: str) -> Iterator[str]:
     yield from (_bounded(re.escape(form), r"\d") for form in notations)
 
 
-def _name_patterns(name: str) -> Iterator[str]:
+def _name_patterns(name: str, spell: Callable[[str], str]) -> Iterator[str]:
     for group in name.split("="):
         if any(map(str.isdigit, group)):  # a number in the place of a name
-            yield from _identifier_patterns("id", group)
+            yield from _identifier_patterns("id", group, spell)
             continue
         parts = [part for part in _SEPARATORS.split(group) if part]
         for part in parts:
             if _is_rare(part):
-                yield _bounded(spelling_pattern(part), _LETTER, ending="(?:['’]?s)?")
+                yield _bounded(spell(part), _LETTER, ending="(?:['’]?s)?")
         for pair in permutations(parts[:_MAX_PARTS], 2):
             if sum(map(len, pair)) > _MIN_NAME:
-                yield _bounded(r"[\s^=,;._-]{0,3}".join(map(spelling_pattern, pair)), _LETTER)
+                yield _bounded(r"[\s^=,;._-]{0,3}".join(map(spell, pair)), _LETTER)
 
 
-def _identifier_patterns(kind: str, value: str) -> Iterator[str]:
+def _identifier_patterns(kind: str, value: str, spell: Callable[[str], str]) -> Iterator[str]:
     if len(value) < _MIN_ID or value.casefold() in _COMMON:
         return
     parts = _RUNS.findall(value)
-    pattern = r"[\s_./-]{0,3}".join(map(spelling_pattern, parts))
+    if not parts:  # separators alone, such as "----"
+        return
+    pattern = r"[\s_./-]{0,3}".join(map(spell, parts))
     glued = kind in _NUMBERED and len(value) >= _MIN_GLUED_ID and any(map(str.isdigit, value))
     yield pattern if glued else _bounded(pattern, r"[^\W_]")
     digits = [part for part in parts if part.isdigit()]

@@ -5,6 +5,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,12 @@ __all__ = [
 MAX_FILE_BYTES = 4 * 1024**3
 #: deflated files that inflate to more are refused
 MAX_INFLATED_BYTES = 1024**3
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
 _DEFER_SIZE_BYTES = 64 * 1024
+#: file meta information that is longer is left to pydicom
+_MAX_META_BYTES = 4096
+#: value representations with a length of four bytes
+_LONG_META = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 #: what `check_image` completes: samples, photometric interpretation, planar configuration, pixel representation
 _COMPLETED_TAGS = (0x00280002, 0x00280004, 0x00280006, 0x00280103)
 
@@ -84,13 +90,8 @@ def open_dicom_object(path: str | Path) -> "Dataset":
 @contextmanager
 def convert_dicom_errors(path: Path) -> Iterator[None]:
     """Convert any exception that a broken file makes pydicom raise to a DataError without values from the file."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    _silence_gdcm()
     try:
-        logger.setLevel(logging.CRITICAL + 1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             yield
     except FirstreadError:
         raise
@@ -102,8 +103,25 @@ def convert_dicom_errors(path: Path) -> Iterator[None]:
         raise StorageError("The image is too large for this computer's memory", where=path) from None
     except Exception:  # a broken file can make a parser raise anything, with values of the file in it
         raise broken_file_error(path) from None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Silence pydicom's log and warnings, which quote values; once, however often it is entered."""
+    if _silent.get():
+        yield
+        return
+    logger = logging.getLogger("pydicom")
+    level, token = logger.level, _silent.set(True)
+    _silence_gdcm()
+    try:
+        logger.setLevel(logging.CRITICAL + 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
+        _silent.reset(token)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -143,10 +161,32 @@ def describe_header(dataset: "Dataset") -> dict[str, Any]:
 def _read_dataset(path: Path, *, defer: bool) -> "Dataset":
     from pydicom import dcmread
 
-    if str(_read_transfer_syntax(path)) in DEFLATED_SYNTAXES:
+    if _may_be_deflated(path) and str(_read_transfer_syntax(path)) in DEFLATED_SYNTAXES:
         _check_inflated_size(path)
         defer = False
     return dcmread(path, force=True, defer_size=_DEFER_SIZE_BYTES if defer else None)
+
+
+def _may_be_deflated(path: Path) -> bool:
+    """Whether file meta information is not plainly that of a file without deflate.
+
+    Plain is: its elements, each within its length, fill the length that (0002,0000) states, what follows is of another
+    group, and none of them is the UID of a deflated transfer syntax. Whatever else pydicom has to look at.
+    """
+    with open(path, "rb") as file:
+        head = file.read(_MAX_META_BYTES)
+    if head[128:140] != b"DICM\2\0\0\0UL\4\0":
+        return True
+    position, end = 144, 144 + int.from_bytes(head[140:144], "little")
+    if end + 2 > len(head) or any(syntax.encode() in head[:end] for syntax in DEFLATED_SYNTAXES):
+        return True
+    while position < end:
+        if head[position : position + 2] != b"\2\0" or not head[position + 4 : position + 6].isalpha():
+            return True
+        is_long = head[position + 4 : position + 6] in _LONG_META
+        start, size = (position + 12, 4) if is_long else (position + 8, 2)
+        position = start + int.from_bytes(head[start - size : start], "little")
+    return position != end or head[end : end + 2] == b"\2\0"
 
 
 def _read_transfer_syntax(path: Path) -> Any:

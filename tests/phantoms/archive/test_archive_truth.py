@@ -181,3 +181,20 @@ CASES = [*range(1, 6), *range(7, 10), *range(11, 14), *range(15, 22), *range(23,
 def test_each_case_of_a_public_report_is_in_the_archive(archive, case):
     notes = {*archive.actions.note.astype(str), *archive.table("faults").note}
     assert any(note.startswith(f"case {case}:") for note in notes), sorted(notes)
+
+
+def test_words_of_a_report_that_name_nobody_stay_with_clean_structured_content(archive):
+    rows = archive.actions[archive.actions.keyword == "TextValue"]
+    kept = rows[rows.value.isin(["Liver", "Lesion 1"])]
+    assert len(kept)
+    assert set(kept.action) == {"text_retained"}
+    assert set(kept.option) == {"clean structured content"}
+    assert set(archive.table("identities").value) & set(rows[rows.action == "text_removed"].value)
+
+
+def test_dates_within_original_attributes_go_because_the_sequence_goes(archive):
+    """PS3.15 E.1-1 (0400,0561) X under every option."""
+    rows = archive.actions[archive.actions.tag_path.str.startswith("(0400,0561)")]
+    assert len(rows)
+    assert set(rows[rows.keyword == "AttributeModificationDateTime"].action) == {"text_removed"}
+    assert "date_shifted" not in set(rows.action)

@@ -23,6 +23,7 @@ from firstread.phantoms.archive.truth_keywords import (
     DESCRIPTORS,
     NOT_NULL,
     REMOVED,
+    REMOVED_SEQUENCES,
     RETAINED,
     SCOPES,
     STRUCTURE,
@@ -157,9 +158,12 @@ def _element_actions(element: DataElement, path: str, truth: Truth) -> Iterator[
     values = text_values(element)
     if keyword in RETAINED and element.VR != "UI":
         values = ["\\".join(values)] if values else []
+    is_removed = path.startswith(REMOVED_SEQUENCES)
     for value in values:
-        for action in maker(keyword, value, truth):
-            yield Action(path, keyword, action[0], action[1], SCOPES.get(keyword, "instance"), action[2], note=note)
+        for action, text, option in maker(keyword, value, truth):
+            goes = is_removed and action == "date_shifted"
+            wanted, condition = ("text_removed", "") if goes else (action, option)
+            yield Action(path, keyword, wanted, text, SCOPES.get(keyword, "instance"), condition, note=note)
     if "." in path:
         return
     if keyword == "PatientID" and values:
@@ -202,7 +206,7 @@ def _text_actions(keyword: str, value: str, truth: Truth) -> _Rows:
         kept = truth.kept.get(keyword, (value,) if keyword in DESCRIPTOR_KEYWORDS and not _holds(value, truth) else ())
         for text in kept:
             if text in value:
-                yield "text_retained", text, DESCRIPTORS
+                yield "text_retained", text, DESCRIPTOR_KEYWORDS.get(keyword, DESCRIPTORS)
 
 
 def _holds(value: str, truth: Truth) -> bool:

@@ -46,7 +46,6 @@ REMOVED = frozenset(
         "MedicalRecordLocator",
         "CountryOfResidence",
         "InterpretationText",
-        "TextValue",
         "UnformattedTextValue",
         "OverlayComments",
     ]
@@ -93,24 +92,31 @@ RETAINED: Mapping[str, str] = {
         DATES,
     ),
 }
-DESCRIPTOR_KEYWORDS = frozenset(
-    [
-        "StudyDescription",
-        "SeriesDescription",
-        "ProtocolName",
-        "ImageComments",
-        "DerivationDescription",
-        "RequestedProcedureDescription",
-        "PerformedProcedureStepDescription",
-        "ReasonForStudy",
-        "AdmittingDiagnosesDescription",
-        "ContrastBolusAgent",
-        "AcquisitionProtocolDescription",
-    ]
-)
+#: keyword -> option under which words that name nobody stay
+DESCRIPTOR_KEYWORDS: Mapping[str, str] = {
+    **dict.fromkeys(
+        [
+            "StudyDescription",
+            "SeriesDescription",
+            "ProtocolName",
+            "ImageComments",
+            "DerivationDescription",
+            "RequestedProcedureDescription",
+            "PerformedProcedureStepDescription",
+            "ReasonForStudy",
+            "AdmittingDiagnosesDescription",
+            "ContrastBolusAgent",
+            "AcquisitionProtocolDescription",
+        ],
+        DESCRIPTORS,
+    ),
+    "TextValue": STRUCTURED,
+}
 NOT_NULL = frozenset(
     ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "Modality", "SOPClassUID")
 )
+#: sequences that the Basic Profile removes whole under every option: nothing in them can be shifted
+REMOVED_SEQUENCES = ("(0400,0561)",)
 SCOPES = {"StudyInstanceUID": "study", "SeriesInstanceUID": "series", "PatientID": "patient"}
 
 #: elements without which an object is not what it was
