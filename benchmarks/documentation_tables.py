@@ -21,7 +21,7 @@ from firstread.core.figures import plot_learning_curve, png_bytes
 from firstread.evaluation.intervals import wilson_interval
 from kept_results import ROOT, cases_by_class, format_table, load_newest
 
-NAMES = ("measured", "bundled-weights", "intervals", "phantoms", "burned-in-text", "deidentification")
+NAMES = ("measured", "bundled-weights", "intervals", "phantoms", "deidentification", "burned-in-text")
 PAGES = tuple(f"docs/explanation/{name}.md" for name in NAMES)
 TABLE_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 

@@ -1,5 +1,6 @@
 """Report: a self-contained HTML page of text, tables and figures."""
 
+import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DISCLAIMER = "For teaching and research. Not a medical device; not for decisions about patients."
+
+
+#: a cell whose text takes several lines; pandas has escaped what stands in it
+_LONG_TEXT = re.compile(r"<td>([^<]{36,})</td>")
 
 
 @dataclass
@@ -34,9 +39,12 @@ class Report:
         return self._add("text", text=text)
 
     def add_table(self, table: "pd.DataFrame", *, caption: str = "") -> Self:
-        """Add a table; numbers are shown with three decimals."""
-        html = table.to_html(index=not _has_default_index(table), float_format="{:.3f}".format, na_rep="", border=0)
-        return self._add("table", html=html, caption=caption)
+        """Add a table; numbers are shown with three decimals, long texts whole, in lines."""
+        import pandas as pd
+
+        with pd.option_context("display.max_colwidth", None):
+            html = table.to_html(index=not _has_default_index(table), float_format="{:.3f}".format, na_rep="", border=0)
+        return self._add("table", html=_LONG_TEXT.sub(r'<td class="text">\1</td>', html), caption=caption)
 
     def add_figure(self, figure: "Figure | bytes", *, caption: str = "", alt: str = "") -> Self:
         """Add a matplotlib figure (or PNG bytes), embedded."""
@@ -92,6 +100,7 @@ figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; display
 figcaption, caption { color: var(--quiet); font-size: .92rem; text-align: left; padding: .3rem 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+td.text { text-align: left; white-space: normal; min-width: 11rem; }
 th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid var(--ink); }
 pre { background:#f5f7f9; border:1px solid var(--line); padding:.8rem; overflow-x:auto; font-size:.85rem; }
 @media print { body { max-width:none; padding:0; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }

@@ -6,7 +6,7 @@ from firstread.deidentification.file_deidentifier import FileResult, deidentify_
 from firstread.deidentification.folder_deidentifier import deidentify
 from firstread.deidentification.identity import Identity
 from firstread.deidentification.identity_index import IdentityIndex, gather_identities
-from firstread.deidentification.pixel_cleaning import CleanedPixels, clean_pixels
+from firstread.deidentification.pixel_cleaner import CleanedPixels, clean_pixels
 from firstread.deidentification.pixel_review import write_review_sheets
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys

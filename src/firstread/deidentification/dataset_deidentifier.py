@@ -14,7 +14,7 @@ from pydicom.uid import UID
 from firstread.core.errors import DataError
 from firstread.deidentification.dataset_converter import DatasetConverter
 from firstread.deidentification.identity import Identity, nested_identity_values
-from firstread.deidentification.pixel_cleaning import clean_pixels
+from firstread.deidentification.pixel_cleaner import clean_pixels
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.recognizable_features import FACE_KEPT, HELD, may_show_face

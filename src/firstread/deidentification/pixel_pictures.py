@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstread.deidentification.pixel_painting import decoded_frames
+from firstread.deidentification.pixel_boxes import decoded_frames
 from firstread.deidentification.text_detector import Box, detector_scale
 from firstread.dicom.pixel_elements import get_int
 from firstread.readers.dicom_pixels import make_picture

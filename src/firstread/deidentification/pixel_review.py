@@ -17,8 +17,8 @@ from firstread.core.errors import DataError
 from firstread.core.files import write_atomically, write_text
 from firstread.deidentification.identity import nested_identity_values
 from firstread.deidentification.identity_index import readable_datasets
-from firstread.deidentification.pixel_cleaning import MAX_DECODED_BYTES, CleanedPixels, clean_pixels, decoded_bytes
-from firstread.deidentification.pixel_ranking import AMBER, MARK, RANKS, RED
+from firstread.deidentification.pixel_cleaner import MAX_DECODED_BYTES, CleanedPixels, clean_pixels, decoded_bytes
+from firstread.deidentification.pixel_ranks import AMBER, MARK, RANKS, RED
 from firstread.deidentification.review_class import review_class
 from firstread.deidentification.storage_classes import reason_to_hold_class, reason_to_review
 from firstread.dicom.headers import convert_dicom_errors

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstread.deidentification.pixel_painting import decoded_frames
+from firstread.deidentification.pixel_boxes import decoded_frames
 from firstread.deidentification.pixel_pictures import equalised, frame_pictures, large_picture_tiles, resized
-from firstread.deidentification.pixel_ranking import AMBER, MARK, RANKS, rank_text
+from firstread.deidentification.pixel_ranks import AMBER, MARK, RANKS, rank_text
 from firstread.deidentification.text_detector import (
     Box,
     ReadText,

@@ -16,7 +16,7 @@ from pydicom.uid import (
 )
 
 from firstread.core.errors import DataError
-from firstread.deidentification.pixel_painting import paint_boxes
+from firstread.deidentification.pixel_boxes import paint_boxes
 from firstread.deidentification.text_detector import Box
 from firstread.dicom.headers import open_dicom
 

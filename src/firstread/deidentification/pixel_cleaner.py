@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from firstread.core.errors import DataError, MissingDependencyError
 from firstread.deidentification.pixel_bits import clear_bits, overlay_bits, used_mask
-from firstread.deidentification.pixel_painting import copy_dataset, frame_view, paint_boxes
-from firstread.deidentification.pixel_ranking import MARK, RANKS
+from firstread.deidentification.pixel_boxes import copy_dataset, frame_view, paint_boxes
+from firstread.deidentification.pixel_ranks import MARK, RANKS
 from firstread.deidentification.pixel_regions import boxes_outside, ultrasound_regions
 from firstread.deidentification.pixel_search import FoundText, TextSearch, search_text
 from firstread.deidentification.text_detector import Box, TextDetector, load_text_detector

@@ -14,7 +14,7 @@ from firstread.deidentification.value_search import date_notations, name_parts, 
 RED, AMBER, MARK = RANKS = ("red", "amber", "mark")
 #: sides, projections, positions and circumstances that a radiograph is marked with
 _MARK_TEXT = """
-l r lt rt li re left right links rechts ap pa lat lateral oblique obl lpo rpo lao rao axial
+l r lt rt li re left right links rechts dx sx der izq droite gauche ap pa lat lateral oblique obl lpo rpo lao rao axial
 portable mobile bedside supine prone erect upright semi semierect semiupright standing sitting decubitus decub
 stehend liegend sitzend insp inspiration exp expiration grid internal external rotation neutral weight bearing
 cc mlo ml lm xcc xccl rcc lcc rmlo lmlo rml lml

@@ -14,7 +14,7 @@ from firstread.deidentification import (
     clean_pixels,
     deidentify_dataset,
     deidentify_file,
-    pixel_cleaning,
+    pixel_cleaner,
     review_class,
     text_detector,
 )
@@ -96,7 +96,7 @@ class Page(FakeDetector):
 
 
 def test_a_file_that_unpacks_to_more_than_its_share_of_memory_is_held_back(monkeypatch):
-    monkeypatch.setattr(pixel_cleaning, "MAX_DECODED_BYTES", 1000)
+    monkeypatch.setattr(pixel_cleaner, "MAX_DECODED_BYTES", 1000)
     assert "more memory" in clean_pixels(gray_image(NOTHING), VALUES, detector=Blind()).held
 
 
@@ -160,10 +160,8 @@ def test_a_ct_with_an_overlay_in_its_pixels_is_cleared_with_the_option_and_held_
     pixels = np.full((32, 32), 700, np.uint16)
     marked = pixels.copy()
     marked[4, 5:20] |= 1 << 15
-    dataset = identified_ct(
-        ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], Rows=32, Columns=32, BitsStored=12, HighBit=11,
-        PixelData=marked.tobytes(),
-    )  # fmt: skip
+    values = {"Rows": 32, "Columns": 32, "BitsStored": 12, "HighBit": 11, "PixelData": marked.tobytes()}
+    dataset = identified_ct(ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], **values)
     dataset.add_new((0x6000, 0x0100), "US", 16)
     dataset.add_new((0x6000, 0x0102), "US", 15)
     path = write(dataset, tmp_path / "in" / "a.dcm")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firstread.deidentification.pixel_ranking import rank_text
+from firstread.deidentification.pixel_ranks import rank_text
 
 VALUES = frozenset(
     {
@@ -40,7 +40,7 @@ def test_other_text_is_amber(text):
     assert rank_text(text, VALUES) == "amber"
 
 
-@pytest.mark.parametrize("text", ["L", "R", "portable", "AP", "PA-ERECT", "Semi-upright", "rmlo", "Ｌ"])
+@pytest.mark.parametrize("text", ["L", "R", "portable", "AP", "PA-ERECT", "Semi-upright", "rmlo", "DX", "Ｌ"])
 def test_marks(text):
     assert rank_text(text, VALUES) == "mark"
 
