@@ -31,6 +31,7 @@ import interval_coverage
 import latency
 import marker
 import profiling
+import project_memory
 import r_agreement
 import speed
 from terminal_tables import print_tables
@@ -75,6 +76,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "pixels": lambda quick, peers: burned_in_text.measure_burned_in_text(quick=quick),
     "deidentification-score": lambda quick, peers: deidentification_score.score_deidentification(quick=quick),
+    "project": lambda quick, peers: project_memory.measure_project(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

@@ -43,6 +43,7 @@ _PUBLIC_NAMES = {
     "explain": "firstread.explanation.saliency",
     "sanity_check": "firstread.explanation.sanity_check",
     "write_report": "firstread.explanation.model_report",
+    "Project": "firstread.project.project",
     "arm": "firstread.lessons",
     "lesson": "firstread.lessons",
     "show_images": "firstread.core.figures",

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstread.core.errors import DataError, SettingError
-from firstread.project.shards import ShardPlan, count_done, run_shards
+from firstread.core.errors import DataError, SettingError, StorageError
+from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
 
 SCHEMA = pa.schema({"file": pa.string(), "reason": pa.string()})
 
@@ -28,6 +28,10 @@ def work(folder, name):
         os.kill(os.getpid(), signal.SIGKILL)
     if name.startswith("refuse"):
         raise DataError("It cannot be read", where="SECRET")
+    if name.startswith("full"):
+        raise StorageError("The disk is full", where=folder) from OSError(28, "full")
+    if name.startswith("large"):
+        raise StorageError("The image is too large for this computer's memory")
     if name.startswith("crash"):
         raise ValueError("SECRET^PERSON")
     return {"files": [{"file": name, "reason": ""}]}
@@ -38,8 +42,13 @@ def failed(name, reason):
 
 
 def run(tmp_path, names, **settings):
+    tmp_path.mkdir(exist_ok=True)
     plan = ShardPlan(names, **settings)
-    return run_shards(partial(work, str(tmp_path)), failed, plan, folder=tmp_path, schemas={"files": SCHEMA})
+    return run_shards(work_in(tmp_path), plan)
+
+
+def work_in(tmp_path, **more):
+    return ShardWork(partial(work, str(tmp_path)), failed, tmp_path, {"files": SCHEMA}, **more)
 
 
 def table(tmp_path):
@@ -79,7 +88,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
     names = [f"f{number}" for number in range(10)]
     run(tmp_path, names, size=4)
     (tmp_path / "files" / "part-00001.parquet").unlink()
-    assert count_done(ShardPlan(names, size=4), tmp_path, ["files"]) == 2
+    assert count_done(ShardPlan(names, size=4), work_in(tmp_path)) == 2
     (tmp_path / "calls").unlink()
     assert run(tmp_path, names, size=4) == 4
     assert len((tmp_path / "calls").read_text().split()) == 4
@@ -106,3 +115,22 @@ def test_every_file_is_in_one_part(names, parts, size):
 def test_an_impossible_part_is_refused(part):
     with pytest.raises(SettingError, match="is not possible"):
         ShardPlan(["a"], part=part)
+
+
+def test_a_full_disk_ends_the_run_and_is_no_fault_of_the_file(tmp_path):
+    run(tmp_path / "large", ["a", "large1"])
+    assert "The image is too large for this computer's memory" in table(tmp_path / "large")["reason"]
+    with pytest.raises(StorageError, match="The disk is full"):
+        run(tmp_path, ["a", "full1", "b"])
+    assert not (tmp_path / "files").exists()
+
+
+def test_rows_that_are_known_are_not_made_again(tmp_path):
+    known = {"a": {"files": [{"file": "a", "reason": "known"}]}}
+    run_shards(work_in(tmp_path, known=lambda names: known), ShardPlan(["a", "b"]))
+    assert dict(zip(*table(tmp_path).values(), strict=True)) == {"a": "known", "b": ""}
+    assert (tmp_path / "calls").read_text().split() == ["b"]
+
+
+def test_rows_of_another_basis_are_not_taken(tmp_path):
+    assert ShardPlan(["a"]).digest != ShardPlan(["a"], basis="other").digest

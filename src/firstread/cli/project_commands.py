@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from firstread.cli.output import AsJson, print_json, print_table
+from firstread.cli.passphrase import PassphraseFile, read_new_passphrase
 
 if TYPE_CHECKING:
     from firstread.project.project import Project
@@ -16,31 +17,47 @@ project_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-_CORES = os.cpu_count() or 1
+CORES = os.cpu_count() or 1
 Folder = Annotated[Path, typer.Option("--project", "-C", help="The project folder.")]
 Processes = Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")]
-Passphrase = Annotated[Path | None, typer.Option(help="File that holds the passphrase; else it is asked for.")]
+Shard = Annotated[str, typer.Option(help="I/N: every N-th shard, for job arrays.")]
 
 
 @project_app.command("new")
 def project_new(
     name: Annotated[Path, typer.Argument(help="Folder of the new project.")],
-    archive: Annotated[Path, typer.Option(help="Folder of the originals; they are opened read-only.")],
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the originals, opened read-only; with --phantoms where to write them."),
+    ] = None,
+    phantoms: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Write an archive of so many invented patients first.")
+    ] = None,
     vault: Annotated[Path | None, typer.Option(help="Folder of the vault, outside of the project.")] = None,
     question: Annotated[str, typer.Option(help="What the project asks, in words.")] = "",
-    passphrase_file: Passphrase = None,
+    passphrase_file: PassphraseFile = None,
+    processes: Processes = CORES,
 ) -> None:
     """Make a project folder, and a vault for its key.
 
-    Example: `firstread project new liver --archive /data/export`
+    Example: `firstread project new liver --archive /data/export`, or `firstread project new liver --phantoms 200`
     """
+    from firstread.core.errors import SettingError
     from firstread.project.project import Project
+    from firstread.project.project_folder import check_new_folder
 
-    passphrase = _read_passphrase(passphrase_file, confirm=True)
-    project, code = Project.create(name, archive=archive, passphrase=passphrase, vault=vault, question=question)
+    if archive is None and phantoms is None:
+        raise SettingError("A project needs an archive", do="--archive FOLDER of originals, or --phantoms 200")
+    folder = check_new_folder(name)
+    passphrase = read_new_passphrase(passphrase_file)
+    if phantoms is not None:
+        archive = _write_phantoms(archive or folder.with_name(f"{folder.name}-archive"), phantoms, processes)
+    project, code = Project.create(folder, archive=str(archive), passphrase=passphrase, vault=vault, question=question)
     typer.echo(f"Project: {project.folder}")
+    typer.echo(f"Archive: {project.settings.archive}")
     typer.echo(f"Vault:   {project.vault.folder}")
     typer.echo(f"Recovery code, shown this once; keep it apart from this computer: {code}")
+    typer.echo(f"Next:    firstread project index -C {name}")
 
 
 @project_app.command("status")
@@ -49,18 +66,28 @@ def project_status(project: Folder = Path(), as_json: AsJson = False) -> None:
 
     Example: `firstread project status`
     """
-    opened = _open(project)
+    opened = open_project(project)
     lines = opened.check_audit()
     statuses = opened.status()
+    following = next((s.name for s in statuses if s.state != "done"), None)
     if as_json:
-        print_json([{"step": s.name, "state": s.state, "reason": s.reason} for s in statuses])
+        steps = [
+            {
+                "step": s.name,
+                "state": s.state,
+                "reason": s.reason,
+                "finished": _when(s.record),
+                "counts": _counts(s.record),
+            }
+            for s in statuses
+        ]
+        print_json({"steps": steps, "next": following, "audit_lines": lines})
     else:
         rows = [
             (s.name, {"done": "ok", "stale": "warning"}.get(s.state, s.state), s.reason or _when(s.record))
             for s in statuses
         ]
         print_table(("step", "state", "remark"), rows)
-        following = next((s.name for s in statuses if s.state != "done"), None)
         typer.echo(
             f"Audit log: {lines} lines, unbroken." + (f" Next: firstread project {following}" if following else "")
         )
@@ -70,8 +97,8 @@ def project_status(project: Folder = Path(), as_json: AsJson = False) -> None:
 @project_app.command("index")
 def project_index(
     project: Folder = Path(),
-    processes: Processes = _CORES,
-    shard: Annotated[str, typer.Option(help="I/N: every N-th shard, for job arrays.")] = "1/1",
+    processes: Processes = CORES,
+    shard: Shard = "1/1",
     as_json: AsJson = False,
 ) -> None:
     """Index the archive: what is in it, before anything is done to it. The index lies in the vault.
@@ -80,7 +107,7 @@ def project_index(
     """
     from firstread.project.index import index_archive
 
-    counts = index_archive(_open(project), processes=processes, part=_parse_part(shard))
+    counts = index_archive(open_project(project), processes=processes, part=parse_shard(shard))
     if as_json:
         print_json(counts)
         return
@@ -96,17 +123,15 @@ def project_index(
         typer.echo("Not images: " + ", ".join(f"{number:,} {state}" for state, number in others.items()))
 
 
-def _open(folder: Path) -> "Project":
+def open_project(folder: Path) -> "Project":
+    """The project in a folder."""
     from firstread.project.project import Project
 
     return Project.open(folder)
 
 
-def _when(record: object) -> str:
-    return str(getattr(record, "finished", "") or "")
-
-
-def _parse_part(text: str) -> tuple[int, int]:
+def parse_shard(text: str) -> tuple[int, int]:
+    """I and N of "I/N"."""
     from firstread.core.errors import SettingError
 
     first, _, count = text.partition("/")
@@ -115,13 +140,15 @@ def _parse_part(text: str) -> tuple[int, int]:
     return int(first), int(count)
 
 
-def _read_passphrase(file: Path | None, *, confirm: bool = False) -> str:
-    if file is None:
-        return str(typer.prompt("Passphrase (at least 12 characters)", hide_input=True, confirmation_prompt=confirm))
-    from firstread.core.errors import DataError
+def _write_phantoms(folder: Path, patients: int, processes: int) -> Path:
+    from firstread.phantoms.archive import write_archive
 
-    try:
-        with open(file, encoding="utf-8") as opened:
-            return opened.readline(10_000).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError("The file of the passphrase cannot be read", where=file) from error
+    return write_archive(folder, patients=patients, processes=processes) / "dicom"
+
+
+def _when(record: object) -> str:
+    return str(getattr(record, "finished", "") or "")
+
+
+def _counts(record: object) -> dict[str, object]:
+    return dict(getattr(record, "counts", None) or {})

@@ -6,6 +6,7 @@ splits keep together and intervals resample. Joining two people costs a little p
 truth. How it is known whose an image is, where no patient is stated: `firstread.core.patient_sources`.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -67,3 +68,13 @@ def patient_components(patients: Sequence[str | None]) -> list[str | None]:
     """
     first: dict[str, str] = {}
     return [None if text is None else first.setdefault(normalize_patient(text), text) for text in patients]
+
+
+def patient_digest(patient: str) -> str:
+    """Short digest of a patient's text in a cohort, by which a run notes whom it saw.
+
+    Example:
+        >>> patient_digest("P-07")
+        '9d4583bdef369bea'
+    """
+    return hashlib.sha256(f"patient:{patient}".encode("utf-8", "surrogatepass")).hexdigest()[:16]

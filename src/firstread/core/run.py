@@ -39,6 +39,8 @@ class Run:
         epochs_before: number of rows of `history` that its parents trained.
         fingerprints: of the network's blueprint ("model"), the training and validation cases ("cohort"), and the
             weights at its end ("weights"): what does not have them is not taken for a part of this run.
+        patients: digests (`patient_digest`) of the patients of the training and validation cases, so that it can be
+            said which networks saw a patient who withdraws.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Run:
     parent: str | None = None
     epochs_before: int = 0
     fingerprints: dict[str, str] = field(default_factory=dict)
+    patients: list[str] = field(default_factory=list, repr=False)
 
     @property
     def table(self) -> "pd.DataFrame":

@@ -89,32 +89,47 @@ class Deidentification:
 
     def report(self) -> Report:
         """A page for a data protection officer: what was done, by which rules, and what was held back."""
-        return _make_report(self)
+        report = Report("De-identification", count_files(self.written + self.existed, len(self.held)))
+        add_method(report, self.profile, anonymous=self.anonymous, faces=self.faces)
+        add_held_files(report, self.held_reasons())
+        return add_rules(report, self.actions)
 
 
-def _make_report(result: Deidentification) -> Report:
-    """Page with counts, options, rules and reasons; neither file names nor values of the originals are in it."""
+def count_files(out: int, held: int) -> str:
+    """Subtitle of a page of de-identification."""
+    return f"{out + held:,} files: {out:,} out, {held:,} held back"
+
+
+def add_method(report: Report, profile: Profile, *, anonymous: bool, faces: int) -> Report:
+    """Section of a page: anonymous or pseudonymous, dates, faces, pixels, profile and options."""
     import pandas as pd
 
-    total = result.written + result.existed + len(result.held)
-    report = Report(
-        "De-identification", f"{total} files: {result.written + result.existed} out, {len(result.held)} held"
-    )
-    report.add_heading("What was done").add_text(_EXPLAINED[result.anonymous])
-    report.add_text(_DATES[result.profile.temporal_information()])
-    for warning in result._warnings():
-        report.add_text(warning)
-    if "clean_pixel_data" in result.profile:
-        report.add_text(_PIXELS.format(len(result.profile.reviewed)))
-    codes = [code for code in result.profile.codes()]
-    report.add_table(
-        pd.DataFrame(codes, columns=["code (DCM)", "profile or option"]),
+    report.add_heading("What was done").add_text(_EXPLAINED[anonymous])
+    report.add_text(_DATES[profile.temporal_information()])
+    if faces:
+        report.add_text(_FACES.format(faces))
+    if "clean_pixel_data" in profile:
+        report.add_text(_PIXELS.format(len(profile.reviewed)))
+    return report.add_table(
+        pd.DataFrame(list(profile.codes()), columns=["code (DCM)", "profile or option"]),
         caption=f"DICOM PS3.15 Annex E: {BASIC_PROFILE_CODE[1]} and its options, as stated in each file",
     )
+
+
+def add_held_files(report: Report, reasons: Mapping[str, int]) -> Report:
+    """Section of a page: how many files were held back for which reason."""
+    import pandas as pd
+
     report.add_heading("What was held back")
     report.add_text("A file is held back where no rule is complete for it. Nothing of it is in the output folder.")
-    reasons = pd.DataFrame(list(result.held_reasons().items()), columns=["reason", "files"])
-    report.add_table(reasons, caption="Files held back by reason")
+    table = pd.DataFrame([(number, reason) for reason, number in reasons.items()], columns=["files", "reason"])
+    return report.add_table(table, caption="Files held back by reason")
+
+
+def add_rules(report: Report, actions: Mapping[str, int]) -> Report:
+    """Section of a page: which rules changed how many elements."""
+    import pandas as pd
+
     report.add_heading("Which rules changed elements")
-    rules = pd.DataFrame(list(result.actions.items()), columns=["rule", "elements"])
+    rules = pd.DataFrame(list(actions.items()), columns=["rule", "elements"])
     return report.add_table(rules, caption="E.1-1: row of PS3.15 table E.1-1 and the code applied. No values are kept.")

@@ -64,8 +64,13 @@ def deidentify_file(
         with convert_dicom_errors(source):
             return _deidentify_open_file(dataset, source, folder, profile, keys, identities or IdentityIndex(), rewrite)
     except DataError as error:
-        directory = reason_to_hold_class(MEDIA_DIRECTORY, profile) if _is_media_directory(source) else None
-        return FileResult(source, None, directory or error.what)
+        return FileResult(source, None, reason_not_opened(source, error, profile))
+
+
+def reason_not_opened(source: Path, error: DataError, profile: Profile) -> str:
+    """Why a file that could not be opened is held back: what the error says, or that it is a DICOMDIR."""
+    directory = reason_to_hold_class(MEDIA_DIRECTORY, profile) if _is_media_directory(source) else None
+    return directory or error.what
 
 
 def deidentify_shard(

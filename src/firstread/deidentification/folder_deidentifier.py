@@ -21,8 +21,8 @@ from firstread.dicom.headers import convert_dicom_errors
 
 RECORD = "deidentification.json"
 _MAX_RECORD_BYTES = 64 * 1024**2
-_COPY = "The same file as another one, byte for byte: that one is kept"
-_CLASH = "Another file has the same SOPInstanceUID and other contents: say which of them is true"
+COPY = "The same file as another one, byte for byte: that one is kept"
+CLASH = "Another file has the same SOPInstanceUID and other contents: say which of them is true"
 
 
 def deidentify(
@@ -161,7 +161,7 @@ def _gather(files: list[Path], bar: ProgressBar) -> tuple[IdentityIndex, dict[Pa
     for paths in again.values():
         contents = [_digest(path) for path in paths]
         same = len(set(contents)) == 1
-        repeated.update(dict.fromkeys(paths[1:] if same else paths, _COPY if same else _CLASH))
+        repeated.update(dict.fromkeys(paths[1:] if same else paths, COPY if same else CLASH))
     return identities, repeated
 
 

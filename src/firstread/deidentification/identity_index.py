@@ -13,7 +13,7 @@ from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_TWO_PATIENTS = "One study states two PatientIDs: say whose it is, and correct the identifier"
+TWO_PATIENTS = "One study states two PatientIDs: say whose it is, and correct the identifier"
 
 
 @dataclass
@@ -66,7 +66,7 @@ class IdentityIndex:
         first = self._study_patients.setdefault(study, key)
         if first != key:
             for patient in (first, key):
-                self.identities[patient] = replace(self.identities[patient], conflict=_TWO_PATIENTS)
+                self.identities[patient] = replace(self.identities[patient], conflict=TWO_PATIENTS)
 
 
 def gather_identities(files: Iterable[Path]) -> IdentityIndex:

@@ -6,7 +6,7 @@ in, and by its name. Values are those of the same patient where the keys are giv
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +114,7 @@ def verify(
         for path in files:
             relative = path.relative_to(outputs) if outputs.is_dir() else Path(path.name)
             values = patients.get(relative.parts[0], everyone) if keys else everyone
-            findings += _search_file(path, relative, values, uids)
+            findings += search_file(path, relative, values, uids)
             bar.update()
     return Verification(len(files), len(everyone) + len(uids), tuple(dict.fromkeys(findings)))
 
@@ -148,9 +148,20 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names)
 
 
-def _search_file(
-    path: Path, relative: Path, values: frozenset[tuple[str, str]], uids: frozenset[str]
+def search_file(
+    path: Path, relative: Path, values: frozenset[tuple[str, str]], uids: Container[str]
 ) -> Iterator[Finding]:
+    """Search one output: its name, its elements decoded, its bytes.
+
+    Args:
+        path: of the output.
+        relative: below the output folder.
+        values: (kind, text) of the identity values.
+        uids: of the originals.
+
+    Yields:
+        Where a value was found, and of which kind.
+    """
     kinds = _Kinds(values, uids)
     yield from (Finding(str(relative), "name of the file", kind) for kind in kinds.in_text(relative.as_posix()))
     try:
@@ -170,7 +181,7 @@ class _Kinds:
     """Kinds of the values that a text, an element or a file holds."""
 
     values: frozenset[tuple[str, str]]
-    uids: frozenset[str]
+    uids: Container[str]
 
     def in_text(self, text: str) -> set[str]:
         return {kind for kind, pattern in value_patterns(self.values) if pattern.search(undisguise(text))}
@@ -178,7 +189,7 @@ class _Kinds:
     def in_element(self, element: "DataElement") -> set[str]:
         texts = _texts(element.value)
         if element.VR == "UI":
-            return {"uid"} if self.uids & set(texts) else set()
+            return {"uid"} if any(text in self.uids for text in texts) else set()
         if element.VR in _NUMBERS:  # a coordinate is no birth date; a whole number may be an identifier
             return {kind for kind, value in self.values if len(value) >= _MIN_NUMBER and value in texts}
         return self.in_text("\n".join(texts)) if element.VR in _TEXT else set()
@@ -219,6 +230,13 @@ def _elements(dataset: "Dataset", place: str = "") -> Iterator[tuple["DataElemen
                 yield from _elements(item, here)
         else:
             yield element, here
+
+
+def decoded_texts(dataset: "Dataset") -> Iterator[tuple[str, str]]:
+    """Path of tags and text of every value of a dataset that can hold words."""
+    for element, place in _elements(dataset):
+        if element.VR in _TEXT | _NUMBERS or element.VR == "UI":
+            yield from ((place, text) for text in _texts(element.value))
 
 
 def _texts(value: Any) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from firstread.core.cohort import Cohort
+from firstread.core.patient_identity import patient_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +42,12 @@ def cohort_fingerprint(cohort: Cohort) -> str:
         _add(found, part.tables.cases, ("case", "split"))
         _add(found, part.tables.targets, ("case", "kind", "name", "value", "reader"))
     return found.hexdigest()[:_DIGITS]
+
+
+def patient_digests(cohort: Cohort) -> list[str]:
+    """Digests of the patients of the training and validation cases, in alphabetical order."""
+    patients = {name for part in (cohort.train, cohort.validation) for name in part.tables.cases["patient"].to_pylist()}
+    return sorted(patient_digest(name) for name in patients if name)
 
 
 def _add(found: Any, table: "pa.Table", columns: tuple[str, ...]) -> None:

@@ -18,7 +18,12 @@ from firstread.learning.checkpoints import load_checkpoint, restore_weights
 from firstread.learning.devices import choose_placement
 from firstread.learning.example_sources import load_examples
 from firstread.learning.examples import Examples
-from firstread.learning.fingerprints import blueprint_fingerprint, cohort_fingerprint, weights_fingerprint
+from firstread.learning.fingerprints import (
+    blueprint_fingerprint,
+    cohort_fingerprint,
+    patient_digests,
+    weights_fingerprint,
+)
 from firstread.learning.models.protocol import Model
 from firstread.learning.process_group import Processes
 from firstread.learning.settings import TrainingSettings
@@ -46,6 +51,7 @@ def create_run(model: Model, cohort: Cohort, settings: TrainingSettings) -> Run:
         _read_versions(),
         id=name if settings.folder is None else f"{folder.name}-{secrets.token_hex(4)}",
         fingerprints=_fingerprints(model, cohort),
+        patients=patient_digests(cohort),
     )
     return _shared(run, device=settings.device)
 

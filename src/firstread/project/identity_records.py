@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from firstread.core.errors import DataError
-from firstread.core.files import translate_os_errors
+from firstread.core.files import translate_os_errors, write_bytes
 from firstread.project.locks import file_lock
 
 _LENGTH = struct.Struct(">I")
@@ -45,6 +45,21 @@ class IdentityRecords:
                 file.flush()
                 os.fsync(file.fileno())
         return len(new)
+
+    def remove(self, pseudonym: str) -> int:
+        """Write the file again without a pseudonym; returns how many records went."""
+        with file_lock(self._path.with_suffix(".lock")):
+            everything = list(self.records())
+            kept = [(name, values) for name, values in everything if name != pseudonym]
+            if len(kept) == len(everything):
+                return 0
+            sealed = (
+                self._seal(number, {"pseudonym": name, "identity": values})
+                for number, (name, values) in enumerate(kept)
+            )
+            write_bytes(self._path, b"".join(sealed))
+            self._path.chmod(0o600)
+        return len(everything) - len(kept)
 
     def find(self, pseudonym: str) -> dict[str, str] | None:
         """The newest identity of a pseudonym, or None."""

@@ -25,8 +25,14 @@ from firstread.core.files import read_json, translate_os_errors, write_atomicall
 from firstread.dicom.archive_index import INSTANCES, index_file
 from firstread.dicom.headers import convert_dicom_errors, open_dicom
 from firstread.dicom.image_plane import ImagePlane
-from firstread.project.project import Project
-from firstread.project.shards import ShardPlan, count_done, run_shards
+from firstread.project.archive_names import locate, to_text
+from firstread.project.identity_store import write_identity_store
+from firstread.project.identity_table import IDENTITIES, identity_rows
+from firstread.project.input_fingerprints import fingerprint
+from firstread.project.project_folder import ProjectFolder
+from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
+from firstread.project.step_states import now
+from firstread.project.withdrawal_marks import Withdrawals
 from firstread.readers.dicom_series import group_slices
 from firstread.readers.dicom_slices import Slice, SliceKind, read_slices
 
@@ -66,10 +72,19 @@ STACKS = pa.schema(
     }
 )
 _BUCKETS = 64
-_SCHEMAS = {"instances": INSTANCES, "slices": SLICES}
+_SCHEMAS = {"instances": INSTANCES, "slices": SLICES, "identities": IDENTITIES}
+#: what a header may call its modality; another word is counted as "other", because it may be a name
+_MODALITIES = frozenset(
+    (
+        *("AR", "AU", "BDUS", "BI", "BMD", "CR", "CT", "DG", "DOC", "DX", "ECG", "ES", "EPS", "FID", "GM", "HC", "HD"),
+        *("IO", "IOL", "IVOCT", "IVUS", "KO", "LS", "M3D", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT", "OPV"),
+        *("OSS", "OT", "PLAN", "PR", "PT", "PX", "REG", "RESP", "RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTRECORD"),
+        *("RTSTRUCT", "RWV", "SEG", "SM", "SMR", "SR", "SRF", "STAIN", "TG", "US", "VA", "XA", "XC"),
+    )
+)
 
 
-def index_archive(project: Project, *, processes: int = 1, part: tuple[int, int] = (1, 1)) -> dict[str, Any]:
+def index_archive(project: ProjectFolder, *, processes: int = 1, part: tuple[int, int] = (1, 1)) -> dict[str, Any]:
     """Index the archive of a project into its vault; shards that are done are not done again.
 
     Args:
@@ -83,20 +98,23 @@ def index_archive(project: Project, *, processes: int = 1, part: tuple[int, int]
         DataError: the archive is empty.
     """
     archive = project.settings.archive
+    project.check_vault()
+    started = now()
     names = list(list_archive(archive))
     if not names:
         raise DataError("The archive holds no files", where=archive)
-    plan = ShardPlan(names, part=part, processes=processes)
+    marks = Withdrawals.read(project.vault.folder)
+    plan = ShardPlan(names, part=part, processes=processes, basis=fingerprint(archive) + marks.digest)
     folder = project.vault_index / plan.digest
     with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    run_shards(partial(index_rows, str(archive)), _failure, plan, folder=folder, schemas=_SCHEMAS)
-    left = plan.count - count_done(plan, folder, _SCHEMAS)
+    work = ShardWork(partial(index_rows, str(archive), marks), _failure, folder, _SCHEMAS)
+    run_shards(work, plan)
+    left = plan.count - count_done(plan, work)
     if left:
         return {"files": len(names), "shards_left": left}
-    with project.step("index", parameters={"files": len(names)}) as counts:
-        write_stacks(folder)
-        write_studies(folder)
+    with project.step("index", parameters={"files": len(names)}, started=started) as counts:
+        write_derived_tables(folder)
         counts.update(count_index(folder))
         write_json(project.vault_index / "current.json", {"plan": plan.digest})
         for old in project.vault_index.iterdir():
@@ -105,7 +123,14 @@ def index_archive(project: Project, *, processes: int = 1, part: tuple[int, int]
     return counts
 
 
-def index_folder(project: Project) -> Path:
+def write_derived_tables(folder: Path) -> None:
+    """What is made of the parts of an index when all are there: stacks, studies, and the store of identities."""
+    write_stacks(folder)
+    write_studies(folder)
+    write_identity_store(folder)
+
+
+def index_folder(project: ProjectFolder) -> Path:
     """Folder of the tables of a project's index.
 
     Raises:
@@ -124,15 +149,20 @@ def list_archive(folder: Path) -> Iterator[str]:
         for name in names:
             path = Path(current) / name
             if not name.startswith(".") and path.is_file() and not path.is_symlink():
-                yield path.relative_to(folder).as_posix()
+                yield to_text(path.relative_to(folder).as_posix())
 
 
-def index_rows(archive: str, name: str) -> dict[str, list[dict[str, Any]]]:
-    """Rows of one file for the tables `instances` and `slices`; called in a worker."""
-    path = Path(archive) / name
+def index_rows(archive: str, marks: Withdrawals, name: str) -> dict[str, list[dict[str, Any]]]:
+    """Rows of one file for the tables of the index; called in a worker. A patient who withdrew leaves none."""
+    path = locate(Path(archive), name)
     row = index_file(path, name=name)
+    identities = identity_rows(path, name=name, sha256=row["sha256"])
+    if any(
+        marks.holds(one["key"], one["birth_date"], one["sex"]) or marks.holds_file(row["sha256"]) for one in identities
+    ):
+        return {}
     slices = list(_slice_rows(path, row)) if row["status"] == "ok" else []
-    return {"instances": [row], "slices": slices}
+    return {"instances": [row], "slices": slices, "identities": identities}
 
 
 def _failure(name: str, reason: str) -> dict[str, list[dict[str, Any]]]:
@@ -243,7 +273,8 @@ def count_index(folder: Path) -> dict[str, Any]:
         columns=["status", "modality", "patient", "study", "series"]
     )
     by_status = dict(zip(*table.group_by("status").aggregate([("status", "count")]).to_pydict().values(), strict=True))
-    modalities = Counter(value for value in table["modality"].to_pylist() if value)
+    stated = table["modality"].drop_null().to_pylist()
+    modalities = Counter(value if value in _MODALITIES else "other" for value in stated)
     distinct = {f"{name}s": len(pc.unique(table[name].drop_null())) for name in ("patient", "study")}
     stacks = pq.read_table(folder / "stacks.parquet", columns=["is_volume"])
     return {

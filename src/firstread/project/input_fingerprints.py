@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from stat import S_ISREG
 
 _CHUNK_BYTES = 1 << 20
 
@@ -31,7 +32,9 @@ def _folder_fingerprint(folder: Path) -> str:
             if name.startswith("."):
                 continue
             path = Path(current) / name
-            status = path.stat()
+            status = path.lstat()
+            if not S_ISREG(status.st_mode):  # links are not followed, and not read by any step
+                continue
             text = f"{path.relative_to(folder).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}"
             # a sum does not depend on the order in which the files are found, so no list of them is kept
             total = (total + int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest())) % 2**256

@@ -11,12 +11,13 @@ from firstread.core.files import translate_os_errors
 
 
 @contextmanager
-def file_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
+def file_lock(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[None]:
     """Hold a lock of the operating system on a file; it ends with the process, however that ends.
 
     Args:
         path: of the lock file, which is created.
         wait: False refuses where another process holds it.
+        shared: others may hold it too, as long as they share it.
 
     Raises:
         StorageError: another process holds the lock.
@@ -26,7 +27,7 @@ def file_lock(path: Path, *, wait: bool = True) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise StorageError(
                 "Another firstread is at work on this project",

@@ -1,237 +1,159 @@
-"""A project: one folder, numbered steps, nothing in it names a patient.
+"""`Project`: a project on a department's own DICOM studies, from Python; each verb is a step of `firstread project`."""
 
-```
-my-project/
-  project.toml          title, question, task; where the originals lie; the vault
-  state.json            what is done, with which inputs            (firstread.project.step_states)
-  audit.jsonl           what was done, as a hash chain             (firstread.project.audit_log)
-  10-index/             counts of the archive, without identities
-  20-deidentified/      P.../T.../S.../I....dcm, what was held back, verification, report
-```
-
-The originals stay where they are and are opened read-only. The identified index and the key lie in the vault
-(`firstread.project.vault`).
-"""
-
-import getpass
-import os
-import re
-import secrets
-import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from firstread.core.errors import DataError, SettingError
-from firstread.core.files import translate_os_errors, write_text
-from firstread.project.audit_log import AuditLog
-from firstread.project.locks import file_lock
-from firstread.project.step_states import Step, StepStates, StepStatus
-from firstread.project.vault import Vault
+from firstread.core.errors import DataError
+from firstread.project.project_folder import ProjectFolder
 
-FORMAT = 1
-_MAX_TOML_BYTES = 100_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _\-]{0,63}")
-STEPS = (
-    Step("index", ("archive",), ("index",)),
-    Step("deidentify", ("archive", "profile"), ("deidentified",), needs=("index",)),
-    Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
-)
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from firstread.deidentification.verification import Verification
+    from firstread.project.withdrawal import WithdrawalResult
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What `project.toml` says.
+class StepResult:
+    """What a step did: numbers, no identity.
 
     Attributes:
-        identifier: random, binds vault and folder.
-        title: of the project.
-        archive: folder of the originals; opened read-only.
-        vault: folder of the vault.
-        question: that the project asks, in words.
+        step: its name.
+        counts: such as {"files": 5, "written": 4, "held": 1}.
     """
 
-    identifier: str
-    title: str
-    archive: Path
-    vault: Path
-    question: str = ""
+    step: str
+    counts: Mapping[str, Any]
+
+    def table(self) -> "pd.DataFrame":
+        """The counts as a table: `what`, `count`."""
+        import pandas as pd
+
+        rows = [(name, value) for name, value in self.counts.items() if not isinstance(value, Mapping)]
+        for name, values in self.counts.items():
+            rows += [(f"{name}: {key}", value) for key, value in values.items()] if isinstance(values, Mapping) else []
+        return pd.DataFrame(rows, columns=["what", "count"])
 
 
-class Project:
-    """A project folder.
+class Project(ProjectFolder):
+    """A project: one folder that names nobody, an archive that is only read, a vault that leads back.
+
+    Made by `Project.create`, opened by `Project.open`; each step is a method, in the order of `status`.
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
+        >>> import firstread as fr
+        >>> from pydicom.data import get_testdata_file
         >>> base = Path(tempfile.mkdtemp())
         >>> (base / "archive").mkdir()
-        >>> project, _ = Project.create(
+        >>> _ = (base / "archive" / "1.dcm").write_bytes(Path(get_testdata_file("CT_small.dcm")).read_bytes())
+        >>> project, recovery_code = fr.Project.create(
         ...     base / "liver", archive=base / "archive", passphrase="four words of my own", vault=base / "vault"
         ... )
-        >>> [(status.name, status.state) for status in project.status()][0]
-        ('index', 'open')
+        >>> project.index().counts["patients"]
+        1
+        >>> project.deidentify(passphrase="four words of my own").counts["written"]
+        1
+        >>> project.verify().passed
+        True
+        >>> [(status.name, status.state) for status in project.status()]
+        [('index', 'done'), ('deidentify', 'done'), ('verify', 'done')]
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        self.folder, self.settings = folder, settings
-        self.vault = Vault(settings.identifier, settings.vault)
-        self.audit = AuditLog(folder / "audit.jsonl")
-        self.states = StepStates(folder / "state.json", STEPS, self.paths)
-
-    @classmethod
-    def create(
-        cls,
-        folder: str | Path,
-        *,
-        archive: str | Path,
-        passphrase: str,
-        vault: str | Path | None = None,
-        question: str = "",
-    ) -> tuple["Project", str]:
-        """Make a project folder and its vault.
+    def index(self, *, processes: int = 1) -> StepResult:
+        """Index the archive into the vault.
 
         Args:
-            folder: that does not exist yet, or is empty.
-            archive: folder of the originals.
-            passphrase: that opens the key, at least 12 characters.
-            vault: folder of the vault; None is one in firstread's own folder, apart from the project.
-            question: that the project asks.
+            processes: workers; a script that asks for several needs `if __name__ == "__main__":`.
+
+        Raises:
+            DataError: the archive is empty, or the vault is not that of this project.
+        """
+        from firstread.project.index import index_archive
+
+        return StepResult("index", index_archive(self, processes=processes))
+
+    def deidentify(
+        self,
+        *,
+        passphrase: str | None = None,
+        options: tuple[str, ...] | None = None,
+        anonymous: bool | None = None,
+        replace: bool = False,
+        processes: int = 1,
+    ) -> StepResult:
+        """De-identify the archive into `20-deidentified`; what no rule is complete for is held back.
+
+        Args:
+            passphrase: or recovery code; not needed for anonymous outputs.
+            options: of PS3.15 Annex E, such as ("retain-dates-shifted", "clean-descriptors"); None: as before.
+            anonymous: forget the key and remove dates; None: as before.
+            replace: delete the outputs of another profile first.
+            processes: workers.
+
+        Raises:
+            DataError: the archive is not indexed, or has changed since.
+            SettingError: the passphrase is wrong, or there are outputs of another profile.
+            StorageError: another run is at work, or the disk is full.
+        """
+        from firstread.project.archive_deidentifier import DeidentificationSettings, deidentify_archive
+
+        settings = DeidentificationSettings(options, anonymous, replace, processes)
+        return StepResult("deidentify", deidentify_archive(self, passphrase, settings))
+
+    def verify(self, *, processes: int = 1) -> "Verification":
+        """Search every file of the project for every identity value of the originals.
+
+        Raises:
+            DataError: the archive is not de-identified, or something has changed since.
+        """
+        from firstread.project.project_verification import verify_project
+
+        found, left = verify_project(self, processes=processes)
+        if found is None:
+            raise DataError(f"{left} shards are not searched", where=self.folder, do="run the same step again")
+        return found
+
+    def holds(self, *, files: bool = False) -> "pd.DataFrame":
+        """What is held back, why, and what can be decided about it.
+
+        Args:
+            files: one row a file.
+
+        Raises:
+            DataError: the archive is not de-identified yet.
+        """
+        from firstread.project.holds import list_holds
+
+        return list_holds(self, files=files).to_pandas()
+
+    def hold(self, verb: str, *identifiers: str, reason: str) -> int:
+        """Decide about what is held back: "release", "drop", "keep", "join", "separate"; then `deidentify` again.
+
+        Args:
+            verb: what is decided.
+            identifiers: as in the column `id` of `holds`.
+            reason: in words that name nobody; kept in the audit log.
 
         Returns:
-            The project, and the recovery code, which is written nowhere.
+            Number of files that the decision is about.
 
         Raises:
-            DataError: the folder holds something already, or there is no such archive.
-            SettingError: the name or the passphrase cannot be used, or the vault would lie where others get it.
+            SettingError: the verb does not fit, or the reason names somebody of the archive.
         """
-        folder, archive = Path(folder).expanduser().resolve(), Path(archive).expanduser().resolve()
-        if not _NAME.fullmatch(folder.name):
-            raise SettingError(
-                f'A project cannot be called "{folder.name}"', expected="letters, digits, blanks, - and _"
-            )
-        if folder.exists() and any(folder.iterdir()):
-            raise DataError("This folder holds something already", where=folder, do="choose another name")
-        if not archive.is_dir():
-            raise DataError("There is no such archive", where=archive, expected="a folder of DICOM files")
-        identifier = f"{re.sub('[^a-z0-9]+', '-', folder.name.lower()).strip('-')}-{secrets.token_hex(4)}"
-        own = Vault(identifier, Path(vault).expanduser().resolve() if vault is not None else None)
-        if own.folder.resolve().is_relative_to(folder):
-            raise SettingError("The vault would lie in the project folder", do="choose a folder outside of it")
-        code = own.create(passphrase)
-        settings = Settings(identifier, folder.name, archive, own.folder, question)
-        with translate_os_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "project.toml", _to_toml(settings))
-        project = cls(folder, settings)
-        project.log("new", "created")
-        return project, code
+        from firstread.project.holds import decide
 
-    @classmethod
-    def open(cls, folder: str | Path) -> "Project":
-        """Open a project folder.
+        return decide(self, verb, identifiers, reason=reason)
+
+    def withdraw(self, pseudonym: str, *, passphrase: str, reason: str) -> "WithdrawalResult":
+        """Remove a patient for good, and say which trainings saw them. The archive is only read, and stays.
 
         Raises:
-            DataError: it is none, or its `project.toml` is damaged.
+            SettingError: the passphrase is wrong, or the reason names somebody.
+            DataError: nobody has this pseudonym.
         """
-        folder = Path(folder).expanduser().resolve()
-        path = folder / "project.toml"
-        if not path.is_file():
-            raise DataError(
-                "This folder is no project",
-                where=folder,
-                expected="a folder with project.toml",
-                do="go into the project's folder, or make one: firstread project new NAME --archive FOLDER",
-            )
-        return cls(folder, _read_toml(path))
+        from firstread.project.withdrawal import withdraw
 
-    @property
-    def paths(self) -> dict[str, Path]:
-        """Name of an input or output of a step -> where it lies."""
-        return {
-            "archive": self.settings.archive,
-            "profile": self.folder / "profile.toml",
-            "index": self.vault_index,
-            "deidentified": self.folder / "20-deidentified",
-            "verification": self.folder / "20-deidentified" / "verification.json",
-        }
-
-    @property
-    def vault_index(self) -> Path:
-        """The identified index, in the vault."""
-        return self.settings.vault / "index"
-
-    def status(self) -> list[StepStatus]:
-        """State of each step, in their order."""
-        return list(self.states.statuses())
-
-    @contextmanager
-    def step(self, name: str, *, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-        """Run a step: one writer at a time; state and audit log are written when it is done, not when it fails.
-
-        Yields:
-            A dictionary for the counts of the step, without identities.
-        """
-        with file_lock(self.folder / ".lock", wait=False):
-            started, counts = self.states.begin(name), dict[str, Any]()
-            yield counts
-            self.states.finish(name, started=started, parameters=parameters or {}, counts=counts)
-            self.log(name, "done", counts)
-
-    def log(self, step: str, action: str, counts: Mapping[str, Any] | None = None) -> None:
-        """Write a line of the audit log, and keep its end in the vault."""
-        self.vault.remember(self.audit.append(step, action, actor=_actor(), counts=counts))
-
-    def check_audit(self) -> int:
-        """Check the audit log against the vault; returns the number of its lines.
-
-        Raises:
-            DataError: it was changed or cut.
-        """
-        return self.audit.verify(self.vault.remembered()).lines
-
-
-def _actor() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"user {os.getuid()}"
-
-
-def _to_toml(settings: Settings) -> str:
-    import json
-
-    values = {
-        "format": FORMAT,
-        "identifier": settings.identifier,
-        "title": settings.title,
-        "question": settings.question,
-        "archive": str(settings.archive),
-        "vault": str(settings.vault),
-    }
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-    return "# A project of firstread. Nothing in this folder names a patient.\n" + "\n".join(lines) + "\n"
-
-
-def _read_toml(path: Path) -> Settings:
-    try:
-        if path.stat().st_size > _MAX_TOML_BYTES:
-            raise ValueError("too large")
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        if values["format"] != FORMAT:
-            raise DataError(
-                "The project was made by another version of firstread", where=path, expected=f"format {FORMAT}"
-            )
-        texts = {name: values[name] for name in ("identifier", "title", "archive", "vault", "question")}
-        if not all(isinstance(text, str) for text in texts.values()) or not re.fullmatch(
-            r"[a-z0-9-]+", texts["identifier"]
-        ):
-            raise ValueError("not text")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            "The description of the project is damaged", where=path, do="mend it, or take it from a backup"
-        ) from error
-    return Settings(
-        texts["identifier"], texts["title"], Path(texts["archive"]), Path(texts["vault"]), texts["question"]
-    )
+        return withdraw(self, passphrase, pseudonym, reason=reason)

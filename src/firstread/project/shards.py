@@ -11,7 +11,7 @@ that worker only: the file gets a row with the reason, and a new worker goes on.
 import hashlib
 import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from multiprocessing.connection import Connection, wait
@@ -33,6 +33,8 @@ _READY = "ready"
 
 #: from the relative name of a file to its rows: name of a table -> rows; called in a worker
 FileFunction = Callable[[str], dict[str, list[dict[str, Any]]]]
+#: from the names of a shard to the rows that are known already: name -> name of a table -> rows
+KnownRows = Callable[[Sequence[str]], Mapping[str, dict[str, list[dict[str, Any]]]]]
 #: row for a file that could not be finished: relative name and reason
 FailureRow = Callable[[str, str], dict[str, list[dict[str, Any]]]]
 
@@ -47,6 +49,7 @@ class ShardPlan:
         processes: workers.
         seconds_per_file: after which a file is given up.
         size: files a shard.
+        basis: what else the rows depend on: rows of another basis are not taken for rows of this plan.
     """
 
     names: Sequence[str]
@@ -54,6 +57,7 @@ class ShardPlan:
     processes: int = 1
     seconds_per_file: float = 120.0
     size: int = SHARD_SIZE
+    basis: str = ""
 
     def __post_init__(self) -> None:
         first, count = self.part
@@ -72,7 +76,7 @@ class ShardPlan:
     @cached_property
     def digest(self) -> str:
         """Identifier of the files and the size of a shard: results of another plan are not mixed with those of this."""
-        digest = hashlib.sha256(str(self.size).encode())
+        digest = hashlib.sha256(f"{self.size}\0{self.basis}\0".encode())
         for name in self._ordered:
             digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
         return digest.hexdigest()[:16]
@@ -88,69 +92,87 @@ class ShardPlan:
                 yield number, self._ordered[start : start + self.size]
 
 
-def run_shards(
-    function: FileFunction, failure: FailureRow, plan: ShardPlan, *, folder: Path, schemas: dict[str, pa.Schema]
-) -> int:
-    """Run a function over all files, shard by shard; shards that are done are not done again.
+@dataclass(frozen=True)
+class ShardWork:
+    """What is done with the files of each shard, and where the rows go; picklable, so that other machines can do it.
 
-    Args:
-        function: picklable; its exceptions count as failures of the file.
+    Attributes:
+        function: picklable; its exceptions count as failures of the file, but for a full disk, which ends the run.
         failure: rows for a file that could not be finished.
-        plan: files, part and limits.
         folder: of the tables: `<folder>/<table>/part-00012.parquet`.
         schemas: of each table.
+        known: rows that are known from an earlier run, by name; what is in it is not worked on again.
+    """
+
+    function: FileFunction
+    failure: FailureRow
+    folder: Path
+    schemas: Mapping[str, pa.Schema]
+    known: KnownRows | None = None
+
+
+def run_shards(work: ShardWork, plan: ShardPlan) -> int:
+    """Run a function over all files, shard by shard; shards that are done are not done again.
 
     Returns:
         Number of files that were worked on now.
+
+    Raises:
+        StorageError: a worker found the disk full, or its folder not writable.
     """
     shards = list(plan.shards())
     total = sum(len(names) for _, names in shards)
     done = 0
     with ProgressBar("Working through the files", total, unit="file") as bar:
-        workers = _Workers(function, plan)
+        workers = _Workers(work.function, plan)
         try:
             for number, names in shards:
-                if _is_done(folder, number, schemas):
+                if is_done(work, number):
                     bar.update(len(names))
                     continue
-                _run_shard(workers, failure, names, number=number, folder=folder, schemas=schemas, bar=bar)
-                done += len(names)
+                done += _run_shard(workers, work, names, number=number, bar=bar)
         finally:
             workers.close()
     return done
 
 
-def count_done(plan: ShardPlan, folder: Path, tables: Iterable[str]) -> int:
+def run_one_shard(work: ShardWork, plan: ShardPlan, number: int, names: Sequence[str]) -> int:
+    """Run one shard with the processes of a plan, as a task of a cluster does; returns the number of files."""
+    if is_done(work, number):
+        return 0
+    workers = _Workers(work.function, plan)
+    try:
+        return _run_shard(workers, work, names, number=number, bar=ProgressBar("", len(names), quiet=True))
+    finally:
+        workers.close()
+
+
+def count_done(plan: ShardPlan, work: ShardWork) -> int:
     """Number of shards of all parts that are done."""
-    return sum(_is_done(folder, number, list(tables)) for number in range(plan.count))
+    return sum(is_done(work, number) for number in range(plan.count))
 
 
-def _is_done(folder: Path, number: int, schemas: Iterable[str]) -> bool:
-    return all(_part_path(folder, table, number).is_file() for table in schemas)
+def is_done(work: ShardWork, number: int) -> bool:
+    """Whether a shard is done: all of its tables are there."""
+    return all(_part_path(work.folder, table, number).is_file() for table in work.schemas)
 
 
 def _part_path(folder: Path, table: str, number: int) -> Path:
     return folder / table / f"part-{number:05d}.parquet"
 
 
-def _run_shard(
-    workers: "_Workers",
-    failure: FailureRow,
-    names: Sequence[str],
-    *,
-    number: int,
-    folder: Path,
-    schemas: dict[str, pa.Schema],
-    bar: ProgressBar,
-) -> None:
-    by_file: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for name, rows, problem in workers.run(names):
-        by_file[name] = failure(name, problem) if rows is None else rows
+def _run_shard(workers: "_Workers", work: ShardWork, names: Sequence[str], *, number: int, bar: ProgressBar) -> int:
+    by_file = dict(work.known(names)) if work.known else {}
+    bar.update(len(by_file))
+    wanted = [name for name in names if name not in by_file]
+    for name, rows, problem in workers.run(wanted):
+        by_file[name] = work.failure(name, problem) if rows is None else rows
         bar.update()
-    for table, schema in schemas.items():
+    for table, schema in work.schemas.items():
         found = [row for name in names for row in by_file[name].get(table, [])]  # in the order of the shard
         content = pa.Table.from_pylist(found, schema=schema)
-        write_atomically(_part_path(folder, table, number), partial(pq.write_table, content))
+        write_atomically(_part_path(work.folder, table, number), partial(pq.write_table, content))
+    return len(wanted)
 
 
 @dataclass
@@ -198,6 +220,8 @@ class _Workers:
                     rows, problem = worker.pipe.recv()
                 except (EOFError, OSError):
                     problem, is_lost = "its process ended", True
+                if isinstance(problem, StorageError):
+                    raise problem
             elif time.monotonic() - worker.since > self._plan.seconds_per_file:
                 problem, is_lost = f"not finished in {self._plan.seconds_per_file:g} s", True
             else:
@@ -244,7 +268,10 @@ def _work(pipe: Connection, function: FileFunction) -> None:
         except (EOFError, OSError):
             return
         try:
-            answer: tuple[Any, str] = function(name), ""
+            answer: tuple[Any, object] = function(name), ""
+        except StorageError as error:
+            is_disk = isinstance(error.__cause__, OSError)  # no fault of the file: the next one would meet it too
+            answer = None, error if is_disk else error.what
         except FirstreadError as error:
             answer = None, error.what
         except Exception as error:  # its text may hold a patient's values

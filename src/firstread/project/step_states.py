@@ -5,7 +5,7 @@ nothing runs again by itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,22 +88,35 @@ class StepStates:
     def begin(self, name: str) -> str:
         """The time at which a step starts."""
         self.check_ready(name)
-        return _now()
+        return now()
 
     def finish(self, name: str, *, started: str, parameters: Mapping[str, Any], counts: Mapping[str, Any]) -> None:
         """Record that a step is done, with the fingerprints of what it read and wrote."""
         step = self._steps[name]
         record = StepRecord(
             started,
-            _now(),
+            now(),
             {key: fingerprint(self._paths[key]) for key in step.inputs},
             {key: fingerprint(self._paths[key]) for key in step.outputs},
             dict(parameters),
             dict(counts),
             package_version(),
         )
-        records = self._read() | {name: record}
-        write_json(self._path, {"steps": {key: asdict(value) for key, value in records.items()}})
+        self._write(self._read() | {name: record})
+
+    def reopen(self, name: str) -> None:
+        """Take a step for not done: its outputs are about to change."""
+        records = self._read()
+        if records.pop(name, None) is not None:
+            self._write(records)
+
+    def refresh(self, name: str, inputs: Sequence[str]) -> None:
+        """Take inputs as they are now for those of a step that is done: what changed in them is in its outputs."""
+        records = self._read()
+        if name in records:
+            known = records[name]
+            changed = known.inputs | {key: fingerprint(self._paths[key]) for key in inputs}
+            self._write(records | {name: replace(known, inputs=changed)})
 
     def statuses(self) -> Iterator[StepStatus]:
         """The status of each step, in their order."""
@@ -112,19 +125,22 @@ class StepStates:
         for name, step in self._steps.items():
             record = records.get(name)
             reason = self._why_stale(step, record, stale) if record else ""
-            if reason:
+            if reason or not record:
                 stale.add(name)
             yield StepStatus(name, "stale" if reason else "done" if record else "open", reason, record)
 
     def _why_stale(self, step: Step, record: StepRecord, stale: set[str]) -> str:
         before = next((need for need in step.needs if need in stale), None)
         if before is not None:
-            return f'"{before}" before it is stale'
+            return f'"{before}" before it is stale or not done'
         for key in step.inputs:
             if fingerprint(self._paths[key]) != record.inputs.get(key):
                 return f"{key} has changed since"
         missing = next((key for key in step.outputs if not self._paths[key].exists()), None)
         return f"{missing} is not there any more" if missing else ""
+
+    def _write(self, records: Mapping[str, StepRecord]) -> None:
+        write_json(self._path, {"steps": {key: asdict(value) for key, value in records.items()}})
 
     def _read(self) -> dict[str, StepRecord]:
         if not self._path.is_file():
@@ -140,5 +156,6 @@ class StepStates:
             ) from error
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -86,17 +86,32 @@ class Vault:
             DataError: there is no key, or it is damaged, or others may read it.
             SettingError: the passphrase does not open it.
         """
+        self.check()
+        wraps = read_wrapped(self.folder / "key.json")
+        is_code = len(passphrase.replace("-", "").strip()) == 32 and "recovery" in wraps and passphrase.count("-") == 7
+        return unwrap_secret(wraps["recovery" if is_code else "passphrase"], passphrase, project=self.project)
+
+    def check(self) -> None:
+        """Refuse a vault that is not there, belongs to another project, or that others may open.
+
+        Raises:
+            DataError: says which of them.
+        """
         path = self.folder / "key.json"
         if not path.is_file():
             raise DataError("The vault of this project is not here", where=self.folder, do="copy it from its backup")
         self._check_mode()
-        wraps = read_wrapped(path)
-        is_code = len(passphrase.replace("-", "").strip()) == 32 and "recovery" in wraps and passphrase.count("-") == 7
-        return unwrap_secret(wraps["recovery" if is_code else "passphrase"], passphrase, project=self.project)
+        content = read_json(path, max_bytes=_MAX_HEAD_BYTES)
+        if not isinstance(content, dict) or content.get("project") != self.project:
+            raise DataError(
+                "This vault belongs to another project",
+                where=self.folder,
+                do="put the path of this project's own vault into project.toml",
+            )
 
     def remember(self, head: ChainHead) -> None:
         """Keep where the audit log ended."""
-        if self.folder.is_dir():
+        if self.exists:
             write_json(self.folder / "audit-head.json", asdict(head))
 
     def remembered(self) -> ChainHead | None:
@@ -145,3 +160,11 @@ class Vault:
                     where=self.folder,
                     do="choose a folder on this computer alone, with --vault",
                 )
+
+
+def derive_key(secret: bytes, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, from the secret of a project (HKDF-SHA256, RFC 5869)."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(SHA256(), SECRET_BYTES, salt=None, info=f"firstread vault {purpose}".encode()).derive(secret)
