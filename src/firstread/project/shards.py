@@ -12,7 +12,7 @@ import hashlib
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -31,12 +31,17 @@ _FILES_PER_WORKER = 5_000
 _SECONDS_TO_START = 120.0
 _READY = "ready"
 
-#: from the relative name of a file to its rows: name of a table -> rows; called in a worker
-FileFunction = Callable[[str], dict[str, list[dict[str, Any]]]]
-#: from the names of a shard to the rows that are known already: name -> name of a table -> rows
-KnownRows = Callable[[Sequence[str]], Mapping[str, dict[str, list[dict[str, Any]]]]]
+#: files whose rows are turned into Arrow tables together
+_FILES_AT_ONCE = 200
+
+#: rows of a file: name of a table -> rows
+FileRows = dict[str, list[dict[str, Any]]]
+#: from the relative name of a file to its rows; called in a worker
+FileFunction = Callable[[str], FileRows]
+#: from the names of a shard to the rows that are known already, by name
+KnownRows = Callable[[Sequence[str]], Mapping[str, FileRows]]
 #: row for a file that could not be finished: relative name and reason
-FailureRow = Callable[[str, str], dict[str, list[dict[str, Any]]]]
+FailureRow = Callable[[str, str], FileRows]
 
 
 @dataclass(frozen=True)
@@ -162,17 +167,58 @@ def _part_path(folder: Path, table: str, number: int) -> Path:
 
 
 def _run_shard(workers: "_Workers", work: ShardWork, names: Sequence[str], *, number: int, bar: ProgressBar) -> int:
-    by_file = dict(work.known(names)) if work.known else {}
-    bar.update(len(by_file))
-    wanted = [name for name in names if name not in by_file]
-    for name, rows, problem in workers.run(wanted):
-        by_file[name] = work.failure(name, problem) if rows is None else rows
+    rows = _ShardRows(work.schemas, names, dict(work.known(names)) if work.known else {})
+    wanted = [name for name in names if name not in rows.by_file]
+    bar.update(len(rows.by_file))
+    for name, found, problem in workers.run(wanted):
+        rows.add(name, work.failure(name, problem) if found is None else found)
         bar.update()
-    for table, schema in work.schemas.items():
-        found = [row for name in names for row in by_file[name].get(table, [])]  # in the order of the shard
-        content = pa.Table.from_pylist(found, schema=schema)
+    for table, content in rows.tables().items():
         write_atomically(_part_path(work.folder, table, number), partial(pq.write_table, content))
     return len(wanted)
+
+
+@dataclass
+class _ShardRows:
+    """Rows of a shard's tables in the order of its files; some hundred files at a time become Arrow, which is small.
+
+    Attributes:
+        schemas: of each table.
+        names: of the shard's files.
+        by_file: rows of files that are not in a table yet: those that were finished before an earlier one.
+    """
+
+    schemas: Mapping[str, pa.Schema]
+    names: Sequence[str]
+    by_file: dict[str, FileRows]
+    _parts: list[dict[str, pa.Table]] = field(default_factory=list)
+    _converted: int = 0
+    _complete: int = 0
+
+    def add(self, name: str, rows: FileRows) -> None:
+        """Add the rows of one file."""
+        self.by_file[name] = rows
+        while self._complete < len(self.names) and self.names[self._complete] in self.by_file:
+            self._complete += 1
+        if self._complete - self._converted >= _FILES_AT_ONCE:
+            self._convert(self._complete)
+
+    def tables(self) -> dict[str, pa.Table]:
+        """All rows, once all files have some."""
+        self._convert(len(self.names))
+        return {
+            table: pa.concat_tables([part[table] for part in self._parts]).combine_chunks() for table in self.schemas
+        }
+
+    def _convert(self, end: int) -> None:
+        files = [self.by_file.pop(name) for name in self.names[self._converted : end]]
+        self._parts.append(
+            {
+                table: pa.Table.from_pylist([row for rows in files for row in rows.get(table, [])], schema=schema)
+                for table, schema in self.schemas.items()
+            }
+        )
+        self._converted = end
 
 
 @dataclass
@@ -192,7 +238,7 @@ class _Workers:
         self._context = multiprocessing.get_context("forkserver")
         self._workers: list[_Worker] = []
 
-    def run(self, names: Sequence[str]) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]] | None, str]]:
+    def run(self, names: Sequence[str]) -> Iterator[tuple[str, FileRows | None, str]]:
         """Name, rows (None for a failure) and reason of each file, as they are finished."""
         waiting = list(reversed(names))
         while waiting or any(worker.name is not None for worker in self._workers):
@@ -210,7 +256,7 @@ class _Workers:
             self._end(worker)
         self._workers.clear()
 
-    def _collect(self) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]] | None, str]]:
+    def _collect(self) -> Iterator[tuple[str, FileRows | None, str]]:
         busy = [worker for worker in self._workers if worker.name is not None]
         ready = wait([worker.pipe for worker in busy], timeout=0.5)
         for worker in busy:
