@@ -1,8 +1,9 @@
 """Make the pictures in docs/images from what the program shows today. `make pictures` runs it; it needs chromium.
 
-It runs lesson 1 (minutes), opens it in JupyterLab, opens its report, checks data with a planted shortcut, and fills a
-class with simulated participants. `make pictures ARGS=--run=FOLDER` takes a lesson that `firstread run` has run before,
-`make pictures ARGS="class report"` makes those two only.
+It runs lesson 1 (minutes), opens it in JupyterLab, opens its report, checks data with a planted shortcut, fills a class
+with simulated participants, runs lesson 3, and de-identifies an archive of invented patients.
+`make pictures ARGS=--run=FOLDER` takes a lesson that `firstread run` has run before, `make pictures ARGS="class report"`
+makes those two only.
 """
 
 import argparse
@@ -141,11 +142,39 @@ def take_class(studio: Studio) -> Image.Image:
         store.engine.dispose()
 
 
+def take_missed(studio: Studio) -> Image.Image:
+    """What still names the patient of lesson 3 after a header was cleaned by hand."""
+    folder = studio.folder / "dicom"
+    command = [sys.executable, "-m", "firstread", "run", "dicom", "--folder", str(folder)]
+    subprocess.run(command, check=True)  # noqa: S603 - our own command, no shell
+    with studio.page(980, 900) as page:
+        page.goto((folder / "dicom.html").as_uri())
+        page.locator("h2", has_text="What you missed").evaluate("heading => heading.scrollIntoView({block: 'start'})")
+        return _shot(page)
+
+
+def take_project(studio: Studio) -> Image.Image:
+    """The page for a data protection officer: an archive of three invented patients, de-identified."""
+    import firstread as fr
+    from firstread.phantoms.archive import write_archive
+
+    archive = write_archive(studio.folder / "archive", patients=3, processes=1, matrix=64, slices=16)
+    words, vault = "a passphrase for a picture", studio.folder / "vault"
+    project, _ = fr.Project.create(studio.folder / "liver", archive=archive / "dicom", passphrase=words, vault=vault)
+    project.index()
+    project.deidentify(passphrase=words)
+    with studio.page(980, 900) as page:
+        page.goto((project.folder / "20-deidentified" / "report.html").as_uri())
+        return _shot(page)
+
+
 PICTURES: dict[str, Callable[[Studio], Image.Image]] = {
     "lesson": take_lesson,
     "report": take_report,
     "data-check": take_data_check,
     "class": take_class,
+    "missed": take_missed,
+    "project": take_project,
 }
 
 
