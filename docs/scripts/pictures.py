@@ -2,8 +2,8 @@
 
 It runs lesson 1 (minutes), opens it in JupyterLab, opens its report, checks data with a planted shortcut, fills a class
 with simulated participants, runs lesson 3, and de-identifies an archive of invented patients.
-`make pictures ARGS=--run=FOLDER` takes a lesson that `firstread run` has run before, `make pictures ARGS="class report"`
-makes those two only.
+`make pictures ARGS=--run=FOLDER` takes a lesson that `firstread run` has run before,
+`make pictures ARGS="class report"` makes those two only.
 """
 
 import argparse
