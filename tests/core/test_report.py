@@ -7,9 +7,10 @@ from firstread.core.report import Report
 
 def test_a_long_text_in_a_table_is_whole_and_takes_several_lines():
     reason = "An encapsulated document: its pages may name the patient, and no rule <reads> them"
-    html = Report("Held back").add_table(pd.DataFrame([(reason, 3)], columns=["reason", "files"])).html()
-    assert (
-        '<td class="text">An encapsulated document: its pages may name the patient, and no rule &lt;reads&gt; them</td>'
-        in html
-    )
-    assert "<td>3</td>" in html
+    table = pd.DataFrame([(reason, 3), ("short", 1)], columns=["reason", "files"])
+    html = Report("Held back").add_table(table).html()
+    assert "<td>An encapsulated document: its pages may name the patient, and no rule &lt;reads&gt; them</td>" in html
+    assert 'class="dataframe text-1"' in html, "the whole column is flush left"
+    assert ".text-1 td:nth-child(1)" in html
+    named = Report("Held back").add_table(table.set_index(pd.Index(["a", "b"]))).html()
+    assert 'class="dataframe text-2"' in named, "the index is a column of the page"

@@ -1,6 +1,5 @@
 """Report: a self-contained HTML page of text, tables and figures."""
 
-import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -15,8 +14,10 @@ if TYPE_CHECKING:
 DISCLAIMER = "For teaching and research. Not a medical device; not for decisions about patients."
 
 
-#: a cell whose text takes several lines; pandas has escaped what stands in it
-_LONG_TEXT = re.compile(r"<td>([^<]{36,})</td>")
+#: length of a text from which its column is set in lines, flush left
+_LONG_TEXT = 36
+#: columns of a table that can be such
+_MOST_COLUMNS = 16
 
 
 @dataclass
@@ -42,9 +43,12 @@ class Report:
         """Add a table; numbers are shown with three decimals, long texts whole, in lines."""
         import pandas as pd
 
+        with_index = not _has_default_index(table)
+        first = 1 + (table.index.nlevels if with_index else 0)
+        wide = [f"text-{place}" for place, name in enumerate(table, start=first) if _is_text(table[name])]
         with pd.option_context("display.max_colwidth", None):
-            html = table.to_html(index=not _has_default_index(table), float_format="{:.3f}".format, na_rep="", border=0)
-        return self._add("table", html=_LONG_TEXT.sub(r'<td class="text">\1</td>', html), caption=caption)
+            html = table.to_html(index=with_index, classes=wide, float_format="{:.3f}".format, na_rep="", border=0)
+        return self._add("table", html=html, caption=caption)
 
     def add_figure(self, figure: "Figure | bytes", *, caption: str = "", alt: str = "") -> Self:
         """Add a matplotlib figure (or PNG bytes), embedded."""
@@ -62,7 +66,10 @@ class Report:
         from jinja2 import Environment
 
         template = Environment(autoescape=True).from_string(_PAGE_TEMPLATE)
-        return template.render(title=self.title, subtitle=self.subtitle, parts=self._parts, note=DISCLAIMER)
+        columns = range(1, _MOST_COLUMNS + 1)
+        return template.render(
+            title=self.title, subtitle=self.subtitle, parts=self._parts, note=DISCLAIMER, columns=columns
+        )
 
     def write(self, path: str | Path) -> Path:
         """Write the page to a file, atomically."""
@@ -79,6 +86,10 @@ class Report:
     def _add(self, kind: str, **values: Any) -> Self:
         self._parts.append({"kind": kind, **values})
         return self
+
+
+def _is_text(column: "pd.Series") -> bool:
+    return any(isinstance(value, str) and len(value) >= _LONG_TEXT for value in column)
 
 
 def _has_default_index(table: "pd.DataFrame") -> bool:
@@ -100,8 +111,9 @@ figure { margin: 1.2rem 0; } figure img { max-width: 100%; height: auto; display
 figcaption, caption { color: var(--quiet); font-size: .92rem; text-align: left; padding: .3rem 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-td.text { text-align: left; white-space: normal; min-width: 11rem; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid var(--ink); }
+{% for n in columns %}.text-{{ n }} td:nth-child({{ n }}), .text-{{ n }} th:nth-child({{ n }}) {
+  text-align: left; white-space: normal; min-width: 11rem; }
+{% endfor %}th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid var(--ink); }
 pre { background:#f5f7f9; border:1px solid var(--line); padding:.8rem; overflow-x:auto; font-size:.85rem; }
 @media print { body { max-width:none; padding:0; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
 </style></head><body>
