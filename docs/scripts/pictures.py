@@ -8,7 +8,6 @@ with simulated participants, runs lesson 3, and de-identifies an archive of inve
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 LESSON = "hello-world"
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "lessons")]
 
 
 @dataclass
@@ -64,33 +63,25 @@ class Studio:
 
 
 def take_lesson(studio: Studio) -> Image.Image:
-    """Lesson 1 in JupyterLab, where the learner reads ten images before the network does."""
-    import shutil
+    """Lesson 1 in JupyterLab, where a learner reads ten images before the network does, and has read four of them."""
+    from lesson_browser import Learner, lesson_in_jupyterlab
 
-    copy = studio.folder / "mine" / f"{LESSON}.ipynb"
-    copy.parent.mkdir(exist_ok=True)
-    shutil.copy(studio.run / copy.name, copy)
-    command = [sys.executable, "-m", "firstread", "open", LESSON, "--folder", str(copy.parent), "--no-browser"]
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(studio.folder / "jupyter"), "JUPYTER_PLATFORM_DIRS": "0"}
-    environment["JUPYTERLAB_WORKSPACES_DIR"] = str(studio.folder / "workspaces")
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)  # noqa: S603
-    try:
-        lines = iter(server.stdout or ())
-        url = next(match[0] for line in lines if (match := re.search(r"http://127\S+token=\S+", line)))
-        with studio.page(1220, 900) as page:
-            page.goto(url.replace("localhost", "127.0.0.1"))
-            cell = page.locator(".jp-CodeCell", has_text='lesson.step("guess")').first
-            cell.wait_for(state="attached")
-            if page.locator("#jp-left-stack").is_visible():
-                page.keyboard.press("Control+b")
-            for _ in range(4):  # cells above are drawn on the way, and move it
-                cell.evaluate("cell => cell.previousElementSibling.scrollIntoView({block: 'start'})")
-                page.wait_for_timeout(1500)
-            page.mouse.move(1, 1)
-            return _shot(page)
-    finally:
-        server.terminate()
-        server.wait(60)
+    mine = studio.folder / "mine"
+    mine.mkdir()
+    with lesson_in_jupyterlab(LESSON, mine) as url, studio.page(1220, 900) as page:
+        learner = Learner(page, url)
+        if page.locator("#jp-left-stack").is_visible():
+            page.keyboard.press("Control+b")
+        learner.select('print("Hello')
+        learner.run_down_to("lesson.read_ten")
+        cell = learner.run("lesson.read_ten")
+        for number, answer in enumerate(("chest", "chest", "chest", "abdomen"), start=1):
+            cell.locator(f"button[title='image {number}: {answer}']").click()
+        for _ in range(4):  # cells above are drawn on the way, and move it
+            cell.evaluate("cell => cell.previousElementSibling.scrollIntoView({block: 'start'})")
+            page.wait_for_timeout(1000)
+        page.mouse.move(1, 1)
+        return _shot(page)
 
 
 def take_report(studio: Studio) -> Image.Image:
@@ -187,7 +178,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="folder of a lesson that `firstread run hello-world` has run")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="firstread-pictures-") as folder, launch_browser() as browser:
-        os.environ["FIRSTREAD_HOME"] = folder
+        os.environ |= {"FIRSTREAD_HOME": folder, "FIRSTREAD_SEED": "0"}  # the same ten images each time
         studio = Studio(browser, Path(folder), chosen.run)
         for name in chosen.names or PICTURES:
             picture = PICTURES[name](studio)
