@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 POLICIES = {
     "spinning threads (the library's default)": {},
     "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "PASSIVE, GOMP_SPINCOUNT=1000 (firstread's)": {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"},
     "GOMP_SPINCOUNT=10000": {"GOMP_SPINCOUNT": "10000"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
