@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,4 @@ def _gather(files: list[Path], bar: ProgressBar) -> tuple[IdentityIndex, dict[Pa
 
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
-        digest = sha256()
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-        return digest.hexdigest()
+        return file_digest(file, "sha256").hexdigest()

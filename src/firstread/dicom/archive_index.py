@@ -18,7 +18,6 @@ from firstread.dicom.headers import NoImageError, convert_dicom_errors, open_dic
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_CHUNK_BYTES = 1 << 20
 #: what a file is: an image, a DICOM object without pixels, broken, or no DICOM
 STATUSES = ("ok", "no_image", "broken", "not_dicom")
 
@@ -168,8 +167,5 @@ def _number(value: Any, kind: type) -> Any:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -97,20 +97,14 @@ class Traces:
     def _repr_html_(self) -> str:
         lines = [escape(line) for line in (self.sentence, self._needed_sentence) if line]
         parts = [frame("<br>".join(lines), good=not self.counts["identity"] and not self.needed)]
-        for kind, words in KINDS.items():
-            rows = "".join(
+        for kind in KINDS:
+            rows = [
                 f"<tr><td title='{escape(trace.place)}'>{escape(trace.where)}</td><td>{escape(trace.name)}</td>"
                 f"<td style='overflow-wrap:anywhere'><b>{escape(trace.text)}</b></td></tr>"
                 for trace in self.traces
                 if trace.kind == kind
-            )
-            if rows:
-                head = "<tr><th>where</th><th>name</th><th>what stands there</th></tr>"
-                is_open = " open" if kind == "identity" else ""
-                parts.append(
-                    f"<details{is_open}><summary>{self.counts[kind]} x {escape(words)}</summary>"
-                    f"{scroll_box(head + rows, label=words)}</details>"
-                )
+            ]
+            parts.append(_section(kind, ("where", "name", "what stands there"), rows))
         return "".join(parts) + LEFT_ALIGNED
 
 
@@ -137,18 +131,23 @@ class ComparedLines(tuple[ComparedLine, ...]):
         return str(self.table().to_string(index=False))
 
     def _repr_html_(self) -> str:
+        columns = ("line", "original", "you", "firstread")
         parts = []
-        for kind, words in KINDS.items():
-            lines = [line for line in self if line.kind == kind]
-            cells = "".join(f"<tr>{''.join(map(_cell, line[:4]))}</tr>" for line in lines)
-            head = "<tr><th>line</th><th>original</th><th>you</th><th>firstread</th></tr>"
-            if lines:
-                is_open = " open" if kind == "identity" else ""
-                parts.append(
-                    f"<details{is_open}><summary>{len(lines)} x {escape(words)}</summary>"
-                    f"{scroll_box(head + cells, label=words)}</details>"
-                )
+        for kind in KINDS:
+            rows = [f"<tr>{''.join(map(_cell, line[:4]))}</tr>" for line in self if line.kind == kind]
+            parts.append(_section(kind, columns, rows))
         return "".join(parts) + LEFT_ALIGNED
+
+
+def _section(kind: str, columns: tuple[str, ...], rows: list[str]) -> str:
+    """HTML of the rows of one kind, to unfold; open where they name somebody, nothing where there are none."""
+    if not rows:
+        return ""
+    words = KINDS[kind]
+    head = f"<tr>{''.join(f'<th>{column}</th>' for column in columns)}</tr>"
+    is_open = " open" if kind == "identity" else ""
+    box = scroll_box(head + "".join(rows), label=words)
+    return f"<details{is_open}><summary>{len(rows)} x {escape(words)}</summary>{box}</details>"
 
 
 def _count(sequences: int) -> str:

@@ -120,7 +120,7 @@ class ManualDeidentification(Clickable):
         profile = Profile().without_options("retain_full_dates", "retain_modified_dates")  # anonymous: no dates
         found = deidentify_dataset(original, profile=profile, keys=PseudonymKeys.forgotten())
         after = {} if found.dataset is None else {line.place: line for line in read_lines(found.dataset, self.image.path)}
-        leading = {trace.place: trace.kind for trace in self._traces(self.image.dataset())}
+        leading = {trace.place: trace.kind for trace in self._traces(original)}
         return ComparedLines(
             tuple(
                 ComparedLine(

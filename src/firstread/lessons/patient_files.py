@@ -53,13 +53,13 @@ class PatientFiles:
 
     Attributes:
         folder: that holds them.
-        files: all of them.
+        series: files by series, in the order of their folders.
         kept: what an earlier run of the lesson had removed by hand: keywords.
         on_change: is told the keywords that are removed by hand.
     """
 
     folder: Path
-    files: tuple[Path, ...] = field(repr=False)
+    series: tuple[SeriesFiles, ...] = field(repr=False)
     kept: tuple[str, ...] = field(default=(), repr=False)
     on_change: Callable[[list[str]], None] = field(default=lambda keywords: None, repr=False)
 
@@ -72,29 +72,15 @@ class PatientFiles:
         Raises:
             DataError: there is none, or there are more than a lesson opens.
         """
-        files = tuple(sorted(path for path, _ in readable_datasets(_list_files(folder))))
-        if not files:
+        series = _group_series(sorted(_list_files(folder)))
+        if not series:
             raise DataError("There is no DICOM file in this folder", where=folder, do="choose a folder with a study")
-        return cls(folder, files, tuple(kept), on_change or (lambda keywords: None))
+        return cls(folder, series, tuple(kept), on_change or (lambda keywords: None))
 
-    @cached_property
-    def series(self) -> tuple[SeriesFiles, ...]:
-        """Files by series, in the order of their folders."""
-        found: dict[str, list[tuple[int, Path]]] = {}
-        facts: dict[str, tuple[str, str, str]] = {}
-        pictures: set[Path] = set()
-        for path, dataset in readable_datasets(self.files):
-            uid = str(dataset.get("SeriesInstanceUID") or path)
-            number = str(dataset.get("InstanceNumber") or "")
-            found.setdefault(uid, []).append((int(number) if number.isdigit() else 0, path))
-            facts.setdefault(uid, _describe(dataset))
-            if pixel_keyword(dataset) is not None:
-                pictures.add(path)
-        ordered = {uid: tuple(path for _, path in sorted(members)) for uid, members in found.items()}
-        return tuple(
-            SeriesFiles(*facts[uid], files, tuple(path for path in files if path in pictures))
-            for uid, files in ordered.items()
-        )
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files."""
+        return tuple(path for one in self.series for path in one.files)
 
     @cached_property
     def identities(self) -> IdentityIndex:
@@ -173,6 +159,25 @@ class PatientFiles:
         )
         head = "<tr><th>modality</th><th>kind</th><th>description</th><th>files</th><th>the first file</th></tr>"
         return f"<table class='firstread-header'>{head}{rows}</table><div>{len(self.files)} files</div>{LEFT_ALIGNED}"
+
+
+def _group_series(files: Iterable[Path]) -> tuple[SeriesFiles, ...]:
+    """Files that are DICOM by series, in the order in which the series were met."""
+    found: dict[str, list[tuple[int, Path]]] = {}
+    facts: dict[str, tuple[str, str, str]] = {}
+    pictures: set[Path] = set()
+    for path, dataset in readable_datasets(files):
+        uid = str(dataset.get("SeriesInstanceUID") or path)
+        number = str(dataset.get("InstanceNumber") or "")
+        found.setdefault(uid, []).append((int(number) if number.isdigit() else 0, path))
+        facts.setdefault(uid, _describe(dataset))
+        if pixel_keyword(dataset) is not None:
+            pictures.add(path)
+    ordered = {uid: tuple(path for _, path in sorted(members)) for uid, members in found.items()}
+    return tuple(
+        SeriesFiles(*facts[uid], members, tuple(path for path in members if path in pictures))
+        for uid, members in ordered.items()
+    )
 
 
 def _list_files(folder: Path) -> list[Path]:

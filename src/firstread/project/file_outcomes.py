@@ -16,12 +16,13 @@ from firstread.deidentification.folder_deidentifier import COPY
 from firstread.deidentification.identity import Identity
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
+from firstread.deidentification.review_class import review_class
 from firstread.deidentification.storage_classes import reason_to_hold_class
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
 from firstread.project.archive_names import locate
 from firstread.project.hold_decisions import Decision, Decisions
 from firstread.project.identity_store import IdentityStore, identity_digest
-from firstread.project.review import review_class, reviewed, reviewed_classes, waits_for_review
+from firstread.project.review import reviewed, waits_for_review
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -119,7 +120,7 @@ def is_current(work: DeidentificationWork, store: IdentityStore, row: dict[str, 
     """Whether a row of an earlier run is what this run would find again."""
     if row["basis"] != file_basis(work, store, row["file"]):
         return False
-    if row["review_class"] and bool(row["was_reviewed"]) != (row["review_class"] in reviewed_classes(work.profile)):
+    if row["review_class"] and bool(row["was_reviewed"]) != (row["review_class"] in work.profile.reviewed):
         return False
     return row["status"] == "held" or (work.folder / row["output"]).is_file()
 
@@ -148,7 +149,7 @@ def _deidentify(
         "patient": pseudonym if identity.key else None,
         "person": identity.key,
         "review_class": name,
-        "was_reviewed": name in reviewed_classes(work.profile) if name else None,
+        "was_reviewed": name in work.profile.reviewed if name else None,
     }
     found = deidentify_dataset(dataset, profile=profile, keys=work.keys, identity=identity)
     if found.dataset is None:
@@ -178,7 +179,7 @@ def _rule(reason: str, dataset: "Dataset", identity: Identity, profile: Profile,
         return "class"
     if reason == identity.reason_to_hold():
         return "patient"
-    return "pixels" if waiting and waiting not in reviewed_classes(profile) else "content"
+    return "pixels" if waiting and waiting not in profile.reviewed else "content"
 
 
 def _rows(row: dict[str, Any], actions: list[dict[str, Any]] | None = None) -> dict[str, list[dict[str, Any]]]:

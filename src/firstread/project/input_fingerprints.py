@@ -5,8 +5,6 @@ import os
 from pathlib import Path
 from stat import S_ISREG
 
-_CHUNK_BYTES = 1 << 20
-
 
 def fingerprint(path: Path) -> str:
     """SHA-256 of a file's content; of a folder, of the names, sizes and times of change of all files below it.
@@ -17,11 +15,8 @@ def fingerprint(path: Path) -> str:
         return _folder_fingerprint(path)
     if not path.is_file():
         return "missing"
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folder_fingerprint(folder: Path) -> str:

@@ -1,7 +1,4 @@
-"""What a person has to look at before an image goes on: its review class, and contact sheets in the vault.
-
-The one place where the project asks the room of de-identification about pixels.
-"""
+"""What a person has to look at before an image goes on, and contact sheets of it in the vault."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -13,13 +10,11 @@ from typing import TYPE_CHECKING
 from firstread.core.files import write_text
 from firstread.deidentification.pixel_review import write_review_sheets
 from firstread.deidentification.profile import Profile
-from firstread.deidentification.review_class import review_class
 from firstread.deidentification.storage_classes import reason_to_hold_pixels
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["review_class", "reviewed", "reviewed_classes", "waits_for_review", "write_sheets"]
 _TABLE = "tiles.csv"
 
 
@@ -32,11 +27,6 @@ def waits_for_review(dataset: "Dataset", profile: Profile) -> bool:
 def reviewed(profile: Profile, classes: Iterable[str]) -> Profile:
     """A profile by which images of some review classes no longer wait."""
     return replace(profile, reviewed=profile.reviewed | set(classes))
-
-
-def reviewed_classes(profile: Profile) -> frozenset[str]:
-    """Review classes that a person has said yes to."""
-    return profile.reviewed
 
 
 def write_sheets(files: Mapping[Path, str], folder: Path, *, profile: Profile) -> list[Path]:
