@@ -84,7 +84,7 @@ def test_the_first_page_leads_each_reader_in_one_click_on_any_screen(browser, si
             link = page.locator(".readers a", has_text=words)
             assert link.get_attribute("href") == f"{target}.html"
             assert link.is_visible()
-        assert page.locator(".shots img").count() == 4
+        assert page.locator(".shots img").count() == 6
         for button in page.locator(".hero .md-button").all():
             contrast = button.evaluate(CONTRAST)
             assert contrast >= 4.5, (button.inner_text(), contrast)
