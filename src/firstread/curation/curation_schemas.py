@@ -64,6 +64,7 @@ SERIES = pa.schema(
         "phase_evidence": pa.string(),
         "kind": WORD,
         "kind_evidence": pa.string(),
+        "side_marker": pa.string(),
         "kernel": WORD,
         "slices": pa.int32(),
         "rows": pa.int32(),
