@@ -36,6 +36,7 @@ EXCLUDED = pa.schema(
 )
 
 
+_SELECTED_KINDS = ("original", None)
 #: of faults that no decision mends
 UNREADABLE = ("truncated_file", "not_described")
 
@@ -148,7 +149,8 @@ def excluded_rows(places: Iterable[StackPlace], exclusions: Exclusions) -> Itera
         faults = list(exclusions.faults_of(place))
         because = _reasons(place, faults)
         if reason or (decision is not None and because):
-            kinds = [fault["kind"] for fault in faults] or ([f"kind: {place.kind}"] if because else ["decision"])
+            kinds = [f"kind: {place.kind}"] * (place.kind not in _SELECTED_KINDS) + [fault["kind"] for fault in faults]
+            kinds = kinds or ["decision"]
             where = {"patient": place.patient, "study": place.study, "series": place.series, "stack": place.stack}
             row = _row(place.identifier, "stack", where, reason or "; ".join(because), decision)
             yield row | {"kind": ", ".join(dict.fromkeys(kinds)), "can": "put-back"}
@@ -161,7 +163,7 @@ def excluded_rows(places: Iterable[StackPlace], exclusions: Exclusions) -> Itera
 
 def _reasons(place: StackPlace, faults: Iterable[Mapping[str, Any]]) -> list[str]:
     """Why a stack is not selected: what it is, and its faults, each once."""
-    kind = [] if place.kind in (None, "original") else [f"no original image ({place.kind})"]
+    kind = [] if place.kind in _SELECTED_KINDS else [f"no original image ({place.kind})"]
     return list(dict.fromkeys([*kind, *map(describe_fault, faults)]))
 
 

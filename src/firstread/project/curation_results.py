@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from firstread.core.errors import StorageError
 from firstread.core.files import translate_os_errors, write_atomically
-from firstread.curation.curation_schemas import FAULTS_FOUND, INSTANCES, SERIES, make_fault
+from firstread.curation.curation_schemas import FAULTS_FOUND, INSTANCES, SERIES, STUDIES
 from firstread.curation.study_relations import describe_studies, relate
 from firstread.project.curation_decisions import CurationDecisions, file_identifier
 from firstread.project.curation_exclusions import (
@@ -56,12 +56,14 @@ def write_results(project: ProjectFolder, parts: Path) -> dict[str, Any]:
             raise StorageError("The folder of curated tables is a link", where=folder, do="remove the link")
         folder.mkdir(exist_ok=True)
     stacks = sort_table(read_parts(parts, "stacks", SERIES), _KEY)
-    instances = read_parts(parts, "instances", INSTANCES)
-    studies = sort_table(cap_ages(describe_studies(instances)), ("patient", "study"))
     with FileStore(parts) as store:
         left_out = list(store.left_out())
-    found = [*read_parts(parts, "faults", FAULTS_FOUND).to_pylist(), *_broken_files(left_out)]
-    found += relate(stacks, studies, instances)
+    unread = pa.Table.from_pylist(list(_unread_files(left_out)), schema=INSTANCES)
+    instances = pa.concat_tables([read_parts(parts, "instances", INSTANCES), unread])
+    described = pa.Table.from_pylist(describe_studies(instances, stacks), schema=STUDIES)
+    studies = sort_table(cap_ages(described), ("patient", "study"))
+    found = read_parts(parts, "faults", FAULTS_FOUND).to_pylist() + relate(stacks, studies, instances)
+    del instances
     decisions = CurationDecisions.read(project.paths["curation decisions"])
     exclusions = Exclusions(decisions, sorted(found, key=lambda fault: (fault["kind"], fault["id"])))
     series = decide_stacks(stacks, exclusions)
@@ -71,8 +73,7 @@ def write_results(project: ProjectFolder, parts: Path) -> dict[str, Any]:
     for name, table in (("series", series), ("studies", studies), ("faults", faults)):
         write_atomically(folder / f"{name}.parquet", partial(pq.write_table, table))
     write_atomically(folder / "excluded.csv", partial(pa_csv.write_csv, excluded))
-    days = dict(zip(studies["study"].to_pylist(), studies["day"].to_pylist(), strict=True))
-    write_instances(parts, folder / "instances", days)
+    _write_instances(parts, unread, folder / "instances", studies)
     pictures = write_outlier_pictures(project, series)
     write_page(project, series=series, faults=faults, excluded=excluded, pictures=pictures)
     write_datasheet(project, series=series, studies=studies, faults=faults, excluded=excluded)
@@ -115,11 +116,12 @@ def decide_stacks(stacks: pa.Table, exclusions: Exclusions) -> pa.Table:
     return stacks
 
 
-def _broken_files(left_out: Iterable[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
-    """Faults of files whose header cannot be read."""
+def _unread_files(left_out: Iterable[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
+    """Rows of INSTANCES of files whose header cannot be read."""
+    empty: dict[str, Any] = dict.fromkeys(INSTANCES.names)
     for file, status, reason in left_out:
         if status == "broken":
-            yield make_fault("truncated_file", evidence=reason, confidence=1.0, file=file)
+            yield empty | {"file": file, "status": status, "reason": reason}
 
 
 def _other_files(left_out: Iterable[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
@@ -131,17 +133,20 @@ def _other_files(left_out: Iterable[tuple[str, str, str]]) -> Iterator[dict[str,
             yield empty | row
 
 
-def write_instances(parts: Path, folder: Path, days: dict[str, int | None]) -> None:
-    """Write one Parquet file a shard, with the day of the study in place of dates."""
+def _write_instances(parts: Path, unread: pa.Table, folder: Path, studies: pa.Table) -> None:
+    """Write one Parquet file a shard, with the day of the study in place of dates, and one of unread files."""
+    days = dict(zip(studies["study"].to_pylist(), studies["day"].to_pylist(), strict=True))
     with translate_os_errors(folder):
         folder.mkdir(exist_ok=True)
+    written = set()
     sources = sorted((parts / "instances").glob("part-*.parquet"))
-    for source in sources:
-        table = cap_ages(pq.read_table(source).cast(INSTANCES))
+    for source in [*sources, None] if len(unread) else sources:
+        table = cap_ages(pq.read_table(source, schema=INSTANCES) if source else unread)
         of_study = pa.array([days.get(study) for study in table["study"].to_pylist()], pa.int32())
         dated = table.drop_columns(list(_DATED)).append_column("day", of_study)
-        write_atomically(folder / source.name, partial(pq.write_table, dated))
-    for old in {path.name for path in folder.iterdir()} - {source.name for source in sources}:
+        path = folder / (source.name if source else "unread.parquet")
+        written.add(write_atomically(path, partial(pq.write_table, dated)).name)
+    for old in {path.name for path in folder.iterdir()} - written:
         path = folder / old
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
