@@ -17,6 +17,8 @@ from firstread.readers.dicom_series import SliceStack
 
 #: tags by which passes of a series are told apart; echoes and b-values are no passes
 _PASS_TAGS = ("AcquisitionNumber", "AcquisitionTime", "ContentTime", "TemporalPositionIdentifier", "InstanceNumber")
+#: slices that a pass has more than, and the share of it that lies where another pass does
+_MIN_PASS, _MIN_OVERLAP = 2, 0.5
 #: noise in HU of a soft kernel at 3 mm above which an image is called noisy, and how much sharp kernels add
 _MAX_NOISE_HU, _SHARP_FACTOR = 32.0, 3.0
 _THICKNESS_MM = 3.0
@@ -106,11 +108,11 @@ def find_series_faults(described: list[StackDescription]) -> list[dict[str, obje
     faults: list[dict[str, object]] = []
     first = described[0].files[0] if described else None
     images = [one for one in described if one.is_image_of_slices]
-    passes = [one for one in images if set(one.stack.separated_by) & set(_PASS_TAGS) and len(one.stack.slices) > 2]
+    passes = _find_passes(images)
     if first and len(passes) > 1:
-        rule = ", ".join(dict.fromkeys(tag for one in passes for tag in one.stack.separated_by))
+        rule = ", ".join(dict.fromkeys(tag for one in passes for tag in one.stack.separated_by)) or "geometry"
         sure = 0.6 if "InstanceNumber" in rule else 0.9
-        text = f"{len(passes)} passes, told apart by {rule}"
+        text = f"{len(passes)} passes over one region, told apart by {rule}"
         faults.append(make_fault("several_passes", evidence=text, confidence=sure, **_where(first)))
     scouts = [number for number, one in enumerate(described) if one.kind.name == "localizer"]
     if first and scouts and images:
@@ -118,6 +120,33 @@ def find_series_faults(described: list[StackDescription]) -> list[dict[str, obje
         where = _where(first) | {"stack": scouts[0]}
         faults.append(make_fault("localizer_among_axials", evidence=text, confidence=0.95, **where))
     return faults
+
+
+def _find_passes(images: list[StackDescription]) -> list[StackDescription]:
+    """Stacks of one series over the same region: by tags of passes, and on CT also where spacing or tilt differ."""
+    long = [one for one in images if len(one.stack.slices) > _MIN_PASS]
+    tagged = [one for one in long if set(one.stack.separated_by) & set(_PASS_TAGS)]
+    originals = [one for one in long if one.stack.modality == "CT" and one.kind.name == "original"]
+    overlapping = [
+        one
+        for one in originals
+        if any(one is not other and _overlap(one, other) >= _MIN_OVERLAP for other in originals)
+    ]
+    return overlapping if len(overlapping) > len(tagged) else tagged
+
+
+def _overlap(one: StackDescription, other: StackDescription) -> float:
+    """Share of the shorter of two stacks of one plane that lies where the other does."""
+    if one.geometry.plane != other.geometry.plane:
+        return 0.0
+    axis = ("sagittal", "coronal", "axial", "oblique").index(one.geometry.plane) % 3
+    (low, high), (first, last) = (_extent(stack, axis) for stack in (one, other))
+    return (min(high, last) - max(low, first)) / max(min(high - low, last - first), 1e-6)
+
+
+def _extent(one: StackDescription, axis: int) -> tuple[float, float]:
+    places = [slice_.plane.position[axis] for slice_ in one.stack.slices if slice_.plane]
+    return min(places), max(places)
 
 
 def find_stack_faults(one: StackDescription, number: int) -> list[dict[str, object]]:

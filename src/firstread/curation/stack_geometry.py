@@ -19,6 +19,8 @@ _OVERLAP = 0.75
 _MIN_TILT_DEG = 0.5
 #: slices further apart than this many usual distances are separate scans, rather than missing
 _MAX_MISSING = 200
+#: share of the gaps that have the usual distance at least
+_MIN_USUAL = 0.5
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def measure_geometry(stack: SliceStack) -> StackGeometry:
         return StackGeometry(name, confidence, thickness, repeated=repeated, coverage_mm=thickness)
     spacing = usual_gap(gaps, thickness)
     missing, overlapping, is_irregular = explain_gaps(gaps, spacing)
+    if (np.abs(gaps - spacing) <= _REGULAR * spacing).mean() < _MIN_USUAL:  # no distance is the usual one
+        missing, overlapping, is_irregular = 0, 0, True
     return StackGeometry(
         plane=name,
         plane_confidence=confidence,
