@@ -126,11 +126,19 @@ def _run(project: ProjectFolder, settings: CurationSettings) -> dict[str, Any]:
     if left := run_pass(ShardWork(per_series, failed_series, parts, _SCHEMAS), described, ray=settings.ray):
         return {"files": len(names), "series": len(series), "pass": "series", "shards_left": left}
     with _one_at_a_time(project):
+        if settings.part != (1, 1) and (finished := _finished_before(project)):
+            return finished
         project.states.reopen("curate")
         with project.step("curate", started=started) as counts:
             counts.update({"files": len(names), "series": len(series), **write_results(project, parts)})
             _remove_others(parts)
     return counts
+
+
+def _finished_before(project: ProjectFolder) -> dict[str, Any] | None:
+    """Counts of the step where another part of this run has finished it."""
+    status = next(one for one in project.status() if one.name == "curate")
+    return dict(status.record.counts) if status.state == "done" and status.record else None
 
 
 def series_rows(work: SeriesWork, series: str) -> dict[str, list[dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """What curation left out, listed; and people's decisions about it, kept with who, when and why."""
 
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,10 @@ from firstread.project.locks import file_lock
 from firstread.project.project_folder import ProjectFolder, current_user
 from firstread.project.reasons import check_reason
 from firstread.project.step_states import now
+
+
+#: may show anybody
+_PICTURES = ("outliers.png", "report.html")
 
 
 def list_excluded(project: ProjectFolder) -> pa.Table:
@@ -101,6 +106,22 @@ def read_places(project: ProjectFolder) -> list[StackPlace]:
     from firstread.project.curation_results import PLACE_COLUMNS, list_places
 
     return list_places(pq.read_table(_curated(project, "curated series"), columns=PLACE_COLUMNS))
+
+
+def forget_patient(project: ProjectFolder, patient: str) -> None:
+    """Remove what curation knows of a patient but for rows of tables: decisions, pictures, pages, rows in the vault."""
+    if project.paths["curated series"].is_file():
+        places = [place for place in read_places(project) if place.patient == patient]
+        path = project.paths["curation decisions"]
+        decisions = CurationDecisions.read(path)
+        if decisions.all:
+            targets = {name for place in places for name in place.identifiers if name}
+            faults = pq.read_table(project.paths["curated"] / "faults.parquet", columns=["id", "patient"])
+            own = pc.equal(faults["patient"].cast(pa.string()), patient)
+            decisions.without(targets | {patient} | set(faults.filter(own)["id"].to_pylist())).write(path)
+    for name in _PICTURES:
+        (project.paths["curated"] / name).unlink(missing_ok=True)
+    shutil.rmtree(project.settings.vault / "curation", ignore_errors=True)
 
 
 def _curated(project: ProjectFolder, name: str) -> Path:

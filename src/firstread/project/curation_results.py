@@ -110,7 +110,8 @@ def list_places(series: pa.Table) -> list[StackPlace]:
 def decide_stacks(stacks: pa.Table, exclusions: Exclusions) -> pa.Table:
     """The table of stacks with `selected` and `reason`."""
     reasons = [exclusions.decide(place)[0] or None for place in list_places(stacks)]
-    names = {"selected": pa.array([reason is None for reason in reasons]), "reason": pa.array(reasons, pa.string())}
+    selected = pa.array([reason is None for reason in reasons], pa.bool_())
+    names = {"selected": selected, "reason": pa.array(reasons, pa.string())}
     for name, values in names.items():
         stacks = stacks.set_column(stacks.schema.get_field_index(name), name, values)
     return stacks

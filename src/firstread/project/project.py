@@ -58,8 +58,10 @@ class Project(ProjectFolder):
         1
         >>> project.verify().passed
         True
-        >>> [(status.name, status.state) for status in project.status()]
-        [('index', 'done'), ('deidentify', 'done'), ('verify', 'done'), ('curate', 'open')]
+        >>> project.curate().counts["stacks"]
+        1
+        >>> [(status.name, status.state) for status in project.status()][:4]
+        [('index', 'done'), ('deidentify', 'done'), ('verify', 'done'), ('curate', 'done')]
     """
 
     def index(self, *, processes: int = 1) -> StepResult:
