@@ -1,4 +1,4 @@
-"""A small de-identified archive with a fault of several kinds, and the project made of it, for the tests of `curate`."""
+"""A small de-identified archive with faults of several kinds, and the project made of it, for tests of `curate`."""
 
 import numpy as np
 from pydicom.uid import generate_uid

@@ -22,7 +22,6 @@ from firstread.project.project_folder import ProjectFolder, current_user
 from firstread.project.reasons import check_reason
 from firstread.project.step_states import now
 
-
 #: may show anybody
 _PICTURES = ("outliers.png", "report.html")
 
