@@ -23,7 +23,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from firstread.core.errors import DataError
-from firstread.core.files import read_json, translate_os_errors, write_atomically, write_json
+from firstread.core.files import read_json, write_atomically, write_json
 from firstread.dicom.archive_index import INSTANCES, index_file
 from firstread.dicom.headers import convert_dicom_errors, open_dicom
 from firstread.dicom.image_plane import ImagePlane
@@ -32,7 +32,8 @@ from firstread.project.identity_store import translate_full_disk, write_identity
 from firstread.project.identity_table import IDENTITIES, identity_rows
 from firstread.project.input_fingerprints import fingerprint
 from firstread.project.project_folder import ProjectFolder
-from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
+from firstread.project.shard_passes import run_pass
+from firstread.project.shards import ShardPlan, ShardWork
 from firstread.project.step_states import now
 from firstread.project.withdrawal_marks import Withdrawals
 from firstread.readers.dicom_series import group_slices
@@ -100,6 +101,7 @@ def index_archive(project: ProjectFolder, *, processes: int = 1, part: tuple[int
     """
     archive = project.settings.archive
     project.check_vault()
+    project.states.check_ready("index")
     started = now()
     names = list(list_archive(archive))
     if not names:
@@ -107,12 +109,8 @@ def index_archive(project: ProjectFolder, *, processes: int = 1, part: tuple[int
     marks = Withdrawals.read(project.vault.folder)
     plan = ShardPlan(names, part=part, processes=processes, basis=fingerprint(archive) + marks.digest)
     folder = project.vault_index / plan.digest
-    with translate_os_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = ShardWork(partial(index_rows, str(archive), marks), _failure, folder, _SCHEMAS)
-    run_shards(work, plan)
-    left = plan.count - count_done(plan, work)
-    if left:
+    if left := run_pass(work, plan):
         return {"files": len(names), "shards_left": left}
     with project.step("index", parameters={"files": len(names)}, started=started) as counts:
         write_derived_tables(folder)

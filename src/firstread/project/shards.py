@@ -55,6 +55,7 @@ class ShardPlan:
         seconds_per_file: after which a file is given up.
         size: files a shard.
         basis: what else the rows depend on: rows of another basis are not taken for rows of this plan.
+        unit: what the names are of, for the progress bar.
     """
 
     names: Sequence[str]
@@ -63,6 +64,7 @@ class ShardPlan:
     seconds_per_file: float = 120.0
     size: int = SHARD_SIZE
     basis: str = ""
+    unit: str = "file"
 
     def __post_init__(self) -> None:
         first, count = self.part
@@ -72,6 +74,11 @@ class ShardPlan:
             )
         if self.processes < 1 or self.seconds_per_file <= 0 or self.size < 1:
             raise SettingError("At least one process, one file a shard and some time for it are needed")
+
+    def progress_bar(self, total: int) -> ProgressBar:
+        """A bar over a number of files."""
+        things = "files" if self.unit == "file" else self.unit
+        return ProgressBar(f"Working through the {things}", total, unit=self.unit)
 
     @property
     def count(self) -> int:
@@ -128,7 +135,7 @@ def run_shards(work: ShardWork, plan: ShardPlan) -> int:
     shards = list(plan.shards())
     total = sum(len(names) for _, names in shards)
     done = 0
-    with ProgressBar("Working through the files", total, unit="file") as bar:
+    with plan.progress_bar(total) as bar:
         workers = _Workers(work.function, plan)
         try:
             for number, names in shards:
