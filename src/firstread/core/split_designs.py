@@ -1,6 +1,6 @@
 """Designs of splits beyond chance, on arrays: temporal, by site, nested folds.
 
-What a department can show with them: that a model holds for later patients, and for patients of another site (TRIPOD+AI,
+What a department can show with them: that a model holds for later patients, and for those of another site (TRIPOD+AI,
 doi 10.1136/bmj-2023-078378, calls both external to the development data), and what choosing settings costs.
 """
 

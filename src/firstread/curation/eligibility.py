@@ -120,11 +120,20 @@ def read_eligibility(path: str | Path) -> Eligibility:
         DataError: the file is not there, too large, or no TOML.
         SettingError: a key, a word or a criterion in it is wrong; the message says which and where.
     """
+    return parse_eligibility(read_eligibility_text(path), where=Path(path).name)
+
+
+def read_eligibility_text(path: str | Path) -> str:
+    """The text of an eligibility file, not yet understood.
+
+    Raises:
+        DataError: the file is not there, too large, or no text.
+    """
     path = Path(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError("The eligibility file is too large", where=path, expected=f"at most {MAX_BYTES:,} bytes")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise DataError(
             "There is no eligibility file",
@@ -133,7 +142,6 @@ def read_eligibility(path: str | Path) -> Eligibility:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError("The eligibility file cannot be read", where=path, expected="text in UTF-8") from error
-    return parse_eligibility(text, where=path.name)
 
 
 def parse_eligibility(text: str, *, where: str = "eligibility.toml") -> Eligibility:

@@ -7,6 +7,9 @@ my-project/
   audit.jsonl           what was done, as a hash chain             (firstread.project.audit_log)
   10-index/             counts of the archive, without identities
   20-deidentified/      P.../T.../S.../I....dcm, what was held back, verification, report
+  25-clinical/          the department's clinical table under pseudonyms, where there is one
+  40-cohort/            who is in and why: eligibility.toml, included, flow, Table 1, bias, report
+  50-splits/            who trains, validates and is tested; the seal of the test set
 ```
 
 The originals stay where they are and are opened read-only. The identified index and the key lie in the vault
@@ -39,6 +42,15 @@ STEPS = (
     Step("index", ("archive",), ("index",)),
     Step("deidentify", ("archive", "profile", "decisions"), ("deidentified",), needs=("index",)),
     Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
+    Step("curate", ("deidentified",), ("curated series",)),
+    Step(
+        "cohort",
+        ("curated series", "curated studies", "curated faults", "clinical", "eligibility"),
+        ("included",),
+        needs=("curate",),
+        uses=("clinical",),
+    ),
+    Step("split", ("included", "eligibility", "clinical"), ("splits",), needs=("cohort",)),
 )
 
 
@@ -142,7 +154,23 @@ class ProjectFolder:
             "decisions": self.settings.vault / "decisions.json",
             "deidentified": self.folder / "20-deidentified",
             "verification": self.folder / "20-deidentified" / "verification.json",
+            "curated": self.folder / "30-curated",
+            "curated series": self.folder / "30-curated" / "series.parquet",
+            "curated studies": self.folder / "30-curated" / "studies.parquet",
+            "curated faults": self.folder / "30-curated" / "faults.parquet",
+            "clinical": self.folder / "25-clinical" / "clinical.parquet",
+            "cohort": self.folder / "40-cohort",
+            "eligibility": self.folder / "40-cohort" / "eligibility.toml",
+            "included": self.folder / "40-cohort" / "included.parquet",
+            "split folder": self.folder / "50-splits",
+            "splits": self.folder / "50-splits" / "splits.parquet",
+            "seal": self.folder / "50-splits" / "seal.json",
         }
+
+    @property
+    def image_folder(self) -> Path:
+        """Folder of the de-identified images."""
+        return self.paths["deidentified"]
 
     @property
     def vault_index(self) -> Path:
