@@ -1,0 +1,286 @@
+"""The pile of lesson 4: CT stacks of invented patients under pseudonyms, with faults as archives hold them.
+
+Every kind of fault occurs several times, more often than in an archive, so that a learner meets each within minutes.
+What was planted stands in a table that no tool may read.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from firstread.core.volume import Volume
+from firstread.phantoms.abdomen import AbdomenPatient, simulate_ct
+from firstread.phantoms.archive.ct_series import (
+    PHASE_NAMES,
+    ScanGrid,
+    add_contrast,
+    add_localizer,
+    add_stack,
+    start_ct,
+)
+from firstread.phantoms.archive.identities import Identity
+from firstread.phantoms.archive.names import Region
+from firstread.phantoms.archive.patient_folder import encode
+from firstread.phantoms.archive.studies import ARCHIVE_VERSION, ArchivePatient, Series, Study
+from firstread.phantoms.head import make_head, simulate_head_hu
+from firstread.phantoms.smooth_fields import draw_ct_noise
+
+PATIENTS = 24
+SEED = 4
+#: voxels of each phase: as few as a learner's screen needs
+GRID = ScanGrid(matrix=128, slices=32)
+#: fault -> patients whose portal venous stack has it; of "twice" and "other body part", patients who have one stack more
+PLANTED: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "slices missing": (2, 9, 15, 21),
+        "liver cut off": (4, 10, 17, 22),
+        "noise": (0, 6, 12, 18),
+        "unenhanced called venous": (3, 8, 13, 19),
+        "twice": (5, 11, 16, 1),
+        "other body part": (7, 14, 20, 23),
+        "localizer": (0, 3, 7, 11, 16, 20),
+    }
+)
+FINE = "fine"
+#: patients whose study has a further phase, which is as it should be
+_FURTHER_PHASES = {
+    "arterial": (1, 2, 4, 6, 8, 10, 12, 15, 17, 18, 22, 23),
+    "unenhanced": (0, 5, 7, 9, 11, 14, 16, 19, 20, 21),
+}
+#: the last of "twice": its copy came under a pseudonym of its own
+_UNDER_TWO_PSEUDONYMS = 1
+_DESCRIPTIONS = {
+    "unenhanced": "Abdomen unenhanced 8.0",
+    "arterial": "Abdomen arterial 8.0",
+    "portal": "Abdomen portal venous 8.0",
+}
+_NOISE_HU = 75.0
+_REGION = Region("pseudonymous", ("ISO_IR 100",), ("",), ("",), ("",), ("",), ("",), "", "+0000")
+#: elements that de-identification takes away
+_REMOVED = (
+    "IssuerOfPatientID OtherPatientNames PatientAddress PatientTelephoneNumbers OtherPatientIDsSequence "
+    "NameOfPhysiciansReadingStudy InstitutionAddress InstitutionalDepartmentName DeviceSerialNumber OperatorsName"
+).split()
+_EMPTIED = ("PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "StudyID")
+
+
+@dataclass(frozen=True)
+class PlantedStack:
+    """One stack of the pile: whose it is, and what is wrong with it.
+
+    Attributes:
+        patient: pseudonym.
+        person: number of the invented patient: two pseudonyms may be one person.
+        series: UID.
+        files: below the pile's folder, in the order of their numbers.
+        fault: a key of `PLANTED`, or `FINE`.
+    """
+
+    patient: str
+    person: int
+    series: str
+    files: tuple[str, ...]
+    fault: str
+
+
+def write_teaching_pile(folder: str | Path) -> Iterator[list[PlantedStack]]:
+    """Write the DICOM files of the pile below `folder`; yields the stacks of one patient after another.
+
+    Example:
+        >>> from itertools import islice
+        >>> stacks = next(islice(write_teaching_pile("pile"), 1))
+        >>> [stack.fault for stack in stacks]
+        ['noise', 'fine', 'localizer']
+    """
+    for number in range(PATIENTS):
+        yield [stack for study in _make_studies(number) for stack in _write_study(study, number, Path(folder))]
+
+
+def draw_anatomy(number: int) -> AbdomenPatient:
+    """The abdomen of one patient of the pile."""
+    return AbdomenPatient.draw(np.random.default_rng([ARCHIVE_VERSION, SEED, number]))
+
+
+def pseudonym(number: int) -> str:
+    """Pseudonym of one patient, in the form that firstread's de-identification gives."""
+    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    return "P" + "".join(np.random.default_rng([ARCHIVE_VERSION, SEED, number, 1]).choice(list(alphabet), 7))
+
+
+def age_and_sex(number: int) -> tuple[int, str]:
+    """Age at the CT in years, and sex."""
+    rng = np.random.default_rng([ARCHIVE_VERSION, SEED, number, 2])
+    return int(np.clip(rng.normal(64, 11), 31, 88)), "FM"[int(rng.integers(2))]
+
+
+def _make_studies(number: int) -> Iterator[tuple[Study, list[tuple[Series, str]]]]:
+    """Studies of one patient, each with its series and their faults."""
+    patient = _make_patient(number)
+    study = patient.open_study("ct", _when(patient), "CT abdomen")
+    frame = study.make_uid("frame of reference")
+    fault = next((name for name, numbers in PLANTED.items() if number in numbers and name not in _EXTRA), FINE)
+    volume = _venous_volume(patient.anatomy, fault, number)
+    copied = number in PLANTED["twice"]
+    made = [(_add_phase(study, volume, "portal", frame), "twice" if copied else fault)]
+    if fault == "slices missing":
+        _drop_slices(made[0][0], number)
+    for phase, numbers in _FURTHER_PHASES.items():
+        if number in numbers:
+            further = simulate_ct(patient.anatomy, phase=phase, geometry=GRID.geometry(patient.anatomy))
+            made.append((_add_phase(study, further, phase, frame), FINE))
+    if number in PLANTED["localizer"]:
+        made.append((add_localizer(study, volume, frame_of_reference=frame), "localizer"))
+        made[-1][0].description = "Scout"
+    if copied and number != _UNDER_TWO_PSEUDONYMS:
+        made.append((_copy(study, made[0][0]), "twice"))
+    yield study, made
+    if number in PLANTED["other body part"]:
+        again = patient.open_study("head", _when(patient) + timedelta(days=11), "CT abdomen")
+        yield again, [(_add_head(again, number), "other body part")]
+    if number == _UNDER_TWO_PSEUDONYMS:
+        other = _make_patient(PATIENTS, age_of=number).open_study("ct", _when(patient), "CT abdomen")
+        yield other, [(_copy(other, made[0][0]), "twice")]
+
+
+#: faults that are a stack of their own
+_EXTRA = ("twice", "other body part", "localizer")
+
+
+def _make_patient(number: int, *, age_of: int | None = None) -> ArchivePatient:
+    """A patient whose identity is a pseudonym; `age_of` is the person's number where it is another one."""
+    person = number if age_of is None else age_of
+    age, sex = age_and_sex(person)
+    name = pseudonym(number)
+    site = f"Site {'AB'[person % 2]}"
+    identity = Identity(
+        number=number,
+        region=_REGION,
+        family=(name,),
+        given=("",),
+        patient_id=name,
+        issuer="",
+        birth_date=date(2020, 6, 30) - timedelta(days=round(365.25 * (age + 0.5))),
+        sex=sex,
+        other_id="",
+        address="",
+        phone="",
+        hospital=site,
+        physician="",
+        radiologist="",
+        operator="",
+        station=f"CT-{'AB'[person % 2]}",
+        serial_number="",
+        ward="",
+    )
+    return ArchivePatient(identity, identity, SEED, draw_anatomy(person))
+
+
+def _when(patient: ArchivePatient) -> datetime:
+    """The begin of a study, in the year in which every patient has the stated age."""
+    rng = patient.random("clock")
+    return datetime(2020, 6, 30, 8) + timedelta(days=int(rng.integers(-150, 150)), minutes=int(rng.integers(500)))
+
+
+def _venous_volume(anatomy: AbdomenPatient, fault: str, number: int) -> Volume:
+    """What lies under the name of the portal venous phase."""
+    phase = "unenhanced" if fault == "unenhanced called venous" else "portal"
+    volume = simulate_ct(anatomy, phase=phase, geometry=GRID.geometry(anatomy))
+    if fault == "noise":
+        rng = np.random.default_rng([ARCHIVE_VERSION, SEED, number, 3])
+        noise = draw_ct_noise(rng, volume.geometry, sd_hu=_NOISE_HU, broad_share=0.2)
+        return Volume(np.clip(volume.values + noise, -1024, 3071).astype(np.int16), volume.geometry, "HU")
+    if fault == "liver cut off":
+        z = volume.geometry.to_mm([[index, 0, 0] for index in range(len(volume.values))])[:, 2]
+        return _crop(volume, z < anatomy.middle_mm[2] + 4 if number % 2 else z > anatomy.middle_mm[2] - 4)
+    return volume
+
+
+def _crop(volume: Volume, kept: np.ndarray) -> Volume:
+    """The slices of a volume that are kept, which follow one another."""
+    from firstread.core.geometry import Geometry
+
+    first = int(np.flatnonzero(kept)[0])
+    values = volume.values[kept]
+    origin = volume.geometry.to_mm([[first, 0, 0]])[0].tolist()
+    geometry = Geometry.from_spacing(
+        values.shape, spacing_mm_zyx=volume.geometry.spacing_mm_zyx, origin_mm_lps=origin
+    )
+    return Volume(values, geometry, volume.unit)
+
+
+def _add_phase(study: Study, volume: Volume, phase: str, frame: str) -> Series:
+    """A series of axial slices; what its header says is what `phase` says, whatever the voxels show."""
+    series = study.open_series("CT", _DESCRIPTIONS[phase])
+    template = start_ct(study, series, frame_of_reference=frame)
+    template.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    if phase in PHASE_NAMES:
+        add_contrast(template, study, phase=phase)
+    add_stack(study, series, volume, template)
+    return series
+
+
+def _drop_slices(series: Series, number: int) -> None:
+    """Three to five slices in the middle of the scan did not arrive."""
+    first = 10 + number % 5
+    del series.instances[first : first + 3 + number % 3]
+
+
+def _copy(study: Study, original: Series) -> Series:
+    """The same images once more, under other UIDs, as a second import of a disc makes them."""
+    series = study.open_series(original.modality, original.description)
+    for number, instance in enumerate(original.instances, start=1):
+        dataset = instance.dataset.branch()
+        dataset.SeriesInstanceUID, dataset.SeriesNumber = series.uid, series.number
+        dataset.SOPInstanceUID = study.make_uid("instance", series.number, number)
+        dataset.StudyInstanceUID = study.uid
+        dataset.PatientID = dataset.PatientName = study.identity.patient_id
+        series.instances.append(type(instance)(dataset))
+    return series
+
+
+def _add_head(study: Study, number: int) -> Series:
+    """A head that was scanned under the protocol of the abdomen."""
+    from firstread.core.geometry import Geometry
+
+    rng = np.random.default_rng([ARCHIVE_VERSION, SEED, number, 4])
+    head, size, field_mm = make_head(rng), GRID.matrix, 250.0
+    heights = np.arange(-24, 90, 5.0)
+    values = np.stack([simulate_head_hu(head, rng, z=float(z), size=size, field_mm=field_mm) for z in heights])
+    pixel = field_mm / size
+    geometry = Geometry.from_spacing(values.shape, spacing_mm_zyx=(5.0, pixel, pixel), origin_mm_lps=(-125, -125, 0))
+    series = study.open_series("CT", _DESCRIPTIONS["unenhanced"])
+    template = start_ct(study, series, frame_of_reference=study.make_uid("frame of reference"))
+    template.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    add_stack(study, series, Volume(values.astype(np.int16), geometry, "HU"), template)
+    return series
+
+
+def _write_study(made: tuple[Study, list[tuple[Series, str]]], person: int, folder: Path) -> Iterator[PlantedStack]:
+    study, all_series = made
+    name = study.identity.patient_id
+    for series, fault in all_series:
+        place = Path(name, f"ST{study.uid[-6:]}", f"SE{series.number:03d}")
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        files = []
+        for index, instance in enumerate(series.instances, start=1):
+            _deidentify(instance.dataset, series)
+            file = place / f"I{index:04d}.dcm"
+            (folder / file).write_bytes(encode(instance))
+            files.append(file.as_posix())
+        yield PlantedStack(name, person, series.uid, tuple(files), fault)
+
+
+def _deidentify(dataset: object, series: Series) -> None:
+    """Take away what names somebody: all of it is empty or a pseudonym already."""
+    for keyword in _REMOVED:
+        if hasattr(dataset, keyword):
+            delattr(dataset, keyword)
+    for keyword in _EMPTIED:
+        setattr(dataset, keyword, "")
+    dataset.SeriesDescription = series.description  # type: ignore[attr-defined]
+    dataset.PatientIdentityRemoved = "YES"  # type: ignore[attr-defined]
+    dataset.DeidentificationMethod = "invented"  # type: ignore[attr-defined]
