@@ -58,7 +58,7 @@ _DESCRIPTIONS = {
     "arterial": "Abdomen arterial 8.0",
     "portal": "Abdomen portal venous 8.0",
 }
-_NOISE_HU = 75.0
+_NOISE_HU = 45.0
 _REGION = Region("pseudonymous", ("ISO_IR 100",), ("",), ("",), ("",), ("",), ("",), "", "+0000")
 #: elements that de-identification takes away
 _REMOVED = (
