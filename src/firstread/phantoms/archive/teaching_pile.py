@@ -7,6 +7,7 @@ What was planted stands in a table that no tool may read.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,6 +28,7 @@ from firstread.phantoms.archive.names import Region
 from firstread.phantoms.archive.patient_folder import encode
 from firstread.phantoms.archive.studies import ARCHIVE_VERSION, ArchivePatient, Series, Study
 from firstread.phantoms.head import make_head, simulate_head_hu
+from firstread.phantoms.lesion_table import list_lesions
 from firstread.phantoms.smooth_fields import draw_ct_noise
 
 PATIENTS = 24
@@ -58,6 +60,9 @@ _DESCRIPTIONS = {
     "arterial": "Abdomen arterial 8.0",
     "portal": "Abdomen portal venous 8.0",
 }
+#: who is operated: at most so many metastases, younger than this
+_OPERABLE_METASTASES, _OPERABLE_AGE = 3, 72
+_PROOF_NOT_STATED = (12, 21)
 _NOISE_HU = 45.0
 _REGION = Region("pseudonymous", ("ISO_IR 100",), ("",), ("",), ("",), ("",), ("",), "", "+0000")
 #: elements that de-identification takes away
@@ -100,6 +105,33 @@ def write_teaching_pile(folder: str | Path) -> Iterator[list[PlantedStack]]:
         yield [stack for study in _make_studies(number) for stack in _write_study(study, number, Path(folder))]
 
 
+def clinical_rows() -> list[dict[str, object]]:
+    """What a hospital's table says of the patients, by pseudonym: true to the phantoms, with gaps as such tables have.
+
+    Who has few metastases and is young enough for an operation has histology; the others are proven by follow-up. Of
+    the copy under a second pseudonym it says nothing.
+    """
+    return [_clinical_row(number) for number in range(PATIENTS)]
+
+
+def _clinical_row(number: int) -> dict[str, object]:
+    rng = np.random.default_rng([ARCHIVE_VERSION, SEED, number, 5])
+    sizes = [row.diameter_mm for row in list_lesions(draw_anatomy(number)) if row.kind == "metastasis"]
+    age, sex = age_and_sex(number)
+    operable = 0 < len(sizes) <= _OPERABLE_METASTASES and age < _OPERABLE_AGE
+    proven_by = "histology" if operable and rng.random() < 0.85 else "follow-up"
+    return {
+        "patient": pseudonym(number),
+        "age_years": age,
+        "sex": sex,
+        "metastases": len(sizes),
+        "largest_mm": round(max(sizes), 1) if sizes else None,
+        "liver_surgery": bool(rng.random() < 0.15),
+        "proven_by": None if number in _PROOF_NOT_STATED else proven_by,
+    }
+
+
+@lru_cache(PATIENTS)
 def draw_anatomy(number: int) -> AbdomenPatient:
     """The abdomen of one patient of the pile."""
     return AbdomenPatient.draw(np.random.default_rng([ARCHIVE_VERSION, SEED, number]))
