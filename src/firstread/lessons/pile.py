@@ -17,12 +17,13 @@ from firstread.lessons.dicom_file import LEFT_ALIGNED, scroll_box
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from pydicom import Dataset
 
 #: a lesson opens the series of some dozen patients, not a whole archive
 MAX_FILES = 20_000
 #: beside the folder of a phantom pile: what was planted; a folder of one's own has none
-_TRUTH = "truth.csv"
+_TRUTH, _CLINICAL = "truth.csv", "clinical.csv"
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,15 @@ class Pile:
     def patients(self) -> tuple[str, ...]:
         """Patients, as the files state them."""
         return tuple(dict.fromkeys(one.patient for one in self.series))
+
+    def clinical_table(self) -> "pa.Table | None":
+        """The clinical table beside the folder, one row a patient; None if there is none."""
+        file = self.folder.parent / _CLINICAL
+        if not file.is_file():
+            return None
+        from pyarrow import csv as arrow_csv
+
+        return arrow_csv.read_csv(file, convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True))
 
     @property
     def summary(self) -> str:

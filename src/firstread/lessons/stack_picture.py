@@ -9,6 +9,7 @@ from firstread.core.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from firstread.core.windows import WindowLike
     from firstread.lessons.pile import PileSeries
 
 #: pixels of a panel; a picture is four of them, or one of twice the size
@@ -18,6 +19,8 @@ _MOST_SLICES_READ = 48
 #: a gap larger than this many usual distances is black
 _GAP = 1.6
 _CT_WINDOW = "abdomen"
+#: of a lone CT image, most often a localizer, which is a projection
+_WIDE_WINDOW = (-250.0, 1300.0)
 
 
 def draw_stack(series: "PileSeries") -> np.ndarray:
@@ -26,10 +29,11 @@ def draw_stack(series: "PileSeries") -> np.ndarray:
     Returns:
         (2 * PANEL + 2,) * 2 uint8, gray.
     """
-    window = _CT_WINDOW if series.modality == "CT" else "file"
+    window: WindowLike = _CT_WINDOW if series.modality == "CT" else "file"
     heights = series.heights_mm
     if len(set(heights)) < _FEWEST_SLICES:
-        return _fit(_read(series.files[len(series.files) // 2], window), 2 * PANEL + 2)
+        wide = _WIDE_WINDOW if series.modality == "CT" else window
+        return _fit(_read(series.files[len(series.files) // 2], wide), 2 * PANEL + 2)
     picked = np.unique(np.linspace(0, len(heights) - 1, min(len(heights), _MOST_SLICES_READ)).astype(int))
     pictures = [_read(series.files[index], window) for index in picked]
     shape = pictures[len(pictures) // 2].shape
@@ -61,7 +65,7 @@ def _pixel_mm(file: "Path") -> float:
     return float(read_image_plane(open_dicom_object(file)).spacing_mm_yx[1])
 
 
-def _read(file: "Path", window: str) -> np.ndarray:
+def _read(file: "Path", window: "WindowLike") -> np.ndarray:
     """A gray 8-bit picture of a file; a gray tile where it cannot be decoded."""
     from firstread.readers.dicom_pixels import count_frames, read_dicom
 
