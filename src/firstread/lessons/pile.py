@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pydicom import Dataset
 
+    from firstread.lessons.pile_curation import PileCuration
+
 #: a lesson opens the series of some dozen patients, not a whole archive
 MAX_FILES = 20_000
 #: beside the folder of a phantom pile: what was planted; a folder of one's own has none
@@ -138,6 +140,12 @@ class Pile:
     def patients(self) -> tuple[str, ...]:
         """Patients, as the files state them."""
         return tuple(dict.fromkeys(one.patient for one in self.series))
+
+    def curate(self) -> "PileCuration":
+        """What firstread's curation finds in each series, and between series, studies and patients."""
+        from firstread.lessons.pile_curation import PileCuration
+
+        return PileCuration.of(self)
 
     def clinical_table(self) -> "pa.Table | None":
         """The clinical table beside the folder, one row a patient; None if there is none."""
