@@ -1,7 +1,7 @@
 """Columns of the tables of curation: series (a row a stack), studies, faults that were found, and instances.
 
-Values are what the files state: of a de-identified archive, pseudonyms, cleaned descriptions and shifted dates. A null is
-"not stated", never "no".
+Values are what the files state: of a de-identified archive, pseudonyms, cleaned descriptions and shifted dates. A null
+is "not stated", never "no".
 
 Source: columns as in docs/explanation/curation.md; coordinates are LPS millimetres (PS3.3 C.7.6.2.1.1).
 """
@@ -77,6 +77,7 @@ SERIES = pa.schema(
         "gantry_tilt_deg": pa.float64(),
         "coverage_mm": pa.float64(),
         "contrast_agent": pa.bool_(),
+        "acquisition_s": pa.float64(),
         "echo_time_ms": pa.float64(),
         "repetition_time_ms": pa.float64(),
         "b_value_s_mm2": pa.float64(),
