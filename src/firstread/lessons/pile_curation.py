@@ -1,5 +1,6 @@
 """What firstread's curation finds in a pile, series by series with its evidence, and beside it what a learner found."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,8 @@ _BUTTON_OF_KIND = {
     "duplicate_other_content": "here twice",
     "images_under_two_ids": "here twice",
 }
+#: a UID of a series within evidence
+_UID = re.compile(r"\b\d+(?:\.\d+){2,}\b")
 _FINE, _LOCALIZER = "fine", "localizer"
 
 
@@ -50,10 +53,9 @@ class PileCuration:
         """Curate a pile: each series by itself, then what spans series, studies and patients."""
         import pyarrow as pa
 
-        from firstread.curation.archive_faults import relate
-        from firstread.curation.curation_schemas import INSTANCES, SERIES
+        from firstread.curation.curation_schemas import INSTANCES, SERIES, STUDIES
         from firstread.curation.series_description import describe_series
-        from firstread.curation.study_description import describe_studies
+        from firstread.curation.study_relations import describe_studies, relate
 
         stacks: list[dict[str, Any]] = []
         instances: list[dict[str, Any]] = []
@@ -63,17 +65,38 @@ class PileCuration:
             stacks += found.stacks
             instances += found.instances
             faults += found.faults
-        series = pa.Table.from_pylist(stacks, SERIES)
-        studies = describe_studies(pa.Table.from_pylist(instances, INSTANCES))
-        faults += relate(series, studies, pa.Table.from_pylist(instances, INSTANCES))
-        return cls(pile, series, studies, tuple(faults))
+        series, files = pa.Table.from_pylist(stacks, SERIES), pa.Table.from_pylist(instances, INSTANCES)
+        studies = pa.Table.from_pylist(describe_studies(files, series), STUDIES)
+        relations = relate(series, studies, files)
+        _leave_out(stacks, relations)
+        return cls(pile, pa.Table.from_pylist(stacks, SERIES), studies, (*faults, *relations))
 
     @cached_property
     def _faults_of(self) -> dict[str, list[dict[str, Any]]]:
+        """Series -> its faults; of a pair that is there twice the one that is kept has a note that says so."""
         found: dict[str, list[dict[str, Any]]] = {}
         for fault in self.faults:
             found.setdefault(str(fault["series"]), []).append(fault)
+        kept: dict[str, list[dict[str, Any]]] = {}
+        for uid, faults in found.items():
+            for fault in faults:
+                for other in _UID.findall(str(fault["evidence"])):
+                    text = f"its images lie under series {self._numbers.get(uid, uid)} as well; this one is kept"
+                    kept.setdefault(other, []).append({**fault, "evidence": text, "action": "note"})
+        for uid, notes in kept.items():
+            if not any(fault["kind"] == note["kind"] for fault in found.get(uid, ()) for note in notes):
+                found.setdefault(uid, []).extend(notes)
         return found
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {one.series: one.number for one in self.pile.series}
+
+    def _in_words(self, evidence: str) -> str:
+        """Evidence with the numbers of series in place of their UIDs."""
+        return _UID.sub(lambda match: f"series {self._numbers.get(match[0], match[0])}", evidence).replace(
+            "series series", "series"
+        )
 
     @cached_property
     def _kinds(self) -> dict[str, set[str]]:
@@ -92,7 +115,7 @@ class PileCuration:
 
     def evidence(self, one: PileSeries) -> str:
         """Why, in words."""
-        texts = [str(fault["evidence"]) for fault in self._faults_of.get(one.series, ())]
+        texts = [self._in_words(str(fault["evidence"])) for fault in self._faults_of.get(one.series, ())]
         if self._kinds.get(one.series) == {"localizer"}:
             rows = self.series.filter(_equals(self.series, one.series)).to_pylist()
             texts += [str(row["kind_evidence"]) for row in rows if row["kind_evidence"]]
@@ -204,6 +227,14 @@ class ReadingComparison:
         names = ("image", *(("planted",) if self.has_truth else ()), "you", "firstread", "evidence")
         head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
         return f"<table class='firstread-header'>{head}{rows}</table><div><b>{escape(self.summary)}</b></div>{LEFT_ALIGNED}"
+
+
+def _leave_out(stacks: list[dict[str, Any]], faults: Iterable[dict[str, Any]]) -> None:
+    """Mark the stacks that what spans series and patients takes out; the reason stands beside."""
+    for fault in faults:
+        for row in stacks:
+            if fault["excluded"] and fault["series"] == row["series"] and fault["stack"] in (None, row["stack"]):
+                row["selected"], row["reason"] = False, row["reason"] or fault["kind"]
 
 
 def _marked(row: tuple[int, str | None, str, str, str]) -> Iterable[object]:

@@ -13,10 +13,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from firstread.core.geometry import Geometry
 from firstread.core.volume import Volume
 from firstread.phantoms.abdomen import AbdomenPatient, simulate_ct
 from firstread.phantoms.archive.ct_series import (
-    PHASE_NAMES,
     ScanGrid,
     add_contrast,
     add_localizer,
@@ -35,26 +35,28 @@ PATIENTS = 24
 SEED = 4
 #: voxels of each phase: as few as a learner's screen needs
 GRID = ScanGrid(matrix=128, slices=32)
-#: fault -> patients whose portal venous stack has it; of "twice" and "other body part", patients who have one stack more
-PLANTED: Mapping[str, tuple[int, ...]] = MappingProxyType(
+#: phases of each patient's CT; all patients have the portal venous one
+PHASES_OF: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
-        "slices missing": (2, 9, 15, 21),
-        "liver cut off": (4, 10, 17, 22),
-        "noise": (0, 6, 12, 18),
-        "unenhanced called venous": (3, 8, 13, 19),
-        "twice": (5, 11, 16, 1),
-        "other body part": (7, 14, 20, 23),
-        "localizer": (0, 3, 7, 11, 16, 20),
+        "portal": tuple(range(PATIENTS)),
+        "arterial": (1, 2, 4, 6, 8, 10, 12, 15, 17, 18, 22, 23),
+        "unenhanced": (0, 5, 7, 9, 11, 14, 16, 19, 20, 21),
     }
 )
+#: fault of a stack of slices -> phase -> patients who have it there
+FAULTY: Mapping[str, Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        "slices missing": {"portal": (2, 15), "arterial": (10, 22)},
+        "liver cut off": {"portal": (4, 17), "arterial": (12, 23)},
+        "noise": {"portal": (6,), "arterial": (1, 18), "unenhanced": (7,)},
+        "unenhanced called venous": {"unenhanced": (0, 9, 19, 21)},
+    }
+)
+#: fault that is a series more -> patients who have it; the last of "twice" has the copy under another pseudonym
+FURTHER: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"twice": (5, 11, 16, 3), "other body part": (8, 13, 14, 20), "localizer": (0, 3, 7, 11, 16, 20)}
+)
 FINE = "fine"
-#: patients whose study has a further phase, which is as it should be
-_FURTHER_PHASES = {
-    "arterial": (1, 2, 4, 6, 8, 10, 12, 15, 17, 18, 22, 23),
-    "unenhanced": (0, 5, 7, 9, 11, 14, 16, 19, 20, 21),
-}
-#: the last of "twice": its copy came under a pseudonym of its own
-_UNDER_TWO_PSEUDONYMS = 1
 _DESCRIPTIONS = {
     "unenhanced": "Abdomen unenhanced 8.0",
     "arterial": "Abdomen arterial 8.0",
@@ -82,7 +84,7 @@ class PlantedStack:
         person: number of the invented patient: two pseudonyms may be one person.
         series: UID.
         files: below the pile's folder, in the order of their numbers.
-        fault: a key of `PLANTED`, or `FINE`.
+        fault: a key of `FAULTY` or `FURTHER`, or `FINE`.
     """
 
     patient: str
@@ -99,7 +101,7 @@ def write_teaching_pile(folder: str | Path) -> Iterator[list[PlantedStack]]:
         >>> from itertools import islice
         >>> stacks = next(islice(write_teaching_pile("pile"), 1))
         >>> [stack.fault for stack in stacks]
-        ['noise', 'fine', 'localizer']
+        ['fine', 'unenhanced called venous', 'localizer']
     """
     for number in range(PATIENTS):
         yield [stack for study in _make_studies(number) for stack in _write_study(study, number, Path(folder))]
@@ -154,32 +156,31 @@ def _make_studies(number: int) -> Iterator[tuple[Study, list[tuple[Series, str]]
     patient = _make_patient(number)
     study = patient.open_study("ct", _when(patient), "CT abdomen")
     frame = study.make_uid("frame of reference")
-    fault = next((name for name, numbers in PLANTED.items() if number in numbers and name not in _EXTRA), FINE)
-    volume = _venous_volume(patient.anatomy, fault, number)
-    copied = number in PLANTED["twice"]
-    made = [(_add_phase(study, volume, "portal", frame), "twice" if copied else fault)]
-    if fault == "slices missing":
-        _drop_slices(made[0][0], number)
-    for phase, numbers in _FURTHER_PHASES.items():
+    copied = number in FURTHER["twice"]
+    made = []
+    for phase, numbers in PHASES_OF.items():
         if number in numbers:
-            further = simulate_ct(patient.anatomy, phase=phase, geometry=GRID.geometry(patient.anatomy))
-            made.append((_add_phase(study, further, phase, frame), FINE))
-    if number in PLANTED["localizer"]:
-        made.append((add_localizer(study, volume, frame_of_reference=frame), "localizer"))
+            fault = _fault_of(number, phase)
+            series = _add_phase(study, _simulate(patient.anatomy, phase, fault, number), phase, fault, frame)
+            made.append((series, "twice" if copied and phase == "portal" else fault))
+    if number in FURTHER["localizer"]:
+        whole = simulate_ct(patient.anatomy, geometry=GRID.geometry(patient.anatomy))
+        made.append((add_localizer(study, whole, frame_of_reference=frame), "localizer"))
         made[-1][0].description = "Scout"
-    if copied and number != _UNDER_TWO_PSEUDONYMS:
+    if copied and number != FURTHER["twice"][-1]:
         made.append((_copy(study, made[0][0]), "twice"))
     yield study, made
-    if number in PLANTED["other body part"]:
+    if number in FURTHER["other body part"]:
         again = patient.open_study("head", _when(patient) + timedelta(days=11), "CT abdomen")
         yield again, [(_add_head(again, number), "other body part")]
-    if number == _UNDER_TWO_PSEUDONYMS:
+    if number == FURTHER["twice"][-1]:
         other = _make_patient(PATIENTS, age_of=number).open_study("ct", _when(patient), "CT abdomen")
         yield other, [(_copy(other, made[0][0]), "twice")]
 
 
-#: faults that are a stack of their own
-_EXTRA = ("twice", "other body part", "localizer")
+def _fault_of(number: int, phase: str) -> str:
+    """What is wrong with one phase of one patient."""
+    return next((fault for fault, phases in FAULTY.items() if number in phases.get(phase, ())), FINE)
 
 
 def _make_patient(number: int, *, age_of: int | None = None) -> ArchivePatient:
@@ -217,9 +218,8 @@ def _when(patient: ArchivePatient) -> datetime:
     return datetime(2020, 6, 30, 8) + timedelta(days=int(rng.integers(-150, 150)), minutes=int(rng.integers(500)))
 
 
-def _venous_volume(anatomy: AbdomenPatient, fault: str, number: int) -> Volume:
-    """What lies under the name of the portal venous phase."""
-    phase = "unenhanced" if fault == "unenhanced called venous" else "portal"
+def _simulate(anatomy: AbdomenPatient, phase: str, fault: str, number: int) -> Volume:
+    """The voxels of one phase, with the faults that voxels have."""
     volume = simulate_ct(anatomy, phase=phase, geometry=GRID.geometry(anatomy))
     if fault == "noise":
         rng = np.random.default_rng([ARCHIVE_VERSION, SEED, number, 3])
@@ -233,8 +233,6 @@ def _venous_volume(anatomy: AbdomenPatient, fault: str, number: int) -> Volume:
 
 def _crop(volume: Volume, kept: np.ndarray) -> Volume:
     """The slices of a volume that are kept, which follow one another."""
-    from firstread.core.geometry import Geometry
-
     first = int(np.flatnonzero(kept)[0])
     values = volume.values[kept]
     origin = volume.geometry.to_mm([[first, 0, 0]])[0].tolist()
@@ -244,21 +242,19 @@ def _crop(volume: Volume, kept: np.ndarray) -> Volume:
     return Volume(values, geometry, volume.unit)
 
 
-def _add_phase(study: Study, volume: Volume, phase: str, frame: str) -> Series:
-    """A series of axial slices; what its header says is what `phase` says, whatever the voxels show."""
-    series = study.open_series("CT", _DESCRIPTIONS[phase])
+def _add_phase(study: Study, volume: Volume, phase: str, fault: str, frame: str) -> Series:
+    """A series of axial slices, with the faults that headers and files have."""
+    said = "portal" if fault == "unenhanced called venous" else phase
+    series = study.open_series("CT", _DESCRIPTIONS[said])
     template = start_ct(study, series, frame_of_reference=frame)
     template.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    if phase in PHASE_NAMES:
-        add_contrast(template, study, phase=phase)
+    add_contrast(template, study, phase=said)
     add_stack(study, series, volume, template)
+    if fault == "slices missing":  # some in the middle did not arrive
+        number = study.identity.number
+        first = 10 + number % 5
+        del series.instances[first : first + 3 + number % 3]
     return series
-
-
-def _drop_slices(series: Series, number: int) -> None:
-    """Three to five slices in the middle of the scan did not arrive."""
-    first = 10 + number % 5
-    del series.instances[first : first + 3 + number % 3]
 
 
 def _copy(study: Study, original: Series) -> Series:
@@ -276,8 +272,6 @@ def _copy(study: Study, original: Series) -> Series:
 
 def _add_head(study: Study, number: int) -> Series:
     """A head that was scanned under the protocol of the abdomen."""
-    from firstread.core.geometry import Geometry
-
     rng = np.random.default_rng([ARCHIVE_VERSION, SEED, number, 4])
     head, size, field_mm = make_head(rng), GRID.matrix, 250.0
     heights = np.arange(-24, 90, 5.0)
