@@ -61,8 +61,10 @@ class Project(ProjectFolder):
         1
         >>> project.verify().passed
         True
-        >>> [(status.name, status.state) for status in project.status()]
-        [('index', 'done'), ('deidentify', 'done'), ('verify', 'done')]
+        >>> project.curate().counts["stacks"]
+        1
+        >>> [(status.name, status.state) for status in project.status()][:4]
+        [('index', 'done'), ('deidentify', 'done'), ('verify', 'done'), ('curate', 'done')]
     """
 
     def index(self, *, processes: int = 1) -> StepResult:
@@ -118,6 +120,54 @@ class Project(ProjectFolder):
         if found is None:
             raise DataError(f"{left} shards are not searched", where=self.folder, do="run the same step again")
         return found
+
+    def curate(self, *, processes: int = 1) -> StepResult:
+        """Describe the de-identified images stack by stack into `30-curated`; say what is left out, and why.
+
+        Args:
+            processes: workers.
+
+        Raises:
+            DataError: the outputs are not verified, have changed since, or there are none.
+            StorageError: another run is at work, or the disk is full.
+        """
+        from firstread.project.archive_curator import CurationSettings, curate_archive
+
+        return StepResult("curate", curate_archive(self, CurationSettings(processes)))
+
+    def excluded(self) -> "pd.DataFrame":
+        """What `curate` left out or somebody put back: one row a stack, series or file, with its reason and an id.
+
+        Raises:
+            DataError: the images are not curated yet.
+        """
+        from firstread.project.curation_choices import list_excluded
+
+        return list_excluded(self).to_pandas()
+
+    def put_back(self, identifier: str, *, reason: str) -> int:
+        """Put back what `curate` left out; it takes effect when `curate` runs again.
+
+        Args:
+            identifier: S... (a stack), T... (a study), a patient's pseudonym, or F... (a fault).
+            reason: in words that name nobody; kept in the audit log.
+
+        Returns:
+            Number of stacks, or of files, that the decision is about.
+
+        Raises:
+            DataError: there is nothing of this name, or the images are not curated yet.
+            SettingError: the reason is empty or names somebody, or what is named cannot be put back.
+        """
+        from firstread.project.curation_choices import decide_curation
+
+        return decide_curation(self, "put back", identifier, reason=reason)
+
+    def exclude(self, identifier: str, *, reason: str) -> int:
+        """Leave out a stack, a study or a patient; as `put_back` otherwise."""
+        from firstread.project.curation_choices import decide_curation
+
+        return decide_curation(self, "exclude", identifier, reason=reason)
 
     def holds(self, *, files: bool = False) -> "pd.DataFrame":
         """What is held back, why, and what can be decided about it.

@@ -13,7 +13,7 @@ from typing import Any
 from firstread.core.errors import DataError
 from firstread.core.files import read_json, write_json
 from firstread.core.version import package_version
-from firstread.project.input_fingerprints import fingerprint
+from firstread.project.input_fingerprints import Subfolders, fingerprint
 
 _MAX_STATE_BYTES = 10_000_000
 
@@ -54,7 +54,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class StepStatus:
-    """State of a step for a person: "done", "stale" or "open", and why."""
+    """State of a step for a person: "done", "stale", "open", "optional" (open, and may stay so), or "skipped", and why."""
 
     name: str
     state: str
@@ -69,17 +69,31 @@ class StepStates:
         path: of `state.json`.
         steps: in their order.
         paths: name of an input or output -> where it lies.
+        skipped: steps that do not apply to this project -> why, in words; no other step needs them.
     """
 
-    def __init__(self, path: Path, steps: Sequence[Step], paths: Mapping[str, Path]) -> None:
-        self._path, self._steps, self._paths = path, {step.name: step for step in steps}, dict(paths)
+    def __init__(
+        self,
+        path: Path,
+        steps: Sequence[Step],
+        paths: Mapping[str, Path | Subfolders],
+        skipped: Mapping[str, str] | None = None,
+    ) -> None:
+        self._path, self._paths, self._skipped = path, dict(paths), dict(skipped or {})
+        kept = (replace(step, needs=tuple(need for need in step.needs if need not in self._skipped)) for step in steps)
+        self._steps = {step.name: step for step in kept}
+
+    def path_of(self, name: str) -> Path | Subfolders:
+        """Where an input or output lies."""
+        return self._paths[name]
 
     def check_ready(self, name: str) -> None:
         """Refuse a step before which another is missing.
 
         Raises:
-            DataError: a step before it is not done; the message names it.
+            DataError: a step before it is not done, the message names it; or the step does not apply.
         """
+        self.check_applies(name)
         records = self._read()
         missing = [need for need in self._steps[name].needs if need not in records]
         if missing:
@@ -88,6 +102,15 @@ class StepStates:
                 where=self._path.parent,
                 do=f"firstread project {missing[0]}",
             )
+
+    def check_applies(self, name: str) -> None:
+        """Refuse a step that is none of this project.
+
+        Raises:
+            DataError: says why.
+        """
+        if name in self._skipped:
+            raise DataError(f'The step "{name}" does not apply: {self._skipped[name]}', where=self._path.parent)
 
     def begin(self, name: str) -> str:
         """The time at which a step starts."""
@@ -127,9 +150,15 @@ class StepStates:
         records = self._read()
         stale: set[str] = set()
         for name, step in self._steps.items():
+            if name in self._skipped:
+                yield StepStatus(name, "skipped", self._skipped[name])
+                continue
             record = records.get(name)
+            if record is None and step.optional:
+                yield StepStatus(name, "optional")
+                continue
             reason = self._why_stale(step, record, stale) if record else ""
-            if reason or not (record or step.optional):
+            if reason or not record:
                 stale.add(name)
             yield StepStatus(name, "stale" if reason else "done" if record else "open", reason, record)
 

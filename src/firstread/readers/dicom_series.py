@@ -17,7 +17,7 @@ from firstread.core.geometry import Geometry
 from firstread.dicom.headers import convert_dicom_errors, open_dicom
 from firstread.dicom.image_plane import ImagePlane
 from firstread.readers.dicom_slices import Slice, SliceKind, read_slices
-from firstread.readers.stack_tags import split_by_tags
+from firstread.readers.stack_tags import split_by_tags, split_passes
 
 #: positions nearer than this are the same, in millimetres
 _SAME_POSITION_MM = 0.01
@@ -110,13 +110,28 @@ def _divide_group(group: list[Slice]) -> list[SliceStack]:
     order = np.argsort(distances, kind="stable")
     positions = np.zeros(len(group), np.int64)
     positions[order[1:]] = np.cumsum(np.diff(distances[order]) > _SAME_POSITION_MM)
-    parts = split_by_tags(positions, [one.tags for one in group], [one.instance for one in group])
+    tags = [one.tags for one in group]
+    instances = [one.instance for one in group]
+    parts = split_by_tags(positions, tags, instances)
     if parts is None:
         return [_make_stack(group, problem=_repeated_positions(group, positions, distances))]
-    return [
-        _check_stack([group[index] for index in part[np.argsort(distances[part], kind="stable")]], tags)
-        for tags, part in parts
-    ]
+    stacks = [_check_part(group, part, keywords, positions, distances) for keywords, part in parts]
+    if len(stacks) == 1 and stacks[0].problem and (passes := split_passes(positions, tags, instances)):
+        divided = [_check_part(group, part, keywords, positions, distances) for keywords, part in passes]
+        if all(stack.geometry for stack in divided):
+            return divided
+    return stacks
+
+
+def _check_part(
+    group: list[Slice], part: np.ndarray, keywords: tuple[str, ...], positions: np.ndarray, distances: np.ndarray
+) -> SliceStack:
+    """The stack of some slices of a group; a pass that holds a position twice is none."""
+    slices = [group[index] for index in part[np.argsort(distances[part], kind="stable")]]
+    if len(np.unique(positions[part])) < len(part):
+        problem = _repeated_positions(slices, positions[part], distances[part])
+        return _make_stack(slices, problem=problem, tags=keywords)
+    return _check_stack(slices, keywords)
 
 
 def _copies(group: list[Slice]) -> DataError | None:

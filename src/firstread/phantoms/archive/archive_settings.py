@@ -36,6 +36,12 @@ FAULT_RATES: Mapping[str, float] = MappingProxyType(
         "age_over_89": 0.03,
         "character_set_misspelt": 0.02,
         "value_too_long": 0.02,
+        "low_coverage": 0.03,
+        "noise": 0.02,
+        "truncated_field_of_view": 0.02,
+        "wrong_body_part": 0.02,
+        "overlapping_slices": 0.02,
+        "images_under_two_ids": 0.01,
     }
 )
 

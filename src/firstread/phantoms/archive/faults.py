@@ -21,6 +21,14 @@ from firstread.phantoms.archive.identity_faults import (
     plant_one_patient_two_ids,
     plant_two_ids_in_one_study,
 )
+from firstread.phantoms.archive.image_faults import (
+    plant_images_under_two_ids,
+    plant_low_coverage,
+    plant_noise,
+    plant_overlapping_slices,
+    plant_truncated_field_of_view,
+    plant_wrong_body_part,
+)
 from firstread.phantoms.archive.studies import ArchivePatient, Instance, Series
 
 #: offset of a pass of a contrast series that was started anew
@@ -76,7 +84,8 @@ def plant_several_passes(patient: ArchivePatient) -> None:
         series.stacks[:0] = other.stacks
         study.series.remove(other)
     for number, instance in enumerate(series.instances, start=1):
-        instance.dataset.InstanceNumber = number
+        if instance.dataset.InstanceNumber is not None:
+            instance.dataset.InstanceNumber = number
         if variant == "unnumbered":
             instance.dataset.AcquisitionNumber = None
     note = f"case 24: three passes in one series, {variant} (vtk-dicom 220; Slicer 4801; monai-deploy 532)"
@@ -227,7 +236,12 @@ def plant_faults(patient: ArchivePatient, kinds: frozenset[str]) -> None:
 #: fault -> what plants it; that of one id for two patients needs the other one: see `plan`. Passes are joined last.
 PLANTERS: Mapping[str, Callable[[ArchivePatient], None]] = MappingProxyType(
     {
+        "low_coverage": plant_low_coverage,
+        "truncated_field_of_view": plant_truncated_field_of_view,
+        "noise": plant_noise,
+        "wrong_body_part": plant_wrong_body_part,
         "missing_slices": plant_missing_slices,
+        "overlapping_slices": plant_overlapping_slices,
         "instance_number_absent": plant_instance_number_absent,
         "exposure_varies": plant_varying_exposure,
         "gantry_tilt": plant_gantry_tilt,
@@ -243,6 +257,7 @@ PLANTERS: Mapping[str, Callable[[ArchivePatient], None]] = MappingProxyType(
         "over_midnight": plant_over_midnight,
         "derived_same_number": plant_derived_same_number,
         "split_study": plant_split_study,
+        "images_under_two_ids": plant_images_under_two_ids,
         "duplicate_same_content": plant_duplicate_same_content,
         "duplicate_other_content": plant_duplicate_other_content,
         "localizer_among_axials": plant_localizer_among_axials,
