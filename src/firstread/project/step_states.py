@@ -54,7 +54,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class StepStatus:
-    """State of a step for a person: "done", "stale", "open", "optional" (open, and may stay so), or "skipped", and why."""
+    """State of a step for a person: "done", "stale", "open", "optional" (open, may stay so), or "skipped", and why."""
 
     name: str
     state: str
