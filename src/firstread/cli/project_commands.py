@@ -108,7 +108,7 @@ def project_status(project: Folder = Path(), as_json: AsJson = False) -> None:
     opened = open_project(project)
     lines = opened.check_audit()
     statuses = opened.status()
-    following = next((s.name for s in statuses if s.state not in ("done", "skipped")), None)
+    following = next((s.name for s in statuses if s.state in ("open", "stale")), None)
     if as_json:
         steps = [
             {
