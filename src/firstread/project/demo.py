@@ -20,6 +20,7 @@ from firstread.core.report import Report
 from firstread.datasets.organ_slices import OrganSlices, cut_organ_slices
 from firstread.project.archive_names import locate
 from firstread.project.project import Project
+from firstread.project.project_folder import check_new_folder
 from firstread.project.step_states import StepStatus
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def run_demo(folder: str | Path, settings: DemoSettings | None = None) -> Path:
         StorageError: the disk is full.
     """
     settings, folder = settings or DemoSettings(), Path(folder).expanduser().resolve()
+    if not (folder / "project.toml").is_file():
+        check_new_folder(folder)
     originals = folder.with_name(f"{folder.name}-archive")
     begun = time.monotonic()
     _write_archive(originals, settings)
