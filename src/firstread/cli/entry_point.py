@@ -6,7 +6,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from firstread.cli import deidentification_commands, hold_commands  # noqa: F401 - they add commands to project_app
+from firstread.cli import (  # noqa: F401 - they add commands to project_app
+    cohort_commands,
+    curation_commands,
+    deidentification_commands,
+    hold_commands,
+)
 from firstread.cli.class_commands import class_app
 from firstread.cli.data_commands import data_app
 from firstread.cli.lesson_commands import lesson_app

@@ -37,6 +37,12 @@ def project_new(
     question: Annotated[str, typer.Option(help="What the project asks, in words.")] = "",
     passphrase_file: PassphraseFile = None,
     processes: Processes = CORES,
+    deidentified: Annotated[
+        bool,
+        typer.Option(
+            "--deidentified", help="The archive is de-identified already: begin with curate, without a passphrase."
+        ),
+    ] = False,
 ) -> None:
     """Make a project folder, and a vault for its key.
 
@@ -48,16 +54,28 @@ def project_new(
 
     if archive is None and phantoms is None:
         raise SettingError("A project needs an archive", do="--archive FOLDER of originals, or --phantoms 200")
+    if deidentified and phantoms is not None:
+        raise SettingError("Phantom archives hold identities, which are there to be removed", do="leave one out")
     folder = check_new_folder(name)
-    passphrase = read_new_passphrase(passphrase_file)
+    passphrase = None if deidentified else read_new_passphrase(passphrase_file)
     if phantoms is not None:
         archive = _write_phantoms(archive or folder.with_name(f"{folder.name}-archive"), phantoms, processes)
-    project, code = Project.create(folder, archive=str(archive), passphrase=passphrase, vault=vault, question=question)
+    project, code = Project.create(
+        folder,
+        archive=str(archive),
+        passphrase=passphrase,
+        vault=vault,
+        question=question,
+        deidentified=deidentified,
+    )
     typer.echo(f"Project: {project.folder}")
     typer.echo(f"Archive: {project.settings.archive}")
     typer.echo(f"Vault:   {project.vault.folder}")
-    typer.echo(f"Recovery code, shown this once; keep it apart from this computer: {code}")
-    typer.echo(f"Next:    firstread project index -C {name}")
+    if code:
+        typer.echo(f"Recovery code, shown this once; keep it apart from this computer: {code}")
+    else:
+        typer.echo("You stated that the archive is de-identified already. Nothing checks that.")
+    typer.echo(f"Next:    firstread project {'curate' if deidentified else 'index'} -C {name}")
 
 
 @project_app.command("status")
@@ -69,7 +87,7 @@ def project_status(project: Folder = Path(), as_json: AsJson = False) -> None:
     opened = open_project(project)
     lines = opened.check_audit()
     statuses = opened.status()
-    following = next((s.name for s in statuses if s.state != "done"), None)
+    following = next((s.name for s in statuses if s.state not in ("done", "skipped")), None)
     if as_json:
         steps = [
             {

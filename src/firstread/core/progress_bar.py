@@ -58,7 +58,8 @@ class ProgressBar:
             return
         seconds = time.monotonic() - self._started
         postfix = f" ({self._postfix})" if self._postfix else ""
-        line = f"{self.description}: {self.completed}/{self.total} {self.unit}s in {seconds:.0f} s{postfix}"
+        plural = f"{self.unit.removesuffix('s')}s"
+        line = f"{self.description}: {self.completed}/{self.total} {plural} in {seconds:.0f} s{postfix}"
         print(line, file=sys.stderr, flush=True)
 
 

@@ -193,6 +193,7 @@ FAULT_KINDS: Mapping[str, FaultKind] = MappingProxyType(
         "two_ids_in_one_study": FaultKind("exclude", "one study states several patients"),
         "images_under_two_ids": FaultKind("exclude", "the same images lie under several patients"),
         "contradicting_phases": FaultKind("note", "the phases of one study contradict one another"),
+        "not_described": FaultKind("exclude", "the series could not be described"),
     }
 )
 

@@ -5,7 +5,7 @@ identical images, and not claimed otherwise.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import pyarrow as pa
@@ -32,7 +32,7 @@ def describe_studies(instances: pa.Table, series: pa.Table) -> list[_Row]:
         series: SERIES of the same.
     """
     by_study: dict[str, _Row] = {}
-    for row in _rows(instances, INSTANCES.names):
+    for row in _iterate(instances, INSTANCES.names):
         if row["study"] is None:
             continue
         found = by_study.setdefault(str(row["study"]), {**row, "instances": 0})
@@ -273,6 +273,12 @@ def _rows(table: pa.Table, names: list[str], *, distinct: bool = False) -> list[
         chosen = pa.table({name: _plain(chosen[name]) for name in names}).group_by(names).aggregate([])
     rows: list[_Row] = chosen.to_pylist()
     return rows
+
+
+def _iterate(table: pa.Table, names: list[str]) -> Iterator[_Row]:
+    """Rows of some columns of a table of millions, without all of them in memory."""
+    for batch in table.select(names).to_batches(max_chunksize=10_000):
+        yield from batch.to_pylist()
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

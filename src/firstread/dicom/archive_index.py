@@ -95,12 +95,13 @@ _NUMBERS = {"slice_thickness_mm": "SliceThickness", "tube_voltage_kvp": "KVP", "
 _MAX_TEXT = 1_024
 
 
-def index_file(path: str | Path, *, name: str) -> dict[str, Any]:
+def index_file(path: str | Path, *, name: str, digest: bool = True) -> dict[str, Any]:
     """The row of one file, whatever it is: nothing is raised for a file that is broken or no DICOM.
 
     Args:
         path: of the file.
         name: relative to the archive, as it stands in the index.
+        digest: read the whole file for its SHA-256; without, the header alone is read.
 
     Example:
         >>> from pydicom.data import get_testdata_file
@@ -112,7 +113,7 @@ def index_file(path: str | Path, *, name: str) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(INSTANCES.names)
     row |= {"file": name, "status": "ok"}
     try:
-        row |= {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        row |= {"bytes": path.stat().st_size, "sha256": _sha256(path) if digest else None}
     except OSError:
         return row | {"status": "broken", "reason": "The file cannot be read"}
     kind = sniff_format(path)

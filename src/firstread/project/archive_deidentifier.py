@@ -35,7 +35,8 @@ from firstread.project.output_files import find_outputs, missing_outputs, remove
 from firstread.project.profile_file import ProjectProfile, choose_profile
 from firstread.project.project_folder import ProjectFolder
 from firstread.project.review import reviewed
-from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
+from firstread.project.shard_passes import run_pass
+from firstread.project.shards import ShardPlan, ShardWork
 from firstread.project.step_states import now
 
 _SCHEMAS = {"outcomes": OUTCOMES, "actions": ACTIONS}
@@ -134,15 +135,7 @@ def _run(
     parts = project.vault_outcomes / "parts" / plan.digest
     known = None if chosen.anonymous else partial(_known_rows, work, project.vault_outcomes)
     shards = ShardWork(partial(deidentify_rows, work), partial(failure_rows, work), parts, _SCHEMAS, known)
-    with translate_os_errors(parts):
-        parts.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if settings.ray is not None:
-        from firstread.project.ray_cluster import run_shards_on_ray
-
-        run_shards_on_ray(shards, plan, address=settings.ray)
-    else:
-        run_shards(shards, plan)
-    if left := plan.count - count_done(plan, shards):
+    if left := run_pass(shards, plan, ray=settings.ray):
         return {"files": len(names), "shards_left": left}
     with _one_at_a_time(project):
         if finished := _finished_before(project, plan.digest):  # by another part, at the same moment

@@ -2,15 +2,30 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
 
-def fingerprint(path: Path) -> str:
+@dataclass(frozen=True)
+class Subfolders:
+    """The subfolders of a folder whose names begin with a letter: outputs without the tables and pages beside them."""
+
+    folder: Path
+    prefix: str
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return self.folder.is_dir()
+
+
+def fingerprint(path: Path | Subfolders) -> str:
     """SHA-256 of a file's content; of a folder, of the names, sizes and times of change of all files below it.
 
     A folder of millions of files is not read again only to see whether it changed. A missing path is "missing".
     """
+    if isinstance(path, Subfolders):
+        return _folder_fingerprint(path.folder, path.prefix) if path.exists() else "missing"
     if path.is_dir():
         return _folder_fingerprint(path)
     if not path.is_file():
@@ -19,12 +34,13 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _folder_fingerprint(folder: Path) -> str:
+def _folder_fingerprint(folder: Path, prefix: str = "") -> str:
     total, count = 0, 0
     for current, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        is_top = bool(prefix) and current == str(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and (not is_top or name.startswith(prefix))]
         for name in names:
-            if name.startswith("."):
+            if is_top or name.startswith("."):
                 continue
             path = Path(current) / name
             status = path.lstat()

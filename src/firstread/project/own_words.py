@@ -6,7 +6,7 @@ from pathlib import Path
 
 from firstread.project.identity_words import text_words
 
-_ROOMS = ("project", "deidentification", "dicom", "core", "readers")
+_ROOMS = ("project", "curation", "deidentification", "dicom", "core", "readers")
 
 
 @lru_cache(maxsize=1)

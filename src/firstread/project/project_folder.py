@@ -7,10 +7,14 @@ my-project/
   audit.jsonl           what was done, as a hash chain             (firstread.project.audit_log)
   10-index/             counts of the archive, without identities
   20-deidentified/      P.../T.../S.../I....dcm, what was held back, verification, report
+  25-clinical/          the department's clinical table under pseudonyms, where there is one
+  30-curated/           stacks, studies, faults, what is left out and why, datasheet
+  40-cohort/            who is in and why: eligibility.toml, included, flow, Table 1, bias, report
+  50-splits/            who trains, validates and is tested; the seal of the test set
 ```
 
 The originals stay where they are and are opened read-only. The identified index and the key lie in the vault
-(`firstread.project.vault`).
+(`firstread.project.vault`). An archive that is de-identified already is curated where it lies: `new --deidentified`.
 """
 
 import getpass
@@ -28,6 +32,7 @@ from firstread.core.errors import DataError, SettingError
 from firstread.core.files import translate_os_errors, write_text
 from firstread.project.audit_log import AuditLog
 from firstread.project.identity_records import IdentityRecords
+from firstread.project.input_fingerprints import Subfolders
 from firstread.project.locks import file_lock
 from firstread.project.step_states import Step, StepStates, StepStatus
 from firstread.project.vault import Vault, derive_key
@@ -39,7 +44,19 @@ STEPS = (
     Step("index", ("archive",), ("index",)),
     Step("deidentify", ("archive", "profile", "decisions"), ("deidentified",), needs=("index",)),
     Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
+    Step("curate", ("image folder", "curation decisions"), ("curated series", "excluded"), needs=("verify",)),
+    Step(
+        "cohort",
+        ("curated series", "curated studies", "curated faults", "clinical", "eligibility"),
+        ("included",),
+        needs=("curate",),
+        uses=("clinical",),
+    ),
+    Step("split", ("included", "eligibility", "clinical"), ("splits",), needs=("cohort",)),
 )
+#: steps that do not apply to an archive that is de-identified already
+_IDENTIFIED_STEPS = ("index", "deidentify", "verify")
+_DEIDENTIFIED = "the archive was stated to be de-identified already"
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,7 @@ class Settings:
         archive: folder of the originals; opened read-only.
         vault: folder of the vault.
         question: that the project asks, in words.
+        deidentified: the archive was stated to be de-identified already; it is used in place.
     """
 
     identifier: str
@@ -59,6 +77,7 @@ class Settings:
     archive: Path
     vault: Path
     question: str = ""
+    deidentified: bool = False
 
 
 class ProjectFolder:
@@ -71,7 +90,8 @@ class ProjectFolder:
         self.folder, self.settings = folder, settings
         self.vault = Vault(settings.identifier, settings.vault)
         self.audit = AuditLog(folder / "audit.jsonl")
-        self.states = StepStates(folder / "state.json", STEPS, self.paths)
+        skipped = dict.fromkeys(_IDENTIFIED_STEPS, _DEIDENTIFIED) if settings.deidentified else {}
+        self.states = StepStates(folder / "state.json", STEPS, {**self.paths, "image folder": self._images}, skipped)
 
     @classmethod
     def create(
@@ -79,21 +99,24 @@ class ProjectFolder:
         folder: str | Path,
         *,
         archive: str | Path,
-        passphrase: str,
+        passphrase: str | None = None,
         vault: str | Path | None = None,
         question: str = "",
+        deidentified: bool = False,
     ) -> tuple[Self, str]:
         """Make a project folder and its vault.
 
         Args:
             folder: that does not exist yet, or is empty.
             archive: folder of the originals.
-            passphrase: that opens the key, at least 12 characters.
+            passphrase: that opens the key, at least 12 characters; None with `deidentified`, where there is no key.
             vault: folder of the vault; None is one in firstread's own folder, apart from the project.
             question: that the project asks.
+            deidentified: the archive is de-identified already: it is curated where it lies, and no step before is
+                needed. Nothing checks that it is so.
 
         Returns:
-            The project, and the recovery code, which is written nowhere.
+            The project, and the recovery code, which is written nowhere; "" where there is no key.
 
         Raises:
             DataError: the folder holds something already, or there is no such archive.
@@ -105,13 +128,15 @@ class ProjectFolder:
         identifier = f"{re.sub('[^a-z0-9]+', '-', folder.name.lower()).strip('-')}-{secrets.token_hex(4)}"
         own = Vault(identifier, Path(vault).expanduser().resolve() if vault is not None else None)
         _check_apart(folder, archive, own.folder.resolve())
-        code = own.create(passphrase)
-        settings = Settings(identifier, folder.name, archive, own.folder, question)
+        if passphrase is None and not deidentified:
+            raise SettingError("A project needs a passphrase, which opens its key", do="state one")
+        code = own.create(None if deidentified else passphrase)
+        settings = Settings(identifier, folder.name, archive, own.folder, question, deidentified)
         with translate_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "project.toml", _to_toml(settings))
         project = cls(folder, settings)
-        project.log("new", "created")
+        project.log("new", f"created; {_DEIDENTIFIED}" if deidentified else "created")
         return project, code
 
     @classmethod
@@ -142,7 +167,29 @@ class ProjectFolder:
             "decisions": self.settings.vault / "decisions.json",
             "deidentified": self.folder / "20-deidentified",
             "verification": self.folder / "20-deidentified" / "verification.json",
+            "curated": self.folder / "30-curated",
+            "curated series": self.folder / "30-curated" / "series.parquet",
+            "excluded": self.folder / "30-curated" / "excluded.csv",
+            "curation decisions": self.folder / "curation-decisions.json",
+            "curated studies": self.folder / "30-curated" / "studies.parquet",
+            "curated faults": self.folder / "30-curated" / "faults.parquet",
+            "clinical": self.folder / "25-clinical" / "clinical.parquet",
+            "cohort": self.folder / "40-cohort",
+            "eligibility": self.folder / "40-cohort" / "eligibility.toml",
+            "included": self.folder / "40-cohort" / "included.parquet",
+            "split folder": self.folder / "50-splits",
+            "splits": self.folder / "50-splits" / "splits.parquet",
+            "seal": self.folder / "50-splits" / "seal.json",
         }
+
+    @property
+    def image_folder(self) -> Path:
+        """Folder of the de-identified images: the outputs, or the archive where that is de-identified already."""
+        return self.settings.archive if self.settings.deidentified else self.paths["deidentified"]
+
+    @property
+    def _images(self) -> Path | Subfolders:
+        return self.settings.archive if self.settings.deidentified else Subfolders(self.image_folder, "P")
 
     @property
     def vault_index(self) -> Path:
@@ -175,6 +222,8 @@ class ProjectFolder:
             DataError: says which, and why.
         """
         status = next(one for one in self.status() if one.name == name)
+        if status.state == "skipped":
+            self.states.check_applies(name)
         if status.state != "done":
             why = f": {status.reason}" if status.reason else ""
             raise DataError(
@@ -282,6 +331,7 @@ def _to_toml(settings: Settings) -> str:
         "question": settings.question,
         "archive": str(settings.archive),
         "vault": str(settings.vault),
+        "deidentified": settings.deidentified,
     }
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     return "# A project of firstread. Nothing in this folder names a patient.\n" + "\n".join(lines) + "\n"
@@ -306,5 +356,10 @@ def _read_toml(path: Path) -> Settings:
             "The description of the project is damaged", where=path, do="mend it, or take it from a backup"
         ) from error
     return Settings(
-        texts["identifier"], texts["title"], Path(texts["archive"]), Path(texts["vault"]), texts["question"]
+        texts["identifier"],
+        texts["title"],
+        Path(texts["archive"]),
+        Path(texts["vault"]),
+        texts["question"],
+        values.get("deidentified") is True,
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from firstread.core.errors import DataError
-from firstread.core.files import translate_os_errors, write_json
+from firstread.core.files import write_json
 from firstread.deidentification.identity import Identity
 from firstread.deidentification.verification import Finding, Verification, decoded_texts, search_file
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
@@ -31,7 +31,8 @@ from firstread.project.outcome_store import OutcomeStore
 from firstread.project.output_files import find_outputs
 from firstread.project.own_words import own_words
 from firstread.project.profile_file import ProjectProfile
-from firstread.project.shards import ShardPlan, ShardWork, count_done, run_shards
+from firstread.project.shard_passes import run_pass
+from firstread.project.shards import ShardPlan, ShardWork
 from firstread.project.step_states import now
 
 if TYPE_CHECKING:
@@ -93,10 +94,7 @@ def verify_project(
     plan = ShardPlan(names, part, processes, basis=fingerprint(folder))
     parts = project.settings.vault / "verification" / plan.digest
     shards = ShardWork(partial(verify_rows, work), _failure, parts, _SCHEMAS)
-    with translate_os_errors(parts):
-        parts.mkdir(parents=True, exist_ok=True, mode=0o700)
-    run_shards(shards, plan)
-    if left := plan.count - count_done(plan, shards):
+    if left := run_pass(shards, plan):
         return None, left
     with project.step("verify", started=started) as counts:
         found = [Finding(**row) for row in _rows(parts)]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from firstread.core.errors import FirstreadError, MissingDependencyError, NetworkError, StorageError
-from firstread.core.progress_bar import ProgressBar
 from firstread.project.shards import ShardPlan, ShardWork, run_one_shard
 
 LOCAL = "local"
@@ -62,7 +61,7 @@ def _run(ray: Any, work: ShardWork, plan: ShardPlan) -> None:
     waiting = [(number, names) for number, names in plan.shards()]
     limit = _IN_FLIGHT_PER_CPU * max(1, int(ray.cluster_resources().get("CPU", 1)))
     running: dict[Any, int] = {}
-    with ProgressBar("Working through the files", sum(len(names) for _, names in waiting), unit="file") as bar:
+    with plan.progress_bar(sum(len(names) for _, names in waiting)) as bar:
         while waiting or running:
             while waiting and len(running) < limit:
                 number, names = waiting.pop(0)

@@ -13,7 +13,7 @@ from typing import Any
 from firstread.core.errors import DataError
 from firstread.core.files import read_json, write_json
 from firstread.core.version import package_version
-from firstread.project.input_fingerprints import fingerprint
+from firstread.project.input_fingerprints import Subfolders, fingerprint
 
 _MAX_STATE_BYTES = 10_000_000
 
@@ -27,12 +27,16 @@ class Step:
         inputs: names of paths that it reads, see `StepStates`.
         outputs: names of paths that it writes.
         needs: steps that must be done before.
+        uses: optional steps whose results it reads where they are done; they may be left out.
+        optional: nothing waits for it.
     """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class StepStatus:
-    """State of a step for a person: "done", "stale" or "open", and why."""
+    """State of a step for a person: "done", "stale", "open", or "skipped" where it does not apply, and why."""
 
     name: str
     state: str
@@ -65,17 +69,31 @@ class StepStates:
         path: of `state.json`.
         steps: in their order.
         paths: name of an input or output -> where it lies.
+        skipped: steps that do not apply to this project -> why, in words; no other step needs them.
     """
 
-    def __init__(self, path: Path, steps: Sequence[Step], paths: Mapping[str, Path]) -> None:
-        self._path, self._steps, self._paths = path, {step.name: step for step in steps}, dict(paths)
+    def __init__(
+        self,
+        path: Path,
+        steps: Sequence[Step],
+        paths: Mapping[str, Path | Subfolders],
+        skipped: Mapping[str, str] | None = None,
+    ) -> None:
+        self._path, self._paths, self._skipped = path, dict(paths), dict(skipped or {})
+        kept = (replace(step, needs=tuple(need for need in step.needs if need not in self._skipped)) for step in steps)
+        self._steps = {step.name: step for step in kept}
+
+    def path_of(self, name: str) -> Path | Subfolders:
+        """Where an input or output lies."""
+        return self._paths[name]
 
     def check_ready(self, name: str) -> None:
         """Refuse a step before which another is missing.
 
         Raises:
-            DataError: a step before it is not done; the message names it.
+            DataError: a step before it is not done, the message names it; or the step does not apply.
         """
+        self.check_applies(name)
         records = self._read()
         missing = [need for need in self._steps[name].needs if need not in records]
         if missing:
@@ -84,6 +102,15 @@ class StepStates:
                 where=self._path.parent,
                 do=f"firstread project {missing[0]}",
             )
+
+    def check_applies(self, name: str) -> None:
+        """Refuse a step that is none of this project.
+
+        Raises:
+            DataError: says why.
+        """
+        if name in self._skipped:
+            raise DataError(f'The step "{name}" does not apply: {self._skipped[name]}', where=self._path.parent)
 
     def begin(self, name: str) -> str:
         """The time at which a step starts."""
@@ -123,14 +150,17 @@ class StepStates:
         records = self._read()
         stale: set[str] = set()
         for name, step in self._steps.items():
+            if name in self._skipped:
+                yield StepStatus(name, "skipped", self._skipped[name])
+                continue
             record = records.get(name)
             reason = self._why_stale(step, record, stale) if record else ""
-            if reason or not record:
+            if reason or not (record or step.optional):
                 stale.add(name)
             yield StepStatus(name, "stale" if reason else "done" if record else "open", reason, record)
 
     def _why_stale(self, step: Step, record: StepRecord, stale: set[str]) -> str:
-        before = next((need for need in step.needs if need in stale), None)
+        before = next((need for need in (*step.needs, *step.uses) if need in stale), None)
         if before is not None:
             return f'"{before}" before it is stale or not done'
         for key in step.inputs:

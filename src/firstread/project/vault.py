@@ -54,11 +54,20 @@ class Vault:
         """Whether the vault holds a key."""
         return (self.folder / "key.json").is_file()
 
-    def create(self, passphrase: str) -> str:
+    @property
+    def is_keyless(self) -> bool:
+        """Whether the vault was made without a secret: nothing in it leads back to anybody."""
+        content = read_json(self.folder / "key.json", max_bytes=_MAX_HEAD_BYTES)
+        return isinstance(content, dict) and content.get("wraps") == {}
+
+    def create(self, passphrase: str | None) -> str:
         """Make the vault and the secret of a new project.
 
+        Args:
+            passphrase: that opens the secret; None makes a vault without one, for an archive that is de-identified.
+
         Returns:
-            The recovery code, which is written nowhere.
+            The recovery code, which is written nowhere; "" for a vault without a secret.
 
         Raises:
             StorageError: there is a vault already; it is never replaced.
@@ -71,6 +80,9 @@ class Vault:
         with translate_os_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.folder.chmod(0o700)
+        if passphrase is None:
+            self._write_new("key.json", {"project": self.project, "wraps": {}})
+            return ""
         secret, code = secrets.token_bytes(SECRET_BYTES), make_recovery_code()
         wraps = {
             "passphrase": wrap_secret(secret, passphrase, project=self.project).to_json(),
@@ -87,6 +99,8 @@ class Vault:
             SettingError: the passphrase does not open it.
         """
         self.check()
+        if self.is_keyless:
+            raise SettingError("This project has no key: its archive was de-identified by somebody else")
         wraps = read_wrapped(self.folder / "key.json")
         is_code = len(passphrase.replace("-", "").strip()) == 32 and "recovery" in wraps and passphrase.count("-") == 7
         return unwrap_secret(wraps["recovery" if is_code else "passphrase"], passphrase, project=self.project)

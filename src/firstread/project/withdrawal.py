@@ -20,6 +20,7 @@ from firstread.core.patient_identity import patient_digest
 from firstread.core.run import Run
 from firstread.deidentification.folder_deidentifier import RECORD
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object, pseudonymize
+from firstread.project.curation_choices import forget_patient
 from firstread.project.deidentification_tables import write_held_back, write_page
 from firstread.project.file_outcomes import open_store
 from firstread.project.hold_decisions import Decisions
@@ -67,6 +68,7 @@ def withdraw(project: ProjectFolder, passphrase: str, pseudonym: str, *, reason:
         rows = _rows_of(project, pseudonym)
         runs, unknown = runs_that_saw(_digests(project, pseudonym, rows))
         _mark(project, rows)
+        forget_patient(project, pseudonym)
         files, table_rows = _remove_from_project(project, pseudonym)
         _remove_from_vault(project, pseudonym, rows, secret)
         _write_results_again(project)
@@ -216,11 +218,22 @@ def _filter_table(path: Path, keep: Callable[[dict[str, Any]], bool]) -> int:
             for batch in table.iter_batches():
                 kept = [keep(row) for row in batch.to_pylist()]
                 gone += kept.count(False)
-                writer.write_batch(batch.filter(pa.array(kept, pa.bool_())))
+                writer.write_batch(_without_unused_words(batch.filter(pa.array(kept, pa.bool_()))))
 
     if any(not keep(row) for row in _table_rows(path)):
         write_atomically(path, write)
     return gone
+
+
+def _without_unused_words(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows whose dictionary columns hold the words of these rows alone: a word of a row that went must go too."""
+    columns = [
+        column.dictionary_decode().dictionary_encode().cast(column.type)
+        if pa.types.is_dictionary(column.type)
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _table_rows(path: Path) -> Iterator[dict[str, Any]]:
