@@ -54,6 +54,7 @@ KINDS = {
 SEED, PATIENTS, SHARE = 2026, 200, 0.3
 CONFIDENT = 0.8
 #: phase of a stack that has none, and plane of what is no slice, in words of the truth and of the tables
+_IMAGES = ("original", "derived", "localizer")
 _SAME_PLANE = {"localizer": "none"}
 
 
@@ -154,9 +155,7 @@ def score_faults(
     return results
 
 
-def planted_places(
-    planted: pd.DataFrame, *, stacks: pd.DataFrame, instances: pd.DataFrame
-) -> dict[str, set[str]]:
+def planted_places(planted: pd.DataFrame, *, stacks: pd.DataFrame, instances: pd.DataFrame) -> dict[str, set[str]]:
     """Where each kind lies in the files: series that were joined to another one are looked for there."""
     joined = planted[planted.kind == "several_passes"].set_index("patient").series
     existing = set(instances.series)
@@ -194,9 +193,10 @@ def score_stacks(stacks: pd.DataFrame, series: pd.DataFrame, instances: pd.DataF
         if truth.modality == "CT" and truth.kind in ("original", "derived"):
             tables["phase"][truth.phase, row.phase, row.phase_confidence >= CONFIDENT] += 1
         plane = _SAME_PLANE.get(truth.plane, truth.plane)
-        tables["plane"][plane, row.plane, row.plane_confidence >= CONFIDENT] += 1
+        if truth.kind in _IMAGES:
+            tables["plane"][plane, row.plane, row.plane_confidence >= CONFIDENT] += 1
         kind = "screenshot" if row.kind == "dose" else row.kind
-        tables["kind"][truth.kind, kind, True] += 1
+        tables["kind"][truth.kind if truth.kind in (*_IMAGES, "screenshot") else "other", kind, True] += 1
     return {name: confusion(counts) for name, counts in tables.items()}
 
 

@@ -1,7 +1,7 @@
 """Memory and speed of a project's steps as the archive grows: 1,000 and 10,000 small files of a few invented patients.
 
 Each step runs in a process of its own; the largest resident memory of the parent and of each worker is read from the
-kernel while it runs. Files are copies of phantom CT slices with UIDs and instance numbers of their own.
+kernel while it runs. Files are copies of phantom CT slices, 40 a series, with UIDs of their own.
 """
 
 import json
@@ -48,9 +48,8 @@ def write_copies(folder: Path, size: int, phantoms: Path) -> None:
         dataset.StudyInstanceUID, dataset.IssuerOfPatientID = "1.2.826.0.1.3680043.8.497.1", "BENCH"
     for number in range(size):
         dataset = templates[number % len(templates)]
-        copy = number // len(templates)
-        series = f"1.2.826.0.1.3680043.8.498.{number % len(templates)}"
-        dataset.SOPInstanceUID = f"{series}.{copy + 1}"
+        dataset.SeriesInstanceUID = f"1.2.826.0.1.3680043.8.498.{number // len(templates)}"
+        dataset.SOPInstanceUID = f"{dataset.SeriesInstanceUID}.{number % len(templates) + 1}"
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         path = folder / f"{number // 1_000:03d}" / f"{number:06d}.dcm"
         path.parent.mkdir(parents=True, exist_ok=True)

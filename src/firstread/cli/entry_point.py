@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from firstread.cli import (  # noqa: F401 - they add commands to project_app
+    cohort_commands,
     curation_commands,
     deidentification_commands,
     hold_commands,

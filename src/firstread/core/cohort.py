@@ -207,6 +207,11 @@ class Cohort:
         return count_patient_sources(self.tables.cases["patient_source"].to_pylist())
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What every result on these cases must say because of how they came about."""
+        return tuple(step.warning for step in self.steps if step.warning)
+
+    @property
     def groups(self) -> np.ndarray:
         """Cases that belong together: (N,) text, the component, or the case itself where none is known."""
         cases = np.array(self.tables.cases["case"].to_pylist(), dtype=object)

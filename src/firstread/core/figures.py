@@ -182,6 +182,6 @@ def png_bytes(figure: "Figure", *, dpi: int = 130) -> bytes:
     return stream.getvalue()
 
 
-def data_url(png: bytes) -> str:
-    """Encode PNG bytes as a data: URL for a self-contained HTML page."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def data_url(picture: bytes, *, kind: str = "png") -> str:
+    """Encode a picture, PNG or another kind ("svg+xml"), as a data: URL for a self-contained HTML page."""
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode("ascii")

@@ -48,7 +48,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
-def write_bytes(path: str | Path, data: bytes) -> Path:
+def write_bytes(path: str | Path, data: bytes | memoryview) -> Path:
     """Write bytes atomically."""
     return write_atomically(path, lambda temporary: temporary.write_bytes(data))
 

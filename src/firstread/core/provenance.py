@@ -17,9 +17,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class Step:
-    """One processing step of a cohort, recorded for reproducibility."""
+    """One processing step of a cohort, recorded for reproducibility.
+
+    Attributes:
+        name: what was done.
+        parameters: with what.
+        seed: of chance, if any.
+        version: of firstread.
+        warning: what every result on these cases must say because of it, in a sentence.
+    """
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     version: str = ""
+    warning: str = ""

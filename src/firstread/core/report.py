@@ -57,6 +57,13 @@ class Report:
         png = figure if isinstance(figure, bytes) else png_bytes(figure)
         return self._add("figure", url=data_url(png), caption=caption, alt=alt or caption)
 
+    def add_drawing(self, svg: str, *, caption: str = "", alt: str = "") -> Self:
+        """Add a drawing as SVG, as wide as the page where it says so; a script in it could not run."""
+        from firstread.core.figures import data_url
+
+        url = data_url(svg.encode("utf-8"), kind="svg+xml")
+        return self._add("figure", url=url, caption=caption, alt=alt or caption)
+
     def add_code(self, text: str, *, caption: str = "") -> Self:
         """Add preformatted text: settings, versions, a command."""
         return self._add("code", text=text, caption=caption)

@@ -154,12 +154,18 @@ def assign_folds(labels: ArrayLike, groups: Sequence[Any] | np.ndarray, *, folds
     return fold_of_case
 
 
+def number_groups(groups: Sequence[Any] | np.ndarray) -> tuple[np.ndarray, int]:
+    """(N,) number of the group of each case, and how many groups there are."""
+    numbers: dict[Any, int] = {}
+    listed = [numbers.setdefault(group, len(numbers)) for group in groups]
+    return np.array(listed, dtype=np.int64), len(numbers)
+
+
 def _count_groups(labels: np.ndarray, groups: Sequence[Any] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Group number of each case (in order of first appearance), and cases of each class in each group (G, K)."""
-    numbers: dict[Any, int] = {}
-    group_of_case = np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=int)
+    group_of_case, number = number_groups(groups)
     classes, class_of_case = np.unique(labels, return_inverse=True)
-    counts = np.zeros((len(numbers), max(1, len(classes))), dtype=int)
+    counts = np.zeros((number, max(1, len(classes))), dtype=int)
     np.add.at(counts, (group_of_case, class_of_case), 1)
     return group_of_case, counts
 

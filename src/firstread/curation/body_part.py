@@ -23,7 +23,7 @@ _CHEST_SHARE, _TRUNK_AREA_MM2 = 0.3, 28_000.0
 _HEAD_AREA_MM2, _HEAD_BONE = (9_000.0, 36_000.0), 0.08
 _SURE = 0.85
 #: how well organs must fit a phase, and share of gas in bowel and lung bases of an abdomen
-_MIN_FIT, _MIN_GAS = 0.5, 0.003
+_MIN_FIT, _GOOD_FIT, _MIN_GAS = 0.5, 0.85, 0.003
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def look(features: dict[str, float | None] | None, enhancement: Enhancement | No
     text = f"section {area / 100:.0f} cm2, lung and gas {air:.0%}, bone {bone:.0%}"
     has_liver = enhancement is not None and enhancement.liver_hu is not None
     # organs of a thigh or an arm have HU that no phase of an abdomen has
-    has_liver &= phase_of_enhancement(enhancement)[1] >= _MIN_FIT and air >= _MIN_GAS
+    fit = phase_of_enhancement(enhancement)[1]
+    has_liver &= fit >= _GOOD_FIT or (fit >= _MIN_FIT and air >= _MIN_GAS)
     if area >= _TRUNK_AREA_MM2 and air >= _CHEST_SHARE and not has_liver:
         return "chest", 0.9, text
     if area >= _TRUNK_AREA_MM2 and has_liver:

@@ -24,6 +24,8 @@ _OPENING_MM, _AORTA_MM = 9.0, 4.5
 _AORTA_WINDOW = ((-8, 38), (-34, 12))
 _KIDNEY_WINDOW = ((22, 82), (-32, 52))
 _MIN_SLICES = 4
+#: noise above which organs are looked for on smoother slices
+_NOISY_HU = 25.0
 #: how far HU may differ within a disc of the aorta, above a share of its brightness
 _MAX_AORTA_SD_HU, _AORTA_SD_SHARE = 14.0, 0.12
 
@@ -54,13 +56,13 @@ class Enhancement:
 
 def measure_enhancement(sample: StackSample) -> Enhancement:
     """Measure organs on axial slices of a CT; what cannot be found is None."""
-    if len(sample.values) < _MIN_SLICES or sample.body is None:
+    if len(sample.values) < _MIN_SLICES:
         return Enhancement()
     spine = find_spine(sample)
     if spine is None:
         return Enhancement()
     liver = find_liver(sample, spine)
-    liver_hu = float(np.median(sample.values[liver])) if liver is not None else None
+    liver_hu = round(float(np.median(sample.values[liver])), 1) if liver is not None else None
     areas = liver.sum(axis=(1, 2)) if liver is not None else np.zeros(len(sample.values))
     largest = float(areas.max()) or 1.0
     return Enhancement(
@@ -77,7 +79,7 @@ def measure_enhancement(sample: StackSample) -> Enhancement:
 def find_spine(sample: StackSample) -> tuple[float, float] | None:
     """Column and row, in pixels of the sample, of the front edge of the vertebral bodies, by the median of slices."""
     found = []
-    for values, body in zip(sample.values, sample.body, strict=True):
+    for values, body in zip(sample.values, sample.inside, strict=True):
         rows, columns = np.nonzero(body)
         if not len(rows):
             continue
@@ -119,8 +121,7 @@ def measure_aorta(sample: StackSample, spine: tuple[float, float]) -> float | No
     row_mm, column_mm = row * pixel + front, column * pixel + left
     # no disc whose middle is nearer to a vertebral body (about 48 mm x 40 mm) than its radius
     is_spine = ((column_mm / 29) ** 2 + ((row_mm - 19) / 27) ** 2) < 1
-    noise = float(np.nanmedian(sample.noise)) if np.isfinite(sample.noise).any() else 0.0
-    is_even = deviation < _MAX_AORTA_SD_HU + _AORTA_SD_SHARE * np.maximum(means, 0) + noise
+    is_even = deviation < _MAX_AORTA_SD_HU + _AORTA_SD_SHARE * np.maximum(means, 0) + _noise(sample)
     brightest = np.where(is_even & ~is_spine, means, -np.inf).reshape(len(means), -1).max(axis=1)
     brightest = brightest[np.isfinite(brightest)]
     if len(brightest) < _MIN_SLICES:
@@ -132,8 +133,8 @@ def measure_aorta(sample: StackSample, spine: tuple[float, float]) -> float | No
 def find_liver(sample: StackSample, spine: tuple[float, float]) -> np.ndarray | None:
     """Mask (N, H, W) of the liver: the largest homogeneous organ at the right; None where there is none."""
     x, y = spine
-    smooth = ndimage.gaussian_filter(sample.values, (0, 1.2, 1.2))
-    is_soft = (smooth > _LIVER_HU[0]) & (smooth < _LIVER_HU[1]) & sample.body
+    smooth = smoothed(sample)
+    is_soft = (smooth > _LIVER_HU[0]) & (smooth < _LIVER_HU[1]) & sample.inside
     is_soft[:, int(y + 34 / sample.pixel_mm) :] = False
     is_soft[:, :, int(x + 60 / sample.pixel_mm) :] = False
     disc = _disc(_OPENING_MM / sample.pixel_mm) > 0
@@ -162,6 +163,18 @@ def find_liver(sample: StackSample, spine: tuple[float, float]) -> np.ndarray | 
     return grown
 
 
+def smoothed(sample: StackSample) -> np.ndarray:
+    """(N, H, W) values, smoothed within slices, and over slices too where they are noisy."""
+    sigma = (0.8, 2.0, 2.0) if _noise(sample) > _NOISY_HU else (0.0, 1.2, 1.2)
+    smooth: np.ndarray = ndimage.gaussian_filter(sample.values, sigma)
+    return smooth
+
+
+def _noise(sample: StackSample) -> float:
+    values = [value for value in sample.noise if np.isfinite(value)]
+    return float(np.median(values)) if values else 0.0
+
+
 def measure_kidneys(sample: StackSample, spine: tuple[float, float], liver: np.ndarray | None) -> float | None:
     """HU of the brighter parts of what lies beside the spine, bone and liver left out."""
     found = []
@@ -178,7 +191,7 @@ def _window_values(sample: StackSample, spine: tuple[float, float], liver: np.nd
     edges = sorted((x + side * near / sample.pixel_mm, x + side * far / sample.pixel_mm))
     columns = slice(max(0, int(edges[0])), int(edges[1]) + 1)
     rows = slice(max(0, int(y + front / sample.pixel_mm)), int(y + back / sample.pixel_mm) + 1)
-    values = ndimage.gaussian_filter(sample.values, (0, 1, 1))[:, rows, columns]
+    values = smoothed(sample)[:, rows, columns]
     is_organ = (values > _SOFT_HU[0]) & (values < 300)
     disc = _disc(8 / sample.pixel_mm) > 0
     is_organ = np.stack([ndimage.binary_opening(plane, disc) for plane in is_organ])
@@ -193,8 +206,8 @@ def measure_spleen(sample: StackSample, spine: tuple[float, float], liver: np.nd
         return None
     x, y = spine
     start = int(x + 45 / sample.pixel_mm)
-    smooth = ndimage.gaussian_filter(sample.values, (0, 1.2, 1.2))
-    is_soft = (smooth > 10) & (smooth < 200) & sample.body
+    smooth = smoothed(sample)
+    is_soft = (smooth > 10) & (smooth < 200) & sample.inside
     is_soft[:, :, :start] = False
     is_soft[:, : int(y - 45 / sample.pixel_mm)] = False
     disc = _disc(9 / sample.pixel_mm) > 0

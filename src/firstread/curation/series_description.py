@@ -11,6 +11,7 @@ from firstread.curation.curation_schemas import SERIES
 from firstread.curation.organ_enhancement import Enhancement, measure_enhancement
 from firstread.curation.series_files import SeriesFile, read_files
 from firstread.curation.series_kind import SeriesKind, name_kind
+from firstread.curation.side_markers import read_side_marker
 from firstread.curation.stack_faults import StackDescription, find_file_faults, find_series_faults, find_stack_faults
 from firstread.curation.stack_features import measure_features
 from firstread.curation.stack_geometry import measure_geometry
@@ -19,7 +20,10 @@ from firstread.readers.dicom_series import SliceStack, group_slices
 
 #: modalities whose stacks may have a contrast phase
 _WITH_PHASES = ("CT",)
-_MIN_PLANE_TAGS = {("L", "F"): "coronal", ("R", "F"): "coronal", ("A", "F"): "sagittal", ("P", "F"): "sagittal"}
+#: modalities whose images may carry a side marker
+_RADIOGRAPHS = ("CR", "DX", "RG")
+#: PatientOrientation of a projection -> plane
+_PROJECTIONS = {"L\\F": "coronal", "R\\F": "coronal", "A\\F": "sagittal", "P\\F": "sagittal"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,9 @@ def _describe_stack(stack: SliceStack, files: list[SeriesFile], *, is_alone: boo
     enhancement = measure_enhancement(sample) if sample and is_axial_ct else Enhancement()
     part = name_body_part(first, features if is_axial_ct else None, enhancement)
     phase = _name_phase(stack, first, kind, enhancement, is_alone=is_alone)
-    return StackDescription(stack, files, kind, geometry, sample, enhancement, part, phase, features)
+    is_radiograph = stack.modality in _RADIOGRAPHS and not first.is_broken and kind.name in ("original", "derived")
+    marker = read_side_marker(first.path) if is_radiograph else None
+    return StackDescription(stack, files, kind, geometry, sample, enhancement, part, phase, features, marker)
 
 
 def _name_phase(
@@ -116,9 +122,9 @@ def _plane(one: StackDescription) -> tuple[str, float]:
     """Plane of slices by their geometry, of a projection by its PatientOrientation."""
     if one.kind.name not in ("original", "derived"):
         return "none", 1.0
-    if one.geometry.plane == "none" and (name := _MIN_PLANE_TAGS.get(one.files[0].patient_orientation)):
+    if one.geometry.plane == "none" and (name := _PROJECTIONS.get("\\".join(one.files[0].patient_orientation))):
         return name, 0.85
-    return one.geometry.plane, one.geometry.plane_confidence
+    return one.geometry.plane, one.geometry.plane_confidence if one.geometry.plane != "none" else 1.0
 
 
 def _stack_row(one: StackDescription, number: int) -> dict[str, object]:
@@ -142,6 +148,7 @@ def _stack_row(one: StackDescription, number: int) -> dict[str, object]:
             "phase_evidence": one.phase.evidence,
             "kind": one.kind.name,
             "kind_evidence": one.kind.evidence,
+            "side_marker": one.marker.text() if one.marker else None,
             "slices": len(stack.slices),
             "rows": stack.slices[0].kind.rows,
             "columns": stack.slices[0].kind.columns,

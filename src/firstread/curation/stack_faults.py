@@ -11,6 +11,7 @@ from firstread.curation.curation_schemas import make_fault
 from firstread.curation.organ_enhancement import Enhancement
 from firstread.curation.series_files import SeriesFile
 from firstread.curation.series_kind import SeriesKind
+from firstread.curation.side_markers import SideMarker, contradiction
 from firstread.curation.stack_geometry import StackGeometry
 from firstread.curation.stack_sample import StackSample
 from firstread.readers.dicom_series import SliceStack
@@ -26,7 +27,7 @@ _THICKNESS_MM = 3.0
 _MAX_LIVER_END = 0.12
 _MIN_SLICES_OF_COVERAGE = 6
 #: length of the edge of the field of view that the body reaches in the middle slice, in mm
-_MAX_CUT_MM = 60.0
+_MAX_CUT_MM = 100.0
 #: relative difference of exposure from which it varies
 _VARIES = 0.02
 
@@ -44,6 +45,7 @@ class StackDescription:
     part: BodyPart
     phase: ContrastPhase
     features: dict[str, float | None]
+    marker: SideMarker | None = None
 
     @property
     def noise_hu(self) -> float | None:
@@ -201,6 +203,12 @@ def _header_faults(one: StackDescription) -> list[tuple[str, str, float]]:
         found.append(("phase_contradiction", one.phase.contradiction, one.phase.contradiction_confidence))
     if one.part.contradiction:
         found.append(("wrong_body_part", one.part.contradiction, one.part.contradiction_confidence))
+    if one.marker:
+        texts = files[0].texts
+        side = texts.get("Laterality") or texts.get("ImageLaterality") or ""
+        wrong = contradiction(one.marker, orientation=files[0].patient_orientation, laterality=side)
+        if wrong:
+            found.append(("wrong_laterality", wrong, round(min(0.95, one.marker.overlap), 3)))
     return found
 
 

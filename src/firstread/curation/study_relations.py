@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firstread.curation.curation_schemas import INSTANCES, SERIES, STUDIES, make_fault
+from firstread.curation.series_kind import is_image_class
 
 #: confidence from which a phase takes part in a comparison
 _SURE = 0.7
@@ -46,9 +47,9 @@ def describe_studies(instances: pa.Table, series: pa.Table) -> list[_Row]:
     links = _sessions(by_study)
     rows = []
     for study, found in by_study.items():
-        row: _Row = dict.fromkeys(STUDIES.names)
+        empty: _Row = dict.fromkeys(STUDIES.names)
         rows.append(
-            row
+            empty
             | {name: found[name] for name in ("patient", "age_years", "sex", "site", "scanner", "instances")}
             | {
                 "study": study,
@@ -136,7 +137,8 @@ def _shared_images(instances: pa.Table, *, within_patient: bool) -> Counter[tupl
     for group in _groups(instances, "pixel_sha256"):
         firsts: dict[tuple[object, object], _Row] = {}
         for row in group:
-            if row["series"] is not None and row["patient"] is not None:
+            is_image = is_image_class(str(row["sop_class"]))  # masks of several series are alike
+            if row["series"] is not None and row["patient"] is not None and is_image:
                 firsts.setdefault((row["patient"], row["series"]), row)
         rows = sorted(firsts.values(), key=lambda row: (str(row["patient"]), str(row["series"])))
         for one, other in pairwise(rows):

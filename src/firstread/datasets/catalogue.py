@@ -113,6 +113,18 @@ _NAMED_DATASETS = (
         factory="make_dicom_patient",
     ),
     NamedDataset(
+        "archive-pile",
+        Origin(
+            "archive-pile",
+            "60 CT series of 24 invented patients with faults as archives hold them, and 120 patients' liver slices",
+            "Apache-2.0",
+            "the faults are those of public reports, named in firstread's documentation of phantom archives",
+        ),
+        (),
+        "archive-pile",
+        factory="make_archive_pile",
+    ),
+    NamedDataset(
         "hello-world/openi",
         Origin(
             "hello-world/openi",

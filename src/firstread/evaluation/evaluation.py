@@ -7,7 +7,7 @@ see docs/how-to/add-a-metric.md.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -175,7 +175,9 @@ def evaluate(predictions: Predictions, **options: Any) -> Evaluation:
     for name in options:
         if name not in known:
             raise SettingError(f'{predictions.task.kind} has no option "{name}".{suggest(name, known)}')
-    return measure(predictions, **options)
+    found = measure(predictions, **options)
+    warnings = predictions.cohort.warnings if predictions.cohort is not None else ()
+    return replace(found, notes=(*warnings, *found.notes)) if warnings else found
 
 
 def _to_text(table: "pd.DataFrame", *, missing: str = "not defined") -> str:

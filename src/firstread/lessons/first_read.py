@@ -14,23 +14,25 @@ if TYPE_CHECKING:
     from firstread.core.case import Case
     from firstread.core.predictions import Predictions
 
-_IMAGE_PIXELS = 220
 
 
 class ImageReading(Clickable):
     """Images that a learner reads before the network does.
 
     Args:
-        cases: with labels.
+        cases: with labels: whatever has `case`, `label` and `image()`.
         classes: of the answers.
         answers: case -> class, of an earlier reading.
         on_change: is told the answers after each change.
         on_score: is told the number of right answers.
     """
 
+    #: pixels of a picture, small enough to travel to a hundred notebooks, and least width of its tile
+    picture_pixels, tile_pixels = 220, 125
+
     def __init__(
         self,
-        cases: "Sequence[Case]",
+        cases: "Sequence[Case | PileSeries]",
         classes: Sequence[str],
         *,
         answers: dict[str, str],
@@ -41,6 +43,7 @@ class ImageReading(Clickable):
         names = {case.case for case in self.cases}
         self.answers = {case: name for case, name in answers.items() if case in names and name in self.classes}
         self._on_change, self._on_score = on_change, on_score
+        self._pictures: dict[str, str] = {}
 
     @property
     def is_complete(self) -> bool:
@@ -157,8 +160,8 @@ class ImageReading(Clickable):
             row = ipywidgets.HBox(
                 [buttons[case.case, name] for name in self.classes], layout=ipywidgets.Layout(flex_flow="row wrap")
             )
-            tiles.append(ipywidgets.VBox([make_html(_picture(case, number)), row]))
-        columns = "repeat(auto-fill, minmax(125px, 1fr))"
+            tiles.append(ipywidgets.VBox([make_html(self._picture(case, number)), row]))
+        columns = f"repeat(auto-fill, minmax({self.tile_pixels}px, 1fr))"
         grid = ipywidgets.GridBox(
             tiles, layout=ipywidgets.Layout(grid_template_columns=columns, grid_gap="14px", width="100%")
         )
@@ -180,25 +183,37 @@ class ImageReading(Clickable):
 
     def _repr_html_(self) -> str:
         tiles = "".join(
-            f"<div>{_picture(case, number)}<div>{escape(self.answers.get(case.case, 'not read yet'))}</div></div>"
+            f"<div>{self._picture(case, number)}<div>{escape(self.answers.get(case.case, 'not read yet'))}</div></div>"
             for number, case in enumerate(self.cases, start=1)
         )
-        style = "display:grid;grid-template-columns:repeat(auto-fill,minmax(125px,1fr));gap:14px"
+        style = f"display:grid;grid-template-columns:repeat(auto-fill,minmax({self.tile_pixels}px,1fr));gap:14px"
         return f'<div style="{style}">{tiles}</div>{self._progress_html()}'
 
+    def _picture(self, case: "Case | PileSeries", number: int) -> str:
+        """HTML of an image with its number above it; drawn once."""
+        if case.case not in self._pictures:
+            style = "display:block;width:100%;aspect-ratio:1;object-fit:contain;background:#000"
+            alt = escape(", ".join(filter(None, [f"image {number}", self._caption(case), "to be read"])), quote=True)
+            caption = self._caption(case)
+            below = f"<div style='font-size:13px;line-height:1.3'>{escape(caption)}</div>" if caption else ""
+            picture = f'<img style="{style}" alt="{alt}" src="{self._draw(case)}">'
+            self._pictures[case.case] = f"<div>image {number}</div>{picture}{below}"
+        return self._pictures[case.case]
 
-def _picture(case: "Case", number: int) -> str:
-    """HTML of an image with its number above it, small enough to travel to a hundred notebooks."""
-    import io
+    def _draw(self, case: "Case | PileSeries") -> str:
+        """An image as the address of a PNG."""
+        import io
 
-    from PIL import Image
+        from PIL import Image
 
-    from firstread.core.figures import data_url
+        from firstread.core.figures import data_url
 
-    picture = Image.fromarray(case.image())
-    picture.thumbnail((_IMAGE_PIXELS, _IMAGE_PIXELS))
-    stream = io.BytesIO()
-    picture.save(stream, format="PNG")
-    style = "display:block;width:100%;aspect-ratio:1;object-fit:contain;background:#000"
-    source = data_url(stream.getvalue())
-    return f'<div>image {number}</div><img style="{style}" alt="image {number}, to be read" src="{source}">'
+        picture = Image.fromarray(case.image())
+        picture.thumbnail((self.picture_pixels, self.picture_pixels))
+        stream = io.BytesIO()
+        picture.save(stream, format="PNG")
+        return data_url(stream.getvalue())
+
+    def _caption(self, case: "Case | PileSeries") -> str:
+        """What stands under an image; nothing by default."""
+        return ""

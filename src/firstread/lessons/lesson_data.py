@@ -33,12 +33,16 @@ def prepare_data(info: LessonInfo, data: str, *, classes: Mapping[str, str], fol
     """
     if data == info.values["data"] and not classes:
         return data  # simulated where they are missing; the lesson was written for them
+    if classes and (info.is_on_dicom or info.is_on_archive):
+        raise SettingError("This lesson has no classes", where="--classes", do="leave it out")
     if info.is_on_dicom:
-        if classes:
-            raise SettingError("This lesson has no classes", where="--classes", do="leave it out")
         from firstread.lessons.patient_files import PatientFiles
 
         return str(PatientFiles.open(find_dicom_folder(data)).folder)
+    if info.is_on_archive:
+        from firstread.lessons.pile import Pile
+
+        return str(Pile.open(archive_folder(data)).folder)
     from firstread.datasets.dataset import open_dataset
 
     path = Path(data).expanduser()
@@ -65,6 +69,20 @@ def find_dicom_folder(data: str) -> Path:
         return path.resolve()
     files = [str(file) for file, _ in open_dataset(data).tables.first_images()]
     return Path(os.path.commonpath(files)).parent if len(files) > 1 else Path(files[0]).parent
+
+
+def archive_folder(data: str) -> Path:
+    """Folder of the DICOM files of many patients: that of a path, or of a named data set.
+
+    Raises:
+        SettingError: no such data.
+    """
+    from firstread.datasets.dataset import open_dataset
+
+    path = Path(data).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    return Path(os.path.commonpath([str(file) for file, _ in open_dataset(data).tables.first_images()]))
 
 
 def rename_classes(cohort: "Cohort", names: Mapping[str, str]) -> "Cohort":

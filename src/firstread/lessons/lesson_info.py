@@ -52,6 +52,11 @@ class LessonInfo:
         """True if the lesson opens DICOM files, not classes of images."""
         return self.values.get("opens") == "dicom"
 
+    @property
+    def is_on_archive(self) -> bool:
+        """True if the lesson opens DICOM series of many patients, not classes of images."""
+        return self.values.get("opens") == "archive"
+
     def recipe(self, data: str) -> dict[str, Any]:
         """Training settings for a dataset: `[recipe]`, overridden by `[recipes."<data>"]`."""
         return {**self.values.get("recipe", {}), **self.values.get("recipes", {}).get(data, {})}

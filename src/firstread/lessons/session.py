@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from firstread.core.errors import SettingError, suggest
 from firstread.core.paths import runs_folder
 from firstread.lessons import lesson_cases, lesson_displays
+from firstread.lessons.archive_steps import ArchiveSteps
 from firstread.lessons.class_runs import ClassRuns, read_class_runs
 from firstread.lessons.events import emit_event, get_spool_folder, set_current_step
 from firstread.lessons.experiment_groups import (
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Lesson:
+class Lesson(ArchiveSteps):
     """Lesson that runs in a notebook.
 
     Attributes:

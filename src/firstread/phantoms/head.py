@@ -97,13 +97,27 @@ def head_tissue_fractions(head: Head, plane: Plane, z: float) -> dict[str, np.nd
 def simulate_head_ct(head: Head, scanner: Scanner, rng: np.random.Generator, *, z: float, size: int) -> np.ndarray:
     """Simulate one axial head CT slice: (size, size) uint8."""
     plane = Plane.centered(size, field_mm=scanner.field_mm, x_mm=scanner.offset_mm[0], row_mm=scanner.offset_mm[1])
+    return acquire_ct(_head_hounsfield(head, plane, z), plane, scanner, rng, table_y_mm=1e4)
+
+
+def simulate_head_hu(
+    head: Head, rng: np.random.Generator, *, z: float, size: int, field_mm: float, noise_hu: float = 6.0
+) -> np.ndarray:
+    """Simulate one axial head CT slice in Hounsfield units: (size, size) float32, the front of the head above."""
+    plane = Plane.centered(size, field_mm=field_mm)
+    noise = gaussian_filter(rng.normal(0, 1, plane.shape), 0.6) * noise_hu * 2.2
+    return np.clip(gaussian_filter(_head_hounsfield(head, plane, z), 0.45) + noise, -1024, 3071).astype(np.float32)
+
+
+def _head_hounsfield(head: Head, plane: Plane, z: float) -> np.ndarray:
+    """Hounsfield units of an axial plane of the head in its holder: (H, W) float32."""
     ct_tissues = {"skull": "cortex", "air": "air", "lesion": "blood"}
-    image = np.full((size, size), HOUNSFIELD["air"], np.float32)
+    image = np.full(plane.shape, HOUNSFIELD["air"], np.float32)
     for name, fraction in head_tissue_fractions(head, plane, z).items():
         image += fraction * (HOUNSFIELD[ct_tissues.get(name, name)] - image)
     holder = np.abs(np.hypot(plane.columns_mm, plane.rows_mm * 0.9) - head.half_length_mm - 24)
     image += np.clip(1.6 - holder / 2.2, 0, 1) * (plane.rows_mm > 12) * (-250 - image) * 0.9
-    return acquire_ct(image, plane, scanner, rng, table_y_mm=1e4)
+    return image
 
 
 def simulate_brain_mr(

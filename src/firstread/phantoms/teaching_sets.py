@@ -1,4 +1,4 @@
-"""Teaching data sets of phantom patients: hello-world, mednist, liver-phantoms, dicom-patient, each with its cohort."""
+"""Teaching data sets of phantom patients, each with its cohort."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +97,46 @@ def make_dicom_patient(folder: str | Path) -> Cohort:
         origin = Origin("dicom-patient", ORIGIN.description, ORIGIN.license, ORIGIN.citation)
         Cohort.from_table(make_table(rows), (), origin, (step,)).save(work)
     return Cohort.load(folder)
+
+
+def make_archive_pile(folder: str | Path) -> Cohort:
+    """Make the pile of lesson 4, and a cohort of one picture a series, which have no classes.
+
+    `dicom/` holds the pile, `truth.csv` what was planted in each series, `clinical.csv` a hospital's table, `slices/`
+    the images of the lesson's experiment with their table `slices.csv`.
+    """
+    from firstread.phantoms.archive.teaching_pile import PATIENTS, SEED, clinical_rows, write_teaching_pile
+    from firstread.phantoms.archive.teaching_slices import CLEAN, DEPARTMENT, write_liver_slices
+
+    with (
+        atomic_folder(Path(folder)) as work,
+        ProgressBar("Simulating archive-pile", PATIENTS + DEPARTMENT + CLEAN, unit="patient") as bar,
+    ):
+        stacks, images = [], []
+        for found in write_teaching_pile(work / "dicom"):
+            stacks += found
+            bar.update()
+        for shown in write_liver_slices(work / "slices"):
+            images += shown
+            bar.update()
+        truth = [{"series": one.series, "fault": one.fault, "person": one.person} for one in stacks]
+        _write_csv(work / "truth.csv", truth)
+        _write_csv(work / "clinical.csv", clinical_rows())
+        _write_csv(work / "slices" / "slices.csv", [vars(image) for image in images])
+        rows = [
+            {"case": f"series-{number:02d}", "file": str(work / "dicom" / one.files[len(one.files) // 2]), "patient": one.patient}
+            for number, one in enumerate(stacks, start=1)
+        ]
+        step = Step("simulate archive-pile", {}, seed=SEED, version=str(ABDOMEN_VERSION))
+        origin = Origin("archive-pile", ORIGIN.description, ORIGIN.license, ORIGIN.citation)
+        Cohort.from_table(make_table(rows), (), origin, (step,)).save(work)
+    return Cohort.load(folder)
+
+
+def _write_csv(file: Path, rows: list[dict[str, Any]]) -> None:
+    import pandas as pd
+
+    pd.DataFrame(rows).to_csv(file, index=False)
 
 
 def _list_targets(patient: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -38,6 +38,7 @@ HELD_BACK = pa.schema(
     }
 )
 _ROWS_A_PASS = 2_000_000
+_ROWS_AT_ONCE = 500
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -130,7 +131,7 @@ def _held_row(row: dict[str, Any], decision: Decision | None) -> dict[str, Any]:
 def _kept_rows(parts: Path, *, anonymous: bool) -> Iterator[dict[str, Any]]:
     """Rows for the vault: of anonymous outputs none says which original they are of."""
     number = 0
-    for batch in ds.dataset(parts / "outcomes", schema=OUTCOMES).to_batches():
+    for batch in ds.dataset(parts / "outcomes", schema=OUTCOMES).to_batches(batch_size=_ROWS_AT_ONCE):
         for row in batch.to_pylist():
             if anonymous and row["status"] == "written":
                 number += 1

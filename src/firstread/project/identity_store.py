@@ -1,7 +1,7 @@
 """Identities of an archive, looked up by file, patient, word or UID: one SQLite file beside the index, in the vault.
 
-Built from the parts of the table `identities`, a part at a time, and read by every worker without being loaded, so that
-memory does not grow with the archive.
+Built from the parts of the table `identities`, some hundred rows at a time, and read by every worker without being
+loaded, so that memory does not grow with the archive.
 """
 
 import json
@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.dataset as ds
 
 from firstread.core.errors import DataError, StorageError
@@ -39,6 +39,7 @@ CREATE TABLE uids (uid TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _FILE_COLUMNS = ("file", "sha256", "key", "instance", "patient_id", "patient_name", "birth_date", "sex")
 _REGISTERED = "1.2.840.10008."
+_ROWS_AT_ONCE = 500
 
 
 def write_identity_store(folder: Path) -> Path:
@@ -52,7 +53,8 @@ def write_identity_store(folder: Path) -> Path:
         with translate_full_disk(path), closing(sqlite3.connect(path)) as database:
             database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _TABLES)
             for part in sorted((folder / "identities").glob("part-*.parquet")):
-                _add_part(database, ds.dataset(part, schema=IDENTITIES).to_table())
+                for batch in ds.dataset(part, schema=IDENTITIES).to_batches(batch_size=_ROWS_AT_ONCE):
+                    _add_rows(database, batch.to_pylist())
             _find_repeated(database)
             database.commit()
 
@@ -145,8 +147,7 @@ def identity_digest(identity: Identity | None) -> str:
     return sha256(_encode(identity).encode()).hexdigest() if identity else ""
 
 
-def _add_part(database: sqlite3.Connection, part: pa.Table) -> None:
-    rows = part.to_pylist()
+def _add_rows(database: sqlite3.Connection, rows: list[dict[str, Any]]) -> None:
     patients: dict[str, Identity] = {}
     nested: dict[str, set[tuple[str, str]]] = {}
     for row in rows:

@@ -7,12 +7,14 @@ a series; studies: one row a study. Only counts, without identities, go into the
 import json
 import os
 import shutil
-import zlib
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +28,7 @@ from firstread.dicom.archive_index import INSTANCES, index_file
 from firstread.dicom.headers import convert_dicom_errors, open_dicom
 from firstread.dicom.image_plane import ImagePlane
 from firstread.project.archive_names import locate, to_text
-from firstread.project.identity_store import write_identity_store
+from firstread.project.identity_store import translate_full_disk, write_identity_store
 from firstread.project.identity_table import IDENTITIES, identity_rows
 from firstread.project.input_fingerprints import fingerprint
 from firstread.project.project_folder import ProjectFolder
@@ -42,7 +44,6 @@ SLICES = pa.schema(
     {
         "file": pa.string(),
         "frame": pa.int32(),
-        "bucket": pa.int32(),
         "series": pa.string(),
         "kind": pa.string(),
         "position": pa.list_(pa.float64()),
@@ -72,7 +73,7 @@ STACKS = pa.schema(
         "first_file": pa.string(),
     }
 )
-_BUCKETS = 64
+_ROWS_AT_ONCE = 500
 _SCHEMAS = {"instances": INSTANCES, "slices": SLICES, "identities": IDENTITIES}
 #: what a header may call its modality; another word is counted as "other", because it may be a name
 _MODALITIES = frozenset(
@@ -176,7 +177,6 @@ def _slice_rows(path: Path, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
             "file": row["file"],
             "frame": one.frame,
-            "bucket": zlib.crc32((row["series"] or row["file"]).encode()) % _BUCKETS,
             "series": row["series"],
             "kind": json.dumps(one.kind[1:]),
             "position": list(plane.position) if plane else None,
@@ -191,16 +191,54 @@ def _slice_rows(path: Path, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def write_stacks(folder: Path) -> Path:
-    """The table `stacks` from `slices`: a bucket of series at a time, so that memory does not grow with the archive."""
-    slices = ds.dataset(folder / "slices", schema=SLICES)
+    """The table `stacks` from `slices`: a series at a time, so that memory does not grow with the archive."""
 
     def write(path: Path) -> None:
-        with pq.ParquetWriter(path, STACKS) as writer:
-            for bucket in range(_BUCKETS):
-                rows = slices.to_table(filter=ds.field("bucket") == bucket).sort_by("file").to_pylist()
-                writer.write_table(pa.Table.from_pylist(list(_stack_rows(rows)), schema=STACKS))
+        with pq.ParquetWriter(path, STACKS) as writer, _SortedSlices(folder) as slices:
+            rows: list[dict[str, Any]] = []
+            for series in slices.by_series():
+                rows += _stack_rows(series)
+                if len(rows) >= _ROWS_AT_ONCE:
+                    writer.write_table(pa.Table.from_pylist(rows, schema=STACKS))
+                    rows.clear()
+            writer.write_table(pa.Table.from_pylist(rows, schema=STACKS))
 
     return write_atomically(folder / "stacks.parquet", write)
+
+
+class _SortedSlices:
+    """The table `slices` sorted by series and file, by SQLite on disk, since Arrow sorts in memory only.
+
+    Args:
+        folder: of the index.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._path = folder, folder / ".slices.sqlite"
+
+    def __enter__(self) -> Self:
+        self._path.unlink(missing_ok=True)
+        self._database = sqlite3.connect(self._path)
+        with translate_full_disk(self._path):
+            self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
+            self._database.execute("CREATE TABLE slices (series TEXT, file TEXT, frame INTEGER, row TEXT)")
+            for part in sorted((self._folder / "slices").glob("part-*.parquet")):
+                for batch in pq.ParquetFile(part).iter_batches(_ROWS_AT_ONCE):
+                    rows = ((row["series"] or row["file"], row["file"], row["frame"], row) for row in batch.to_pylist())
+                    self._database.executemany(
+                        "INSERT INTO slices VALUES (?, ?, ?, ?)", ((*key, json.dumps(row)) for *key, row in rows)
+                    )
+        return self
+
+    def by_series(self) -> Iterator[list[dict[str, Any]]]:
+        """Rows of each series, in the order of its files and frames."""
+        found = self._database.execute("SELECT series, row FROM slices ORDER BY series, file, frame")
+        for _, rows in groupby(found, key=itemgetter(0)):
+            yield [json.loads(row) for _, row in rows]
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+        self._path.unlink(missing_ok=True)
 
 
 def _stack_rows(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -8,8 +8,11 @@ from firstread.core.errors import DataError
 from firstread.project.project_folder import ProjectFolder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
+    from firstread.core.cohort import Cohort
     from firstread.deidentification.verification import Verification
     from firstread.project.withdrawal import WithdrawalResult
 
@@ -207,3 +210,80 @@ class Project(ProjectFolder):
         from firstread.project.withdrawal import withdraw
 
         return withdraw(self, passphrase, pseudonym, reason=reason)
+
+    def cohort(self, *, source: "str | Path | None" = None, draw: bool = False) -> StepResult:
+        """Choose who is in, by `40-cohort/eligibility.toml`; writes the flow, Table 1 and the bias beside it.
+
+        Args:
+            source: an eligibility file, which is taken over first.
+            draw: write one from what the archive has (a posteriori), where there is none.
+
+        Returns:
+            Numbers; `remarks` holds in sentences what a reader must know, such as who could not be judged.
+
+        Raises:
+            DataError: the archive is not curated, or there is no eligibility file.
+            SettingError: the file is wrong; the message says where.
+        """
+        from pathlib import Path
+
+        from firstread.project.cohort_step import choose_cohort
+
+        path = None if source is None else Path(source).expanduser()
+        return StepResult("cohort", choose_cohort(self, source=path, draw=draw))
+
+    def split(self, *, method: str = "holdout", reason: str | None = None, **settings: Any) -> StepResult:
+        """Divide the cohort by patient, and seal the test set.
+
+        Args:
+            method: "holdout", "folds", "nested", "temporal", "site" or "contiguous".
+            reason: why another test set is drawn after the last one was opened.
+            **settings: `fractions`, `folds`, `inner`, `by`, `sites`, `gap`, `seed`; see
+                `firstread.project.split_plan.SplitPlan`.
+
+        Raises:
+            DataError: there is no cohort, or it has too few patients.
+            SettingError: a setting does not fit; or the test set was opened, and this split has another one.
+        """
+        from firstread.project.split_plan import make_plan
+        from firstread.project.split_step import split_cohort
+
+        return StepResult("split", split_cohort(self, make_plan(method, settings), reason=reason))
+
+    def cases(self, *, fold: int | None = None, inner_fold: int | None = None, slices: int | None = None) -> "Cohort":
+        """The series that are in, for `fr.train`: all but the sealed test set, which `open_test` opens.
+
+        Args:
+            fold: of "folds", the one that validates; of "nested", the one that is tested.
+            inner_fold: of "nested", the one that validates.
+            slices: cases are so many slices of each series, equally far apart, instead of whole volumes.
+
+        Raises:
+            DataError: there is no cohort, or a step before it is stale.
+        """
+        from firstread.project.cohort_cases import open_cohort
+
+        return open_cohort(self, fold=fold, inner_fold=inner_fold, slices=slices)
+
+    def open_test(self, *, reason: str, slices: int | None = None) -> "Cohort":
+        """Open the sealed test set: the whole cohort, whose `test` is measured. It is recorded, with the reason.
+
+        From the second time on, every evaluation of these cases and every report says how often it was opened.
+
+        Args:
+            reason: in words that name nobody; kept in the audit log and in `50-splits/seal.json`.
+            slices: as in `cases`.
+
+        Raises:
+            DataError: there is no sealed test set, or it is not the one that was sealed.
+            SettingError: the reason is empty, or names somebody.
+        """
+        from firstread.project.cohort_cases import open_tested_cohort
+
+        return open_tested_cohort(self, reason=reason, slices=slices)
+
+    def seal_warning(self) -> str:
+        """What every report on the test set must say: that it was opened before, or changed since; else ""."""
+        from firstread.project.sealed_test import seal_warning
+
+        return seal_warning(self)

@@ -7,7 +7,10 @@ my-project/
   audit.jsonl           what was done, as a hash chain             (firstread.project.audit_log)
   10-index/             counts of the archive, without identities
   20-deidentified/      P.../T.../S.../I....dcm, what was held back, verification, report
+  25-clinical/          the department's clinical table under pseudonyms, where there is one
   30-curated/           stacks, studies, faults, what is left out and why, datasheet
+  40-cohort/            who is in and why: eligibility.toml, included, flow, Table 1, bias, report
+  50-splits/            who trains, validates and is tested; the seal of the test set
 ```
 
 The originals stay where they are and are opened read-only. The identified index and the key lie in the vault
@@ -42,6 +45,14 @@ STEPS = (
     Step("deidentify", ("archive", "profile", "decisions"), ("deidentified",), needs=("index",)),
     Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
     Step("curate", ("image folder", "curation decisions"), ("curated series", "excluded"), needs=("verify",)),
+    Step(
+        "cohort",
+        ("curated series", "curated studies", "curated faults", "clinical", "eligibility"),
+        ("included",),
+        needs=("curate",),
+        uses=("clinical",),
+    ),
+    Step("split", ("included", "eligibility", "clinical"), ("splits",), needs=("cohort",)),
 )
 #: steps that do not apply to an archive that is de-identified already
 _IDENTIFIED_STEPS = ("index", "deidentify", "verify")
@@ -160,6 +171,15 @@ class ProjectFolder:
             "curated series": self.folder / "30-curated" / "series.parquet",
             "excluded": self.folder / "30-curated" / "excluded.csv",
             "curation decisions": self.folder / "curation-decisions.json",
+            "curated studies": self.folder / "30-curated" / "studies.parquet",
+            "curated faults": self.folder / "30-curated" / "faults.parquet",
+            "clinical": self.folder / "25-clinical" / "clinical.parquet",
+            "cohort": self.folder / "40-cohort",
+            "eligibility": self.folder / "40-cohort" / "eligibility.toml",
+            "included": self.folder / "40-cohort" / "included.parquet",
+            "split folder": self.folder / "50-splits",
+            "splits": self.folder / "50-splits" / "splits.parquet",
+            "seal": self.folder / "50-splits" / "seal.json",
         }
 
     @property

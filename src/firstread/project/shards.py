@@ -12,8 +12,8 @@ import hashlib
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firstread.core.errors import SettingError, StorageError
-from firstread.core.files import write_atomically
+from firstread.core.files import write_bytes
 from firstread.core.progress_bar import ProgressBar
 
 SHARD_SIZE = 2_000
@@ -31,7 +31,7 @@ _FILES_PER_WORKER = 5_000
 _SECONDS_TO_START = 120.0
 _READY = "ready"
 
-#: files whose rows are turned into Arrow tables together
+#: files whose rows are turned into Parquet together
 _FILES_AT_ONCE = 200
 
 #: rows of a file: name of a table -> rows
@@ -180,14 +180,14 @@ def _run_shard(workers: "_Workers", work: ShardWork, names: Sequence[str], *, nu
     for name, found, problem in workers.run(wanted):
         rows.add(name, work.failure(name, problem) if found is None else found)
         bar.update()
-    for table, content in rows.tables().items():
-        write_atomically(_part_path(work.folder, table, number), partial(pq.write_table, content))
+    for table, content in rows.files().items():
+        write_bytes(_part_path(work.folder, table, number), content)
     return len(wanted)
 
 
 @dataclass
 class _ShardRows:
-    """Rows of a shard's tables in the order of its files; some hundred files at a time become Arrow, which is small.
+    """Rows of a shard's tables in the order of its files; some hundred files at a time become Parquet, which is small.
 
     Attributes:
         schemas: of each table.
@@ -198,33 +198,34 @@ class _ShardRows:
     schemas: Mapping[str, pa.Schema]
     names: Sequence[str]
     by_file: dict[str, FileRows]
-    _parts: list[dict[str, pa.Table]] = field(default_factory=list)
-    _converted: int = 0
     _complete: int = 0
+    _converted: int = 0
+
+    def __post_init__(self) -> None:
+        self._buffers = {table: pa.BufferOutputStream() for table in self.schemas}
+        self._writers = {table: pq.ParquetWriter(self._buffers[table], self.schemas[table]) for table in self.schemas}
 
     def add(self, name: str, rows: FileRows) -> None:
         """Add the rows of one file."""
         self.by_file[name] = rows
         while self._complete < len(self.names) and self.names[self._complete] in self.by_file:
             self._complete += 1
-        if self._complete - self._converted >= _FILES_AT_ONCE:
-            self._convert(self._complete)
+        while self._complete - self._converted >= _FILES_AT_ONCE:  # the same row groups, whichever file came first
+            self._convert(self._converted + _FILES_AT_ONCE)
 
-    def tables(self) -> dict[str, pa.Table]:
-        """All rows, once all files have some."""
-        self._convert(len(self.names))
-        return {
-            table: pa.concat_tables([part[table] for part in self._parts]).combine_chunks() for table in self.schemas
-        }
+    def files(self) -> dict[str, memoryview]:
+        """Content of the Parquet file of each table, once all files have rows."""
+        while self._converted < len(self.names):
+            self._convert(min(self._converted + _FILES_AT_ONCE, len(self.names)))
+        for writer in self._writers.values():
+            writer.close()
+        return {table: memoryview(buffer.getvalue()) for table, buffer in self._buffers.items()}
 
     def _convert(self, end: int) -> None:
         files = [self.by_file.pop(name) for name in self.names[self._converted : end]]
-        self._parts.append(
-            {
-                table: pa.Table.from_pylist([row for rows in files for row in rows.get(table, [])], schema=schema)
-                for table, schema in self.schemas.items()
-            }
-        )
+        for table, schema in self.schemas.items():
+            found = pa.Table.from_pylist([row for rows in files for row in rows.get(table, [])], schema=schema)
+            self._writers[table].write_table(found)
         self._converted = end
 
 

@@ -27,12 +27,16 @@ class Step:
         inputs: names of paths that it reads, see `StepStates`.
         outputs: names of paths that it writes.
         needs: steps that must be done before.
+        uses: optional steps whose results it reads where they are done; they may be left out.
+        optional: nothing waits for it.
     """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,12 +155,12 @@ class StepStates:
                 continue
             record = records.get(name)
             reason = self._why_stale(step, record, stale) if record else ""
-            if reason or not record:
+            if reason or not (record or step.optional):
                 stale.add(name)
             yield StepStatus(name, "stale" if reason else "done" if record else "open", reason, record)
 
     def _why_stale(self, step: Step, record: StepRecord, stale: set[str]) -> str:
-        before = next((need for need in step.needs if need in stale), None)
+        before = next((need for need in (*step.needs, *step.uses) if need in stale), None)
         if before is not None:
             return f'"{before}" before it is stale or not done'
         for key in step.inputs:

@@ -237,8 +237,8 @@ def plant_faults(patient: ArchivePatient, kinds: frozenset[str]) -> None:
 PLANTERS: Mapping[str, Callable[[ArchivePatient], None]] = MappingProxyType(
     {
         "low_coverage": plant_low_coverage,
-        "noise": plant_noise,
         "truncated_field_of_view": plant_truncated_field_of_view,
+        "noise": plant_noise,
         "wrong_body_part": plant_wrong_body_part,
         "missing_slices": plant_missing_slices,
         "overlapping_slices": plant_overlapping_slices,

@@ -133,7 +133,8 @@ def _add_follow_up(patient: ArchivePatient, settings: ArchiveSettings) -> None:
         return
     rng = patient.random("response")
     scale = float(_RESPONSES[str(rng.choice(list(_RESPONSES)))] * rng.uniform(0.95, 1.05))
-    patient.later_anatomy = _grow(patient.anatomy, scale)
+    # the same anatomy, scanned again: other noise
+    patient.later_anatomy = replace(_grow(patient.anatomy, scale), seed=patient.anatomy.seed + 1)
     study = patient.open_study(
         "follow-up", _when(patient, "follow-up", days=int(rng.integers(56, 130))), "CT Abdomen Verlauf"
     )
