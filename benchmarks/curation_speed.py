@@ -1,8 +1,8 @@
 """Curation of small CT series: series a second beside dcm2niix and heudiconv, memory at 1,000 and 10,000 series.
 
 All three answer which files are one series or stack, of what size, orientation and kind: dcm2niix writes its sidecars
-without volumes, a patient's folder at a time; heudiconv groups its files a study at a time. firstread also reads pixels,
-looks for faults and writes tables. Each runs in an environment of its own, one after the other, on the same files.
+without volumes, a patient's folder at a time; heudiconv groups its files a study at a time. firstread also reads
+pixels, looks for faults and writes tables. Each runs in an environment of its own, one after the other.
 """
 
 import hashlib
