@@ -56,7 +56,7 @@ class Enhancement:
 
 def measure_enhancement(sample: StackSample) -> Enhancement:
     """Measure organs on axial slices of a CT; what cannot be found is None."""
-    if len(sample.values) < _MIN_SLICES or sample.body is None:
+    if len(sample.values) < _MIN_SLICES:
         return Enhancement()
     spine = find_spine(sample)
     if spine is None:
@@ -79,7 +79,7 @@ def measure_enhancement(sample: StackSample) -> Enhancement:
 def find_spine(sample: StackSample) -> tuple[float, float] | None:
     """Column and row, in pixels of the sample, of the front edge of the vertebral bodies, by the median of slices."""
     found = []
-    for values, body in zip(sample.values, sample.body, strict=True):
+    for values, body in zip(sample.values, sample.inside, strict=True):
         rows, columns = np.nonzero(body)
         if not len(rows):
             continue
@@ -134,7 +134,7 @@ def find_liver(sample: StackSample, spine: tuple[float, float]) -> np.ndarray | 
     """Mask (N, H, W) of the liver: the largest homogeneous organ at the right; None where there is none."""
     x, y = spine
     smooth = smoothed(sample)
-    is_soft = (smooth > _LIVER_HU[0]) & (smooth < _LIVER_HU[1]) & sample.body
+    is_soft = (smooth > _LIVER_HU[0]) & (smooth < _LIVER_HU[1]) & sample.inside
     is_soft[:, int(y + 34 / sample.pixel_mm) :] = False
     is_soft[:, :, int(x + 60 / sample.pixel_mm) :] = False
     disc = _disc(_OPENING_MM / sample.pixel_mm) > 0
@@ -207,7 +207,7 @@ def measure_spleen(sample: StackSample, spine: tuple[float, float], liver: np.nd
     x, y = spine
     start = int(x + 45 / sample.pixel_mm)
     smooth = smoothed(sample)
-    is_soft = (smooth > 10) & (smooth < 200) & sample.body
+    is_soft = (smooth > 10) & (smooth < 200) & sample.inside
     is_soft[:, :, :start] = False
     is_soft[:, : int(y - 45 / sample.pixel_mm)] = False
     disc = _disc(9 / sample.pixel_mm) > 0
