@@ -141,7 +141,7 @@ class _Drawing:
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
             f'orient="auto"><path d="M0 0L8 4L0 8z" fill="{_QUIET}"/></marker></defs>'
         )
-        said = f"<title>{escape(title)}</title><desc>{escape('; '.join(sentences))}</desc>"
+        said = f"<title>{_clean(title)}</title><desc>{_clean('; '.join(sentences))}</desc>"
         ground = f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>'
         return "\n".join([head, said, tip, ground, *self.shapes, "</svg>"]) + "\n"
 
@@ -212,6 +212,10 @@ def _stem_x() -> int:
 
 
 def _text(text: str, x: int, y: int, *, bold: bool = False, color: str = _INK) -> str:
-    clean = "".join(letter if letter.isprintable() else " " for letter in text)
     weight = ' font-weight="600"' if bold else ""
-    return f'<text x="{x}" y="{y}" fill="{color}"{weight}>{escape(clean)}</text>'
+    return f'<text x="{x}" y="{y}" fill="{color}"{weight}>{_clean(text)}</text>'
+
+
+def _clean(text: str) -> str:
+    """A text as XML can hold it."""
+    return escape("".join(letter if letter.isprintable() else " " for letter in text))

@@ -262,7 +262,7 @@ def _page(
     report.add_heading("Flow of participants").add_drawing(flow, alt="flow diagram with the splits")
     report.add_heading("Sizes").add_table(
         _sizes_table(sizes),
-        caption="Patients of each split, and the width of the 95 % interval that they give where a value is as expected",
+        caption="Patients, and the width of the 95 % interval that they give where a value is as expected",
     )
     report.add_heading("Table 1, by split").add_table(table.page_rows)
     if table.remark:
