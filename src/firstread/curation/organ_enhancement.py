@@ -14,6 +14,8 @@ from firstread.curation.stack_sample import StackSample
 
 #: bone on slices averaged to about 3 mm, in HU
 _BONE_HU = 180.0
+#: the front of a vertebral body, which is thin, in HU
+_CORTEX_HU = 150.0
 #: HU of soft tissue with or without contrast medium
 _SOFT_HU = (-20.0, 220.0)
 #: liver: HU, volume and how far its voxels may differ
@@ -24,8 +26,10 @@ _OPENING_MM, _AORTA_MM = 9.0, 4.5
 _AORTA_WINDOW = ((-8, 38), (-34, 12))
 _KIDNEY_WINDOW = ((22, 82), (-32, 52))
 _MIN_SLICES = 4
+#: how far at the right of the spine the ends of the liver are looked for
+_SIDE_MM = 20.0
 #: noise above which organs are looked for on smoother slices
-_NOISY_HU = 25.0
+_NOISY_HU, _NOISY_SLICES = 25.0, 5
 #: how far HU may differ within a disc of the aorta, above a share of its brightness
 _MAX_AORTA_SD_HU, _AORTA_SD_SHARE = 14.0, 0.12
 
@@ -63,7 +67,9 @@ def measure_enhancement(sample: StackSample) -> Enhancement:
         return Enhancement()
     liver = find_liver(sample, spine)
     liver_hu = round(float(np.median(sample.values[liver])), 1) if liver is not None else None
-    areas = liver.sum(axis=(1, 2)) if liver is not None else np.zeros(len(sample.values))
+    # without contrast medium the heart is like the liver, which it lies on; it is not at the right
+    side = max(1, int(spine[0] - _SIDE_MM / sample.pixel_mm))
+    areas = liver[:, :, :side].sum(axis=(1, 2)) if liver is not None else np.zeros(len(sample.values))
     largest = float(areas.max()) or 1.0
     return Enhancement(
         aorta_hu=measure_aorta(sample, spine),
@@ -92,8 +98,9 @@ def find_spine(sample: StackSample) -> tuple[float, float] | None:
         if strip.sum() * sample.pixel_mm**2 < 150:
             continue
         x = np.nonzero(strip)[1].mean() + max(0, int(middle - near))
-        right = bone[:, max(0, int(x - 18 / sample.pixel_mm)) : int(x - 5 / sample.pixel_mm) + 1]
-        profile = np.flatnonzero(right[int(rows.min() + 0.3 * height) :].sum(axis=1) >= 2)
+        # at the right of the middle, because an enhanced aorta lies at the left
+        right = values[:, max(0, int(x - 18 / sample.pixel_mm)) : int(x - 4 / sample.pixel_mm) + 1] > _CORTEX_HU
+        profile = np.flatnonzero(right[int(rows.min() + 0.3 * height) :].mean(axis=1) >= 0.5)
         if len(profile):
             found.append((x, profile[0] + int(rows.min() + 0.3 * height)))
     if len(found) < _MIN_SLICES:
@@ -121,6 +128,8 @@ def measure_aorta(sample: StackSample, spine: tuple[float, float]) -> float | No
     row_mm, column_mm = row * pixel + front, column * pixel + left
     # no disc whose middle is nearer to a vertebral body (about 48 mm x 40 mm) than its radius
     is_spine = ((column_mm / 29) ** 2 + ((row_mm - 19) / 27) ** 2) < 1
+    if _noise(sample) > _NOISY_HU:  # the brightest of many noisy discs is too bright
+        means = ndimage.uniform_filter1d(means, _NOISY_SLICES, axis=0, mode="nearest")
     is_even = deviation < _MAX_AORTA_SD_HU + _AORTA_SD_SHARE * np.maximum(means, 0) + _noise(sample)
     brightest = np.where(is_even & ~is_spine, means, -np.inf).reshape(len(means), -1).max(axis=1)
     brightest = brightest[np.isfinite(brightest)]
@@ -146,7 +155,7 @@ def find_liver(sample: StackSample, spine: tuple[float, float]) -> np.ndarray | 
     counts, edges = np.histogram(smooth[core], bins=np.arange(0, 206, 6))
     counts = ndimage.gaussian_filter1d(counts.astype(float), 1)
     mode = float(edges[int(counts.argmax())] + 3)
-    spread = max(14.0, 1.6 * float(np.percentile(np.abs(smooth[core] - mode), 40)))
+    spread = max(14.0, 3.2 * float(np.percentile(np.abs(smooth[core] - mode), 40)))
     if spread > _MAX_LIVER_SPREAD_HU:
         return None
     is_like = is_soft & (np.abs(smooth - mode) < spread)
