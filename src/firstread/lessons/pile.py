@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, SettingError
 from firstread.core.progress_bar import track
 from firstread.deidentification.identity_index import readable_datasets
 from firstread.dicom.image_plane import read_image_plane
@@ -18,6 +18,7 @@ from firstread.lessons.dicom_file import LEFT_ALIGNED, scroll_box
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from matplotlib.figure import Figure
     from pydicom import Dataset
 
     from firstread.lessons.pile_curation import PileCuration
@@ -82,6 +83,13 @@ class PileSeries:
         from firstread.lessons.stack_picture import draw_stack
 
         return draw_stack(self)
+
+
+    def show(self) -> "Figure":
+        """The picture, large."""
+        from firstread.core.figures import show_images
+
+        return show_images([self.image()], [f"series {self.number}: {self.caption}"], columns=1, size_inches=6.0)
 
 
 #: what was planted -> what the learner's button says; the order of the buttons
@@ -166,7 +174,13 @@ class Pile:
         return len(self.series)
 
     def __getitem__(self, number: int) -> PileSeries:
-        """The series with this number, from 1."""
+        """The series with this number, from 1.
+
+        Raises:
+            SettingError: there is no such series.
+        """
+        if not 1 <= number <= len(self.series):
+            raise SettingError(f"There is no series {number}", expected=f"1 to {len(self.series)}")
         return self.series[number - 1]
 
     def __repr__(self) -> str:

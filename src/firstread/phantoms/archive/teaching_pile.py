@@ -126,6 +126,7 @@ def _clinical_row(number: int) -> dict[str, object]:
         "patient": pseudonym(number),
         "age_years": age,
         "sex": sex,
+        "finding": "metastasis" if sizes else "no metastasis",
         "metastases": len(sizes),
         "largest_mm": round(max(sizes), 1) if sizes else None,
         "liver_surgery": bool(rng.random() < 0.15),
