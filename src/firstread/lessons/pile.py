@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from firstread.core.errors import DataError, SettingError
 from firstread.core.progress_bar import track
-from firstread.deidentification.identity_index import readable_datasets
+from firstread.dicom.headers import open_dicom_object
 from firstread.dicom.image_plane import read_image_plane
 from firstread.dicom.pixel_elements import pixel_keyword
 from firstread.lessons.dicom_file import LEFT_ALIGNED, scroll_box
@@ -125,8 +125,9 @@ class Pile:
             DataError: there is no image, or there are more files than a lesson opens.
         """
         found: dict[str, list[tuple[float | None, Path, Dataset]]] = {}
-        for path, dataset in readable_datasets(track(_list_files(folder), "Reading headers", unit="file")):
-            if pixel_keyword(dataset) is not None:
+        for path in track(_list_files(folder), "Reading headers", unit="file"):
+            dataset = _read_image(path)
+            if dataset is not None:
                 uid = str(dataset.get("SeriesInstanceUID") or path)
                 found.setdefault(uid, []).append((_height_mm(dataset), path, dataset))
         if not found:
@@ -205,6 +206,15 @@ def _list_files(folder: Path) -> list[Path]:
             f"There are more than {MAX_FILES:,} files here", where=folder, do="choose a folder with some dozen patients"
         )
     return files
+
+
+def _read_image(path: Path) -> "Dataset | None":
+    """The header of a DICOM file with pixels; None for anything else."""
+    try:
+        dataset = open_dicom_object(path)
+    except DataError:
+        return None
+    return dataset if pixel_keyword(dataset) is not None else None
 
 
 def _height_mm(dataset: "Dataset") -> float | None:

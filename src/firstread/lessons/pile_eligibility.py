@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstread.core.errors import DataError, SettingError, suggest
+from firstread.core.errors import DataError, SettingError
 from firstread.lessons.dicom_file import LEFT_ALIGNED
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class EligibilityFile:
         if name in self.left_out:
             return self
         if name not in self.names:
-            raise SettingError(f'There is no criterion "{name}".{suggest(name, self.names)}')
+            raise SettingError(f'There is no criterion "{name}"', expected=", ".join(self.names))
         blocks = self.text.split("\n\n")
         index = next(i for i, block in enumerate(blocks) if (match := _NAME.search(block)) and match[1] == name)
         quoted = '"' + where.replace("\\", "\\\\").replace('"', "'") + '"'
