@@ -124,7 +124,11 @@ def make_archive_pile(folder: str | Path) -> Cohort:
         _write_csv(work / "clinical.csv", list(clinical_rows()))
         _write_csv(work / "slices" / "slices.csv", [vars(image) for image in images])
         rows = [
-            {"case": f"series-{number:02d}", "file": str(work / "dicom" / one.files[len(one.files) // 2]), "patient": one.patient}
+            {
+                "case": f"series-{number:02d}",
+                "file": str(work / "dicom" / one.files[len(one.files) // 2]),
+                "patient": one.patient,
+            }
             for number, one in enumerate(stacks, start=1)
         ]
         step = Step("simulate archive-pile", {}, seed=SEED, version=str(ABDOMEN_VERSION))

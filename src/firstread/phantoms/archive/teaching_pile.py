@@ -68,10 +68,18 @@ _PROOF_NOT_STATED = (12, 21)
 _NOISE_HU = 45.0
 _REGION = Region("pseudonymous", ("ISO_IR 100",), ("",), ("",), ("",), ("",), ("",), "", "+0000")
 #: elements that de-identification takes away
-_REMOVED = (
-    "IssuerOfPatientID OtherPatientNames PatientAddress PatientTelephoneNumbers OtherPatientIDsSequence "
-    "NameOfPhysiciansReadingStudy InstitutionAddress InstitutionalDepartmentName DeviceSerialNumber OperatorsName"
-).split()
+_REMOVED = [
+    "IssuerOfPatientID",
+    "OtherPatientNames",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "OtherPatientIDsSequence",
+    "NameOfPhysiciansReadingStudy",
+    "InstitutionAddress",
+    "InstitutionalDepartmentName",
+    "DeviceSerialNumber",
+    "OperatorsName",
+]
 _EMPTIED = ("PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "StudyID")
 
 
@@ -237,9 +245,7 @@ def _crop(volume: Volume, kept: np.ndarray) -> Volume:
     first = int(np.flatnonzero(kept)[0])
     values = volume.values[kept]
     origin = volume.geometry.to_mm([[first, 0, 0]])[0].tolist()
-    geometry = Geometry.from_spacing(
-        values.shape, spacing_mm_zyx=volume.geometry.spacing_mm_zyx, origin_mm_lps=origin
-    )
+    geometry = Geometry.from_spacing(values.shape, spacing_mm_zyx=volume.geometry.spacing_mm_zyx, origin_mm_lps=origin)
     return Volume(values, geometry, volume.unit)
 
 
