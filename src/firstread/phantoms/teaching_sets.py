@@ -121,7 +121,7 @@ def make_archive_pile(folder: str | Path) -> Cohort:
             bar.update()
         truth = [{"series": one.series, "fault": one.fault, "person": one.person} for one in stacks]
         _write_csv(work / "truth.csv", truth)
-        _write_csv(work / "clinical.csv", clinical_rows())
+        _write_csv(work / "clinical.csv", list(clinical_rows()))
         _write_csv(work / "slices" / "slices.csv", [vars(image) for image in images])
         rows = [
             {
