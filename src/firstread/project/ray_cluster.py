@@ -46,6 +46,8 @@ def _connect(ray: Any, address: str, *, processes: int) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == LOCAL:
+            # Ray's own 15 lets its workers starve beside other programs: on a busy machine a run seems to hang
+            os.environ.setdefault("RAY_worker_niceness", "0")
             ray.init(num_cpus=processes, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         else:
             ray.init(address=address, **quiet)
