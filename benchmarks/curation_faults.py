@@ -133,14 +133,14 @@ def score_faults(
 ) -> dict[str, Any]:
     """Recall and precision of each kind, with Wilson intervals."""
     places = planted_places(planted, stacks=stacks, instances=instances)
-    key_of_patient = patient_keys(instances, stacks)
+    key_of_study = study_keys(instances, stacks)
     results = {}
     for name, (kind, place) in KINDS.items():
         true = places[name]
         seen: dict[Any, str] = {}
         for row in found:
             if row["kind"] == kind:
-                where = key_of_patient.get(row["patient"]) if place == "patient" else row[place]
+                where = key_of_study.get(row["study"]) if place == "patient" else row[place]
                 seen.setdefault(where, str(row["evidence"]))
         hits = len(true & set(seen))
         results[name] = {
@@ -172,12 +172,10 @@ def planted_places(planted: pd.DataFrame, *, stacks: pd.DataFrame, instances: pd
     return places
 
 
-def patient_keys(instances: pd.DataFrame, stacks: pd.DataFrame) -> dict[str, str]:
-    """PatientID as files state it -> name of the patient in the truth."""
+def study_keys(instances: pd.DataFrame, stacks: pd.DataFrame) -> dict[str, str]:
+    """StudyInstanceUID as files state it -> name of the patient in the truth."""
     by_uid = {uid: row.patient for row in stacks.itertuples() for uid in row.sop_instance_uids}
-    return {
-        row.patient: by_uid[row.instance] for row in instances.itertuples() if row.patient and row.instance in by_uid
-    }
+    return {row.study: by_uid[row.instance] for row in instances.itertuples() if row.instance in by_uid}
 
 
 def score_stacks(stacks: pd.DataFrame, series: pd.DataFrame, instances: pd.DataFrame) -> dict[str, Any]:
