@@ -25,6 +25,7 @@ import coverage_class
 import curation_speed
 import curves
 import data_check
+import dataset_versions
 import deidentification_score
 import deidentify
 import few_shot
@@ -70,6 +71,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "curves-openi": lambda quick, peers: curves.measure_curves("hello-world/openi", quick=quick),
     "curves-mednist": lambda quick, peers: curves.measure_mednist_curves(quick=quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
+    "dataset-versions": lambda quick, peers: dataset_versions.measure_dataset_versions(quick=quick),
     "data-check": lambda quick, peers: {
         **data_check.measure_data_check(quick=quick),
         "copies": copy_recall.measure_planted_copies(quick=quick),
