@@ -210,6 +210,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "phantoms": partial(values_table, "phantoms"),
     "accuracy": accuracy_table,
     "marker": partial(values_table, "marker"),
+    "dataset-versions": partial(values_table, "dataset-versions"),
     "classroom": classroom_table,
     "arrival": arrival_table,
     "curves-groups": partial(groups_table, "curves"),

@@ -22,8 +22,10 @@ import classroom
 import copy_recall
 import coverage_calibration
 import coverage_class
+import curation_speed
 import curves
 import data_check
+import dataset_versions
 import deidentification_score
 import deidentify
 import few_shot
@@ -69,6 +71,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "curves-openi": lambda quick, peers: curves.measure_curves("hello-world/openi", quick=quick),
     "curves-mednist": lambda quick, peers: curves.measure_mednist_curves(quick=quick),
     "marker": lambda quick, peers: marker.measure_marker_maps(quick=quick),
+    "dataset-versions": lambda quick, peers: dataset_versions.measure_dataset_versions(quick=quick),
     "data-check": lambda quick, peers: {
         **data_check.measure_data_check(quick=quick),
         "copies": copy_recall.measure_planted_copies(quick=quick),
@@ -77,6 +80,7 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "pixels": lambda quick, peers: burned_in_text.measure_burned_in_text(quick=quick),
     "deidentification-score": lambda quick, peers: deidentification_score.score_deidentification(quick=quick),
     "project": lambda quick, peers: project_memory.measure_project(quick=quick),
+    "curation-speed": lambda quick, peers: curation_speed.measure_curation(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

@@ -39,6 +39,23 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_pile(tmp_path_factory):
+    """The first four patients of lesson 4's pile, with what was planted and the clinical table."""
+    from itertools import islice
+
+    import pandas as pd
+
+    from firstread.phantoms.archive.teaching_pile import clinical_rows, write_teaching_pile
+
+    folder = tmp_path_factory.mktemp("pile")
+    stacks = [one for found in islice(write_teaching_pile(folder / "dicom"), 4) for one in found]
+    truth = [{"series": one.series, "fault": one.fault, "person": one.person} for one in stacks]
+    pd.DataFrame(truth).to_csv(folder / "truth.csv", index=False)
+    pd.DataFrame(islice(clinical_rows(), 4)).to_csv(folder / "clinical.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def teaching_patient(tmp_path_factory) -> Path:
     """DICOM files of the invented patient of lesson 3, in their folder."""
     from firstread.phantoms.archive.teaching_patient import write_teaching_patient

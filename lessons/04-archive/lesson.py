@@ -79,8 +79,14 @@ lesson.record("curation", curation)
 lesson.record("reading", twelve.compare(curation))
 
 # %% [markdown]
-# Where you and the program disagree, open the picture again: both may be wrong. Nothing is deleted. What is left out stays on a list with its
-# reason, and can be put back.
+# Where you and the program disagree, look again: either may be wrong. Write the number of a series from the long list above (not that of an
+# image) into the brackets:
+
+# %% tags=["edit", "again"]
+pile[1].show()
+
+# %% [markdown]
+# Nothing is deleted. What is left out stays on a list with its reason, and a person can put it back.
 
 # %%
 lesson.question("unknown")
@@ -104,7 +110,8 @@ planned = eligibility.apply(curation)
 planned
 
 # %% [markdown]
-# Look which criterion costs most patients, and how Table 1 changes: who can have histology?
+# Look which criterion costs most patients. Then compare the two columns of Table 1: how many of those who are in have no metastasis at all? A star
+# marks a cell of fewer than five people, which may give somebody away.
 
 # %%
 lesson.question("histology")
@@ -184,7 +191,7 @@ lesson.question("leak")
 # %% [markdown]
 # ## 8. The same test for all
 #
-# Now the same network meets the clean test set, and the other two data sets get a network each, trained in the same way.
+# Now the first network meets the clean test set. The other two data sets get a network each, trained in the same way.
 
 # %% tags=["step-clean"]
 lesson.step("clean")
@@ -192,8 +199,8 @@ results = lesson.compare_versions(versions, {"as it lies": model})
 lesson.record("versions", results)
 
 # %% [markdown]
-# Look at the first line: how far does the clean test (blue) lie below its own (orange)? The network is the same, only the number has changed. Then
-# compare the blue squares: a curated data set is smaller, and its network need not be *better*. Its own number is closer to the truth.
+# Look at the first line: how far does the clean test (blue) lie below its own (orange)? The network is the same, only the question has changed. Then
+# compare the blue squares with one another: are the three networks as different as their own tests make them look?
 #
 # The intervals are wide, and yours is one seed. MEASURED
 
@@ -205,7 +212,11 @@ lesson.question("number")
 #
 # The clean test set was honest because nobody had looked at it. In a project it is **sealed**: opening it needs a reason, the day is written
 # down, and a second opening is said in every later report. Whoever tries ten networks on it and keeps the best has trained on it.
-#
+
+# %%
+lesson.question("sealed")
+
+# %% [markdown]
 # **What would I do with this in the reading room?** Of every network that is offered: ask for its flow diagram. Who was left out, by which criterion, and do
 # *your* patients stand among them? Was it divided by patient? Who opened the test set, and how often?
 

@@ -91,7 +91,7 @@ def test_every_command_is_tested_here():
 
 def test_lessons_and_data_as_json(capsys, monkeypatch):
     _, out, _ = run(capsys, monkeypatch, "lessons", "--json")
-    assert [entry["name"] for entry in json.loads(out)] == ["hello-world", "mednist", "dicom"]
+    assert [entry["name"] for entry in json.loads(out)] == ["hello-world", "mednist", "dicom", "archive"]
     _, out, _ = run(capsys, monkeypatch, "data", "list", "--json")
     assert "hello-world/openi" in [entry["name"] for entry in json.loads(out)]
 

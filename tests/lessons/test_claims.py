@@ -13,6 +13,7 @@ from executed_lesson import execute, plain, text_of
 
 from firstread.core.errors import FirstreadError
 from firstread.core.windows import CT_WINDOWS
+from firstread.curation.table_one import SMALL_CELL
 from firstread.deidentification.annex_e import annex_rows
 from firstread.explanation.sanity_check import COVERED_SHARE
 from firstread.lessons import find_lesson
@@ -230,6 +231,66 @@ CLAIMS["dicom"] = {
     ),
 }
 
+CLAIMS["archive"] = {
+    "each patient has a pseudonym": lambda done: all(re.fullmatch(r"P[0-9A-Z]{7}", one) for one in done["pile"].patients),
+    "Each picture is one series": lambda done: len(done["twelve"]) == 12,
+    "Of the same images twice, mark both": lambda done: (
+        [one.label for one in done["twelve"].cases].count("here twice") == 2
+    ),
+    "so that you meet each of them": lambda done: (
+        {one.label for one in done["twelve"].cases} == set(done["twelve"].classes)
+    ),
+    "1 fine, 2 slices missing, 3 liver cut off, 4 too noisy, 5 not venous, 6 no abdomen, 7 localizer, 8 here twice": (
+        lambda done: ", ".join(f"{number} {name}" for number, name in enumerate(done["twelve"].classes, start=1))
+        == "1 fine, 2 slices missing, 3 liver cut off, 4 too noisy, 5 not venous, 6 no abdomen, 7 localizer, 8 here twice"
+    ),
+    "Now firstread looks at all series": lambda done: len(done["curation"].table) == len(done["pile"]) == 60,
+    "It names its evidence": lambda done: all(
+        row.evidence for row in done["curation"].table.itertuples() if row.found != "fine"
+    ),
+    "Nothing is deleted": lambda done: all(path.is_file() for one in done["pile"].series for path in one.files),
+    "Each block is a criterion": lambda done: len(done["eligibility"].names) == 4,
+    "The order of the file is the order of the flow diagram": lambda done: (
+        [name for name in done["planned"].counts if name in done["eligibility"].names] == list(done["eligibility"].names)
+    ),
+    "A star marks a cell of fewer than five people": lambda _: SMALL_CELL == 5,
+    "how many of those who are in have no metastasis at all": lambda done: (
+        done["planned"].table_one.rows.set_index("value").loc["no metastasis", "included"] == "0 (0%)"
+    ),
+    "What you changed is marked in mine": lambda done: "<mark>where" in done["mine"]._repr_html_(),
+    "Every criterion needs something that not everybody had": lambda done: (
+        {criterion.needs for criterion in done["eligibility"].eligibility.criteria} == {"imaging", "clinical", "pathology"}
+    ),
+    "Who cannot be answered for is counted in a row of the flow": lambda done: any(
+        name.endswith("cannot be answered") for name in done["planned"].counts
+    ),
+    "here are liver slices of 60 patients of the same department": lambda done: (
+        done["versions"]["as it lies"].table["patient"].nunique() == 60
+    ),
+    "smaller lesions than 25 mm left out": lambda done: (
+        set(done["versions"]["large lesions only"].table["lesion_mm"].between(0.01, 24.99)) == {False}
+    ),
+    "The clean test set is of 60 other patients": lambda done: (
+        done["versions"].clean.table["patient"].nunique() == 60
+        and not set(done["versions"].clean.table["patient"]) & set(done["versions"]["as it lies"].table["patient"])
+    ),
+    "divided image by image": lambda done: bool(
+        set(done["pile_images"].train.table["patient"]) & set(done["pile_images"].test.table["patient"])
+    ),
+    "curated: without these; divided by patient": lambda done: not (
+        set(done["versions"]["curated"].train.table["patient"]) & set(done["versions"]["curated"].test.table["patient"])
+    ),
+    "a quarter of the images that was kept aside": lambda done: (
+        math.isclose(len(done["pile_images"].test) / len(done["pile_images"]), 0.25, abs_tol=0.01)
+    ),
+    "the line nearest training image among the trivial rules": lambda done: any(
+        "nearest training image" in name for name in done["own"].comparison["name"]
+    ),
+    "how far does the clean test (blue) lie below its own (orange)": lambda done: (
+        done["results"].rows[0].auc("clean").value < done["results"].rows[0].auc("own").value
+    ),
+}
+
 
 def places(done):
     return {trace.place for trace in done["by_hand"].search().traces}
@@ -290,13 +351,23 @@ WITHOUT_CLAIM["dicom"] = {
     "4. You, by hand": "says what to do",
     "What would I do with this": "advice",
 }
+WITHOUT_CLAIM["archive"] = {
+    "Could you choose": "asks",
+    "Look whether it missed": "says to look",
+    "Where you and the program disagree": "says what to do",
+    "7. The pile as it lies": "says what the next cell does",
+    "8. The same test": "says what the next cell does",
+    "9. Sealed": "advice",
+    "What would I do with this": "advice",
+}
 DATA = {
     "hello-world": ("hello-world", "hello-world/openi"),
     "mednist": ("mednist", "mednist/rsna"),
     "dicom": ("dicom-patient",),
+    "archive": ("archive-pile",),
 }
 #: suggestions at the end that must end in an error
-BROKEN = {"hello-world": 3, "mednist": 1, "dicom": 0}
+BROKEN = {"hello-world": 3, "mednist": 1, "dicom": 0, "archive": 2}
 RUNS = [(name, data) for name, sets in DATA.items() for data in sets]
 
 
@@ -346,8 +417,8 @@ class TestOnAllData:
 
     def test_what_is_measured_on_the_validation_images_is_said(self, done):
         """Where the test set is too small, the lesson and the report say that something else is measured."""
-        if done.info.is_on_dicom:
-            assert "held_out" not in done.names, "nothing is measured"
+        if done.info.is_on_dicom or done.info.is_on_archive:
+            assert "held_out" not in done.names, "nothing is measured, or on a test set of its own"
             return
         said = done.printed("lesson.held_out(cohort)")
         splits = set(done["held_out"].table["split"])

@@ -164,6 +164,34 @@ def test_lesson_3_is_done_by_ticking_boxes(browser, folder, firstread_home):
     assert kept["results"]["by_hand"]["left"]["identity"] > 40
 
 
+@pytest.mark.slow
+def test_lesson_4_is_looked_through_and_a_criterion_is_changed(browser, folder, firstread_home):
+    with lesson_in_jupyterlab("archive", folder) as url, learner(browser, url) as ana:
+        ana.select("import firstread as fr")
+        ana.run_down_to("twelve = lesson.read_series")
+        tiles = ana.run("twelve = lesson.read_series")
+        shown = ana.run("twelve.score()")
+        assert "Not yet: you have read 0 of 12 images" in ana.error_of(shown)
+        for number in range(1, 13):
+            tiles.locator(f"button[title='image {number}: {'fine' if number > 2 else 'localizer'}']").click()
+        tiles.locator("button[title='image 2: here twice']").focus()
+        ana.page.keyboard.press("Enter")
+        tiles.get_by_text("All 12 are read").wait_for()
+        take_pictures(ana.page, "archive-look")
+        ana.select("twelve.score()")
+        ana.run_down_to('lesson.step("change")')
+        code = ana.active.locator(".cm-content").inner_text()
+        shown = ana.type('lesson.step("change")', code.replace(">= 10", ">= 30"))
+        assert "Flow of participants" in shown.inner_html() or "portal venous CT" in shown.inner_html()
+        ana.select("planned.bias")
+        ana.run_down_to("Break it and mend it")
+        finish_and_look(ana, "archive", pictures=15)
+    kept = results(firstread_home, "archive")
+    assert kept["results"]["my_reading"]["of"] == 12
+    assert kept["results"]["inclusion"]["changed"] == ["Large enough"]
+    assert set(kept["results"]["versions"]) == {"as it lies", "curated", "large lesions only"}
+
+
 def finish_and_look(ana, name, *, pictures=6):
     """All cells were run: no error, a text for each picture, and nothing wider than the window but what scrolls."""
     page = ana.page

@@ -8,7 +8,6 @@ from firstread.project.project import Project
 from firstread.project.step_states import now
 from readers.dicom_files import save_series
 
-PASSPHRASE = "four words of my own"
 ELIGIBILITY = """
 title = "Liver metastases"
 
@@ -37,7 +36,7 @@ def make_project(base, *, patients=40, slices=0):
     archive = base / "archive"
     archive.mkdir(parents=True)
     (archive / "a.txt").write_text("nothing")
-    project, _ = Project.create(base / "liver", archive=archive, passphrase=PASSPHRASE, vault=base / "vault")
+    project, _ = Project.create(base / "liver", archive=archive, vault=base / "vault", deidentified=True)
     write_curated(project, patients=patients)
     write_clinical(project, patients=patients)
     if slices:
@@ -48,7 +47,7 @@ def make_project(base, *, patients=40, slices=0):
 
 def finish_curation(project):
     """Record that the step is done."""
-    project.image_folder.mkdir(exist_ok=True)
+    project.paths["excluded"].write_text("id")
     project.states.finish("curate", started=now(), parameters={}, counts={})
 
 

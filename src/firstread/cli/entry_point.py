@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from firstread.cli import (  # noqa: F401 - they add commands to project_app
+    clinical_commands,
     cohort_commands,
     curation_commands,
     deidentification_commands,

@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from firstread.cli.output import AsJson, print_json, print_table
 from firstread.cli.passphrase import PassphraseFile, read_new_passphrase
@@ -12,7 +13,23 @@ from firstread.cli.passphrase import PassphraseFile, read_new_passphrase
 if TYPE_CHECKING:
     from firstread.project.project import Project
 
+#: the order of the steps, in which --help lists them
+_ORDER = (
+    *("demo", "new", "status", "index", "deidentify", "hold", "verify", "clinical", "curate", "cohort", "split"),
+    *("open-test", "reidentify", "withdraw"),
+)
+
+
+class _StepOrder(TyperGroup):
+    """Lists commands in the order of the steps, whichever module adds them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 project_app = typer.Typer(
+    cls=_StepOrder,
     help="A project on your own DICOM studies: one folder, one verb a step.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -78,6 +95,27 @@ def project_new(
     typer.echo(f"Next:    firstread project {'curate' if deidentified else 'index'} -C {name}")
 
 
+@project_app.command("demo")
+def project_demo(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of the demonstration; its archive and vault come beside it.")
+    ] = Path("demo"),
+    patients: Annotated[int, typer.Option(min=20, max=1_000, help="Invented patients.")] = 60,
+    epochs: Annotated[int, typer.Option(min=1, max=200, help="Epochs of training.")] = 8,
+    processes: Processes = CORES,
+) -> None:
+    """Go through a whole project on invented patients, from their archive to a measured network and a page.
+
+    It takes some minutes, can be stopped, and goes on where it was when it is started again.
+
+    Example: `firstread project demo`
+    """
+    from firstread.project.demo import DemoSettings, run_demo
+
+    page = run_demo(folder, DemoSettings(patients=patients, epochs=epochs, processes=processes))
+    typer.echo(f"The page: {page}")
+
+
 @project_app.command("status")
 def project_status(project: Folder = Path(), as_json: AsJson = False) -> None:
     """Say what is done, what is stale, and what comes next. Exit status 1 if something is stale.
@@ -87,7 +125,7 @@ def project_status(project: Folder = Path(), as_json: AsJson = False) -> None:
     opened = open_project(project)
     lines = opened.check_audit()
     statuses = opened.status()
-    following = next((s.name for s in statuses if s.state not in ("done", "skipped")), None)
+    following = next((s.name for s in statuses if s.state in ("open", "stale")), None)
     if as_json:
         steps = [
             {

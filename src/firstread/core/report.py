@@ -1,10 +1,13 @@
 """Report: a self-contained HTML page of text, tables and figures."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from firstread.core.errors import SettingError
 from firstread.core.files import write_text
 
 if TYPE_CHECKING:
@@ -67,6 +70,19 @@ class Report:
     def add_code(self, text: str, *, caption: str = "") -> Self:
         """Add preformatted text: settings, versions, a command."""
         return self._add("code", text=text, caption=caption)
+
+    def add_links(self, pages: Mapping[str, str]) -> Self:
+        """Add a list of links to files beside the page: relative path -> what is there.
+
+        Raises:
+            SettingError: a path that is not relative, or leads out of the page's folder.
+        """
+        for page in pages:
+            if not re.fullmatch(r"(?!.*\.\.)[\w. -]+(/[\w. -]+)*", page):
+                raise SettingError(
+                    f'"{page}" is no file beside the page', expected='a relative path, such as "a/b.html"'
+                )
+        return self._add("links", pages=dict(pages))
 
     def html(self) -> str:
         """Render the page."""
@@ -132,6 +148,8 @@ pre { background:#f5f7f9; border:1px solid var(--line); padding:.8rem; overflow-
 {% elif part.kind == "table" %}<div class="wide">
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}
 {{ part.html | safe }}</div>
+{% elif part.kind == "links" %}<ul>{% for page, words in part.pages.items() %}
+<li><a href="{{ page }}">{{ page }}</a>: {{ words }}</li>{% endfor %}</ul>
 {% elif part.kind == "figure" %}<figure><img src="{{ part.url }}" alt="{{ part.alt }}">
 {% if part.caption %}<figcaption>{{ part.caption }}</figcaption>{% endif %}
 </figure>

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from firstread.lessons.lesson_data import archive_folder
 from firstread.lessons.lesson_info import LessonInfo
-from firstread.lessons.pile import BUTTON_OF, Pile
 
 if TYPE_CHECKING:
     from firstread.learning.models.classifier import Classifier
     from firstread.lessons.dataset_versions import DatasetVersions, VersionResults
+    from firstread.lessons.pile import Pile
     from firstread.lessons.pile_curation import PileCuration
     from firstread.lessons.pile_eligibility import EligibilityFile, Inclusion
     from firstread.lessons.pile_reading import PileReading
@@ -36,15 +36,18 @@ class ArchiveSteps:
 
         def record(self, name: str, value: Any) -> Any: ...
 
-    def open_pile(self) -> Pile:
+    def open_pile(self) -> "Pile":
         """The lesson's pile of DICOM series, or that of a folder of one's own."""
+        from firstread.lessons.pile import Pile
+
         return Pile.open(archive_folder(self.data))
 
-    def read_series(self, pile: Pile) -> "PileReading":
+    def read_series(self, pile: "Pile") -> "PileReading":
         """Twelve series of the pile, drawn by the learner's seed, to be looked through by clicking.
 
         What was clicked is kept: a notebook that is run again shows it.
         """
+        from firstread.lessons.pile import BUTTON_OF
         from firstread.lessons.pile_reading import PileReading, choose_series
 
         chosen = choose_series(pile, seed=self.seed)

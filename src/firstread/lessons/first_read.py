@@ -158,7 +158,8 @@ class ImageReading(Clickable):
                 buttons[case.case, name] = make_button(name, press, hint=f"image {number}: {name}", short=True)
                 self._mark(buttons[case.case, name], name, chosen=self.answers.get(case.case) == name)
             row = ipywidgets.HBox(
-                [buttons[case.case, name] for name in self.classes], layout=ipywidgets.Layout(flex_flow="row wrap")
+                [buttons[case.case, name] for name in self.classes],
+                layout=ipywidgets.Layout(flex_flow="row wrap", padding="0 3px", overflow="visible"),
             )
             tiles.append(ipywidgets.VBox([make_html(self._picture(case, number)), row]))
         columns = f"repeat(auto-fill, minmax({self.tile_pixels}px, 1fr))"

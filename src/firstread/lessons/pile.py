@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, SettingError
 from firstread.core.progress_bar import track
-from firstread.deidentification.identity_index import readable_datasets
+from firstread.dicom.headers import open_dicom_object
 from firstread.dicom.image_plane import read_image_plane
 from firstread.dicom.pixel_elements import pixel_keyword
 from firstread.lessons.dicom_file import LEFT_ALIGNED, scroll_box
@@ -18,6 +18,7 @@ from firstread.lessons.dicom_file import LEFT_ALIGNED, scroll_box
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from matplotlib.figure import Figure
     from pydicom import Dataset
 
     from firstread.lessons.pile_curation import PileCuration
@@ -84,6 +85,13 @@ class PileSeries:
         return draw_stack(self)
 
 
+    def show(self) -> "Figure":
+        """The picture, large."""
+        from firstread.core.figures import show_images
+
+        return show_images([self.image()], [f"series {self.number}: {self.caption}"], columns=1, size_inches=6.0)
+
+
 #: what was planted -> what the learner's button says; the order of the buttons
 BUTTON_OF = {
     "fine": "fine",
@@ -117,8 +125,9 @@ class Pile:
             DataError: there is no image, or there are more files than a lesson opens.
         """
         found: dict[str, list[tuple[float | None, Path, Dataset]]] = {}
-        for path, dataset in readable_datasets(track(_list_files(folder), "Reading headers", unit="file")):
-            if pixel_keyword(dataset) is not None:
+        for path in track(_list_files(folder), "Reading headers", unit="file"):
+            dataset = _read_image(path)
+            if dataset is not None:
                 uid = str(dataset.get("SeriesInstanceUID") or path)
                 found.setdefault(uid, []).append((_height_mm(dataset), path, dataset))
         if not found:
@@ -166,7 +175,13 @@ class Pile:
         return len(self.series)
 
     def __getitem__(self, number: int) -> PileSeries:
-        """The series with this number, from 1."""
+        """The series with this number, from 1.
+
+        Raises:
+            SettingError: there is no such series.
+        """
+        if not 1 <= number <= len(self.series):
+            raise SettingError(f"There is no series {number}", expected=f"1 to {len(self.series)}")
         return self.series[number - 1]
 
     def __repr__(self) -> str:
@@ -191,6 +206,15 @@ def _list_files(folder: Path) -> list[Path]:
             f"There are more than {MAX_FILES:,} files here", where=folder, do="choose a folder with some dozen patients"
         )
     return files
+
+
+def _read_image(path: Path) -> "Dataset | None":
+    """The header of a DICOM file with pixels; None for anything else."""
+    try:
+        dataset = open_dicom_object(path)
+    except DataError:
+        return None
+    return dataset if pixel_keyword(dataset) is not None else None
 
 
 def _height_mm(dataset: "Dataset") -> float | None:

@@ -30,6 +30,7 @@ _BUTTON_OF_KIND = {
 }
 #: a UID of a series within evidence
 _UID = re.compile(r"\b\d+(?:\.\d+){2,}\b")
+_WRAPPED = "white-space:normal;min-width:13em;overflow-wrap:anywhere"
 _FINE, _LOCALIZER = "fine", "localizer"
 
 
@@ -160,7 +161,7 @@ class PileCuration:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{row.series}</td><td>{escape(row.description)}</td><td>{escape(row.found)}</td>"
-            f"<td style='overflow-wrap:anywhere'>{escape(row.evidence)}</td></tr>"
+            f"<td style='{_WRAPPED}'>{escape(row.evidence)}</td></tr>"
             for row in self.table.itertuples()
             if row.found != _FINE
         )
@@ -222,11 +223,14 @@ class ReadingComparison:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in _marked(row)) + "</tr>" for row in self.rows
+            f"<tr>{''.join(f'<td>{escape(str(value))}</td>' for value in _marked(row))}"
+            f"<td style='{_WRAPPED}'>{escape(row[-1])}</td></tr>"
+            for row in self.rows
         )
         names = ("image", *(("planted",) if self.has_truth else ()), "you", "firstread", "evidence")
         head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
-        return f"<table class='firstread-header'>{head}{rows}</table><div><b>{escape(self.summary)}</b></div>{LEFT_ALIGNED}"
+        table = f"<div style='overflow-x:auto'><table class='firstread-header'>{head}{rows}</table></div>"
+        return f"{table}<div><b>{escape(self.summary)}</b></div>{LEFT_ALIGNED}"
 
 
 def _leave_out(stacks: list[dict[str, Any]], faults: Iterable[dict[str, Any]]) -> None:
@@ -238,11 +242,11 @@ def _leave_out(stacks: list[dict[str, Any]], faults: Iterable[dict[str, Any]]) -
 
 
 def _marked(row: tuple[int, str | None, str, str, str]) -> Iterable[object]:
-    """A row with a mark before each answer, where it is known what is right."""
-    number, truth, said, found, evidence = row
+    """A row without its evidence; a mark before each answer, where it is known what is right."""
+    number, truth, said, found, _ = row
     if truth is None:
-        return number, said, found, evidence
-    return number, truth, f"{_mark(said == truth)} {said}", f"{_mark(found == truth)} {found}", evidence
+        return number, said, found
+    return number, truth, f"{_mark(said == truth)} {said}", f"{_mark(found == truth)} {found}"
 
 
 def _mark(is_right: bool) -> str:

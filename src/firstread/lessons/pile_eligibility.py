@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstread.core.errors import DataError, SettingError, suggest
+from firstread.core.errors import DataError, SettingError
 from firstread.lessons.dicom_file import LEFT_ALIGNED
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _WHERE = re.compile(r'^where = .*$', re.MULTILINE)
 _NAME = re.compile(r'^name = "(.*)"$', re.MULTILINE)
 _CLINICAL_CRITERION = re.compile(r"^where = .*\bclinical\.", re.MULTILINE)
 #: columns of Table 1
-_DESCRIBED = ("age_years", "sex", "metastases", "largest_mm", "liver_surgery", "proven_by")
+_DESCRIBED = ("age_years", "sex", "finding", "largest_mm", "liver_surgery", "proven_by")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class EligibilityFile:
         if name in self.left_out:
             return self
         if name not in self.names:
-            raise SettingError(f'There is no criterion "{name}".{suggest(name, self.names)}')
+            raise SettingError(f'There is no criterion "{name}"', expected=", ".join(self.names))
         blocks = self.text.split("\n\n")
         index = next(i for i, block in enumerate(blocks) if (match := _NAME.search(block)) and match[1] == name)
         quoted = '"' + where.replace("\\", "\\\\").replace('"', "'") + '"'
@@ -187,13 +187,27 @@ class Inclusion:
         from firstread.curation.flow_diagram import draw_flow
 
         svg = draw_flow(self.participants.flow, title=self.file.eligibility.title)
-        table = self.table_one.rows.drop(columns=["small_cells"]).to_html(index=False, border=0, na_rep="")
         remarks = "".join(f"<li>{escape(text)}</li>" for text in self.participants.remarks)
         return (
             f"<div style='display:flex;flex-wrap:wrap;gap:18px;align-items:flex-start'>"
-            f"<div style='flex:1 1 300px;max-width:440px'>{svg}</div><div style='overflow-x:auto;flex:1 1 320px'>{table}"
-            f"</div></div><ul>{remarks}</ul>{LEFT_ALIGNED}"
+            f"<div style='flex:1 1 300px;max-width:440px'>{svg}</div>"
+            f"<div style='overflow-x:auto;flex:1 1 300px;max-width:500px'>{self._table_one_html()}</div></div>"
+            f"<ul>{remarks}</ul>{LEFT_ALIGNED}"
         )
+
+    def _table_one_html(self) -> str:
+        """Table 1, narrow enough to stand beside the flow: each variable as a heading of its lines."""
+        groups = list(self.table_one.sizes)
+        head = "<tr><th>Table 1</th>" + "".join(f"<th>{escape(group)}</th>" for group in groups) + "</tr>"
+        rows, before = [], ""
+        for line in self.table_one.rows.to_dict("records"):
+            name = str(line["variable"]).replace("_", " ")
+            if name != before:
+                rows.append(f"<tr><th colspan='{len(groups) + 1}' scope='rowgroup'>{escape(name)}</th></tr>")
+            cells = "".join(f"<td>{escape(str(line[group]))}</td>" for group in groups)
+            rows.append(f"<tr><td style='padding-left:1.5em'>{escape(str(line['value']))}</td>{cells}</tr>")
+            before = name
+        return f"<table class='firstread-header'>{head}{''.join(rows)}</table>"
 
 
 @dataclass(frozen=True)

@@ -121,10 +121,14 @@ def make_archive_pile(folder: str | Path) -> Cohort:
             bar.update()
         truth = [{"series": one.series, "fault": one.fault, "person": one.person} for one in stacks]
         _write_csv(work / "truth.csv", truth)
-        _write_csv(work / "clinical.csv", clinical_rows())
+        _write_csv(work / "clinical.csv", list(clinical_rows()))
         _write_csv(work / "slices" / "slices.csv", [vars(image) for image in images])
         rows = [
-            {"case": f"series-{number:02d}", "file": str(work / "dicom" / one.files[len(one.files) // 2]), "patient": one.patient}
+            {
+                "case": f"series-{number:02d}",
+                "file": str(work / "dicom" / one.files[len(one.files) // 2]),
+                "patient": one.patient,
+            }
             for number, one in enumerate(stacks, start=1)
         ]
         step = Step("simulate archive-pile", {}, seed=SEED, version=str(ABDOMEN_VERSION))

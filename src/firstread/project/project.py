@@ -211,6 +211,36 @@ class Project(ProjectFolder):
 
         return withdraw(self, passphrase, pseudonym, reason=reason)
 
+    def clinical(
+        self,
+        source: "str | Path",
+        *,
+        id_column: str,
+        passphrase: str | None = None,
+        keep: tuple[str, ...] = (),
+    ) -> StepResult:
+        """Join the department's clinical table to the pseudonyms: `25-clinical/clinical.parquet`; optional.
+
+        Columns that identify people are dropped, dates become days since the patient's first study, ages over 89 become
+        90. `25-clinical/columns.csv` says what became of each column.
+
+        Args:
+            source: CSV with one row a patient; it is only read.
+            id_column: of the patients' identifiers.
+            passphrase: or recovery code; not needed for an archive that came de-identified.
+            keep: columns that stay although they look identifying, if no value in them names anybody.
+
+        Raises:
+            DataError: the table cannot be read, no row is of a patient of the archive, or a patient has several rows.
+            SettingError: there is no such column, or the passphrase is wrong.
+        """
+        from pathlib import Path
+
+        from firstread.project.clinical_table import join_clinical
+
+        counts = join_clinical(self, Path(source), id_column=id_column, passphrase=passphrase, keep=keep)
+        return StepResult("clinical", counts)
+
     def cohort(self, *, source: "str | Path | None" = None, draw: bool = False) -> StepResult:
         """Choose who is in, by `40-cohort/eligibility.toml`; writes the flow, Table 1 and the bias beside it.
 

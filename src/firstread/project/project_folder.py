@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from firstread.core.errors import DataError, SettingError
-from firstread.core.files import translate_os_errors, write_text
+from firstread.core.files import read_json, translate_os_errors, write_text
 from firstread.project.audit_log import AuditLog
 from firstread.project.identity_records import IdentityRecords
 from firstread.project.input_fingerprints import Subfolders
@@ -44,6 +44,7 @@ STEPS = (
     Step("index", ("archive",), ("index",)),
     Step("deidentify", ("archive", "profile", "decisions"), ("deidentified",), needs=("index",)),
     Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
+    Step("clinical", ("clinical source",), ("clinical",), needs=("deidentify",), optional=True),
     Step("curate", ("image folder", "curation decisions"), ("curated series", "excluded"), needs=("verify",)),
     Step(
         "cohort",
@@ -90,8 +91,13 @@ class ProjectFolder:
         self.folder, self.settings = folder, settings
         self.vault = Vault(settings.identifier, settings.vault)
         self.audit = AuditLog(folder / "audit.jsonl")
-        skipped = dict.fromkeys(_IDENTIFIED_STEPS, _DEIDENTIFIED) if settings.deidentified else {}
-        self.states = StepStates(folder / "state.json", STEPS, {**self.paths, "image folder": self._images}, skipped)
+        self.reread_paths()
+
+    def reread_paths(self) -> None:
+        """Take the paths of inputs as they are now: where the clinical table lies stands in the vault."""
+        skipped = dict.fromkeys(_IDENTIFIED_STEPS, _DEIDENTIFIED) if self.settings.deidentified else {}
+        paths = {**self.paths, "image folder": self._images}
+        self.states = StepStates(self.folder / "state.json", STEPS, paths, skipped)
 
     @classmethod
     def create(
@@ -174,6 +180,7 @@ class ProjectFolder:
             "curated studies": self.folder / "30-curated" / "studies.parquet",
             "curated faults": self.folder / "30-curated" / "faults.parquet",
             "clinical": self.folder / "25-clinical" / "clinical.parquet",
+            "clinical source": self._clinical_source,
             "cohort": self.folder / "40-cohort",
             "eligibility": self.folder / "40-cohort" / "eligibility.toml",
             "included": self.folder / "40-cohort" / "included.parquet",
@@ -181,6 +188,16 @@ class ProjectFolder:
             "splits": self.folder / "50-splits" / "splits.parquet",
             "seal": self.folder / "50-splits" / "seal.json",
         }
+
+    @property
+    def _clinical_source(self) -> Path:
+        path = self.settings.vault / "clinical-source.json"
+        if not path.is_file():
+            return path
+        try:
+            return Path(read_json(path, max_bytes=_MAX_TOML_BYTES)["path"])
+        except (KeyError, TypeError, DataError):
+            return path
 
     @property
     def image_folder(self) -> Path:

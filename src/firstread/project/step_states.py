@@ -54,7 +54,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class StepStatus:
-    """State of a step for a person: "done", "stale", "open", or "skipped" where it does not apply, and why."""
+    """State of a step for a person: "done", "stale", "open", "optional" (open, may stay so), or "skipped", and why."""
 
     name: str
     state: str
@@ -154,8 +154,11 @@ class StepStates:
                 yield StepStatus(name, "skipped", self._skipped[name])
                 continue
             record = records.get(name)
+            if record is None and step.optional:
+                yield StepStatus(name, "optional")
+                continue
             reason = self._why_stale(step, record, stale) if record else ""
-            if reason or not (record or step.optional):
+            if reason or not record:
                 stale.add(name)
             yield StepStatus(name, "stale" if reason else "done" if record else "open", reason, record)
 

@@ -106,6 +106,18 @@ def read_segmentation(path: str | Path, *, grid: Geometry, structures: Sequence[
     return LabelMap(Volume(labels, grid), names)
 
 
+def segment_names(path: str | Path) -> tuple[str, ...]:
+    """Names of the segments of a DICOM segmentation, in the order of their numbers.
+
+    Raises:
+        DataError: no segmentation, or one without segments.
+    """
+    path = Path(path)
+    segmentation = _open_segmentation(path)
+    with convert_dicom_errors(path):
+        return tuple(_choose(segmentation, None).values())
+
+
 def _open_segmentation(path: Path) -> "Segmentation":
     from highdicom.seg import Segmentation
 

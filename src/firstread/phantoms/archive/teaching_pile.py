@@ -68,10 +68,18 @@ _PROOF_NOT_STATED = (12, 21)
 _NOISE_HU = 45.0
 _REGION = Region("pseudonymous", ("ISO_IR 100",), ("",), ("",), ("",), ("",), ("",), "", "+0000")
 #: elements that de-identification takes away
-_REMOVED = (
-    "IssuerOfPatientID OtherPatientNames PatientAddress PatientTelephoneNumbers OtherPatientIDsSequence "
-    "NameOfPhysiciansReadingStudy InstitutionAddress InstitutionalDepartmentName DeviceSerialNumber OperatorsName"
-).split()
+_REMOVED = [
+    "IssuerOfPatientID",
+    "OtherPatientNames",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "OtherPatientIDsSequence",
+    "NameOfPhysiciansReadingStudy",
+    "InstitutionAddress",
+    "InstitutionalDepartmentName",
+    "DeviceSerialNumber",
+    "OperatorsName",
+]
 _EMPTIED = ("PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "StudyID")
 
 
@@ -107,13 +115,13 @@ def write_teaching_pile(folder: str | Path) -> Iterator[list[PlantedStack]]:
         yield [stack for study in _make_studies(number) for stack in _write_study(study, number, Path(folder))]
 
 
-def clinical_rows() -> list[dict[str, object]]:
+def clinical_rows() -> Iterator[dict[str, object]]:
     """What a hospital's table says of the patients, by pseudonym: true to the phantoms, with gaps as such tables have.
 
     Who has few metastases and is young enough for an operation has histology; the others are proven by follow-up. Of
     the copy under a second pseudonym it says nothing.
     """
-    return [_clinical_row(number) for number in range(PATIENTS)]
+    yield from map(_clinical_row, range(PATIENTS))
 
 
 def _clinical_row(number: int) -> dict[str, object]:
@@ -126,6 +134,7 @@ def _clinical_row(number: int) -> dict[str, object]:
         "patient": pseudonym(number),
         "age_years": age,
         "sex": sex,
+        "finding": "metastasis" if sizes else "no metastasis",
         "metastases": len(sizes),
         "largest_mm": round(max(sizes), 1) if sizes else None,
         "liver_surgery": bool(rng.random() < 0.15),
@@ -236,9 +245,7 @@ def _crop(volume: Volume, kept: np.ndarray) -> Volume:
     first = int(np.flatnonzero(kept)[0])
     values = volume.values[kept]
     origin = volume.geometry.to_mm([[first, 0, 0]])[0].tolist()
-    geometry = Geometry.from_spacing(
-        values.shape, spacing_mm_zyx=volume.geometry.spacing_mm_zyx, origin_mm_lps=origin
-    )
+    geometry = Geometry.from_spacing(values.shape, spacing_mm_zyx=volume.geometry.spacing_mm_zyx, origin_mm_lps=origin)
     return Volume(values, geometry, volume.unit)
 
 
