@@ -75,7 +75,8 @@ def test_slices_lie_between_others(archive):
     faults = archive.table("faults")
     row = faults[faults.kind == "overlapping_slices"].iloc[0]
     phase = "arterial" if int(row.patient[1:]) % 2 else "unenhanced"
-    stacks = archive.table("studies").query("patient == @row.patient and phase == @phase and kind == 'original'")
+    stacks = archive.table("studies")
+    stacks = stacks[(stacks.patient == row.patient) & (stacks.phase == phase) & (stacks.kind == "original")]
     uids = set(stacks.iloc[0].sop_instance_uids)  # the series may have been joined to another one
     slices = [one for series in set(stacks.series) for one in datasets(archive, row.patient, series)]
     heights = [float(one.ImagePositionPatient[2]) for one in slices if one.SOPInstanceUID in uids]
