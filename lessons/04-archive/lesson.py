@@ -69,7 +69,7 @@ twelve.score()
 
 # %% tags=["step-curate"]
 lesson.step("curate")
-curation = pile.curate()
+curation = lesson.curate(pile)
 lesson.record("curation", curation)
 
 # %% [markdown]
