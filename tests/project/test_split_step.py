@@ -196,6 +196,8 @@ def test_opening_is_recorded_and_a_second_one_is_said_in_every_result(with_image
     scores = pd.DataFrame({"case": test.table["case"], "label": test.table["label"]})
     predictions = Predictions.from_scores(scores, [0.5] * len(test), classes=test.classes, cohort=test)
     assert "opened twice" in fr.evaluate(predictions).notes[0]
+    saved = Predictions.load(predictions.save(with_images.folder.parent / "answers.parquet"))
+    assert "opened twice" in fr.evaluate(saved).notes[0]
 
     with pytest.raises(SettingError, match="opened twice, and this split has another one"):
         with_images.split(seed=5, fractions=(0.6, 0.2, 0.2))
