@@ -27,8 +27,13 @@ def test_spellings_are_one():
 
 
 def test_links_come_from_studies_sessions_and_images():
-    series = pa.table({"series": list("abxyuv"), "study": ["T1", "T1", "T5", "T6", "T7", "T8"],
-                       "patient": ["P1", "P2", "P5", "P6", "P7", "P8"]})  # fmt: skip
+    series = pa.table(
+        {
+            "series": list("abxyuv"),
+            "study": ["T1", "T1", "T5", "T6", "T7", "T8"],
+            "patient": ["P1", "P2", "P5", "P6", "P7", "P8"],
+        }
+    )
     study = pa.table({"study": ["T1", "T3", "T4"], "patient": ["P1", "P3", "P4"], "linked_study": [None, "T4", None]})
     instances = pa.table({"study": ["T7", "T7", None, None], "patient": ["P7", "P9", "P1", "P8"]})
     shared = [

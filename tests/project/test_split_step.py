@@ -47,7 +47,7 @@ def test_no_component_is_on_two_sides_and_each_class_has_its_share(project):
     assert not groups["train"] & groups["validation"] | groups["train"] & groups["test"]
     assert all({"metastasis", "no metastasis"} == {r["stratum"] for r in rows if r["split"] == n} for n in groups)
     assert sum(counts["splits"].values()) == counts["patients"] == len(rows)
-    assert any("may be one person" in remark for remark in counts["remarks"])
+    assert any("May be one person" in remark for remark in counts["remarks"])
     assert {row["rule"] for row in rows} == {"by component, 0.6/0.2/0.2"}
 
 
