@@ -53,6 +53,8 @@ KINDS = {
 }
 SEED, PATIENTS, SHARE = 2026, 200, 0.3
 CONFIDENT = 0.8
+#: environment variable: folder in which the archive is kept, so that a run that was stopped goes on
+KEPT = "FIRSTREAD_CURATION_ARCHIVE"
 #: phase of a stack that has none, and plane of what is no slice, in words of the truth and of the tables
 _IMAGES = ("original", "derived", "localizer")
 _SAME_PLANE = {"localizer": "none"}
@@ -64,7 +66,7 @@ def measure_curation(*, quick: bool, seed: int = SEED) -> dict[str, Any]:
     count = max(2, round(patients * SHARE))
     with tempfile.TemporaryDirectory() as folder:
         archive = write_archive(
-            Path(folder, "archive"),
+            Path(os.environ.get(KEPT, folder), "archive"),
             patients=patients,
             seed=seed,
             matrix=matrix,

@@ -12,10 +12,10 @@ from scipy import ndimage
 
 from firstread.curation.stack_sample import StackSample
 
-#: bone on slices averaged to about 3 mm, in HU
-_BONE_HU = 180.0
-#: the front of a vertebral body, which is thin, in HU
-_CORTEX_HU = 150.0
+#: the ring of bone around the spinal canal, in the order of trial, and the mean of what lies in it, in HU
+_RING_HU, _CANAL_HU = (100.0, 150.0), (-40.0, 60.0)
+#: area of the canal, and the way from its middle to the front of a vertebral body
+_CANAL_MM2, _CANAL_TO_FRONT_MM = (60.0, 700.0), 40.0
 #: HU of soft tissue with or without contrast medium
 _SOFT_HU = (-20.0, 220.0)
 #: liver: HU, volume and how far its voxels may differ
@@ -83,30 +83,45 @@ def measure_enhancement(sample: StackSample) -> Enhancement:
 
 
 def find_spine(sample: StackSample) -> tuple[float, float] | None:
-    """Column and row, in pixels of the sample, of the front edge of the vertebral bodies, by the median of slices."""
-    found = []
-    for values, body in zip(sample.values, sample.inside, strict=True):
-        rows, columns = np.nonzero(body)
-        if not len(rows):
-            continue
-        middle, back = (columns.min() + columns.max()) / 2, rows.max()
-        height = back - rows.min()
-        bone = (values > _BONE_HU) & body
-        near = 45 / sample.pixel_mm
-        strip = bone[:, max(0, int(middle - near)) : int(middle + near) + 1].copy()
-        strip[: int(rows.min() + 0.42 * height)] = False
-        if strip.sum() * sample.pixel_mm**2 < 150:
-            continue
-        x = np.nonzero(strip)[1].mean() + max(0, int(middle - near))
-        # at the right of the middle, because an enhanced aorta lies at the left
-        right = values[:, max(0, int(x - 18 / sample.pixel_mm)) : int(x - 4 / sample.pixel_mm) + 1] > _CORTEX_HU
-        profile = np.flatnonzero(right[int(rows.min() + 0.3 * height) :].mean(axis=1) >= 0.5)
-        if len(profile):
-            found.append((x, profile[0] + int(rows.min() + 0.3 * height)))
+    """Column and row, in pixels of the sample, of the front edge of the vertebral bodies, by the median of slices.
+
+    The spinal canal is a hole in a ring of bone near the middle; a vertebral body reaches about 40 mm further forward
+    than its middle. The front edge itself is not looked for: an enhanced vena cava lies on it.
+    """
+    canals = [find_canal(*pair, pixel_mm=sample.pixel_mm) for pair in zip(sample.values, sample.inside, strict=True)]
+    found = [canal for canal in canals if canal is not None]
     if len(found) < _MIN_SLICES:
         return None
     x, y = np.median(np.array(found), axis=0)
-    return float(x), float(y)
+    return float(x), float(y) - _CANAL_TO_FRONT_MM / sample.pixel_mm
+
+
+def find_canal(values: np.ndarray, body: np.ndarray, *, pixel_mm: float) -> tuple[float, float] | None:
+    """Column and row of the middle of the spinal canal in a slice (H, W); None where its ring of bone is not closed."""
+    rows, columns = np.nonzero(body)
+    if not len(rows):
+        return None
+    middle, reach = (columns.min() + columns.max()) / 2, 60 / pixel_mm
+    left = max(0, int(middle - reach))
+    near = ndimage.gaussian_filter(values[:, left : int(middle + reach) + 1], 0.5)
+    top = int(rows.min() + 0.4 * (rows.max() - rows.min()))
+    for limit in _RING_HU:
+        bone = near > limit
+        bone[:top] = False
+        bone = ndimage.binary_closing(bone, iterations=1)
+        labels, count = ndimage.label(ndimage.binary_fill_holes(bone) & ~bone)
+        best = None
+        for number in range(1, count + 1):
+            hole = labels == number
+            row, column = np.nonzero(hole)
+            is_canal = _CANAL_MM2[0] <= len(row) * pixel_mm**2 <= _CANAL_MM2[1]
+            is_canal = is_canal and _CANAL_HU[0] <= float(near[hole].mean()) <= _CANAL_HU[1]
+            # of several holes the canal lies furthest behind
+            if is_canal and (best is None or row.mean() > best[1]):
+                best = (float(column.mean()) + left, float(row.mean()))
+        if best is not None:
+            return best
+    return None
 
 
 def measure_aorta(sample: StackSample, spine: tuple[float, float]) -> float | None:
