@@ -107,6 +107,18 @@ def test_a_changed_table_is_stale_and_nothing_is_run(project, joined):
     source(project).write_text(TABLE)
 
 
+def test_an_eligibility_file_that_names_somebody_is_refused(project, joined, tmp_path):
+    project.curate()
+    path = tmp_path / "who.toml"
+    path.write_text("[[include]]\nname = 'All but Hiddena'\nwhere = 'series.selected'\n")
+    with pytest.raises(SettingError, match=r"names somebody of the archive \(name\)") as caught:
+        project.cohort(source=path)
+    assert "Hiddena" not in str(caught.value)
+    assert not project.paths["eligibility"].exists()
+    path.write_text("[[include]]\nname = 'All'\nwhere = 'clinical.age >= 0'\n")
+    assert project.cohort(source=path).counts["patients"] == 3
+
+
 @pytest.mark.parametrize(
     ("text", "id_column", "said"),
     [

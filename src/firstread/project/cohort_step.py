@@ -23,6 +23,7 @@ from firstread.curation.participant_flow import Participants, counted, select_pa
 from firstread.curation.selection_bias import bias_of, bias_text
 from firstread.curation.table_one import TableOne, table_one
 from firstread.project.curated_tables import read_archive_tables, read_components
+from firstread.project.reasons import kinds_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,12 @@ def choose_cohort(
     project.check_current("curate")
     tables = read_archive_tables(project)
     text = _eligibility_text(project.paths["eligibility"], tables, source, draw=draw)
+    if kinds := kinds_named(project, text):
+        raise SettingError(
+            f"The eligibility file holds a word that names somebody of the archive ({', '.join(sorted(kinds))})",
+            where=source or project.paths["eligibility"],
+            do="say it without names, identifiers and dates: the project must name nobody",
+        )
     eligibility = parse_eligibility(text)
     found = select_participants(eligibility, tables)
     counts = count_cohort(found)

@@ -58,7 +58,7 @@ def digest_test_set(splits: pa.Table) -> str:
 
     Example:
         >>> digest_test_set(pa.table({"patient": ["P1", "P2"], "split": ["train", "test"]}))[:8]
-        '9a9dc20a'
+        'acbbb742'
     """
     patients = sorted(splits.filter(pc.equal(splits["split"], "test"))["patient"].to_pylist())
     return hashlib.sha256("\0".join(patients).encode("utf-8", "surrogatepass")).hexdigest() if patients else ""
