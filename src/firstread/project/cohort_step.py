@@ -61,8 +61,8 @@ _SOURCES = {
     "first_file": "series.first_file",
 }
 _TABLE_CAPTION = (
-    "Patients who are in beside those who were assessed and are not. Ages of 90 and more are shown as >= 90; * marks "
-    "cells of fewer than five people; differences are standardized."
+    "Patients who are in beside those who were assessed and are not: median (quartiles), or number (share). Ages of 90 "
+    "and more are shown as >= 90; * marks cells of fewer than five people; differences are standardized."
 )
 _A_POSTERIORI = "The criteria were drawn a posteriori, from what the archive has."
 
