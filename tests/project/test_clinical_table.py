@@ -73,6 +73,13 @@ def test_rows_are_joined_by_any_spelling_and_others_are_counted(project, joined)
     assert by_cea[None]["surgery_day"] is None
 
 
+def test_a_row_that_stands_twice_in_two_spellings_counts_once(project, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("MRN;x\nHID-0001;1\nhid 1;1\n")
+    counts = project.clinical(path, id_column="MRN", passphrase=PASSPHRASE).counts
+    assert (counts["matched"], counts["patients"]) == (2, 1)
+
+
 def test_columns_that_identify_are_dropped_with_the_reason(project, joined):
     dropped = joined.counts["dropped"]
     assert set(dropped) == {"Surname", "Birthday", "seen by"}

@@ -126,6 +126,9 @@ def test_a_contiguous_split_follows_the_files(project):
         ({"method": "site"}, "names the sites"),
         ({"method": "temporal", "by": "clinical.yeer"}, 'Did you mean "year"'),
         ({"method": "temporal", "by": "study.site"}, "holds no numbers"),
+        ({"fractions": (float("nan"), 0.1, 0.1)}, "cannot be used"),
+        ({"seed": -1}, "a whole number from 0 on"),
+        ({"method": "folds", "folds": 1}, "a whole number from 2 on"),
         ({"method": "folds", "folds": 30}, "too few to be divided into 31 parts"),
     ],
 )
@@ -146,6 +149,32 @@ def test_a_changed_cohort_is_stale_and_nothing_is_run(project):
     project.cohort()
     assert (project.status()[-1].state, project.status()[-1].reason) == ("stale", "included has changed since")
     assert project.paths["splits"].read_bytes() == before
+
+
+def test_a_cohort_without_a_class_is_divided_all_the_same(tmp_path):
+    project = make_project(tmp_path)
+    path = tmp_path / "who.toml"
+    path.write_text(ELIGIBILITY.split("[target]")[0])
+    project.cohort(source=path)
+    counts = project.split(fractions=(0.5, 0.25, 0.25)).counts
+    assert set(counts["splits"]) == {"train", "validation", "test"}
+    assert {row["stratum"] for row in splits_of(project)} == {None}
+    sizes = (project.paths["split folder"] / "sizes.csv").read_text()
+    assert "accuracy" in sizes
+    assert "sensitivity" not in sizes
+
+
+def test_classes_of_a_column_have_their_share_of_each_part(tmp_path):
+    project = make_project(tmp_path)
+    path = tmp_path / "who.toml"
+    path.write_text(ELIGIBILITY.split("[target]")[0] + '[target]\nname = "site"\ncolumn = "study.site"\n')
+    project.cohort(source=path)
+    project.split(fractions=(0.5, 0.25, 0.25))
+    rows = splits_of(project)
+    assert {(row["split"], row["stratum"]) for row in rows if row["split"]} == {
+        (split, site) for split in fr_splits() for site in ("North", "South")
+    }
+    assert sum(row["split"] is None for row in rows) == sum(row["stratum"] is None for row in rows)
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,10 @@ class SplitPlan:
         if self.method not in METHODS:
             raise SettingError(f'There is no split called "{self.method}".{suggest(self.method, METHODS)}')
         validate_fractions(self.fractions)
+        for name, least in (("folds", 2), ("inner", 2), ("gap", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise SettingError(f"{name}={value!r} is not possible", expected=f"a whole number from {least} on")
         if (self.method == "temporal") != bool(self.by):
             raise SettingError("A temporal split, and no other, has a column of times", do="--by clinical.COLUMN")
         if (self.method == "site") != bool(self.sites):
