@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,9 @@ _TABLE_CAPTION = (
     "Patients who are in beside those who were assessed and are not: median (quartiles), or number (share). Ages of 90 "
     "and more are shown as >= 90; * marks cells of fewer than five people; differences are standardized."
 )
+_NOT_A_PRIORI = (
+    "The criteria are said to be a priori, but the audit log has it that criteria were drawn from this archive before."
+)
 _A_POSTERIORI = "The criteria were drawn a posteriori, from what the archive has."
 
 
@@ -96,6 +100,8 @@ def choose_cohort(
         )
     eligibility = parse_eligibility(text)
     found = select_participants(eligibility, tables)
+    if eligibility.planned == "a priori" and _was_drawn(project):
+        found = replace(found, remarks=(*found.remarks, _NOT_A_PRIORI))
     counts = count_cohort(found)
     if dry_run:
         return counts
@@ -103,7 +109,7 @@ def choose_cohort(
     with project.step("cohort", parameters=parameters) as recorded:
         write_text(project.paths["eligibility"], text)
         write_cohort(project.paths["cohort"], eligibility, found, read_components(project))
-        recorded.update({name: value for name, value in counts.items() if name != "remarks"})
+        recorded.update({name: value for name, value in counts.items() if name != "remarks"} | {"drawn": draw})
     return counts
 
 
@@ -203,6 +209,10 @@ def _eligibility_text(path: Path, tables: ArchiveTables, source: Path | None, *,
             )
         return draft_eligibility(tables)
     return read_eligibility_text(source or path)
+
+
+def _was_drawn(project: "ProjectFolder") -> bool:
+    return any(entry["step"] == "cohort" and entry["counts"].get("drawn") for entry in project.audit.read())
 
 
 def _count_classes(found: Participants) -> dict[str, int]:
