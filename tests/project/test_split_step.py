@@ -13,6 +13,7 @@ import pytest
 import firstread as fr
 from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
+from firstread.project.sealed_test import open_test_set
 from project.curated_project import ELIGIBILITY, make_project
 from project.test_cohort_step import KILLED
 
@@ -245,6 +246,23 @@ def test_an_unopened_test_set_may_be_drawn_anew_and_the_history_stays(project):
     seals = json.loads(project.paths["seal"].read_text())["seals"]
     assert [seal["ended"] for seal in seals] == ["drawn anew before it was opened", ""]
     assert project.seal_warning() == ""
+
+
+def test_a_test_set_that_comes_back_is_known(project):
+    settings = {"fractions": (0.6, 0.2, 0.2)}
+    project.split(**settings)
+    open_test_set(project, reason=REASON, actor="tester")
+    with pytest.raises(SettingError, match="opened once, and this split has another one"):
+        project.split(method="nested", folds=3, inner=2)
+    project.split(method="nested", folds=3, inner=2, reason="too few for one test set")
+    project.split(**settings, reason="back again")
+    assert "opened twice" in open_test_set(project, reason=REASON, actor="tester")
+    project.paths["seal"].unlink()
+    project.split(**settings)  # the same test set, whose seal was lost
+    assert "opened twice" in project.seal_warning()
+    project.split(**settings, seed=4, reason="a fresh one")
+    project.split(**settings)
+    assert "opened twice" in project.seal_warning()
 
 
 def test_a_test_set_that_was_changed_is_not_opened(project):

@@ -232,14 +232,8 @@ def _count_classes(found: Participants) -> dict[str, int]:
 def _page(eligibility: Eligibility, found: Participants, flow: str, table: TableOne) -> Report:
     last = found.flow.to_pylist()[-1]
     report = Report(eligibility.title or "Cohort", f"{counted(last['after'], last['unit'])} included")
-    report.add_text(
-        f"Criteria were written {eligibility.planned}"
-        + (
-            ", before anybody looked at the archive."
-            if eligibility.planned == "a priori"
-            else ": drawn from what it has."
-        )
-    )
+    is_planned = eligibility.planned == "a priori"
+    report.add_text("The criteria were written a priori, before anybody looked." if is_planned else _A_POSTERIORI)
     for remark in found.remarks:
         report.add_text(remark)
     report.add_heading("Flow of participants").add_drawing(flow, alt="flow diagram; the same numbers are in flow.csv")
