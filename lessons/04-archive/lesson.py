@@ -69,7 +69,7 @@ twelve.score()
 
 # %% tags=["step-curate"]
 lesson.step("curate")
-curation = pile.curate()
+curation = lesson.curate(pile)
 lesson.record("curation", curation)
 
 # %% [markdown]
@@ -202,7 +202,16 @@ lesson.record("versions", results)
 # Look at the first line: how far does the clean test (blue) lie below its own (orange)? The network is the same, only the question has changed. Then
 # compare the blue squares with one another: are the three networks as different as their own tests make them look?
 #
-# The intervals are wide, and yours is one seed. MEASURED
+# Your intervals are wide, and yours is one seed. We did the same with twelve:
+#
+# | data set | its own test | clean test | own above clean |
+# |---|---|---|---|
+# | as it lies | 0.85 | 0.75 | 12 of 12 |
+# | curated | 0.74 | 0.73 | 7 of 12 |
+# | large lesions only | 0.83 | 0.75 | 12 of 12 |
+#
+# Three networks that are worth the same, and three very different numbers. Curating did not make a better network: it left fewer images. It
+# made the number **true**. And for lesions under 15 mm the third network reaches 0.66: of them its own test said nothing.
 
 # %%
 lesson.question("number")

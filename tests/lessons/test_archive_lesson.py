@@ -27,9 +27,10 @@ def test_it_goes_through_on_files_of_ones_own(small_pile, tmp_path, firstread_ho
 @pytest.mark.slow
 def test_a_real_folder_goes_through_pile_and_curation(shared_data):
     from firstread.lessons.pile import Pile
+    from firstread.lessons.pile_curation import PileCuration
 
     pile = Pile.open(archive_folder(str(shared_data / "dcmqi")))
-    assert len(pile.curate().table) == len(pile)
+    assert len(PileCuration.of(pile).table) == len(pile)
     assert "data:image/png" in repr(pile.series[0].show()) or pile.series[0].image().ndim == 2
 
 

@@ -10,6 +10,7 @@ from firstread.core.errors import DataError, SettingError
 from firstread.lessons import pile as pile_module
 from firstread.lessons.notes import NotYetError
 from firstread.lessons.pile import BUTTON_OF, Pile
+from firstread.lessons.pile_curation import PileCuration
 from firstread.lessons.pile_reading import PileReading, choose_series
 from firstread.lessons.stack_picture import PANEL
 
@@ -21,7 +22,7 @@ def pile(small_pile):
 
 @pytest.fixture(scope="module")
 def curation(pile):
-    return pile.curate()
+    return PileCuration.of(pile)
 
 
 def planted(pile, fault):
@@ -159,7 +160,7 @@ def test_without_a_truth_nobody_is_right(small_pile, tmp_path):
     made.reading.answers = {one.series: "fine" for one in made.reading.cases}
     assert "Nobody knows" in made.reading.score().text
     assert made.scores == []
-    curation = own.curate()
+    curation = PileCuration.of(own)
     assert list(curation.counts.columns) == ["", "found"]
     compared = made.reading.compare(curation)
     assert "say the same of" in compared.summary

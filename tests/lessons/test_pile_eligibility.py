@@ -7,6 +7,7 @@ import pytest
 from firstread.core.errors import DataError, SettingError
 from firstread.lessons import find_lesson
 from firstread.lessons.pile import Pile
+from firstread.lessons.pile_curation import PileCuration
 from firstread.lessons.pile_eligibility import EligibilityFile
 
 FILE = find_lesson("archive").folder / "eligibility.toml"
@@ -14,7 +15,7 @@ FILE = find_lesson("archive").folder / "eligibility.toml"
 
 @pytest.fixture(scope="module")
 def curation(small_pile):
-    return Pile.open(small_pile / "dicom").curate()
+    return PileCuration.of(Pile.open(small_pile / "dicom"))
 
 
 @pytest.fixture

@@ -59,6 +59,12 @@ class ArchiveSteps:
             on_score=lambda correct: self.record("my_reading", {"correct": correct, "of": len(chosen)}),
         )
 
+    def curate(self, pile: "Pile") -> "PileCuration":
+        """What firstread's curation finds in each series of a pile, and between series, studies and patients."""
+        from firstread.lessons.pile_curation import PileCuration
+
+        return PileCuration.of(pile)
+
     def eligibility(self, curation: "PileCuration") -> "EligibilityFile":
         """The lesson's eligibility file; criteria on a clinical table are left out where there is none."""
         from firstread.lessons.pile_eligibility import EligibilityFile

@@ -116,13 +116,12 @@ class DatasetVersions:
 
 def train_on(cohort: "Cohort", *, recipe: Mapping[str, Any], seed: int) -> "Classifier":
     """A network trained on one version: first its last layers, then all of it."""
-    from firstread.learning.models import build_model
-    from firstread.learning.training import train
+    import firstread as fr  # by its public name, which a class's warm-up cuts to one epoch
 
     network = {name: recipe[name] for name in ("backbone", "size", "weights")}
-    model = build_model(classes=cohort.classes, seed=seed, **network)
-    first = train(model, cohort, freeze=True, **recipe["frozen"], seed=seed, checkpoints=False, quiet=True)
-    train(model, cohort, resume=first, **recipe["unfrozen"], seed=seed, checkpoints=False, quiet=True)
+    model: Classifier = fr.build_model(classes=cohort.classes, seed=seed, **network)
+    first = fr.train(model, cohort, freeze=True, **recipe["frozen"], seed=seed, checkpoints=False, quiet=True)
+    fr.train(model, cohort, resume=first, **recipe["unfrozen"], seed=seed, checkpoints=False, quiet=True)
     return model
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pydicom import Dataset
 
-    from firstread.lessons.pile_curation import PileCuration
-
 #: a lesson opens the series of some dozen patients, not a whole archive
 MAX_FILES = 20_000
 #: beside the folder of a phantom pile: what was planted; a folder of one's own has none
@@ -82,7 +80,7 @@ class PileSeries:
         """A section along the slices and three slices of it, or its one picture: uint8."""
         from firstread.lessons.stack_picture import draw_stack
 
-        return draw_stack(self)
+        return draw_stack(self.files, heights_mm=self.heights_mm, modality=self.modality)
 
 
     def show(self) -> "Figure":
@@ -149,12 +147,6 @@ class Pile:
     def patients(self) -> tuple[str, ...]:
         """Patients, as the files state them."""
         return tuple(dict.fromkeys(one.patient for one in self.series))
-
-    def curate(self) -> "PileCuration":
-        """What firstread's curation finds in each series, and between series, studies and patients."""
-        from firstread.lessons.pile_curation import PileCuration
-
-        return PileCuration.of(self)
 
     def clinical_table(self) -> "pa.Table | None":
         """The clinical table beside the folder, one row a patient; None if there is none."""

@@ -1,5 +1,6 @@
 """Picture of a stack of slices for people: a section along the stack, and three slices; what is missing is black."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from firstread.core.windows import WindowLike
-    from firstread.lessons.pile import PileSeries
 
 #: pixels of a panel; a picture is four of them, or one of twice the size
 PANEL = 150
 _FEWEST_SLICES = 5
 _MOST_SLICES_READ = 48
+#: of a section, whatever positions damaged files state
+_MOST_ROWS = 2048
 #: a gap larger than this many usual distances is black
 _GAP = 1.6
 _CT_WINDOW = "abdomen"
@@ -23,22 +25,27 @@ _CT_WINDOW = "abdomen"
 _WIDE_WINDOW = (-250.0, 1300.0)
 
 
-def draw_stack(series: "PileSeries") -> np.ndarray:
+def draw_stack(files: "Sequence[Path]", *, heights_mm: Sequence[float], modality: str) -> np.ndarray:
     """A square picture: section and three slices (upper, middle, lower) where there is a stack, else its middle image.
+
+    Args:
+        files: of the slices, from the feet up.
+        heights_mm: their positions, ascending; empty if they are not known.
+        modality: "CT" is shown in a window of the abdomen, all else as its files say.
 
     Returns:
         (2 * PANEL + 2,) * 2 uint8, gray.
     """
-    window: WindowLike = _CT_WINDOW if series.modality == "CT" else "file"
-    heights = series.heights_mm
-    if len(set(heights)) < _FEWEST_SLICES:
-        wide = _WIDE_WINDOW if series.modality == "CT" else window
-        return _fit(_read(series.files[len(series.files) // 2], wide), 2 * PANEL + 2)
-    picked = np.unique(np.linspace(0, len(heights) - 1, min(len(heights), _MOST_SLICES_READ)).astype(int))
-    pictures = [_read(series.files[index], window) for index in picked]
+    window: WindowLike = _CT_WINDOW if modality == "CT" else "file"
+    if len(set(heights_mm)) < _FEWEST_SLICES:
+        wide = _WIDE_WINDOW if modality == "CT" else window
+        return _fit(_read(files[len(files) // 2], wide), 2 * PANEL + 2)
+    picked = np.unique(np.linspace(0, len(heights_mm) - 1, min(len(heights_mm), _MOST_SLICES_READ)).astype(int))
+    pictures = [_read(files[index], window) for index in picked]
     shape = pictures[len(pictures) // 2].shape
     pictures = [one if one.shape == shape else np.zeros(shape, np.uint8) for one in pictures]
-    section = _section(np.stack(pictures)[:, shape[0] // 2], np.asarray(heights), np.asarray(heights)[picked], series)
+    heights, rows_shown = np.asarray(heights_mm), np.stack(pictures)[:, shape[0] // 2]
+    section = _section(rows_shown, heights, heights[picked], pixel_mm=_pixel_mm(files[0]))
     upper, middle, lower = (pictures[int(share * (len(pictures) - 1))] for share in (0.78, 0.5, 0.22))
     panels = [[_fit(section, PANEL), _fit(upper, PANEL)], [_fit(middle, PANEL), _fit(lower, PANEL)]]
     bar = np.full((PANEL, 2), 90, np.uint8)
@@ -46,11 +53,12 @@ def draw_stack(series: "PileSeries") -> np.ndarray:
     return np.vstack([rows[0], np.full((2, rows[0].shape[1]), 90, np.uint8), rows[1]])
 
 
-def _section(rows: np.ndarray, heights: np.ndarray, read: np.ndarray, series: "PileSeries") -> np.ndarray:
+def _section(rows: np.ndarray, heights: np.ndarray, read: np.ndarray, *, pixel_mm: float) -> np.ndarray:
     """The middle rows (N, W) of slices at the heights `read`, drawn to scale from the top down."""
-    pixel_mm = _pixel_mm(series.files[0])
     step = float(np.median(np.diff(np.unique(heights))))
-    shown = np.arange(heights.max() + step / 2, heights.min() - step / 2, -pixel_mm)
+    extent = float(np.ptp(heights)) + step
+    count = int(np.clip(extent / pixel_mm, 1, _MOST_ROWS))
+    shown = heights.max() + step / 2 - (np.arange(count) + 0.5) * extent / count
     nearest = np.abs(shown[:, None] - read[None, :]).argmin(axis=1)
     missing = np.abs(shown[:, None] - heights[None, :]).min(axis=1) > _GAP / 2 * step
     picture = rows[nearest]

@@ -24,6 +24,7 @@ from firstread.curation.table_one import TableOne, table_one
 from firstread.evaluation.sample_size_formulas import auc_interval_width, wilson_width
 from firstread.project.cohort_step import patient_rows
 from firstread.project.curated_tables import read_archive_tables
+from firstread.project.reasons import check_reason
 from firstread.project.sealed_test import check_new_split, digest_test_set, seal_warning, write_seals
 from firstread.project.split_plan import SplitPlan, divide
 
@@ -72,6 +73,7 @@ def split_cohort(
     counts = {**_count(splits), "remarks": remarks, "rule": plan.rule}
     if dry_run:
         return counts
+    reason = None if reason is None else check_reason(project, reason)
     seals = check_new_split(project, splits, reason=reason)
     folder = project.paths["split folder"]
     parameters = {"rule": plan.rule, "method": plan.method, "seed": plan.seed}

@@ -27,6 +27,7 @@ from firstread.phantoms.archive.identities import Identity
 from firstread.phantoms.archive.names import Region
 from firstread.phantoms.archive.patient_folder import encode
 from firstread.phantoms.archive.studies import ARCHIVE_VERSION, ArchivePatient, Series, Study
+from firstread.phantoms.archive.template_dataset import TemplateDataset
 from firstread.phantoms.head import make_head, simulate_head_hu
 from firstread.phantoms.lesion_table import list_lesions
 from firstread.phantoms.smooth_fields import draw_ct_noise
@@ -307,13 +308,14 @@ def _write_study(made: tuple[Study, list[tuple[Series, str]]], person: int, fold
         yield PlantedStack(name, person, series.uid, tuple(files), fault)
 
 
-def _deidentify(dataset: object, series: Series) -> None:
+def _deidentify(dataset: TemplateDataset, series: Series) -> None:
     """Take away what names somebody: all of it is empty or a pseudonym already."""
-    for keyword in _REMOVED:
-        if hasattr(dataset, keyword):
+    for keyword in (*_REMOVED, *_EMPTIED):
+        if keyword in dataset:
             delattr(dataset, keyword)
     for keyword in _EMPTIED:
         setattr(dataset, keyword, "")
-    dataset.SeriesDescription = series.description  # type: ignore[attr-defined]
-    dataset.PatientIdentityRemoved = "YES"  # type: ignore[attr-defined]
-    dataset.DeidentificationMethod = "invented"  # type: ignore[attr-defined]
+    dataset.PatientName = dataset.PatientID
+    dataset.SeriesDescription = series.description
+    dataset.PatientIdentityRemoved = "YES"
+    dataset.DeidentificationMethod = "invented"
