@@ -53,6 +53,8 @@ KINDS = {
 }
 SEED, PATIENTS, SHARE = 2026, 200, 0.3
 CONFIDENT = 0.8
+#: environment variable: folder in which the archive is kept, so that a run that was stopped goes on
+KEPT = "FIRSTREAD_CURATION_ARCHIVE"
 #: phase of a stack that has none, and plane of what is no slice, in words of the truth and of the tables
 _IMAGES = ("original", "derived", "localizer")
 _SAME_PLANE = {"localizer": "none"}
@@ -64,7 +66,7 @@ def measure_curation(*, quick: bool, seed: int = SEED) -> dict[str, Any]:
     count = max(2, round(patients * SHARE))
     with tempfile.TemporaryDirectory() as folder:
         archive = write_archive(
-            Path(folder, "archive"),
+            Path(os.environ.get(KEPT, folder), "archive"),
             patients=patients,
             seed=seed,
             matrix=matrix,
@@ -133,14 +135,14 @@ def score_faults(
 ) -> dict[str, Any]:
     """Recall and precision of each kind, with Wilson intervals."""
     places = planted_places(planted, stacks=stacks, instances=instances)
-    key_of_patient = patient_keys(instances, stacks)
+    key_of_study = study_keys(instances, stacks)
     results = {}
     for name, (kind, place) in KINDS.items():
         true = places[name]
         seen: dict[Any, str] = {}
         for row in found:
             if row["kind"] == kind:
-                where = key_of_patient.get(row["patient"]) if place == "patient" else row[place]
+                where = key_of_study.get(row["study"]) if place == "patient" else row[place]
                 seen.setdefault(where, str(row["evidence"]))
         hits = len(true & set(seen))
         results[name] = {
@@ -172,12 +174,10 @@ def planted_places(planted: pd.DataFrame, *, stacks: pd.DataFrame, instances: pd
     return places
 
 
-def patient_keys(instances: pd.DataFrame, stacks: pd.DataFrame) -> dict[str, str]:
-    """PatientID as files state it -> name of the patient in the truth."""
+def study_keys(instances: pd.DataFrame, stacks: pd.DataFrame) -> dict[str, str]:
+    """StudyInstanceUID as files state it -> name of the patient in the truth."""
     by_uid = {uid: row.patient for row in stacks.itertuples() for uid in row.sop_instance_uids}
-    return {
-        row.patient: by_uid[row.instance] for row in instances.itertuples() if row.patient and row.instance in by_uid
-    }
+    return {row.study: by_uid[row.instance] for row in instances.itertuples() if row.instance in by_uid}
 
 
 def score_stacks(stacks: pd.DataFrame, series: pd.DataFrame, instances: pd.DataFrame) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from burned_in_text_tables import clean_table, recall_table
 from coverage_tables import calibration_table, class_table, comparison_table, interval_table
+from curation_tables import faults_table, stacks_table
 from curves_tables import groups_table, lesson_2_table, losses_table, rules_table
 from deidentification_tables import score_table
 from deidentification_tables import speed_table as deidentification_speed_table
@@ -21,7 +22,7 @@ from firstread.core.figures import plot_learning_curve, png_bytes
 from firstread.evaluation.intervals import wilson_interval
 from kept_results import ROOT, cases_by_class, format_table, load_newest
 
-NAMES = ("measured", "bundled-weights", "intervals", "phantoms", "deidentification", "burned-in-text")
+NAMES = ("measured", "bundled-weights", "intervals", "phantoms", "deidentification", "burned-in-text", "curation")
 PAGES = tuple(f"docs/explanation/{name}.md" for name in NAMES)
 TABLE_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -221,6 +222,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "curves-losses-openi": partial(losses_table, "curves-openi"),
     "pixels-recall": recall_table,
     "pixels-clean": clean_table,
+    "curation-faults": faults_table,
+    "curation-stacks": stacks_table,
     "deidentification-score": score_table,
     "deidentification-speed": deidentification_speed_table,
     "few-rsna": partial(few_shot_table, "mednist/rsna", ("accuracy",)),

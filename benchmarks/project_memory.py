@@ -48,7 +48,7 @@ def write_copies(folder: Path, size: int, phantoms: Path) -> None:
         dataset.StudyInstanceUID, dataset.IssuerOfPatientID = "1.2.826.0.1.3680043.8.497.1", "BENCH"
     for number in range(size):
         dataset = templates[number % len(templates)]
-        dataset.SeriesInstanceUID = f"1.2.826.0.1.3680043.8.498.{number // len(templates)}"
+        dataset.SeriesInstanceUID = f"1.2.826.0.1.3680043.8.497.2.{number // len(templates)}"
         dataset.SOPInstanceUID = f"{dataset.SeriesInstanceUID}.{number % len(templates) + 1}"
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         path = folder / f"{number // 1_000:03d}" / f"{number:06d}.dcm"

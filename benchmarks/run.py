@@ -22,6 +22,8 @@ import classroom
 import copy_recall
 import coverage_calibration
 import coverage_class
+import curation_faults
+import curation_speed
 import curves
 import data_check
 import dataset_versions
@@ -78,7 +80,9 @@ BENCHMARKS: dict[str, Callable[[bool, Path | None], dict[str, Any]]] = {
     "deidentify": lambda quick, peers: deidentify.measure_deidentification(quick=quick),
     "pixels": lambda quick, peers: burned_in_text.measure_burned_in_text(quick=quick),
     "deidentification-score": lambda quick, peers: deidentification_score.score_deidentification(quick=quick),
+    "curation": lambda quick, peers: curation_faults.measure_curation(quick=quick),
     "project": lambda quick, peers: project_memory.measure_project(quick=quick),
+    "curation-speed": lambda quick, peers: curation_speed.measure_curation(quick=quick),
     "few": lambda quick, peers: few_shot.measure_few_shot(quick=quick),
 }
 console = Console()

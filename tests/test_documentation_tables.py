@@ -23,7 +23,8 @@ def generator():
 
 
 @pytest.mark.parametrize(
-    "page", ["measured.md", "bundled-weights.md", "phantoms.md", "deidentification.md", "burned-in-text.md"]
+    "page",
+    ["measured.md", "bundled-weights.md", "phantoms.md", "deidentification.md", "burned-in-text.md", "curation.md"],
 )
 def test_every_table_is_that_of_the_kept_results(generator, page):
     text = (ROOT / "docs" / "explanation" / page).read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from firstread.core.errors import DataError
 from firstread.deidentification import Profile, PseudonymKeys, review_class
 from firstread.deidentification.identity_index import readable_datasets
 
@@ -64,4 +65,7 @@ def all_options(*datasets):
 
 def all_options_for(path):
     """The same for a file, which may be none that can be read."""
-    return all_options(*(dataset for _, dataset in readable_datasets([path])))
+    try:
+        return all_options(*(dataset for _, dataset in readable_datasets([path])))
+    except DataError:  # of a damaged header
+        return all_options()

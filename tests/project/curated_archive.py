@@ -55,9 +55,9 @@ def write_curated_archive(folder, *, patients=PATIENTS, slices=5):
     return folder
 
 
-def make_curated_project(base, **settings):
-    """The project `base/liver` on the de-identified archive `base/archive`, its vault in `base/vault`."""
+def make_curated_project(base, *, name="liver", **settings):
+    """The project `base/NAME` on the de-identified archive `base/archive`, its vault in `base/NAME-vault`."""
     archive = base / "archive"
     if not archive.exists():
         write_curated_archive(archive, **settings)
-    return Project.create(base / "liver", archive=archive, vault=base / "vault", deidentified=True)[0]
+    return Project.create(base / name, archive=archive, vault=base / f"{name}-vault", deidentified=True)[0]

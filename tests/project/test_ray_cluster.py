@@ -7,6 +7,7 @@ import pytest
 from firstread.core.errors import MissingDependencyError, NetworkError
 from firstread.project.archive_deidentifier import DeidentificationSettings, deidentify_archive
 from firstread.project.index import index_archive
+from project.curated_archive import make_curated_project
 from project.hostile_archive import PASSPHRASE, contents, make_project
 
 
@@ -44,3 +45,15 @@ def test_without_ray_the_extra_is_named(project, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependencyError, match=r'Ray is not installed.*extra "ray"'):
         deidentify_archive(project, PASSPHRASE, DeidentificationSettings(ray="local"))
+
+
+@pytest.mark.slow
+def test_a_local_cluster_curates_the_same_tables(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    import firstread.project.archive_curator as step
+
+    monkeypatch.setattr(step, "SERIES_A_SHARD", 2)
+    one, many = (make_curated_project(tmp_path / "same", name=name) for name in ("one", "many"))
+    assert step.curate_archive(many, step.CurationSettings(ray="local", processes=2)) == step.curate_archive(one)
+    for name in ("series.parquet", "studies.parquet", "faults.parquet", "excluded.csv"):
+        assert (many.paths["curated"] / name).read_bytes() == (one.paths["curated"] / name).read_bytes()

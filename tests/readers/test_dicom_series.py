@@ -254,3 +254,40 @@ def test_highdicom_builds_the_same_volume(tmp_path):
     )
     assert np.array_equal(theirs.array, ours.values)
     assert np.allclose(theirs.affine, ours.geometry.affine_lps, atol=1e-6)
+
+
+def save_passes(folder, heights, numbers, tags=None):
+    """Slices at heights with their InstanceNumbers, and further tags of each."""
+    values = np.arange(len(heights), dtype=np.int16)[:, None, None] + np.zeros((len(heights), 4, 5), np.int16)
+    per_slice = [{"InstanceNumber": number, **(tags[i] if tags else {})} for i, number in enumerate(numbers)]
+    return group_series(save_series(folder, values, positions=place(*heights), per_slice=per_slice))
+
+
+def test_a_pass_that_was_started_anew_between_the_positions_of_another_is_a_stack(tmp_path):
+    heights = [5.0 * z for z in range(6)] * 2 + [5.0 * z + 0.6 for z in range(6)]
+    tags = [{"AcquisitionNumber": 1 + index // 6} for index in range(18)]
+    stacks = save_passes(tmp_path, heights, range(1, 19), tags)
+    assert [len(stack.slices) for stack in stacks] == [6, 6, 6]
+    assert all(stack.geometry for stack in stacks)
+
+
+def test_passes_without_any_tag_are_told_apart_where_slices_begin_again(tmp_path):
+    heights = [25.0, 20, 15, 10, 5, 0, 25, 20, 10, 5, 0, 25, 20, 15, 10, 5, 0]
+    stacks = save_passes(tmp_path, heights, range(1, 18))
+    assert sorted(len(stack.slices) for stack in stacks) == [5, 6, 6]
+    assert {stack.separated_by for stack in stacks} == {("InstanceNumber",)}
+
+
+def test_a_slice_that_is_there_twice_stays_with_its_pass(tmp_path):
+    heights = [*[5.0 * z for z in range(6)] * 2, 10.0]
+    tags = [{"AcquisitionNumber": 1 if index < 6 else 2} for index in range(13)]
+    stacks = save_passes(tmp_path, heights, range(1, 14), tags)
+    assert sorted((len(stack.slices), stack.geometry is not None) for stack in stacks) == [(6, True), (7, False)]
+
+
+def test_two_regions_one_after_the_other_are_no_passes(tmp_path):
+    """A break in AcquisitionNumber and a slice twice: one stack with a repeated position, as before."""
+    heights = [*[5.0 * z for z in range(12)], 20.0]
+    tags = [{"AcquisitionNumber": 1 if height < 30 else 2} for height in heights]
+    (stack,) = save_passes(tmp_path, heights, range(1, 14), tags)
+    assert "positions hold several slices" in str(stack.problem)

@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from firstread.cli.output import AsJson, print_json, print_table
 from firstread.cli.passphrase import PassphraseFile, read_new_passphrase
@@ -12,7 +13,23 @@ from firstread.cli.passphrase import PassphraseFile, read_new_passphrase
 if TYPE_CHECKING:
     from firstread.project.project import Project
 
+#: the order of the steps, in which --help lists them
+_ORDER = (
+    *("demo", "new", "status", "index", "deidentify", "hold", "verify", "clinical", "curate", "cohort", "split"),
+    *("open-test", "reidentify", "withdraw"),
+)
+
+
+class _StepOrder(TyperGroup):
+    """Lists commands in the order of the steps, whichever module adds them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 project_app = typer.Typer(
+    cls=_StepOrder,
     help="A project on your own DICOM studies: one folder, one verb a step.",
     no_args_is_help=True,
     rich_markup_mode="markdown",

@@ -135,7 +135,7 @@ figcaption, caption { color: var(--quiet); font-size: .92rem; text-align: left; 
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 {% for n in columns %}.text-{{ n }} td:nth-child({{ n }}), .text-{{ n }} th:nth-child({{ n }}) {
-  text-align: left; white-space: normal; min-width: 11rem; }
+  text-align: left; white-space: normal; min-width: 11rem; overflow-wrap: anywhere; }
 {% endfor %}th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid var(--ink); }
 pre { background:#f5f7f9; border:1px solid var(--line); padding:.8rem; overflow-x:auto; font-size:.85rem; }
 @media print { body { max-width:none; padding:0; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }

@@ -58,6 +58,19 @@ class ClinicalColumn:
     reason: str = ""
 
 
+def check_columns(table: "pd.DataFrame", *, key: str, keep: Sequence[str] = ()) -> None:
+    """Refuse columns that are not there, or a key that stands twice.
+
+    Raises:
+        SettingError: names the nearest column.
+    """
+    for name in (key, *keep):
+        if name not in list(table.columns):
+            raise SettingError(f'The table has no column "{name}".{suggest(name, list(map(str, table.columns)))}')
+    if list(table.columns).count(key) > 1:
+        raise SettingError(f'The table has the column "{key}" twice', do="rename one of them")
+
+
 def decide_columns(
     table: "pd.DataFrame",
     *,
@@ -85,11 +98,7 @@ def decide_columns(
         >>> [(column.name, column.kind) for column in found]
         [('surname', 'dropped'), ('op_day', 'date')]
     """
-    for name in (key, *keep):
-        if name not in list(table.columns):
-            raise SettingError(f'The table has no column "{name}".{suggest(name, list(map(str, table.columns)))}')
-    if list(table.columns).count(key) > 1:
-        raise SettingError(f'The table has the column "{key}" twice', do="rename one of them")
+    check_columns(table, key=key, keep=keep)
     found: list[ClinicalColumn] = []
     for place, source in enumerate(table.columns):
         if source == key:

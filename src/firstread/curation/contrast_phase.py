@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from firstread.curation.description_words import CONTRAST_WORDS, PHASE_WORDS, find_words, has_word, plain_text
+from firstread.curation.description_words import PHASE_WORDS, find_words
 from firstread.curation.organ_enhancement import Enhancement
 
 #: phase -> mean and standard deviation in HU of aorta, liver and kidney in adults at 120 kV. Aorta and liver: wide
@@ -175,8 +175,3 @@ def _weigh(
         confidence *= 0.5
     confidence = round(min(confidence, 0.98), 3)
     return (best, confidence) if confidence >= _LEAST else ("unknown", confidence)
-
-
-def contrast_is_described(description: str) -> bool:
-    """Whether a description says that contrast medium was given."""
-    return bool(has_word(plain_text(description), CONTRAST_WORDS))

@@ -198,31 +198,23 @@ FAULT_KINDS: Mapping[str, FaultKind] = MappingProxyType(
 )
 
 
-def make_fault(
-    kind: str,
-    *,
-    evidence: str,
-    confidence: float,
-    action: str | None = None,
-    **where: str | int | None,
-) -> dict[str, object]:
+def make_fault(kind: str, *, evidence: str, confidence: float, **where: str | int | None) -> dict[str, object]:
     """A row of FAULTS_FOUND; its id is the same whenever the same fault is found in the same place.
 
     Args:
-        kind: a key of FAULT_KINDS.
+        kind: a key of FAULT_KINDS, which says what becomes of what has the fault.
         evidence: in words, with measured values and their units; nothing out of a patient's record.
         confidence: 0 to 1.
-        action: "exclude" or "note"; None is that of the kind.
         where: patient, study, series, stack and file, as far as they are known.
 
     Example:
         >>> fault = make_fault("missing_slices", evidence="2 of 40 slices", confidence=0.95, series="S1", stack=0)
-        >>> fault["action"], fault["excluded"], len(fault["id"])
+        >>> fault["action"], fault["excluded"], len(str(fault["id"]))
         ('exclude', True, 12)
     """
     row: dict[str, object] = dict.fromkeys(FAULTS_FOUND.names)
     places = [str(where.get(name)) for name in ("patient", "study", "series", "stack", "file")]
-    done = action or FAULT_KINDS[kind].action
+    action = FAULT_KINDS[kind].action
     digest = hashlib.sha256("\0".join([kind, *places]).encode("utf-8", "replace")).hexdigest()
     return (
         row
@@ -232,7 +224,7 @@ def make_fault(
             "kind": kind,
             "evidence": evidence,
             "confidence": round(confidence, 3),
-            "action": done,
-            "excluded": done == "exclude",
+            "action": action,
+            "excluded": action == "exclude",
         }
     )

@@ -53,11 +53,6 @@ PHASE_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
-#: words that say that contrast medium was given, without the phase
-CONTRAST_WORDS = (
-    *("mit km", "km", "contrast", "contraste", "kontrast", "enhanced", "post contrast", "postcontrast", "c+", "iv+"),
-    *("with contrast", "w contrast", "avec iv", "con contraste", "con mdc", "mdc", "inj", "injecte", "injected"),
-)
 #: part of the body -> words of descriptions and defined terms of BodyPartExamined (PS3.16 Annex L)
 BODY_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -198,12 +193,6 @@ def find_words(text: str, words: Mapping[str, tuple[str, ...]]) -> dict[str, str
         if word:
             found[meaning] = word[0].strip()
     return found
-
-
-def has_word(text: str, words: tuple[str, ...]) -> str | None:
-    """The first of some words that stands in a text, or None."""
-    found = _pattern(words).search(plain_text(text))
-    return found[0].strip() if found else None
 
 
 def plain_text(text: str) -> str:

@@ -47,7 +47,7 @@ def draft_eligibility(tables: ArchiveTables) -> str:
         >>> "where = \\"series.modality == 'CT'\\"" in draft_eligibility(tables)
         True
     """
-    left = tables.filter(tables.present["series"])
+    left = tables.filter(tables.present["series"] & _selected(tables))
     if not len(left):
         raise DataError("There is no series to draw criteria from", do="curate an archive that holds images")
     parts = [_HEAD]
@@ -64,6 +64,14 @@ def draft_eligibility(tables: ArchiveTables) -> str:
         question = f"study.age_years < {_ADULT_YEARS}"
         parts.append(_entry("exclude", f"Under {_ADULT_YEARS} years", "clinical", question, "adults only"))
     return "\n".join([*parts, _TARGET, *_columns(tables)]) + "\n"
+
+
+def _selected(tables: ArchiveTables) -> np.ndarray:
+    """(N,) whether curation left a row in."""
+    if "selected" not in tables.columns("series"):
+        return np.ones(len(tables), bool)
+    selected: np.ndarray = pc.fill_null(tables.column(Column("series", "selected")), True).to_numpy()
+    return selected
 
 
 def _entry(side: str, name: str, needs: str, where: str, why: str) -> str:

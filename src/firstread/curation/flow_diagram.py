@@ -6,6 +6,7 @@ One column that is as wide as a phone: whoever is left goes down on the left, wh
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from xml.sax.saxutils import escape
 
 import pyarrow as pa
@@ -13,6 +14,8 @@ import pyarrow as pa
 from firstread.curation.participant_flow import UNIT_WORDS, counted
 
 _WIDTH, _MARGIN, _INDENT = 420, 8, 96
+#: pixels that it is wide where there is room
+_SHOWN = 600
 _LINE, _PAD, _GAP, _LETTER = 20, 10, 12, 7.6
 _INK, _QUIET, _BLUE, _ORANGE = "#1b2430", "#5b6675", "#0072B2", "#B34700"
 _FONT = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
@@ -30,7 +33,7 @@ def draw_flow(flow: pa.Table, *, title: str = "", note: str = "", partitions: Ma
         partitions: name of a split -> number of units in it, for boxes below the last one.
 
     Returns:
-        SVG, 420 units wide, that scales with the page; it holds no script and refers to no other file.
+        SVG, 420 units wide, shown larger where there is room; it holds no script and refers to no other file.
 
     Example:
         >>> from firstread.curation.participant_flow import FLOW
@@ -49,7 +52,7 @@ def draw_flow(flow: pa.Table, *, title: str = "", note: str = "", partitions: Ma
         if side in ("start", "included"):
             drawing.main_box([row["criterion"], _all_units(row)])
         else:
-            drawing.side_box(_leaving(row), strong=side == "missing")
+            drawing.side_box(_leaving(row, rows[place - 1]), strong=side == "missing")
             if place + 1 < len(rows) and rows[place + 1]["side"] not in ("missing", "included"):
                 drawing.count(counted(row["after"], unit))
     if partitions:
@@ -64,16 +67,16 @@ def _all_units(row: Mapping[str, int]) -> str:
     return ", ".join(counted(row[f"{several}_after"], unit) for unit, (_, several) in UNIT_WORDS.items())
 
 
-def _leaving(row: Mapping[str, object]) -> list[str]:
-    """Lines of a box beside the flow: how many leave, and why."""
-    name, unit = str(row["criterion"]), str(row["unit"])
-    count = counted(int(str(row["left"])), unit)
-    if row["side"] == "missing":
-        return [f"{count} not included", name]
-    reason = {"include": f"Not met: {name}", "exclude": f"Excluded: {name}"}.get(str(row["side"]), name)
-    undecided = int(str(row["undecided"] or 0))
-    more = [f"({counted(undecided, unit)} included without an answer)"] if undecided else []
-    return [f"{count} left", reason, *more]
+def _leaving(row: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """Lines of a box beside the flow: how many are excluded, and why."""
+    name, unit = row["criterion"], row["unit"]
+    series = before["series_after"] - row["series_after"]
+    more = f" ({counted(series, 'series')})" if unit != "series" and series else ""
+    lines = [f"{counted(row['left'], unit)} excluded{more}"]
+    lines.append(f"Not met: {name}" if row["side"] == "include" else name)
+    if row["undecided"]:
+        lines.append(f"{counted(row['undecided'], unit)} included without an answer")
+    return lines
 
 
 @dataclass
@@ -131,14 +134,14 @@ class _Drawing:
         """The whole drawing."""
         height = self.y + _MARGIN
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="100%" role="img" '
-            f'font-family="{_FONT}" font-size="14" style="max-width:{_WIDTH * 1.5:.0f}px">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_SHOWN}" role="img" '
+            f'font-family="{_FONT}" font-size="14" style="max-width:100%;height:auto">'
         )
         tip = (
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
             f'orient="auto"><path d="M0 0L8 4L0 8z" fill="{_QUIET}"/></marker></defs>'
         )
-        said = f"<title>{escape(title)}</title><desc>{escape('; '.join(sentences))}</desc>"
+        said = f"<title>{_clean(title)}</title><desc>{_clean('; '.join(sentences))}</desc>"
         ground = f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>'
         return "\n".join([head, said, tip, ground, *self.shapes, "</svg>"]) + "\n"
 
@@ -209,6 +212,10 @@ def _stem_x() -> int:
 
 
 def _text(text: str, x: int, y: int, *, bold: bool = False, color: str = _INK) -> str:
-    clean = "".join(letter if letter.isprintable() else " " for letter in text)
     weight = ' font-weight="600"' if bold else ""
-    return f'<text x="{x}" y="{y}" fill="{color}"{weight}>{escape(clean)}</text>'
+    return f'<text x="{x}" y="{y}" fill="{color}"{weight}>{_clean(text)}</text>'
+
+
+def _clean(text: str) -> str:
+    """A text as XML can hold it."""
+    return escape("".join(letter if letter.isprintable() else " " for letter in text))

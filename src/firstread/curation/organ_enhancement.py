@@ -12,8 +12,10 @@ from scipy import ndimage
 
 from firstread.curation.stack_sample import StackSample
 
-#: bone on slices averaged to about 3 mm, in HU
-_BONE_HU = 180.0
+#: the ring of bone around the spinal canal, in the order of trial, and the mean of what lies in it, in HU
+_RING_HU, _CANAL_HU = (100.0, 150.0), (-40.0, 60.0)
+#: area of the canal, and the way from its middle to the front of a vertebral body
+_CANAL_MM2, _CANAL_TO_FRONT_MM = (60.0, 700.0), 40.0
 #: HU of soft tissue with or without contrast medium
 _SOFT_HU = (-20.0, 220.0)
 #: liver: HU, volume and how far its voxels may differ
@@ -24,8 +26,10 @@ _OPENING_MM, _AORTA_MM = 9.0, 4.5
 _AORTA_WINDOW = ((-8, 38), (-34, 12))
 _KIDNEY_WINDOW = ((22, 82), (-32, 52))
 _MIN_SLICES = 4
+#: how far at the right of the spine the ends of the liver are looked for
+_SIDE_MM = 20.0
 #: noise above which organs are looked for on smoother slices
-_NOISY_HU = 25.0
+_NOISY_HU, _NOISY_SLICES = 25.0, 5
 #: how far HU may differ within a disc of the aorta, above a share of its brightness
 _MAX_AORTA_SD_HU, _AORTA_SD_SHARE = 14.0, 0.12
 
@@ -56,14 +60,16 @@ class Enhancement:
 
 def measure_enhancement(sample: StackSample) -> Enhancement:
     """Measure organs on axial slices of a CT; what cannot be found is None."""
-    if len(sample.values) < _MIN_SLICES or sample.body is None:
+    if len(sample.values) < _MIN_SLICES:
         return Enhancement()
     spine = find_spine(sample)
     if spine is None:
         return Enhancement()
     liver = find_liver(sample, spine)
     liver_hu = round(float(np.median(sample.values[liver])), 1) if liver is not None else None
-    areas = liver.sum(axis=(1, 2)) if liver is not None else np.zeros(len(sample.values))
+    # without contrast medium the heart is like the liver, which it lies on; it is not at the right
+    side = max(1, int(spine[0] - _SIDE_MM / sample.pixel_mm))
+    areas = liver[:, :, :side].sum(axis=(1, 2)) if liver is not None else np.zeros(len(sample.values))
     largest = float(areas.max()) or 1.0
     return Enhancement(
         aorta_hu=measure_aorta(sample, spine),
@@ -77,29 +83,45 @@ def measure_enhancement(sample: StackSample) -> Enhancement:
 
 
 def find_spine(sample: StackSample) -> tuple[float, float] | None:
-    """Column and row, in pixels of the sample, of the front edge of the vertebral bodies, by the median of slices."""
-    found = []
-    for values, body in zip(sample.values, sample.body, strict=True):
-        rows, columns = np.nonzero(body)
-        if not len(rows):
-            continue
-        middle, back = (columns.min() + columns.max()) / 2, rows.max()
-        height = back - rows.min()
-        bone = (values > _BONE_HU) & body
-        near = 45 / sample.pixel_mm
-        strip = bone[:, max(0, int(middle - near)) : int(middle + near) + 1].copy()
-        strip[: int(rows.min() + 0.42 * height)] = False
-        if strip.sum() * sample.pixel_mm**2 < 150:
-            continue
-        x = np.nonzero(strip)[1].mean() + max(0, int(middle - near))
-        right = bone[:, max(0, int(x - 18 / sample.pixel_mm)) : int(x - 5 / sample.pixel_mm) + 1]
-        profile = np.flatnonzero(right[int(rows.min() + 0.3 * height) :].sum(axis=1) >= 2)
-        if len(profile):
-            found.append((x, profile[0] + int(rows.min() + 0.3 * height)))
+    """Column and row, in pixels of the sample, of the front edge of the vertebral bodies, by the median of slices.
+
+    The spinal canal is a hole in a ring of bone near the middle; a vertebral body reaches about 40 mm further forward
+    than its middle. The front edge itself is not looked for: an enhanced vena cava lies on it.
+    """
+    canals = [find_canal(*pair, pixel_mm=sample.pixel_mm) for pair in zip(sample.values, sample.inside, strict=True)]
+    found = [canal for canal in canals if canal is not None]
     if len(found) < _MIN_SLICES:
         return None
     x, y = np.median(np.array(found), axis=0)
-    return float(x), float(y)
+    return float(x), float(y) - _CANAL_TO_FRONT_MM / sample.pixel_mm
+
+
+def find_canal(values: np.ndarray, body: np.ndarray, *, pixel_mm: float) -> tuple[float, float] | None:
+    """Column and row of the middle of the spinal canal in a slice (H, W); None where its ring of bone is not closed."""
+    rows, columns = np.nonzero(body)
+    if not len(rows):
+        return None
+    middle, reach = (columns.min() + columns.max()) / 2, 60 / pixel_mm
+    left = max(0, int(middle - reach))
+    near = ndimage.gaussian_filter(values[:, left : int(middle + reach) + 1], 0.5)
+    top = int(rows.min() + 0.4 * (rows.max() - rows.min()))
+    for limit in _RING_HU:
+        bone = near > limit
+        bone[:top] = False
+        bone = ndimage.binary_closing(bone, iterations=1)
+        labels, count = ndimage.label(ndimage.binary_fill_holes(bone) & ~bone)
+        best = None
+        for number in range(1, count + 1):
+            hole = labels == number
+            row, column = np.nonzero(hole)
+            is_canal = _CANAL_MM2[0] <= len(row) * pixel_mm**2 <= _CANAL_MM2[1]
+            is_canal = is_canal and _CANAL_HU[0] <= float(near[hole].mean()) <= _CANAL_HU[1]
+            # of several holes the canal lies furthest behind
+            if is_canal and (best is None or row.mean() > best[1]):
+                best = (float(column.mean()) + left, float(row.mean()))
+        if best is not None:
+            return best
+    return None
 
 
 def measure_aorta(sample: StackSample, spine: tuple[float, float]) -> float | None:
@@ -121,6 +143,8 @@ def measure_aorta(sample: StackSample, spine: tuple[float, float]) -> float | No
     row_mm, column_mm = row * pixel + front, column * pixel + left
     # no disc whose middle is nearer to a vertebral body (about 48 mm x 40 mm) than its radius
     is_spine = ((column_mm / 29) ** 2 + ((row_mm - 19) / 27) ** 2) < 1
+    if _noise(sample) > _NOISY_HU:  # the brightest of many noisy discs is too bright
+        means = ndimage.uniform_filter1d(means, _NOISY_SLICES, axis=0, mode="nearest")
     is_even = deviation < _MAX_AORTA_SD_HU + _AORTA_SD_SHARE * np.maximum(means, 0) + _noise(sample)
     brightest = np.where(is_even & ~is_spine, means, -np.inf).reshape(len(means), -1).max(axis=1)
     brightest = brightest[np.isfinite(brightest)]
@@ -134,7 +158,7 @@ def find_liver(sample: StackSample, spine: tuple[float, float]) -> np.ndarray | 
     """Mask (N, H, W) of the liver: the largest homogeneous organ at the right; None where there is none."""
     x, y = spine
     smooth = smoothed(sample)
-    is_soft = (smooth > _LIVER_HU[0]) & (smooth < _LIVER_HU[1]) & sample.body
+    is_soft = (smooth > _LIVER_HU[0]) & (smooth < _LIVER_HU[1]) & sample.inside
     is_soft[:, int(y + 34 / sample.pixel_mm) :] = False
     is_soft[:, :, int(x + 60 / sample.pixel_mm) :] = False
     disc = _disc(_OPENING_MM / sample.pixel_mm) > 0
@@ -146,7 +170,7 @@ def find_liver(sample: StackSample, spine: tuple[float, float]) -> np.ndarray | 
     counts, edges = np.histogram(smooth[core], bins=np.arange(0, 206, 6))
     counts = ndimage.gaussian_filter1d(counts.astype(float), 1)
     mode = float(edges[int(counts.argmax())] + 3)
-    spread = max(14.0, 1.6 * float(np.percentile(np.abs(smooth[core] - mode), 40)))
+    spread = max(14.0, 3.2 * float(np.percentile(np.abs(smooth[core] - mode), 40)))
     if spread > _MAX_LIVER_SPREAD_HU:
         return None
     is_like = is_soft & (np.abs(smooth - mode) < spread)
@@ -207,7 +231,7 @@ def measure_spleen(sample: StackSample, spine: tuple[float, float], liver: np.nd
     x, y = spine
     start = int(x + 45 / sample.pixel_mm)
     smooth = smoothed(sample)
-    is_soft = (smooth > 10) & (smooth < 200) & sample.body
+    is_soft = (smooth > 10) & (smooth < 200) & sample.inside
     is_soft[:, :, :start] = False
     is_soft[:, : int(y - 45 / sample.pixel_mm)] = False
     disc = _disc(9 / sample.pixel_mm) > 0

@@ -23,7 +23,7 @@ _WITH_PHASES = ("CT",)
 #: modalities whose images may carry a side marker
 _RADIOGRAPHS = ("CR", "DX", "RG")
 #: PatientOrientation of a projection -> plane
-_PROJECTIONS = {("L", "F"): "coronal", ("R", "F"): "coronal", ("A", "F"): "sagittal", ("P", "F"): "sagittal"}
+_PROJECTIONS = {"L\\F": "coronal", "R\\F": "coronal", "A\\F": "sagittal", "P\\F": "sagittal"}
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ def _plane(one: StackDescription) -> tuple[str, float]:
     """Plane of slices by their geometry, of a projection by its PatientOrientation."""
     if one.kind.name not in ("original", "derived"):
         return "none", 1.0
-    if one.geometry.plane == "none" and (name := _PROJECTIONS.get(one.files[0].patient_orientation)):
+    if one.geometry.plane == "none" and (name := _PROJECTIONS.get("\\".join(one.files[0].patient_orientation))):
         return name, 0.85
-    return one.geometry.plane, one.geometry.plane_confidence
+    return one.geometry.plane, one.geometry.plane_confidence if one.geometry.plane != "none" else 1.0
 
 
 def _stack_row(one: StackDescription, number: int) -> dict[str, object]:

@@ -27,7 +27,7 @@ _THICKNESS_MM = 3.0
 _MAX_LIVER_END = 0.12
 _MIN_SLICES_OF_COVERAGE = 6
 #: length of the edge of the field of view that the body reaches in the middle slice, in mm
-_MAX_CUT_MM = 60.0
+_MAX_CUT_MM = 100.0
 #: relative difference of exposure from which it varies
 _VARIES = 0.02
 

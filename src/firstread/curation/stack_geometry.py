@@ -11,6 +11,8 @@ from firstread.readers.dicom_series import SliceStack
 SAME_POSITION_MM = 0.01
 #: cosine between the normal and an axis of the body from which a plane has the name of that axis (25 degrees)
 _MIN_COSINE = 0.906
+#: distances that differ by less are one that was rounded, in mm
+_ROUNDED_MM = 0.11
 #: share of the usual distance by which a gap may differ from a whole number of distances
 _REGULAR = 0.15
 #: gaps below this share of the usual distance lie between regular slices
@@ -100,10 +102,10 @@ def usual_gap(gaps: np.ndarray, thickness: float | None) -> float:
     rounded = np.round(gaps, 2)
     values, counts = np.unique(rounded, return_counts=True)
     # distances that the file rounded to 0.1 mm are one distance
-    near = np.array([counts[np.abs(values - value) <= max(0.06, 0.02 * value)].sum() for value in values])
+    near = np.array([counts[np.abs(values - value) <= max(_ROUNDED_MM, 0.02 * value)].sum() for value in values])
     best = values[near == near.max()]
     chosen = best[np.abs(best - thickness).argmin()] if thickness and len(best) > 1 else best[0]
-    return float(np.median(gaps[np.abs(gaps - chosen) <= max(0.06, 0.02 * chosen)]))
+    return float(np.median(gaps[np.abs(gaps - chosen) <= max(_ROUNDED_MM, 0.02 * chosen)]))
 
 
 def explain_gaps(gaps: np.ndarray, spacing: float) -> tuple[int, int, bool]:

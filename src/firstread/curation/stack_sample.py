@@ -55,6 +55,11 @@ class StackSample:
     unread: tuple[tuple[Slice, str], ...] = field(default=())
 
     @property
+    def inside(self) -> np.ndarray:
+        """(N, H, W) bool: the body, or everything where it cannot be told."""
+        return np.ones(self.values.shape, bool) if self.body is None else self.body
+
+    @property
     def voxel_ml(self) -> float:
         """Volume that one pixel of the sample stands for."""
         return self.pixel_mm**2 * self.step_mm / 1000

@@ -47,9 +47,9 @@ def describe_studies(instances: pa.Table, series: pa.Table) -> list[_Row]:
     links = _sessions(by_study)
     rows = []
     for study, found in by_study.items():
-        row: _Row = dict.fromkeys(STUDIES.names)
+        empty: _Row = dict.fromkeys(STUDIES.names)
         rows.append(
-            row
+            empty
             | {name: found[name] for name in ("patient", "age_years", "sex", "site", "scanner", "instances")}
             | {
                 "study": study,

@@ -41,10 +41,17 @@ class TableOne:
         """What a data protection officer must know; nothing where no cell is small."""
         if not self.small_cells:
             return ""
+        lines = "1 line has" if self.small_cells == 1 else f"{self.small_cells} lines have"
         return (
-            f"{self.small_cells} lines have a cell of fewer than {SMALL_CELL} people, marked with *: show this table "
-            "to your data protection officer before it leaves the department."
+            f"{lines} a cell of fewer than {SMALL_CELL} people, marked with *: show this table to your data protection "
+            "officer before it leaves the department."
         )
+
+    @property
+    def page_rows(self) -> "pd.DataFrame":
+        """The rows for a page: each variable named once, small cells by their mark only."""
+        shown = self.rows.drop(columns="small_cells").rename(columns={"largest_difference": "difference"})
+        return shown.assign(variable=shown["variable"].where(~shown["variable"].duplicated(), ""))
 
 
 def table_one(patients: pa.Table, groups: Mapping[str, np.ndarray], *, skip: Sequence[str] = ()) -> TableOne:
@@ -143,7 +150,7 @@ def _quartiles(numbers: np.ndarray, *, is_age: bool) -> str:
 def _number(value: float, *, is_age: bool) -> str:
     if is_age and value >= OLDEST_AGE:
         return f">= {OLDEST_AGE}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def _share(count: int, total: int) -> str:

@@ -14,6 +14,7 @@ from pydicom.uid import UID
 from firstread.core.errors import DataError
 from firstread.deidentification.dataset_converter import DatasetConverter
 from firstread.deidentification.identity import Identity, nested_identity_values
+from firstread.deidentification.pixel_bits import overlay_bits
 from firstread.deidentification.pixel_cleaner import clean_pixels
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.pseudonym_keys import PseudonymKeys
@@ -107,8 +108,9 @@ def _deidentify(dataset: Dataset, profile: Profile, keys: PseudonymKeys, identit
         return Deidentified(None, HELD)
     known = replace(identity, values=identity.values | nested_identity_values(dataset))
     pixel_actions: Mapping[str, int] = {}
-    if "clean_pixel_data" in profile:
-        cleaned = clean_pixels(dataset, known.values, search=is_searched_for_text(dataset, sop_class))
+    if (is_chosen := "clean_pixel_data" in profile) or overlay_bits(dataset):  # overlays go with every profile
+        search = is_chosen and is_searched_for_text(dataset, sop_class)
+        cleaned = clean_pixels(dataset, known.values, search=search)
         if cleaned.dataset is None:
             return Deidentified(None, cleaned.held)
         dataset, pixel_actions = cleaned.dataset, cleaned.actions

@@ -1,11 +1,13 @@
 """Review class: images of one kind of machine and one size, of which a person looks at a sheet."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstread.deidentification.identity import nested_identity_values
 from firstread.deidentification.pixel_regions import ultrasound_regions
 from firstread.deidentification.value_search import clean_text
+from firstread.dicom.headers import convert_dicom_errors
 from firstread.dicom.pixel_elements import get_int, get_str
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ _UNWANTED = re.compile(r"[^\w .+()/-]+")
 def review_class(dataset: "Dataset") -> str:
     """Name of an image's review class: modality, SOP class, maker's model, size. It names no patient and no place.
 
+    Raises:
+        DataError: the header is damaged.
+
     Example:
         >>> from pydicom import Dataset
         >>> image = Dataset()
@@ -27,6 +32,11 @@ def review_class(dataset: "Dataset") -> str:
         >>> review_class(image)
         'OT Secondary Capture Image Storage, Viewer 7 of, 640 x 480'
     """
+    with convert_dicom_errors(Path("dataset")):
+        return _review_class(dataset)
+
+
+def _review_class(dataset: "Dataset") -> str:
     from pydicom.uid import UID
 
     values = frozenset(nested_identity_values(dataset))

@@ -7,7 +7,6 @@ patient in it.
 from typing import TYPE_CHECKING
 
 from firstread.deidentification.iod_attributes import known_sop_classes
-from firstread.deidentification.pixel_bits import overlay_bits
 from firstread.deidentification.pixel_search import looks_drawn_on
 from firstread.deidentification.profile import Profile
 from firstread.deidentification.review_class import review_class
@@ -100,8 +99,6 @@ def reason_to_hold_pixels(dataset: "Dataset", sop_class: str, profile: Profile) 
     reason = reason_to_review(dataset, sop_class)
     if "clean_pixel_data" in profile:
         return f"{reason}: {_NEEDS_REVIEW}" if reason and review_class(dataset) not in profile.reviewed else None
-    if reason is None and overlay_bits(dataset):
-        reason = "An overlay lies in unused bits of the pixels"
     return f"{reason}: {_NEEDS_OPTION}" if reason else None
 
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import write_atomically, write_json, write_text
 from firstread.core.patient_identity import normalize_patient
-from firstread.curation.clinical_columns import ClinicalColumn, convert_values, decide_columns
+from firstread.curation.clinical_columns import ClinicalColumn, check_columns, convert_values, decide_columns
 from firstread.datasets.table_text import read_table
 from firstread.deidentification.value_search import clean_text
 from firstread.dicom.archive_index import INSTANCES
@@ -88,16 +88,16 @@ def join_clinical(
         raise DataError("There is no such table", where=source, do="check the path")
     people = _known_people(project, passphrase)
     table = read_table(source)
-    if id_column not in list(table.columns):
-        decide_columns(table, key=id_column, keep=(), names_somebody=lambda text: False)
-    patients, counts = _match(table[id_column].tolist(), people)
+    check_columns(table, key=id_column, keep=keep)
+    patients, matched = _match(table[id_column].tolist(), people)
     rows = _one_row_each(table, patients, source)
     names_somebody = _value_search(project)
     known = [people.birth_dates.get(patient, frozenset()) for patient in rows]
     part = table.loc[list(rows.values())]
     columns = decide_columns(part, key=id_column, keep=keep, names_somebody=names_somebody, birth_dates=known)
     result = _convert(part, list(rows), columns, people)
-    counts |= {
+    counts: dict[str, Any] = {
+        **matched,
         "patients": len(rows),
         "columns": [column.name for column in columns if column.kind != "dropped"],
         "dropped": {column.source: column.reason for column in columns if column.kind == "dropped"},

@@ -227,7 +227,7 @@ def _page(eligibility: Eligibility, found: Participants, flow: str, table: Table
         report.add_text(remark)
     report.add_heading("Flow of participants").add_drawing(flow, alt="flow diagram; the same numbers are in flow.csv")
     report.add_heading("Criteria").add_table(_criteria_table(eligibility))
-    report.add_heading("Table 1").add_table(table.rows, caption=_TABLE_CAPTION)
+    report.add_heading("Table 1").add_table(table.page_rows, caption=_TABLE_CAPTION)
     if table.remark:
         report.add_text(table.remark)
     report.add_heading("Bias of the selection")

@@ -12,7 +12,7 @@ from firstread.curation.curation_schemas import FAULT_KINDS
 from firstread.project.outlier_pictures import OutlierPictures
 from firstread.project.project_folder import ProjectFolder
 
-_MAX_SHOWN = 200
+_MAX_SHOWN = 100
 #: below this, a plane or phase is to be looked at
 _SURE = 0.8
 
@@ -39,18 +39,28 @@ def write_page(
         report.add_table(_count_faults(faults), caption="Faults by kind")
     else:
         report.add_text("No fault was found.")
-    report.add_heading("What is left out, or was put back")
-    if len(excluded):
-        shown = excluded.slice(0, _MAX_SHOWN).select(["id", "what", "kind", "reason", "decision", "decided_by"])
-        report.add_table(shown.to_pandas(), caption=_caption(len(excluded)))
-    else:
-        report.add_text("Nothing.")
     report.add_heading("Images unlike the others")
     for sentence in pictures.sentences:
         report.add_text(sentence)
     if pictures.png is not None:
         report.add_figure(pictures.png, caption="outliers.png", alt="Scatter plots of stacks, the outermost named.")
+    _add_excluded(report, excluded)
     return report.write(project.paths["curated"] / "report.html")
+
+
+def _add_excluded(report: Report, excluded: pa.Table) -> None:
+    """Add what is left out: what is no image of a patient in numbers, what is faulty or was decided row by row."""
+    report.add_heading("What is left out, or was put back")
+    frame = excluded.select(["id", "what", "kind", "reason", "decision", "decided_by"]).to_pandas()
+    is_plain = frame["kind"].astype(str).str.startswith("kind: ") & frame["decision"].isna()
+    plain = frame[is_plain].groupby("reason").size().rename("number").reset_index()
+    if len(plain):
+        report.add_table(plain, caption="No original images: reformations, localizers, screens and other objects")
+    listed = frame[~is_plain].reset_index(drop=True)
+    if len(listed):
+        report.add_table(listed.head(_MAX_SHOWN), caption=_caption(len(listed)))
+    if frame.empty:
+        report.add_text("Nothing.")
 
 
 def _source(project: ProjectFolder) -> str:
@@ -63,7 +73,8 @@ def _count(series: pa.Table, name: str) -> pd.DataFrame:
     counted = series.select([name, "selected"]).to_pandas()
     counted[name] = counted[name].astype(object).where(counted[name].notna(), "not stated")
     found = counted.groupby(name)["selected"].agg(["size", "sum"]).reset_index()
-    return found.rename(columns={"size": "stacks", "sum": "selected"}).sort_values("stacks", ascending=False)
+    named = found.rename(columns={"size": "stacks", "sum": "selected"})
+    return named.sort_values("stacks", ascending=False, ignore_index=True)
 
 
 def _confidence(series: pa.Table) -> str:
@@ -92,5 +103,5 @@ def _count_faults(faults: pa.Table) -> pd.DataFrame:
 
 
 def _caption(count: int) -> str:
-    more = f"the first {_MAX_SHOWN} of {count:,}; all of them: " if count > _MAX_SHOWN else ""
-    return f"Left out: {more}excluded.csv"
+    some = f"the first {_MAX_SHOWN} of {count:,}" if count > _MAX_SHOWN else f"{count:,}"
+    return f"For a fault or by a decision: {some}; excluded.csv lists everything"

@@ -55,6 +55,8 @@ def write_results(project: ProjectFolder, parts: Path) -> dict[str, Any]:
         if folder.is_symlink():
             raise StorageError("The folder of curated tables is a link", where=folder, do="remove the link")
         folder.mkdir(exist_ok=True)
+        for leftover in folder.glob(".*.*"):  # what a run that was killed had begun
+            leftover.unlink()
     stacks = sort_table(read_parts(parts, "stacks", SERIES), _KEY)
     with FileStore(parts) as store:
         left_out = list(store.left_out())

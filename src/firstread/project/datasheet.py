@@ -95,8 +95,8 @@ def _composition(project: ProjectFolder, series: pa.Table, studies: pa.Table, fa
     return [
         Answer(
             "What do the instances represent, and how many are there?",
-            f"Stacks of slices of radiological studies: {len(series):,} of {len(studies):,} studies of {patients:,} "
-            f"patients, of which {len(used):,} are selected and {len(series) - len(used):,} left out.",
+            f"{len(series):,} stacks of slices, of {len(studies):,} radiological studies of {patients:,} "
+            f"patients: {len(used):,} are selected, {len(series) - len(used):,} left out.",
         ),
         Answer("Is it a sample of a larger set, and is it representative?"),
         Answer(

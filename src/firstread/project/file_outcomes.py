@@ -19,6 +19,7 @@ from firstread.deidentification.pseudonym_keys import PseudonymKeys
 from firstread.deidentification.review_class import review_class
 from firstread.deidentification.storage_classes import reason_to_hold_class
 from firstread.dicom.headers import convert_dicom_errors, open_dicom_object
+from firstread.dicom.raw_elements import save_dataset
 from firstread.project.archive_names import locate
 from firstread.project.hold_decisions import Decision, Decisions
 from firstread.project.identity_store import IdentityStore, identity_digest
@@ -157,7 +158,7 @@ def _deidentify(
         return _rows(row | {"rule": _rule(reason, dataset, identity, profile, name), "reason": reason})
     output = found.dataset
     path = output_path(dataset, pseudonym, work.keys)
-    write_atomically(work.folder / path, lambda temporary: output.save_as(temporary, enforce_file_format=True))
+    write_atomically(work.folder / path, lambda temporary: save_dataset(output, temporary))
     written = row | {"status": "written", "output": path.as_posix()}
     return _rows(written, [{"file": path.as_posix(), "rule": rule, "count": n} for rule, n in found.actions.items()])
 

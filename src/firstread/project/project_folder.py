@@ -44,8 +44,8 @@ STEPS = (
     Step("index", ("archive",), ("index",)),
     Step("deidentify", ("archive", "profile", "decisions"), ("deidentified",), needs=("index",)),
     Step("verify", ("deidentified",), ("verification",), needs=("deidentify",)),
-    Step("clinical", ("clinical source",), ("clinical",), needs=("deidentify",), optional=True),
     Step("curate", ("image folder", "curation decisions"), ("curated series", "excluded"), needs=("verify",)),
+    Step("clinical", ("clinical source",), ("clinical",), needs=("deidentify",), optional=True),
     Step(
         "cohort",
         ("curated series", "curated studies", "curated faults", "clinical", "eligibility"),

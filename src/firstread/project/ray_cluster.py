@@ -5,14 +5,17 @@ The keys of the project travel to them: the cluster's network must be one that m
 """
 
 import os
+import socket
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from firstread.core.errors import FirstreadError, MissingDependencyError, NetworkError, StorageError
 from firstread.project.shards import ShardPlan, ShardWork, run_one_shard
 
 LOCAL = "local"
 _IN_FLIGHT_PER_CPU = 2
+_SECONDS_TO_CONNECT = 10.0
 
 
 def run_shards_on_ray(work: ShardWork, plan: ShardPlan, *, address: str) -> None:
@@ -46,13 +49,28 @@ def _connect(ray: Any, address: str, *, processes: int) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == LOCAL:
+            # Ray's own 15 lets its workers starve beside other programs: on a busy machine a run seems to hang
+            os.environ.setdefault("RAY_worker_niceness", "0")
             ray.init(num_cpus=processes, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
         else:
+            _check_reachable(address)
             ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise NetworkError(
             "There is no Ray cluster at this address", where=address, do="start one, or use --ray local"
         ) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Raise an error where nobody listens at an address: Ray itself tries for many minutes.
+
+    Raises:
+        OSError: nobody listens.
+        ValueError: the address is none.
+    """
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    if parts.hostname and parts.port is not None:  # "auto" has no port: Ray looks for the cluster of this node
+        socket.create_connection((parts.hostname, parts.port), _SECONDS_TO_CONNECT).close()
 
 
 def _run(ray: Any, work: ShardWork, plan: ShardPlan) -> None:

@@ -19,14 +19,18 @@ from firstread.curation.criterion_parser import parse_column
 from firstread.curation.criterion_values import column_kind
 from firstread.curation.eligibility import Eligibility, read_eligibility
 from firstread.curation.flow_diagram import draw_flow
+from firstread.curation.participant_flow import counted, target_classes
 from firstread.curation.table_one import TableOne, table_one
 from firstread.evaluation.sample_size_formulas import auc_interval_width, wilson_width
 from firstread.project.cohort_step import patient_rows
 from firstread.project.curated_tables import read_archive_tables
+from firstread.project.reasons import check_reason
 from firstread.project.sealed_test import check_new_split, digest_test_set, seal_warning, write_seals
 from firstread.project.split_plan import SplitPlan, divide
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from firstread.project.project_folder import ProjectFolder
 
 #: what is planned for: metric, expected value
@@ -69,6 +73,7 @@ def split_cohort(
     counts = {**_count(splits), "remarks": remarks, "rule": plan.rule}
     if dry_run:
         return counts
+    reason = None if reason is None else check_reason(project, reason)
     seals = check_new_split(project, splits, reason=reason)
     folder = project.paths["split folder"]
     parameters = {"rule": plan.rule, "method": plan.method, "seed": plan.seed}
@@ -118,7 +123,7 @@ def size_rows(splits: pa.Table, included: pa.Table, eligibility: Eligibility) ->
         members = [row for row in splits.to_pylist() if row["split"] == name]
         if not members:
             continue
-        of_class = Counter({row["component"]: row["stratum"] for row in members}.values())
+        of_class = Counter(_strata_of_components(members, positive).values())
         size = {
             "split": name,
             "patients": len(members),
@@ -128,6 +133,15 @@ def size_rows(splits: pa.Table, included: pa.Table, eligibility: Eligibility) ->
         }
         rows += [size | row for row in _widths(of_class, positive)]
     return rows
+
+
+def _strata_of_components(members: list[dict[str, Any]], positive: str | None) -> dict[str, str | None]:
+    """Component -> its stratum: that of the target where any patient of it has it."""
+    strata: dict[str, str | None] = {}
+    for row in members:
+        if strata.get(row["component"]) in (None, row["stratum"]) or row["stratum"] == positive:
+            strata[row["component"]] = row["stratum"]
+    return strata
 
 
 def _widths(of_class: Counter[str | None], positive: str | None) -> list[dict[str, Any]]:
@@ -179,33 +193,33 @@ def _remarks(splits: pa.Table, plan: SplitPlan) -> list[str]:
         why = {
             "temporal": "no time of theirs is known",
             "site": "they were seen on both sides, or their site is not known",
-            "contiguous": "they lie in the gap",
-        }.get(plan.method, "no class of theirs is known")
-        found.append(f"{without} patients are in no split, because {why}.")
+            "contiguous": "they lie in the gap between two parts",
+        }.get(plan.method, "their class is not known")
+        found.append(f"In no split, because {why}: {counted(without, 'patient')}.")
     if plan.method == "nested":
         found.append("Every patient is tested once, in a fold of their own: there is no test set to seal.")
     elif not digest_test_set(splits):
         found.append("There is no test set: a result on the validation set chooses, and does not measure.")
     shared = len(splits) - len(pc.unique(splits["component"]))
     if shared:
-        found.append(f"{shared} patients may be one person with another one, and are kept with them.")
+        found.append(
+            f"May be one person with another patient, and stay on the same side: {counted(shared, 'patient')}."
+        )
     return found
 
 
 def _count(splits: pa.Table) -> dict[str, Any]:
-    counted = Counter("no split" if name is None else name for name in splits["split"].to_pylist())
+    sizes = Counter("no split" if name is None else name for name in splits["split"].to_pylist())
     folds = Counter(fold for fold in splits["fold"].to_pylist() if fold is not None)
     counts: dict[str, Any] = {
         "patients": len(splits),
-        "splits": {name: counted[name] for name in (*NAMES, "no split") if counted[name]},
+        "splits": {name: sizes[name] for name in (*NAMES, "no split") if sizes[name]},
     }
     return counts | ({"folds": {str(fold): folds[fold] for fold in sorted(folds)}} if folds else {})
 
 
 def _table_one(project: "ProjectFolder", splits: pa.Table, included: pa.Table, eligibility: Eligibility) -> TableOne:
     """Table 1 by split."""
-    from firstread.curation.participant_flow import target_classes
-
     tables = read_archive_tables(project)
     keys = set(zip(*(included[name].to_pylist() for name in ("series", "stack")), strict=True))
     rows = zip(tables.rows["series.series"].to_pylist(), _stacks(tables.rows), strict=True)
@@ -225,9 +239,9 @@ def _stacks(rows: pa.Table) -> list[int | None]:
 
 def _flow(project: "ProjectFolder", splits: pa.Table, eligibility: Eligibility) -> str:
     flow = pq.read_table(project.paths["cohort"] / "flow.parquet")
-    counted = Counter(splits["split"].to_pylist())
+    sizes = Counter(splits["split"].to_pylist())
     unit = flow["unit"].to_pylist()[-1]
-    partitions = {name: counted[name] for name in NAMES if counted[name]} if unit == "patient" else None
+    partitions = {name: sizes[name] for name in NAMES if sizes[name]} if unit == "patient" else None
     note = "The criteria were drawn a posteriori." if eligibility.planned == "a posteriori" else ""
     return draw_flow(flow, title=eligibility.title, note=note, partitions=partitions)
 
@@ -244,17 +258,26 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 def _page(
     project: "ProjectFolder", flow: str, table: TableOne, sizes: list[dict[str, Any]], remarks: list[str]
 ) -> Report:
-    import pandas as pd
-
     report = Report("Splits", f"{project.settings.title}")
     for remark in filter(None, remarks):
         report.add_text(remark)
     report.add_heading("Flow of participants").add_drawing(flow, alt="flow diagram with the splits")
     report.add_heading("Sizes").add_table(
-        pd.DataFrame(sizes),
-        caption="Width of the 95 % interval that each size will give, where the expected value is met",
+        _sizes_table(sizes),
+        caption="Patients, and the width of the 95 % interval that they give where a value is as expected",
     )
-    report.add_heading("Table 1, by split").add_table(table.rows)
+    report.add_heading("Table 1, by split").add_table(table.page_rows)
     if table.remark:
         report.add_text(table.remark)
     return report
+
+
+def _sizes_table(sizes: list[dict[str, Any]]) -> "pd.DataFrame":
+    """One row a split, one column a metric with its expected value."""
+    import pandas as pd
+
+    rows: dict[str, dict[str, Any]] = {}
+    for size in sizes:
+        row = rows.setdefault(size["split"], {name: size[name] for name in ("split", "patients", "series", "classes")})
+        row[f"{size['metric']} {size['expected']:g}"] = size["width"]
+    return pd.DataFrame(list(rows.values()))
