@@ -13,7 +13,15 @@ from firstread.core.columns import make_table
 from firstread.core.errors import DataError, SettingError
 from firstread.core.provenance import Origin
 from firstread.core.split_assignment import assign_folds
-from firstread.core.splits import folds_by_patient, split_by_patient, split_contiguous, split_name, split_random
+from firstread.core.splits import (
+    folds_by_patient,
+    split_by_patient,
+    split_by_site,
+    split_contiguous,
+    split_name,
+    split_random,
+    split_temporal,
+)
 
 CLASSES = ("abdomen", "chest")
 
@@ -191,3 +199,36 @@ def test_an_unlabelled_case_is_in_no_fold():
 def test_no_fold_is_empty(classes, seed):
     count = len(classes)
     assert sorted(assign_folds(classes, range(count), folds=count, seed=seed)) == list(range(count))
+
+
+def test_a_temporal_split_is_by_a_column_that_orders_patients():
+    cohort = cohort_of([[2, 1, 1, 2], [1, 1, 2, 2]])
+    dated = cohort.with_column("year", [2000 + hash_free(patient) for patient in cohort.table["patient"]])
+    divided = split_temporal(dated, by="year", fractions=(0.5, 0.25, 0.25))
+    table = divided.table
+    assert table.groupby("patient")["split"].nunique().max() == 1
+    latest = table.groupby("split")["year"].agg(["min", "max"])
+    assert latest.loc["train", "max"] < latest.loc["validation", "min"]
+    assert latest.loc["validation", "max"] < latest.loc["test", "min"]
+    with pytest.raises(SettingError, match="own first study"):
+        split_temporal(dated, by="days")
+    with pytest.raises(SettingError, match='Did you mean "year"'):
+        split_temporal(dated, by="yeer")
+    with pytest.raises(SettingError, match="no numbers"):
+        split_temporal(dated, by="patient")
+
+
+def hash_free(patient):
+    """A number that is the same for a patient in every process."""
+    return sum(map(ord, patient)) % 97
+
+
+def test_a_split_by_site_trains_on_no_patient_of_the_sites_left_out():
+    cohort = cohort_of([[2, 1, 1, 2], [1, 1, 2, 2]], unlabeled=1)
+    seen = {patient: "AB"[number % 2] for number, patient in enumerate(sorted(set(cohort.table["patient"])))}
+    sited = cohort.with_column("site", [seen[patient] for patient in cohort.table["patient"]])
+    divided = split_by_site(sited, test=["B"], fractions=(0.5, 0.5, 0))
+    table = divided.table.dropna(subset=["split"])
+    assert set(table[table["split"] == "test"]["site"]) == {"B"}
+    assert set(table[table["split"] != "test"]["site"]) == {"A"}
+    assert divided.steps[-1].name == "split by site"

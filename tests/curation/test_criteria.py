@@ -1,6 +1,7 @@
 """The grammar of criteria: what it reads, what it answers, and what it says of a mistake."""
 
 import contextlib
+import operator
 
 import pyarrow as pa
 import pytest
@@ -78,12 +79,18 @@ def value(node, row):
     return None if left is None or right is None else left + right if node.sign == "+" else left - right
 
 
-def compare(operator, left, right):
-    if left is None or right is None:
-        return None
-    return {"==": left == right, "!=": left != right}.get(operator) if operator in ("==", "!=") else {
-        "<": lambda: left < right, "<=": lambda: left <= right, ">": lambda: left > right, ">=": lambda: left >= right
-    }[operator]()  # fmt: skip
+COMPARE = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def compare(sign, left, right):
+    return None if left is None or right is None else COMPARE[sign](left, right)
 
 
 def all_of(answers):

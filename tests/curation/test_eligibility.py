@@ -74,6 +74,8 @@ def test_the_order_of_the_file_is_the_order_of_the_flow():
         ("window=3", "no table"),
         ("include=3", "one pair of brackets"),
         ("".join(f"[[include]]\nname='{n}'\nwhere='series.selected'\n" for n in range(51)), "51 criteria"),
+        ('why = """\n' + "[[include]]\n" * 5000 + '"""', '"why" has no meaning here'),
+        ('title = """\n' + "[[include]]\n" * 5000 + '"""', "5000 criteria"),
         ("a" * 60 + "=" + "[" * 5000, "no TOML"),
     ],
 )

@@ -164,3 +164,14 @@ def test_the_flow_adds_up_and_only_ever_goes_down(rows, criteria):
         assert second["left"] >= 0
         assert second["series_after"] <= first["series_after"]
     assert lines[-1]["after"] == len(set(kept["patient.patient"].to_pylist()))
+
+
+def test_an_archive_without_images_is_no_error():
+    empty = ArchiveTables.join(
+        series=pa.table({name: pa.array([], pa.string()) for name in ("series", "study", "patient", "phase")}),
+        study=pa.table({name: pa.array([], pa.string()) for name in ("study", "patient")}),
+        clinical=pa.table({"patient": ["P1"], "age": [50]}),
+    )
+    text = criterion("clinical.age > 10", applies_to="study") + criterion("series.phase == 'venous'")
+    found, _ = select(text, empty)
+    assert flow(found) == [("start", 1, 0, 1), ("include", 1, 0, 1), ("include", 1, 1, 0), ("included", 0, 0, 0)]

@@ -27,7 +27,23 @@ def test_spellings_are_one():
 
 
 def test_links_come_from_studies_sessions_and_images():
-    series = pa.table({"series": list("ab"), "study": ["T1", "T1"], "patient": ["P1", "P2"]})
+    series = pa.table(
+        {
+            "series": list("abxyuv"),
+            "study": ["T1", "T1", "T5", "T6", "T7", "T8"],
+            "patient": ["P1", "P2", "P5", "P6", "P7", "P8"],
+        }
+    )
     study = pa.table({"study": ["T1", "T3", "T4"], "patient": ["P1", "P3", "P4"], "linked_study": [None, "T4", None]})
-    instances = pa.table({"patient": ["P5", "P6", "P6"], "pixel_sha256": ["x", "x", None]})
-    assert patient_pairs(series=series, study=study, instances=instances) == [("P1", "P2"), ("P3", "P4"), ("P5", "P6")]
+    instances = pa.table({"study": ["T7", "T7", None, None], "patient": ["P7", "P9", "P1", "P8"]})
+    shared = [
+        {
+            "kind": "images_under_two_ids",
+            "patient": "P5",
+            "evidence": "4 images have the pixels of series y of another",
+        },
+        {"kind": "two_ids_in_one_study", "patient": "P1", "evidence": "the files of the study state 2 patients"},
+        {"kind": "two_ids_in_one_study", "patient": "P7", "evidence": "the files of the study state 2 patients"},
+    ]
+    found = patient_pairs(series=series, study=study, faults=pa.Table.from_pylist(shared), instances=instances)
+    assert found == [("P1", "P2"), ("P3", "P4"), ("P5", "P6"), ("P7", "P9")]

@@ -73,6 +73,13 @@ def test_rows_are_joined_by_any_spelling_and_others_are_counted(project, joined)
     assert by_cea[None]["surgery_day"] is None
 
 
+def test_a_row_that_stands_twice_in_two_spellings_counts_once(project, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("MRN;x\nHID-0001;1\nhid 1;1\n")
+    counts = project.clinical(path, id_column="MRN", passphrase=PASSPHRASE).counts
+    assert (counts["matched"], counts["patients"]) == (2, 1)
+
+
 def test_columns_that_identify_are_dropped_with_the_reason(project, joined):
     dropped = joined.counts["dropped"]
     assert set(dropped) == {"Surname", "Birthday", "seen by"}
@@ -105,6 +112,18 @@ def test_a_changed_table_is_stale_and_nothing_is_run(project, joined):
     assert {one.name: one for one in Project.open(project.folder).status()}["clinical"].state == "stale"
     assert project.paths["clinical"].read_bytes() == before
     source(project).write_text(TABLE)
+
+
+def test_an_eligibility_file_that_names_somebody_is_refused(project, joined, tmp_path):
+    project.curate()
+    path = tmp_path / "who.toml"
+    path.write_text("[[include]]\nname = 'All but Hiddena'\nwhere = 'series.selected'\n")
+    with pytest.raises(SettingError, match=r"names somebody of the archive \(name\)") as caught:
+        project.cohort(source=path)
+    assert "Hiddena" not in str(caught.value)
+    assert not project.paths["eligibility"].exists()
+    path.write_text("[[include]]\nname = 'All'\nwhere = 'clinical.age >= 0'\n")
+    assert project.cohort(source=path).counts["patients"] == 3
 
 
 @pytest.mark.parametrize(

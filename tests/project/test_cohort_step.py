@@ -95,6 +95,9 @@ def test_a_drawn_file_says_that_it_is_a_posteriori_everywhere(project):
     assert "drawn a posteriori" in (project.paths["cohort"] / "bias.md").read_text()
     with pytest.raises(SettingError, match="not drawn over"):
         project.cohort(draw=True)
+    path = project.paths["eligibility"]
+    path.write_text(path.read_text().replace("a posteriori", "a priori", 1).replace('"a posteriori"', '"a priori"'))
+    assert "criteria were drawn from this archive before" in project.cohort().counts["remarks"][-1]
 
 
 def test_without_a_file_it_is_said_what_to_do(project):

@@ -13,6 +13,7 @@ import pytest
 import firstread as fr
 from firstread.core.errors import DataError, SettingError
 from firstread.core.predictions import Predictions
+from firstread.project.sealed_test import open_test_set
 from project.curated_project import ELIGIBILITY, make_project
 from project.test_cohort_step import KILLED
 
@@ -47,7 +48,7 @@ def test_no_component_is_on_two_sides_and_each_class_has_its_share(project):
     assert not groups["train"] & groups["validation"] | groups["train"] & groups["test"]
     assert all({"metastasis", "no metastasis"} == {r["stratum"] for r in rows if r["split"] == n} for n in groups)
     assert sum(counts["splits"].values()) == counts["patients"] == len(rows)
-    assert any("may be one person" in remark for remark in counts["remarks"])
+    assert any("May be one person" in remark for remark in counts["remarks"])
     assert {row["rule"] for row in rows} == {"by component, 0.6/0.2/0.2"}
 
 
@@ -126,6 +127,9 @@ def test_a_contiguous_split_follows_the_files(project):
         ({"method": "site"}, "names the sites"),
         ({"method": "temporal", "by": "clinical.yeer"}, 'Did you mean "year"'),
         ({"method": "temporal", "by": "study.site"}, "holds no numbers"),
+        ({"fractions": (float("nan"), 0.1, 0.1)}, "cannot be used"),
+        ({"seed": -1}, "a whole number from 0 on"),
+        ({"method": "folds", "folds": 1}, "a whole number from 2 on"),
         ({"method": "folds", "folds": 30}, "too few to be divided into 31 parts"),
     ],
 )
@@ -146,6 +150,32 @@ def test_a_changed_cohort_is_stale_and_nothing_is_run(project):
     project.cohort()
     assert (project.status()[-1].state, project.status()[-1].reason) == ("stale", "included has changed since")
     assert project.paths["splits"].read_bytes() == before
+
+
+def test_a_cohort_without_a_class_is_divided_all_the_same(tmp_path):
+    project = make_project(tmp_path)
+    path = tmp_path / "who.toml"
+    path.write_text(ELIGIBILITY.split("[target]")[0])
+    project.cohort(source=path)
+    counts = project.split(fractions=(0.5, 0.25, 0.25)).counts
+    assert set(counts["splits"]) == {"train", "validation", "test"}
+    assert {row["stratum"] for row in splits_of(project)} == {None}
+    sizes = (project.paths["split folder"] / "sizes.csv").read_text()
+    assert "accuracy" in sizes
+    assert "sensitivity" not in sizes
+
+
+def test_classes_of_a_column_have_their_share_of_each_part(tmp_path):
+    project = make_project(tmp_path)
+    path = tmp_path / "who.toml"
+    path.write_text(ELIGIBILITY.split("[target]")[0] + '[target]\nname = "site"\ncolumn = "study.site"\n')
+    project.cohort(source=path)
+    project.split(fractions=(0.5, 0.25, 0.25))
+    rows = splits_of(project)
+    assert {(row["split"], row["stratum"]) for row in rows if row["split"]} == {
+        (split, site) for split in fr_splits() for site in ("North", "South")
+    }
+    assert sum(row["split"] is None for row in rows) == sum(row["stratum"] is None for row in rows)
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +226,8 @@ def test_opening_is_recorded_and_a_second_one_is_said_in_every_result(with_image
     scores = pd.DataFrame({"case": test.table["case"], "label": test.table["label"]})
     predictions = Predictions.from_scores(scores, [0.5] * len(test), classes=test.classes, cohort=test)
     assert "opened twice" in fr.evaluate(predictions).notes[0]
+    saved = Predictions.load(predictions.save(with_images.folder.parent / "answers.parquet"))
+    assert "opened twice" in fr.evaluate(saved).notes[0]
 
     with pytest.raises(SettingError, match="opened twice, and this split has another one"):
         with_images.split(seed=5, fractions=(0.6, 0.2, 0.2))
@@ -214,6 +246,23 @@ def test_an_unopened_test_set_may_be_drawn_anew_and_the_history_stays(project):
     seals = json.loads(project.paths["seal"].read_text())["seals"]
     assert [seal["ended"] for seal in seals] == ["drawn anew before it was opened", ""]
     assert project.seal_warning() == ""
+
+
+def test_a_test_set_that_comes_back_is_known(project):
+    settings = {"fractions": (0.6, 0.2, 0.2)}
+    project.split(**settings)
+    open_test_set(project, reason=REASON, actor="tester")
+    with pytest.raises(SettingError, match="opened once, and this split has another one"):
+        project.split(method="nested", folds=3, inner=2)
+    project.split(method="nested", folds=3, inner=2, reason="too few for one test set")
+    project.split(**settings, reason="back again")
+    assert "opened twice" in open_test_set(project, reason=REASON, actor="tester")
+    project.paths["seal"].unlink()
+    project.split(**settings)  # the same test set, whose seal was lost
+    assert "opened twice" in project.seal_warning()
+    project.split(**settings, seed=4, reason="a fresh one")
+    project.split(**settings)
+    assert "opened twice" in project.seal_warning()
 
 
 def test_a_test_set_that_was_changed_is_not_opened(project):

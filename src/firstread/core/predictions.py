@@ -44,6 +44,8 @@ class Predictions:
         rules: predictions of trivial rules for the same cases, if they are made already; see `baselines`.
         cohort: the cases that were predicted; trivial rules are fitted on the training part of the cohort that they
             come from, once they are asked for.
+        warnings: what every result on these cases must say, such as that their test set was opened before; those of
+            the cohort are among them, and they are saved and loaded.
     """
 
     table: "pd.DataFrame"
@@ -51,8 +53,11 @@ class Predictions:
     model: str = "model"
     rules: "tuple[Predictions, ...] | None" = field(default=None, repr=False)
     cohort: Cohort | None = field(default=None, repr=False)
+    warnings: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
+        known = (*self.warnings, *(self.cohort.warnings if self.cohort is not None else ()))
+        object.__setattr__(self, "warnings", tuple(dict.fromkeys(known)))
         object.__setattr__(self, "rules", None if self.rules is None else tuple(self.rules))
         object.__setattr__(self, "table", _validate_table(self.table, self.task))
 
@@ -155,7 +160,7 @@ class Predictions:
         parts += [b.table.assign(model=b.model, role="baseline") for b in self.baselines]
         combined = pd.concat(parts, ignore_index=True)
         combined["frame"] = pd.to_numeric(combined["frame"]) if "frame" in combined else None
-        combined.attrs = {"task": task_to_json(self.task)}
+        combined.attrs = {"task": task_to_json(self.task), "warnings": list(self.warnings)}
         return write_atomically(path, lambda temporary: combined.to_parquet(temporary, index=False))
 
     @classmethod
@@ -171,12 +176,13 @@ class Predictions:
         stored = combined.attrs.get("task")
         classes = tuple(name.removeprefix(_SCORE_PREFIX) for name in score_columns)
         task = task_from_json(stored) if stored else Classification(classes)
+        warnings = tuple(str(text) for text in combined.attrs.get("warnings") or ())
         if "role" not in combined:
             combined = combined.assign(role="model", model=combined.get("model", path.stem))
         by_role: dict[str, list[Predictions]] = {"model": [], "baseline": []}
         for (role, model), rows in combined.groupby(["role", "model"], sort=False):
             table = rows.drop(columns=["role", "model"]).reset_index(drop=True)
-            by_role[str(role)].append(cls(table, task, str(model)))
+            by_role[str(role)].append(cls(table, task, str(model), warnings=warnings))
         if len(by_role["model"]) != 1:
             raise DataError(
                 f"The file holds predictions of {len(by_role['model'])} models", where=path, expected="exactly one"

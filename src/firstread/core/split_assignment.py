@@ -28,7 +28,7 @@ def validate_fractions(fractions: Sequence[float]) -> tuple[float, float, float]
         values = []
     if len(values) == 2:
         values.append(0.0)
-    if len(values) != 3 or min(values) < 0 or abs(sum(values) - 1) > 1e-6 or values[0] == 0:
+    if len(values) != 3 or not min(values) >= 0 or not abs(sum(values) - 1) <= 1e-6 or values[0] == 0:
         raise SettingError(
             f"fractions={fractions!r} cannot be used",
             expected="shares of training, validation and test that sum to 1, such as (0.7, 0.15, 0.15)",

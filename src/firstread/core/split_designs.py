@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from firstread.core.columns import SPLITS
 from firstread.core.errors import DataError, SettingError, suggest
-from firstread.core.split_assignment import assign_folds, number_groups, validate_fractions
+from firstread.core.split_assignment import assign_folds, assign_groups, number_groups, validate_fractions
 
 
 def assign_temporal(times: ArrayLike, groups: Sequence[Any] | np.ndarray, *, fractions: Sequence[float]) -> np.ndarray:
@@ -101,6 +101,30 @@ def assign_sites(
         raise SettingError("Nobody is left for one side of the split", expected="sites of which some are not left out")
     result: np.ndarray = of_group[group_of_case]
     return result
+
+
+def assign_external(
+    sites: Sequence[Any] | np.ndarray,
+    groups: Sequence[Any] | np.ndarray,
+    *,
+    labels: ArrayLike,
+    test: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+) -> np.ndarray:
+    """The test set at some sites (`assign_sites`); training and validation by chance among the others.
+
+    Returns:
+        (N,) object array of split names; None for groups of both sides or of an unknown site.
+    """
+    split = assign_sites(sites, groups, test=test)
+    train, validation, _ = validate_fractions(fractions)
+    rest = split == "train"
+    if validation:
+        shares = (train / (train + validation), validation / (train + validation), 0.0)
+        members = np.asarray(groups, dtype=object)[rest].tolist()
+        split[rest] = assign_groups(np.asarray(labels)[rest], members, fractions=shares, seed=seed)
+    return split
 
 
 def assign_nested_folds(

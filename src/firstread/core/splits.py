@@ -1,4 +1,4 @@
-"""Train/validation/test splits and cross-validation folds: by patient, at random, contiguous.
+"""Train/validation/test splits and cross-validation folds: by patient, time or site, at random, contiguous.
 
 Images of one patient look alike. A network that saw some of them in training recognises the others, and its accuracy on
 them says nothing about the next patient (Yagis 2021, Sci Rep 11:22544, doi 10.1038/s41598-021-01681-w). So
@@ -14,10 +14,11 @@ import numpy as np
 
 from firstread.core.cohort import Cohort
 from firstread.core.columns import SPLITS
-from firstread.core.errors import DataError
+from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.patient_sources import patient_unit
 from firstread.core.provenance import Step
 from firstread.core.split_assignment import assign_contiguous, assign_folds, assign_groups, validate_fractions
+from firstread.core.split_designs import assign_external, assign_temporal
 from firstread.core.version import package_version
 
 #: shares of training, validation and test, as in Montagnon 2020
@@ -74,6 +75,87 @@ def split_contiguous(cohort: Cohort, *, fractions: Sequence[float] = DEFAULT_FRA
     split[labeled] = assign_contiguous(targets[labeled], fractions=fractions, gap=gap)
     step = Step("split by file order", {"fractions": fractions, "gap": gap}, version=package_version())
     return cohort.with_column("split", split, step=step)
+
+
+def split_temporal(cohort: Cohort, *, by: str, fractions: Sequence[float] = DEFAULT_FRACTIONS) -> Cohort:
+    """Split by time: training first, test last, so that every test case is later than all that was trained on.
+
+    A patient stands where their latest case does. Cases without a label, or whose time is not known, get no split.
+
+    Args:
+        cohort: in which it is known of every case what it belongs to.
+        by: column of numbers that order patients against one another, such as a calendar year; not `days`, which count
+            from each patient's own first study.
+        fractions: shares of training, validation and test.
+
+    Raises:
+        SettingError: there is no such column, or it orders nobody.
+        DataError: there are too few different times, or patients are not known.
+
+    Example:
+        >>> cohort = fr.simulate_patients(8, size=32)
+        >>> cohort = cohort.with_column("year", [2015 + case // 2 for case in range(len(cohort))])
+        >>> later = split_temporal(cohort, by="year", fractions=(0.5, 0.25, 0.25))
+        >>> bool(later.train.table["year"].max() < later.test.table["year"].min())
+        True
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    table = cohort.table
+    if by == "days" or by not in table:
+        known = [str(name) for name in table if name != "days" and is_numeric_dtype(table[name])]
+        what = (
+            "Days count from each patient's own first study, so they order no patients"
+            if by == "days"
+            else (f'There is no column "{by}".{suggest(by, known)}')
+        )
+        raise SettingError(what, where=f'by="{by}"', expected="a column of calendar years, or of other common times")
+    if not is_numeric_dtype(table[by]):
+        raise SettingError(f'The column "{by}" holds no numbers', expected="a column of numbers, such as years")
+    components, labeled = _require_components(cohort), cohort.strata >= 0
+    split = np.full(len(cohort), None, dtype=object)
+    times = table[by].to_numpy(dtype=float, na_value=np.nan)[labeled]
+    split[labeled] = assign_temporal(times, components[labeled], fractions=fractions)
+    step = Step("split by time", {"by": by, "fractions": validate_fractions(fractions)}, version=package_version())
+    return cohort.with_column("split", split, step=step)
+
+
+def split_by_site(
+    cohort: Cohort, *, test: Sequence[str], fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: int = 0
+) -> Cohort:
+    """Split by site: the test set is of sites that nothing was trained on, training and validation of the others.
+
+    Patients who were seen on both sides, or whose site is not known, get no split.
+
+    Args:
+        cohort: with the column `site`, in which it is known of every case what it belongs to.
+        test: sites that are left out.
+        fractions: the first two are shares of training and validation among the others.
+        seed: of their random order.
+
+    Raises:
+        SettingError: there is no such site, or nobody is left for one side.
+        DataError: patients are not known.
+
+    Example:
+        >>> cohort = fr.simulate_patients(8, size=32)
+        >>> cohort = cohort.with_column("site", ["North" if case < 12 else "South" for case in range(len(cohort))])
+        >>> len(split_by_site(cohort, test=["South"]).test)
+        4
+    """
+    components, labeled = _require_components(cohort), cohort.strata >= 0
+    sites = cohort.tables.cases["site"].to_pylist()
+    split = np.full(len(cohort), None, dtype=object)
+    split[labeled] = assign_external(
+        np.array(sites, dtype=object)[labeled],
+        components[labeled],
+        labels=cohort.strata[labeled],
+        test=test,
+        fractions=fractions,
+        seed=seed,
+    )
+    parameters = {"test": list(test), "fractions": validate_fractions(fractions)}
+    return cohort.with_column("split", split, step=Step("split by site", parameters, seed, package_version()))
 
 
 def split_name(cohort: Cohort) -> str:

@@ -42,6 +42,8 @@ NEEDS = ("clinical", "imaging", "pathology")
 PLANNED = ("a priori", "a posteriori")
 MAX_BYTES = 100_000
 MAX_CRITERIA = 50
+#: lines that look like headings of criteria, those within texts among them
+_MOST_HEADINGS = 4 * MAX_CRITERIA
 _MAX_TEXT = 500
 _HEADING = re.compile(r"^[ \t]*(?:\[\[[ \t]*(include|exclude)[ \t]*\]\]|\[[ \t]*(window)[ \t]*\])[ \t]*(?:#.*)?$", re.M)
 _KEYS = {
@@ -189,8 +191,11 @@ def _order(text: str, values: Mapping[str, Any], where: str) -> list[tuple[str, 
     """The criteria in the order of the file, which tomllib does not keep between tables of two names."""
     entries = {side: _entries(values, side, where) for side in ("include", "exclude")}
     entries["window"] = [_table(values["window"], "window", where)] if "window" in values else []
+    headings = list(_HEADING.finditer(text))
+    if len(headings) > _MOST_HEADINGS:
+        raise SettingError(f"{len(headings)} criteria are too many", where=where, expected=f"at most {MAX_CRITERIA}")
     found = [
-        match[1] or match[2] for match in _HEADING.finditer(text) if _is_toml(text[: match.start()])
+        match[1] or match[2] for match in headings if _is_toml(text[: match.start()])
     ]  # a heading within a text of several lines has an unfinished text before it
     if any(found.count(side) != len(entries[side]) for side in entries):
         raise SettingError(

@@ -146,7 +146,9 @@ def _join(tables: Mapping[str, pa.Table]) -> ArchiveTables:
     patients = pa.concat_arrays([patients, alone])
     studies = pa.concat_arrays([studies, pa.nulls(len(alone), pa.string())])
     positions = {
-        "series": pa.array([*range(len(series)), *([None] * (len(patients) - len(series)))], pa.int64()),
+        "series": pa.concat_arrays(
+            [pa.array(np.arange(len(series))), pa.nulls(len(patients) - len(series), pa.int64())]
+        ),
         "study": pc.index_in(studies, value_set=_key(study, "study"), skip_nulls=True),
         "patient": pc.index_in(patients, value_set=_key(tables["patient"], "patient"), skip_nulls=True),
     }

@@ -149,7 +149,7 @@ class _Steps:
         """Apply a criterion to the rows that are left."""
         yes, unknown = self._answers(criterion)
         stays, undecided = self.alive & yes, self.alive & unknown
-        open_units = len(self._units(undecided) - self._units(stays))
+        open_units = int((self._units(undecided) & ~self._units(stays)).sum())
         keeps = criterion.missing == "include"
         if undecided.any():
             self.remarks.append(self._sentence(criterion, undecided, open_units))
@@ -167,7 +167,7 @@ class _Steps:
 
     def say_unlabeled(self, targets: pa.Array) -> None:
         """Say for how many of those who are in the target is not known."""
-        count = len(self._units(self.alive & pc.is_null(targets).to_numpy(zero_copy_only=False)))
+        count = self._count(self.alive & pc.is_null(targets).to_numpy(zero_copy_only=False))
         if count:
             self.remarks.append(
                 f"The target is not stated for {counted(count, self._unit)} who are in: they get no class."
@@ -192,15 +192,14 @@ class _Steps:
     def _anywhere(self, mask: np.ndarray, codes: np.ndarray) -> np.ndarray:
         """(N,) whether `mask` is true for any row left with the same code; a row without a code stands for itself."""
         mask = mask & self.alive
-        found = np.isin(codes, np.unique(codes[mask & (codes >= 0)]))
-        return np.where(codes >= 0, found, mask)
+        return np.where(codes >= 0, _units_of(codes, mask)[codes], mask)
 
     def _sentence(self, criterion: Criterion, undecided: np.ndarray, open_units: int) -> str:
         part = self._tables.filter(undecided)
         silent = [str(column) for column in columns_of(criterion.where) if part.column(column).null_count]
         because = f", because {' or '.join(silent)} is not stated" if silent else ""
         if not open_units:
-            count = counted(len(_units_of(self._codes["series"], undecided)), "series")
+            count = counted(int(_units_of(self._codes["series"], undecided).sum()), "series")
             unit = UNIT_WORDS[self._unit][0]
             return f'"{criterion.name}" cannot be answered for {count} of a {unit} that others keep in{because}.'
         kept = "included all the same" if criterion.missing == "include" else "not included"
@@ -212,13 +211,13 @@ class _Steps:
         row: dict[str, object] = {"criterion": criterion, "side": side, "needs": needs, "unit": self._unit}
         row |= {"before": before, "left": before - after, "after": after, "undecided": undecided}
         for name, (_, several) in UNIT_WORDS.items():
-            row[f"{several}_after"] = len(_units_of(self._codes[name], kept))
+            row[f"{several}_after"] = int(_units_of(self._codes[name], kept).sum())
         self._flow.append(row)
 
     def _count(self, mask: np.ndarray) -> int:
-        return len(self._units(mask))
+        return int(self._units(mask).sum())
 
-    def _units(self, mask: np.ndarray) -> set[int]:
+    def _units(self, mask: np.ndarray) -> np.ndarray:
         return _units_of(self._codes[self._unit], mask)
 
 
@@ -232,8 +231,11 @@ def counted(count: int, unit: str) -> str:
     return f"{count:,} {UNIT_WORDS[unit][count != 1]}"
 
 
-def _units_of(codes: np.ndarray, mask: np.ndarray) -> set[int]:
-    return set(np.unique(codes[mask & (codes >= 0)]).tolist())
+def _units_of(codes: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(K,) whether any row for which `mask` (N,) is true is of a unit, by its number."""
+    found = np.zeros(int(codes.max(initial=-1)) + 2, bool)  # the last one is of rows without a unit, and stays false
+    found[codes[mask & (codes >= 0)]] = True
+    return found
 
 
 def _codes(tables: ArchiveTables, unit: str) -> np.ndarray:

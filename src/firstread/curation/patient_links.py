@@ -1,13 +1,13 @@
 """Patients who may be one person: connected components, the unit that splits keep together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
 from firstread.core.patient_identity import patient_components
 
-#: kinds of faults whose rows of one study, or one file, name several patients
-_SHARED = ("images_under_two_ids", "two_ids_in_one_study")
+#: kind of the faults that name two patients of the same images, each by a series
+_SHARED_IMAGES = "images_under_two_ids"
 
 
 def link_patients(patients: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -47,21 +47,20 @@ def patient_pairs(
     """Patients who may be one person: of one study, of studies that are one session, or of the same images.
 
     Args:
-        series: with `study` and `patient`.
+        series: with `series`, `study` and `patient`.
         study: with `study`, `patient` and perhaps `linked_study`.
-        faults: of curation, with `kind`, `patient`, `study` and `series`.
-        instances: with `patient` and `pixel_sha256`.
+        faults: that curation found, with `kind`, `patient` and `evidence`, which names the other patient's series.
+        instances: with `study` and `patient`, for series whose files state several patients.
 
     Example:
         >>> series = pa.table({"series": ["S1", "S2"], "study": ["T1", "T1"], "patient": ["P1", "P2"]})
         >>> patient_pairs(series=series, study=pa.table({"study": ["T1"], "patient": ["P1"]}))
         [('P1', 'P2')]
     """
-    of_study = [(row["study"], row["patient"]) for row in series.select(["study", "patient"]).to_pylist()]
-    of_study += [(row["study"], row["patient"]) for row in study.select(["study", "patient"]).to_pylist()]
+    of_study = [pair for table in (series, study, instances) if table is not None for pair in _distinct(table)]
     pairs = _shared(of_study)
     if "linked_study" in study.column_names:
-        patient_of = dict(of_study)
+        patient_of = {key: patient for key, patient in of_study if key is not None}
         linked = study.select(["study", "linked_study"]).to_pylist()
         pairs += [
             (patient_of[row["study"]], patient_of[row["linked_study"]])
@@ -69,12 +68,27 @@ def patient_pairs(
             if row["study"] in patient_of and row["linked_study"] in patient_of
         ]
     if faults is not None:
-        rows = [row for row in faults.select(["kind", "patient", "evidence"]).to_pylist() if row["kind"] in _SHARED]
-        pairs += _shared([(row["evidence"], row["patient"]) for row in rows])
-    if instances is not None and "pixel_sha256" in instances.column_names:
-        same = instances.select(["pixel_sha256", "patient"]).to_pylist()
-        pairs += _shared([(row["pixel_sha256"], row["patient"]) for row in same])
-    return sorted({(a, b) for a, b in pairs if a != b})
+        pairs += list(_named_in_faults(series, faults))
+    return sorted({(a, b) for a, b in pairs if a and b and a != b})
+
+
+def _distinct(table: pa.Table) -> list[tuple[str, str]]:
+    """Each study with each of its patients, once."""
+    keys = pa.table({name: table[name].cast(pa.string()) for name in ("study", "patient")})
+    found = (
+        keys.group_by(["study", "patient"]).aggregate([]).sort_by([("study", "ascending"), ("patient", "ascending")])
+    )
+    return [(row["study"], row["patient"]) for row in found.to_pylist()]
+
+
+def _named_in_faults(series: pa.Table, faults: pa.Table) -> Iterator[tuple[str, str]]:
+    """Patients whose series hold the same images: the one of a fault, and the one of the series that it names."""
+    rows = [row for row in faults.select(["kind", "patient", "evidence"]).to_pylist() if row["kind"] == _SHARED_IMAGES]
+    if rows:
+        patient_of = dict(zip(series["series"].to_pylist(), series["patient"].to_pylist(), strict=True))
+        for row in rows:
+            others = (patient_of.get(word.strip(".,;:")) for word in (row["evidence"] or "").split())
+            yield from ((row["patient"], other) for other in others if other)
 
 
 def _shared(rows: Iterable[tuple[str | None, str | None]]) -> list[tuple[str, str]]:

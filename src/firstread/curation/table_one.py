@@ -19,6 +19,7 @@ SMALL_CELL = 5
 OLDEST_AGE = 90
 #: texts with more values than this are no categories
 MOST_CATEGORIES = 12
+_NUMBERS = "median (quartiles)"
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,13 @@ class TableOne:
 
     @property
     def page_rows(self) -> "pd.DataFrame":
-        """The rows for a page: each variable named once, small cells by their mark only."""
-        shown = self.rows.drop(columns="small_cells").rename(columns={"largest_difference": "difference"})
-        return shown.assign(variable=shown["variable"].where(~shown["variable"].duplicated(), ""))
+        """The rows for a page: variable and value in one column, small cells by their mark only."""
+        labels = [
+            variable if value in (_NUMBERS, "n") else f"{variable}: {value}"
+            for variable, value in zip(self.rows["variable"], self.rows["value"], strict=True)
+        ]
+        shown = self.rows.drop(columns=["small_cells", "value"]).assign(variable=labels)
+        return shown.rename(columns={"largest_difference": "difference"})
 
 
 def table_one(patients: pa.Table, groups: Mapping[str, np.ndarray], *, skip: Sequence[str] = ()) -> TableOne:
@@ -96,7 +101,7 @@ def table_one(patients: pa.Table, groups: Mapping[str, np.ndarray], *, skip: Seq
 
 def _number_lines(name: str, parts: Mapping[str, pa.Array]) -> list[dict[str, object]]:
     values = {group: _numbers(part) for group, part in parts.items()}
-    line: dict[str, object] = {"variable": name, "value": "median (quartiles)"}
+    line: dict[str, object] = {"variable": name, "value": _NUMBERS}
     line |= {group: _quartiles(numbers, is_age=name.startswith("age")) for group, numbers in values.items()}
     line["largest_difference"] = _largest([_mean_difference(a, b) for a, b in _pairs(values)])
     return [line, *_missing_line(name, parts)]

@@ -176,8 +176,7 @@ def evaluate(predictions: Predictions, **options: Any) -> Evaluation:
         if name not in known:
             raise SettingError(f'{predictions.task.kind} has no option "{name}".{suggest(name, known)}')
     found = measure(predictions, **options)
-    warnings = predictions.cohort.warnings if predictions.cohort is not None else ()
-    return replace(found, notes=(*warnings, *found.notes)) if warnings else found
+    return replace(found, notes=(*predictions.warnings, *found.notes)) if predictions.warnings else found
 
 
 def _to_text(table: "pd.DataFrame", *, missing: str = "not defined") -> str:

@@ -90,7 +90,7 @@ def join_clinical(
     table = read_table(source)
     check_columns(table, key=id_column, keep=keep)
     patients, matched = _match(table[id_column].tolist(), people)
-    rows = _one_row_each(table, patients, source)
+    rows = _one_row_each(table.drop(columns=id_column), patients, source)
     names_somebody = _value_search(project)
     known = [people.birth_dates.get(patient, frozenset()) for patient in rows]
     part = table.loc[list(rows.values())]

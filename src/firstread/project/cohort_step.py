@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from firstread.curation.participant_flow import Participants, counted, select_pa
 from firstread.curation.selection_bias import bias_of, bias_text
 from firstread.curation.table_one import TableOne, table_one
 from firstread.project.curated_tables import read_archive_tables, read_components
+from firstread.project.reasons import kinds_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +62,11 @@ _SOURCES = {
     "first_file": "series.first_file",
 }
 _TABLE_CAPTION = (
-    "Patients who are in beside those who were assessed and are not. Ages of 90 and more are shown as >= 90; * marks "
-    "cells of fewer than five people; differences are standardized."
+    "Patients who are in beside those who were assessed and are not: median (quartiles), or number (share). Ages of 90 "
+    "and more are shown as >= 90; * marks cells of fewer than five people; differences are standardized."
+)
+_NOT_A_PRIORI = (
+    "The criteria are said to be a priori, but the audit log has it that criteria were drawn from this archive before."
 )
 _A_POSTERIORI = "The criteria were drawn a posteriori, from what the archive has."
 
@@ -87,8 +92,16 @@ def choose_cohort(
     project.check_current("curate")
     tables = read_archive_tables(project)
     text = _eligibility_text(project.paths["eligibility"], tables, source, draw=draw)
+    if kinds := kinds_named(project, text):
+        raise SettingError(
+            f"The eligibility file holds a word that names somebody of the archive ({', '.join(sorted(kinds))})",
+            where=source or project.paths["eligibility"],
+            do="say it without names, identifiers and dates: the project must name nobody",
+        )
     eligibility = parse_eligibility(text)
     found = select_participants(eligibility, tables)
+    if eligibility.planned == "a priori" and _was_drawn(project):
+        found = replace(found, remarks=(*found.remarks, _NOT_A_PRIORI))
     counts = count_cohort(found)
     if dry_run:
         return counts
@@ -96,7 +109,7 @@ def choose_cohort(
     with project.step("cohort", parameters=parameters) as recorded:
         write_text(project.paths["eligibility"], text)
         write_cohort(project.paths["cohort"], eligibility, found, read_components(project))
-        recorded.update({name: value for name, value in counts.items() if name != "remarks"})
+        recorded.update({name: value for name, value in counts.items() if name != "remarks"} | {"drawn": draw})
     return counts
 
 
@@ -198,6 +211,10 @@ def _eligibility_text(path: Path, tables: ArchiveTables, source: Path | None, *,
     return read_eligibility_text(source or path)
 
 
+def _was_drawn(project: "ProjectFolder") -> bool:
+    return any(entry["step"] == "cohort" and entry["counts"].get("drawn") for entry in project.audit.read())
+
+
 def _count_classes(found: Participants) -> dict[str, int]:
     """Class -> number of patients who are in and have a row of it."""
     if found.targets is None:
@@ -215,14 +232,8 @@ def _count_classes(found: Participants) -> dict[str, int]:
 def _page(eligibility: Eligibility, found: Participants, flow: str, table: TableOne) -> Report:
     last = found.flow.to_pylist()[-1]
     report = Report(eligibility.title or "Cohort", f"{counted(last['after'], last['unit'])} included")
-    report.add_text(
-        f"Criteria were written {eligibility.planned}"
-        + (
-            ", before anybody looked at the archive."
-            if eligibility.planned == "a priori"
-            else ": drawn from what it has."
-        )
-    )
+    is_planned = eligibility.planned == "a priori"
+    report.add_text("The criteria were written a priori, before anybody looked." if is_planned else _A_POSTERIORI)
     for remark in found.remarks:
         report.add_text(remark)
     report.add_heading("Flow of participants").add_drawing(flow, alt="flow diagram; the same numbers are in flow.csv")

@@ -42,7 +42,7 @@ def read_components(project: "ProjectFolder") -> dict[str, str]:
     if project.paths["curated faults"].is_file():
         others["faults"] = _read(project.paths["curated faults"])
     if (folder / "instances").is_dir():
-        others["instances"] = ds.dataset(folder / "instances").to_table(columns=["patient", "pixel_sha256"])
+        others["instances"] = ds.dataset(folder / "instances").to_table(columns=["study", "patient"])
     pairs = patient_pairs(series=series, study=study, **others)
     everybody = {patient for table in (series, study) for patient in table["patient"].to_pylist() if patient}
     return link_patients(sorted(everybody), pairs)

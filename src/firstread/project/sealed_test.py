@@ -58,7 +58,7 @@ def digest_test_set(splits: pa.Table) -> str:
 
     Example:
         >>> digest_test_set(pa.table({"patient": ["P1", "P2"], "split": ["train", "test"]}))[:8]
-        '9a9dc20a'
+        'acbbb742'
     """
     patients = sorted(splits.filter(pc.equal(splits["split"], "test"))["patient"].to_pylist())
     return hashlib.sha256("\0".join(patients).encode("utf-8", "surrogatepass")).hexdigest() if patients else ""
@@ -100,9 +100,12 @@ def check_new_split(project: "ProjectFolder", splits: pa.Table, *, reason: str |
     """
     seals, digest = read_seals(project), digest_test_set(splits)
     last = seals[-1] if seals else None
-    if last is not None and last.sha256 == digest:
+    if last is not None and last.sha256 == digest and not last.ended:
         return seals
-    openings = max(len(last.openings) if last else 0, _openings_in_audit(project, last.sha256 if last else None))
+    if last is None:  # of a seal that is lost the audit log knows
+        openings = _openings_in_audit(project, None) - _openings_in_audit(project, digest)
+    else:
+        openings = 0 if last.sha256 == digest else max(len(last.openings), _openings_in_audit(project, last.sha256))
     if openings and reason is None:
         raise SettingError(
             f"The test set was opened {_times(openings)}, and this split has another one",
@@ -110,7 +113,7 @@ def check_new_split(project: "ProjectFolder", splits: pa.Table, *, reason: str |
             expected="the split that was sealed",
             do='if it must change, say why: firstread project split --new-seal --reason "..."; all openings stay known',
         )
-    if last is not None:
+    if last is not None and not last.ended:
         seals[-1] = replace(last, ended=reason or "drawn anew before it was opened")
     return [*seals, Seal(now(), digest, _count_test(splits))] if digest else seals
 

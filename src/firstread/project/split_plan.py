@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from firstread.core.errors import DataError, SettingError, suggest
 from firstread.core.split_assignment import assign_contiguous, assign_folds, assign_groups, validate_fractions
-from firstread.core.split_designs import assign_nested_folds, assign_sites, assign_temporal
+from firstread.core.split_designs import assign_external, assign_nested_folds, assign_temporal
 from firstread.core.splits import DEFAULT_FRACTIONS
 
 METHODS = ("holdout", "folds", "nested", "temporal", "site", "contiguous")
@@ -59,6 +59,10 @@ class SplitPlan:
         if self.method not in METHODS:
             raise SettingError(f'There is no split called "{self.method}".{suggest(self.method, METHODS)}')
         validate_fractions(self.fractions)
+        for name, least in (("folds", 2), ("inner", 2), ("gap", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise SettingError(f"{name}={value!r} is not possible", expected=f"a whole number from {least} on")
         if (self.method == "temporal") != bool(self.by):
             raise SettingError("A temporal split, and no other, has a column of times", do="--by clinical.COLUMN")
         if (self.method == "site") != bool(self.sites):
@@ -152,7 +156,14 @@ def _assign(
                 raise SettingError("A temporal split needs times")
             split = assign_temporal(times, groups, fractions=plan.fractions)
         case "site":
-            split = _external(part["site"].to_pylist(), labels, components, plan)
+            split = assign_external(
+                part["site"].to_pylist(),
+                groups,
+                labels=labels,
+                test=plan.sites,
+                fractions=plan.fractions,
+                seed=plan.seed,
+            )
         case _:
             split = _in_order(labels, components, plan)
     return split, fold, nested
@@ -167,17 +178,6 @@ def _folds_beside_test(labels: np.ndarray, components: np.ndarray, plan: SplitPl
     rest, fold = split != "test", np.full(len(labels), -1)
     fold[rest] = assign_folds(labels[rest], components[rest], folds=plan.folds, seed=plan.seed)
     return split, fold
-
-
-def _external(sites: list[Any], labels: np.ndarray, components: np.ndarray, plan: SplitPlan) -> np.ndarray:
-    """The test set at some sites; training and validation by chance among the others."""
-    split = assign_sites(sites, components, test=plan.sites)
-    train, validation, _ = validate_fractions(plan.fractions)
-    rest = split == "train"
-    if validation:
-        shares = (train / (train + validation), validation / (train + validation), 0.0)
-        split[rest] = assign_groups(labels[rest], components[rest].tolist(), fractions=shares, seed=plan.seed)
-    return split
 
 
 def _in_order(labels: np.ndarray, components: np.ndarray, plan: SplitPlan) -> np.ndarray:
