@@ -1,6 +1,7 @@
 """What a series is and what is wrong with it: cases of public reports, by their numbers in phantom-archive.md."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
 
 from firstread.curation.curation_schemas import FAULT_KINDS, FAULTS_FOUND, INSTANCES, KINDS, PHASES, PLANES, SERIES
 from firstread.curation.series_description import describe_series
@@ -217,6 +219,7 @@ def test_case_23_one_uid_with_other_pixels_excludes_both_files(tmp_path):
     found = describe([*paths, tmp_path / "resent.dcm"])
     assert sorted(row["file"] for row in found.faults) == sorted([paths[2].name, "resent.dcm"])
     assert all("pixels differ" in row["evidence"] for row in found.faults)
+    assert (found.stacks[0]["selected"], found.stacks[0]["reason"]) == (False, "duplicate_other_content")
 
 
 def test_a_file_that_ends_early_is_named_and_its_slice_is_not_called_missing(tmp_path):
@@ -227,6 +230,7 @@ def test_a_file_that_ends_early_is_named_and_its_slice_is_not_called_missing(tmp
     assert kinds(found) == ["truncated_file"]
     assert fault(found, "truncated_file")["file"] == paths[3].name
     assert found.stacks[0]["missing_slices"] == 0
+    assert (found.stacks[0]["selected"], found.stacks[0]["reason"]) == (False, "truncated_file")
 
 
 def test_files_that_are_no_dicom_are_rows_and_no_exception(tmp_path):
@@ -303,6 +307,20 @@ def test_every_published_file_is_described_or_reported_and_nothing_is_surely_wro
                     stated = str(pydicom.dcmread(path, force=True, stop_before_pixels=True).get("BodyPartExamined"))
                     assert stated, path
     assert count > 200
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(132, 4_000), st.integers(0, 255)), max_size=12), st.integers(0, 3_000))
+def test_a_damaged_header_is_a_row_and_no_exception(tmp_path_factory, changes, cut):
+    data = bytearray(Path(get_testdata_file("CT_small.dcm")).read_bytes())
+    for place, value in changes:
+        data[place] = value
+    path = tmp_path_factory.mktemp("damage") / "file.dcm"
+    path.write_bytes(bytes(data[: len(data) - cut]))
+    found = describe_series([path], root=path.parent)
+    assert len(found.instances) == 1
+    for name, schema in (("stacks", SERIES), ("faults", FAULTS_FOUND), ("instances", INSTANCES)):
+        pa.Table.from_pylist(getattr(found, name), schema)
 
 
 @settings(max_examples=8)

@@ -249,6 +249,20 @@ def test_a_changed_archive_makes_curation_stale_and_nothing_is_run(tmp_path):
     assert len(list((project.settings.vault / "curation").iterdir())) == 1
 
 
+def test_images_that_change_during_the_run_are_refused(tmp_path, monkeypatch):
+    project = make_curated_project(tmp_path, patients=("P3",))
+    run_pass = step.run_pass
+
+    def with_a_new_file(work, plan, **more):
+        (tmp_path / "archive" / f"{plan.unit}.txt").write_text("new")
+        return run_pass(work, plan, **more)
+
+    monkeypatch.setattr(step, "run_pass", with_a_new_file)
+    with pytest.raises(DataError, match="The images changed while they were curated"):
+        curate_archive(project)
+    assert next(one for one in project.status() if one.name == "curate").state == "open"
+
+
 def test_the_dry_run_writes_nothing(tmp_path):
     project = make_curated_project(tmp_path, patients=("P3",))
     before = contents(tmp_path)

@@ -1,6 +1,5 @@
 """What each stack of a series is, and what is wrong with it: from headers, geometry and a sample of the pixels."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +73,7 @@ def describe_series(paths: Iterable[str | Path], *, root: str | Path) -> SeriesD
         for file in one.files:
             file.row["stack"] = number
     faults += find_series_faults(described)
-    return SeriesDescription(_select(rows, faults), faults, [file.row for file in files])
+    return SeriesDescription(_select(rows, faults, files), faults, [file.row for file in files])
 
 
 def _without_copies(files: list[SeriesFile]) -> list[SeriesFile]:
@@ -209,14 +208,18 @@ def _other_row(files: list[SeriesFile], number: int) -> dict[str, object]:
     }
 
 
-def _select(rows: list[dict[str, object]], faults: list[dict[str, object]]) -> list[dict[str, object]]:
+def _select(
+    rows: list[dict[str, object]], faults: list[dict[str, object]], files: list[SeriesFile]
+) -> list[dict[str, object]]:
     """Propose which stacks to use: originals without a fault that excludes them; with the reason of the others."""
-    reasons: Counter[tuple[object, str]] = Counter()
+    stack_of = {file.row["file"]: file.row["stack"] for file in files}
+    reasons: set[tuple[object, str]] = set()
     for fault in faults:
-        if fault["excluded"] and fault["file"] is None:
-            reasons[fault["stack"], str(fault["kind"])] += 1
+        # of equal files one is left, so that its stack is whole
+        if fault["excluded"] and fault["kind"] != "duplicate_same_content":
+            reasons.add((stack_of.get(fault["file"], fault["stack"]), str(fault["kind"])))
     for row in rows:
-        found = sorted(kind for stack, kind in reasons if stack in (row["stack"], None))
+        found = sorted(kind for stack, kind in reasons if stack == row["stack"])
         row["selected"] = row["kind"] == "original" and not found
         row["reason"] = ", ".join(found) or (None if row["kind"] == "original" else f"kind: {row['kind']}")
     return rows

@@ -34,7 +34,9 @@ def measure_features(sample: StackSample) -> dict[str, float | None]:
     }
     if sample.body is not None:
         found |= _tissues(sample)
-    return {name: None if value is None else round(value, 4) for name, value in found.items()}
+    return {
+        name: round(value, 4) if value is not None and np.isfinite(value) else None for name, value in found.items()
+    }
 
 
 def _tissues(sample: StackSample) -> dict[str, float | None]:

@@ -22,6 +22,8 @@ _PIXEL_MM = 3.0
 _MAX_SIDE = 192
 #: what is part of a body, on CT in HU; padding outside of the reconstruction circle is below
 _BODY_HU, _PADDING_HU = -250.0, -1500.0
+#: lung, smoothed, in HU
+_LUNG_HU = (-920.0, -550.0)
 #: soft tissue in which noise is measured, in HU
 _NOISE_HU = (-20.0, 180.0)
 _MIN_NOISE_PIXELS = 200
@@ -167,7 +169,9 @@ def measure_cut(values: np.ndarray, body: np.ndarray, spacing: tuple[float, ...]
     rows = np.nonzero(body.any(axis=1))[0]
     if not len(rows):
         return 0.0
-    touched = edge & body & (values > -200)
+    smooth = ndimage.uniform_filter(np.maximum(values, _PADDING_HU), 5)
+    # where the field of view ends within a lung, that is no hole of the body that could be filled
+    touched = edge & ((body & (values > -200)) | ((smooth > _LUNG_HU[0]) & (smooth < _LUNG_HU[1])))
     touched[int(rows[0] + 0.8 * (rows[-1] - rows[0])) :] = False  # the table, and a patient lying on the edge
     return float(touched.sum()) / 2 * float(np.sqrt(spacing[0] * spacing[1]))
 

@@ -5,8 +5,8 @@ identical images, and not claimed otherwise.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import combinations, pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,35 +31,35 @@ def describe_studies(instances: pa.Table, series: pa.Table) -> list[_Row]:
         instances: INSTANCES of an archive.
         series: SERIES of the same.
     """
-    by_study: dict[str, _Row] = {}
-    for row in _iterate(instances, INSTANCES.names):
-        if row["study"] is None:
-            continue
-        found = by_study.setdefault(str(row["study"]), {**row, "instances": 0})
-        found["instances"] = int(str(found["instances"])) + 1
-        for name in ("study_date", "age_years", "sex", "site", "scanner", "study_description"):
-            found[name] = row[name] if found[name] is None else found[name]
+    links: dict[str, str] = {}
+    for one, other, _, _ in _find_sessions(instances):
+        links.setdefault(one, other)
+        links.setdefault(other, one)
     counts = Counter(str(row["study"]) for row in _rows(series, ["study", "series"], distinct=True))
+    studies = [row for row in _study_rows(instances) if row["study"] is not None]
     first: dict[object, str] = {}
-    for found in by_study.values():
-        if found["study_date"]:
-            first[found["patient"]] = min(str(found["study_date"]), first.get(found["patient"], "99999999"))
-    links = _sessions(by_study)
-    rows = []
-    for study, found in by_study.items():
-        empty: _Row = dict.fromkeys(STUDIES.names)
-        rows.append(
-            empty
-            | {name: found[name] for name in ("patient", "age_years", "sex", "site", "scanner", "instances")}
-            | {
-                "study": study,
-                "day": _days_between(first.get(found["patient"]), found["study_date"]),
-                "description_clean": found["study_description"],
-                "series": counts[study],
-                "linked_study": next((other for one, other, _, _ in links if one == study), None)
-                or next((one for one, other, _, _ in links if other == study), None),
-            }
-        )
+    for row in studies:
+        if row["study_date"]:
+            first[row["patient"]] = min(str(row["study_date"]), first.get(row["patient"], "99999999"))
+    return [
+        {name: row.get(name) for name in STUDIES.names}
+        | {
+            "day": _days_between(first.get(row["patient"]), row["study_date"]),
+            "description_clean": row["study_description"],
+            "series": counts[str(row["study"])],
+            "linked_study": links.get(str(row["study"])),
+        }
+        for row in studies
+    ]
+
+
+def _study_rows(instances: pa.Table) -> list[_Row]:
+    """One row a study: the first stated value of each column, in the order of text, and the number of instances."""
+    names = ["patient", "study_date", "age_years", "sex", "site", "scanner", "study_description"]
+    table = pa.table({name: _plain(instances[name]) for name in ("study", "file", *names)})
+    grouped = table.group_by("study").aggregate([*((name, "min") for name in names), ("file", "count")])
+    renamed = [name.removesuffix("_min").replace("file_count", "instances") for name in grouped.column_names]
+    rows: list[_Row] = grouped.rename_columns(renamed).sort_by("study").to_pylist()
     return rows
 
 
@@ -170,46 +170,41 @@ def _patients_in_one_study(instances: pa.Table) -> list[_Row]:
 
 
 def _split_sessions(instances: pa.Table) -> list[_Row]:
+    faults = []
+    for _, second, (text, patient), sure in _find_sessions(instances):
+        faults.append(make_fault("split_study", evidence=text, confidence=sure, study=second, patient=patient))
+    return faults
+
+
+def _find_sessions(instances: pa.Table) -> list[tuple[str, str, tuple[str, str], float]]:
+    """Pairs of studies that are one session: study, other study, evidence and patient, confidence."""
     by_study: dict[str, _Row] = {}
     names = ["study", "patient", "study_date", "study_time_s", "frame_of_reference", "modality", "scanner"]
     frames: defaultdict[str, set[object]] = defaultdict(set)
-    for row in _rows(instances, names, distinct=True):
+    rows = _rows(instances, names, distinct=True)
+    for row in sorted(rows, key=lambda row: [str(row[name]) for name in names]):  # the same whatever the order of files
         if row["study"] is not None:
             by_study.setdefault(str(row["study"]), row)
             frames[str(row["study"])].add(row["frame_of_reference"])
-    for study, row in by_study.items():
-        row["frames"] = frames[study] - {None}
-    return [
-        make_fault(
-            "split_study", evidence=text, confidence=sure, study=second, patient=_text(by_study[first]["patient"])
-        )
-        for first, second, text, sure in _sessions(by_study)
-    ]
-
-
-def _sessions(studies: dict[str, _Row]) -> list[tuple[str, str, str, float]]:
-    """Pairs of studies that are one session: (study, other study, evidence, confidence)."""
     by_patient: defaultdict[object, list[str]] = defaultdict(list)
-    for study, row in studies.items():
+    for study, row in by_study.items():
         if row["patient"] is not None:
             by_patient[row["patient"]].append(study)
     pairs = []
-    for members in by_patient.values():
-        members.sort()
-        for index, one in enumerate(members):
-            for other in members[index + 1 :]:
-                found = _one_session(studies[one], studies[other])
-                if found:
-                    pairs.append((one, other, *found))
-    return pairs
+    for patient, members in by_patient.items():
+        for one, other in combinations(sorted(members), 2):
+            shared = (frames[one] & frames[other]) - {None}
+            found = _one_session(by_study[one], by_study[other], has_one_frame=bool(shared))
+            if found:
+                pairs.append((one, other, (found[0], str(patient)), found[1]))
+    return sorted(pairs)
 
 
-def _one_session(one: _Row, other: _Row) -> tuple[str, float] | None:
+def _one_session(one: _Row, other: _Row, *, has_one_frame: bool) -> tuple[str, float] | None:
     dates = {one["study_date"], other["study_date"]}
     if len(dates - {None}) > 1:
         return None
-    frames = [row.get("frames") or {row["frame_of_reference"]} - {None} for row in (one, other)]
-    if set(frames[0]) & set(frames[1]):  # type: ignore[call-overload]
+    if has_one_frame:
         return "two studies of one day share a frame of reference", 0.95 if None not in dates else 0.7
     times = [row["study_time_s"] for row in (one, other)]
     is_same_machine = one["modality"] == other["modality"] and one["scanner"] == other["scanner"] is not None
@@ -273,12 +268,6 @@ def _rows(table: pa.Table, names: list[str], *, distinct: bool = False) -> list[
         chosen = pa.table({name: _plain(chosen[name]) for name in names}).group_by(names).aggregate([])
     rows: list[_Row] = chosen.to_pylist()
     return rows
-
-
-def _iterate(table: pa.Table, names: list[str]) -> Iterator[_Row]:
-    """Rows of some columns of a table of millions, without all of them in memory."""
-    for batch in table.select(names).to_batches(max_chunksize=10_000):
-        yield from batch.to_pylist()
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,7 +1,6 @@
 """Steps of a lesson on an archive: the pile, who is in, data sets made of it, and the learner's report."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,9 @@ class ArchiveSteps:
     seed: int
     folder: Path
     if TYPE_CHECKING:
-        _file: cached_property[ResultFile]
+
+        @property
+        def _file(self) -> ResultFile: ...
 
         @property
         def recipe(self) -> dict[str, Any]: ...

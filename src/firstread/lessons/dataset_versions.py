@@ -207,7 +207,7 @@ def _cohort(table: "pd.DataFrame", name: str) -> "Cohort":
     from firstread.core.provenance import Origin
 
     columns = [column for column in ("case", "file", "label", "patient", "split", "lesion_mm") if column in table]
-    rows = table[columns].to_dict("records")
+    rows = [dict(zip(columns, row, strict=True)) for row in table[columns].itertuples(index=False)]
     return Cohort.from_table(make_table(rows), CLASSES, Origin(name, "liver slices of phantom patients", "Apache-2.0"), ())
 
 

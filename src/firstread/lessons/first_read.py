@@ -13,6 +13,7 @@ from firstread.lessons.notes import Note, NotYetError, frame
 if TYPE_CHECKING:
     from firstread.core.case import Case
     from firstread.core.predictions import Predictions
+    from firstread.lessons.pile import PileSeries
 
 
 

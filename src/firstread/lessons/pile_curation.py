@@ -160,10 +160,10 @@ class PileCuration:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{row.series}</td><td>{escape(row.description)}</td><td>{escape(row.found)}</td>"
-            f"<td style='{_WRAPPED}'>{escape(row.evidence)}</td></tr>"
-            for row in self.table.itertuples()
-            if row.found != _FINE
+            f"<tr><td>{one.number}</td><td>{escape(one.description)}</td><td>{escape(', '.join(self.answers(one)))}</td>"
+            f"<td style='{_WRAPPED}'>{escape(self.evidence(one))}</td></tr>"
+            for one in self.pile.series
+            if self.answers(one) != (_FINE,)
         )
         head = "<tr><th>series</th><th>description</th><th>found</th><th>evidence</th></tr>"
         listed = scroll_box(head + rows, label="what curation found, and why")

@@ -103,8 +103,8 @@ def _run(project: ProjectFolder, settings: CurationSettings) -> dict[str, Any]:
     started, names = now(), list_files(project)
     if not names:
         raise DataError("There are no images to curate", where=project.image_folder)
-    basis = f"{fingerprint(project.states.path_of('image folder'))}|{package_version()}"
-    plan = ShardPlan(names, settings.part, settings.processes, basis=basis)
+    images = fingerprint(project.states.path_of("image folder"))
+    plan = ShardPlan(names, settings.part, settings.processes, basis=f"{images}|{package_version()}")
     parts = curation_parts(project) / plan.digest
     work = ShardWork(partial(file_rows, str(project.image_folder)), failure_row, parts, {"files": FILES})
     if left := run_pass(work, plan, ray=settings.ray):
@@ -128,6 +128,12 @@ def _run(project: ProjectFolder, settings: CurationSettings) -> dict[str, Any]:
     with _one_at_a_time(project):
         if settings.part != (1, 1) and (finished := _finished_before(project)):
             return finished
+        if fingerprint(project.states.path_of("image folder")) != images:
+            raise DataError(
+                "The images changed while they were curated",
+                where=project.image_folder,
+                do="run the same command again",
+            )
         project.states.reopen("curate")
         with project.step("curate", started=started) as counts:
             counts.update({"files": len(names), "series": len(series), **write_results(project, parts)})
