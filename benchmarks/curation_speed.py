@@ -20,7 +20,7 @@ import numpy as np
 import pydicom
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from project_memory import watch
+from project_memory import descendants, peak_kb
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -122,11 +122,10 @@ def curate(base: Path, archive: str, name: str, *more: str) -> dict[str, float]:
         Project.create(base / name, archive=base / archive, vault=base / f"{name}-vault", deidentified=True)
     words = [sys.executable, "-m", "firstread", "project", "curate", "-C", str(base / name), "--json"]
     words += [] if "--processes" in more else ["--processes", "1"]
-    before, started = os.times(), time.monotonic()
+    started = time.monotonic()
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen([*words, *more], stdout=output, stderr=errors)
-        parent, worker = watch(process)
-        after = os.times()
+        parent, worker, cpu_seconds = watch_all(process)
         output.seek(0)
         errors.seek(0)
         if process.returncode:
@@ -134,11 +133,34 @@ def curate(base: Path, archive: str, name: str, *more: str) -> dict[str, float]:
         counts = json.loads(output.read())
     return {
         "seconds": round(time.monotonic() - started, 1),
-        "cpu_seconds": after.children_user + after.children_system - before.children_user - before.children_system,
+        "cpu_seconds": cpu_seconds,
         "parent_mb": parent,
         "worker_mb": worker,
         "groups": counts.get("stacks", 0),
     }
+
+
+def watch_all(process: "subprocess.Popen[bytes]") -> tuple[float, float, float]:
+    """Peak memory (MB) of a process and of its largest descendant, and processor seconds of all, until it ends."""
+    peaks: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    while process.poll() is None:
+        for pid in [process.pid, *descendants(process.pid)]:
+            peaks[pid] = max(peaks.get(pid, 0), peak_kb(pid))
+            ticks[pid] = max(ticks.get(pid, 0), cpu_ticks(pid))
+        time.sleep(0.1)
+    workers = [peak for pid, peak in peaks.items() if pid != process.pid]
+    seconds = sum(ticks.values()) / os.sysconf("SC_CLK_TCK")
+    return round(peaks.get(process.pid, 0) / 1024, 1), round(max(workers, default=0) / 1024, 1), round(seconds, 2)
+
+
+def cpu_ticks(pid: int) -> int:
+    """Processor time of one process so far, in clock ticks; 0 where it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def parts(base: Path) -> bool:
