@@ -120,7 +120,7 @@ lesson.question("histology")
 # ## 5. Change one criterion
 #
 # Change the number, or the words: take `"Proven by histology"` and `where="clinical.proven_by in ['histology', 'follow-up']"`. Run the
-# cell, and look where the flow changes. What you changed is marked in `mine`.
+# cell, and look where the flow changes: who leaves, and of whom the question *cannot be answered*? What you changed is marked in `mine`.
 
 # %% tags=["step-change", "edit", "change"]
 lesson.step("change")

@@ -35,6 +35,15 @@ COMMANDS = [
     ["project", "index"],
     ["project", "deidentify"],
     ["project", "verify"],
+    ["project", "curate"],
+    ["project", "curate", "list"],
+    ["project", "curate", "put-back"],
+    ["project", "curate", "exclude"],
+    ["project", "clinical"],
+    ["project", "cohort"],
+    ["project", "split"],
+    ["project", "open-test"],
+    ["project", "demo"],
     ["project", "reidentify"],
     ["project", "withdraw"],
     ["project", "hold"],
@@ -46,7 +55,7 @@ COMMANDS = [
     ["project", "hold", "join"],
     ["project", "hold", "separate"],
 ]
-GROUPS = ["data"], ["class"], ["project"], ["project", "hold"]
+GROUPS = ["data"], ["class"], ["project"], ["project", "hold"], ["project", "curate"]
 
 
 def run(capsys, monkeypatch, *words):

@@ -120,6 +120,11 @@ def test_when_two_studies_are_one_session(other, is_linked):
     assert ("split_study" in kinds(found(images))) is is_linked
 
 
+def test_one_session_is_linked_where_one_of_its_studies_states_two_patients():
+    images = [instance(1), instance(2, patient="0p1"), instance(3, series="s2", study="t2")]
+    assert kinds(found(images)) == ["split_study", "two_ids_in_one_study"]
+
+
 def test_two_patients_in_one_study():
     (fault,) = found([instance(1), instance(2, series="s2", patient="p2")])
     assert (fault["kind"], fault["study"]) == ("two_ids_in_one_study", "t1")

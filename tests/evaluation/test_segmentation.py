@@ -236,6 +236,8 @@ def test_it_shows_itself_with_the_scan_under_the_contours(tmp_path):
     scan = Volume(np.where(BOX.values, 100, -900).astype(np.int16), GRID, unit="HU")
 
     class Scans:
+        warnings = ()
+
         def find(self, case):
             return self
 

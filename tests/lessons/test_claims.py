@@ -259,6 +259,9 @@ CLAIMS["archive"] = {
     "how many of those who are in have no metastasis at all": lambda done: (
         done["planned"].table_one.rows.set_index("value").loc["no metastasis", "included"] == "0 (0%)"
     ),
+    "of whom the question cannot be answered": lambda done: (
+        "Large enough: cannot be answered" in done["mine"].apply(done["curation"]).counts
+    ),
     "What you changed is marked in mine": lambda done: "<mark>where" in done["mine"]._repr_html_(),
     "Every criterion needs something that not everybody had": lambda done: (
         {criterion.needs for criterion in done["eligibility"].eligibility.criteria} == {"imaging", "clinical", "pathology"}

@@ -181,23 +181,22 @@ def _find_sessions(instances: pa.Table) -> list[tuple[str, str, tuple[str, str],
     by_study: dict[str, _Row] = {}
     names = ["study", "patient", "study_date", "study_time_s", "frame_of_reference", "modality", "scanner"]
     frames: defaultdict[str, set[object]] = defaultdict(set)
+    by_patient: defaultdict[str, set[str]] = defaultdict(set)
     rows = _rows(instances, names, distinct=True)
     for row in sorted(rows, key=lambda row: [str(row[name]) for name in names]):  # the same whatever the order of files
         if row["study"] is not None:
             by_study.setdefault(str(row["study"]), row)
             frames[str(row["study"])].add(row["frame_of_reference"])
-    by_patient: defaultdict[object, list[str]] = defaultdict(list)
-    for study, row in by_study.items():
-        if row["patient"] is not None:
-            by_patient[row["patient"]].append(study)
-    pairs = []
+            if row["patient"] is not None:  # a study may state several patients
+                by_patient[str(row["patient"])].add(str(row["study"]))
+    pairs: dict[tuple[str, str], tuple[str, str, tuple[str, str], float]] = {}
     for patient, members in by_patient.items():
         for one, other in combinations(sorted(members), 2):
             shared = (frames[one] & frames[other]) - {None}
             found = _one_session(by_study[one], by_study[other], has_one_frame=bool(shared))
             if found:
-                pairs.append((one, other, (found[0], str(patient)), found[1]))
-    return sorted(pairs)
+                pairs.setdefault((one, other), (one, other, (found[0], patient), found[1]))
+    return sorted(pairs.values())
 
 
 def _one_session(one: _Row, other: _Row, *, has_one_frame: bool) -> tuple[str, float] | None:

@@ -1,6 +1,7 @@
 """A table as text: CSV in the encodings and with the separators that spreadsheets write."""
 
 import codecs
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,22 +42,33 @@ def read_table(path: Path, *, max_rows: int | None = None) -> "pd.DataFrame":
     for encoding in _encodings(path):
         try:
             separator, skipped = _find_separator(path, encoding)
-            table = pd.read_csv(
-                path,
-                dtype=str,
-                sep=separator,
-                skiprows=skipped,
-                encoding=encoding,
-                nrows=max_rows,
-                skipinitialspace=True,
-                keep_default_na=False,
-                na_values=_NA_VALUES,
-            )
+            with warnings.catch_warnings():
+                # without index_col=False more cells than names would shift every column, and nobody would notice
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                table = pd.read_csv(
+                    path,
+                    dtype=str,
+                    sep=separator,
+                    skiprows=skipped,
+                    encoding=encoding,
+                    nrows=max_rows,
+                    skipinitialspace=True,
+                    keep_default_na=False,
+                    na_values=_NA_VALUES,
+                    index_col=False,
+                )
             table.columns = [str(name).strip() for name in table.columns]
             table.index = table.index + 2 + skipped
             return table.dropna(how="all").map(lambda value: value.strip() if isinstance(value, str) else value)
         except UnicodeError:
             continue
+        except pd.errors.ParserWarning as error:
+            raise DataError(
+                "A line has more cells than there are names of columns",
+                where=path,
+                expected="as many cells in each line as in the first",
+                do="save it as CSV with semicolons, or with quotation marks around texts and decimal commas",
+            ) from error
         except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
             raise _unreadable(path) from error
     raise _unreadable(path)
