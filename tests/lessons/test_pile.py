@@ -11,7 +11,7 @@ from firstread.lessons import pile as pile_module
 from firstread.lessons.notes import NotYetError
 from firstread.lessons.pile import BUTTON_OF, Pile
 from firstread.lessons.pile_curation import PileCuration
-from firstread.lessons.pile_reading import PileReading, choose_series
+from firstread.lessons.pile_marks import PileReading, choose_series
 from firstread.lessons.stack_picture import PANEL
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from firstread.lessons.pile import Pile
     from firstread.lessons.pile_curation import PileCuration
     from firstread.lessons.pile_eligibility import EligibilityFile, Inclusion
-    from firstread.lessons.pile_reading import PileReading
+    from firstread.lessons.pile_marks import PileReading
     from firstread.lessons.result_file import ResultFile
 
 #: data of the experiment, whatever pile is opened: what is so of an image must be known
@@ -49,7 +49,7 @@ class ArchiveSteps:
         What was clicked is kept: a notebook that is run again shows it.
         """
         from firstread.lessons.pile import BUTTON_OF
-        from firstread.lessons.pile_reading import PileReading, choose_series
+        from firstread.lessons.pile_marks import PileReading, choose_series
 
         chosen = choose_series(pile, seed=self.seed)
         return PileReading(
