@@ -4,8 +4,6 @@ The table names people, so it stays where it is, and where that is stands in the
 by pseudonym, holds no date and no column that identifies anybody.
 """
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from firstread.core.csv_text import csv_text
 from firstread.core.errors import DataError, SettingError
 from firstread.core.files import write_atomically, write_json, write_text
 from firstread.core.patient_identity import normalize_patient
@@ -269,8 +268,5 @@ def _array(values: list[Any], kind: str) -> pa.Array:
 
 
 def _columns_csv(columns: list[ClinicalColumn]) -> str:
-    output = io.StringIO()
-    writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(["column", "name", "kind", "reason"])
-    writer.writerows([one.source, one.name if one.kind != "dropped" else "", one.kind, one.reason] for one in columns)
-    return output.getvalue()
+    rows = ((one.source, one.name if one.kind != "dropped" else "", one.kind, one.reason) for one in columns)
+    return csv_text(("column", "name", "kind", "reason"), rows)

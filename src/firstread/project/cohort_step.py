@@ -1,7 +1,5 @@
 """Step `cohort`: who is in, from an eligibility file; with flow diagram, Table 1 and the bias that it brings."""
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from firstread.core.csv_text import csv_text, frame_csv
 from firstread.core.errors import SettingError
 from firstread.core.files import write_atomically, write_text
 from firstread.core.report import Report
@@ -135,12 +134,12 @@ def write_cohort(folder: Path, eligibility: Eligibility, found: Participants, co
     included = included_rows(found, components)
     write_atomically(folder / "included.parquet", partial(pq.write_table, included))
     write_atomically(folder / "flow.parquet", partial(pq.write_table, found.flow))
-    write_text(folder / "flow.csv", to_csv(found.flow))
+    write_text(folder / "flow.csv", csv_text(found.flow.column_names, (row.values() for row in found.flow.to_pylist())))
     note = _A_POSTERIORI if eligibility.planned == "a posteriori" else ""
     flow = draw_flow(found.flow, title=eligibility.title, note=note)
     write_text(folder / "flow.svg", flow)
     table = describe_participants(found)
-    write_text(folder / "table1.csv", table.rows.to_csv(index=False))
+    write_text(folder / "table1.csv", frame_csv(table.rows))
     is_missing = "missing" in found.flow["side"].to_pylist()
     write_text(folder / "bias.md", bias_text(eligibility, missing=is_missing))
     _page(eligibility, found, flow, table).write(folder / "report.html")
@@ -188,15 +187,6 @@ def patient_rows(tables: ArchiveTables, first: np.ndarray, targets: pa.Array | N
     if targets is not None:
         columns["target"] = targets.take(pa.array(order)).take(places)
     return pa.table(columns)
-
-
-def to_csv(table: pa.Table) -> str:
-    """A table as CSV."""
-    output = io.StringIO()
-    writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(table.column_names)
-    writer.writerows(row.values() for row in table.to_pylist())
-    return output.getvalue()
 
 
 def _eligibility_text(path: Path, tables: ArchiveTables, source: Path | None, *, draw: bool) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from firstread.core.csv_text import csv_text
 from firstread.core.errors import StorageError
-from firstread.core.files import translate_os_errors, write_atomically
+from firstread.core.files import translate_os_errors, write_atomically, write_text
 from firstread.curation.curation_schemas import FAULTS_FOUND, INSTANCES, SERIES, STUDIES
 from firstread.curation.study_relations import describe_studies, relate
 from firstread.project.curation_decisions import CurationDecisions, file_identifier
@@ -74,7 +74,7 @@ def write_results(project: ProjectFolder, parts: Path) -> dict[str, Any]:
     excluded = pa.Table.from_pylist(sorted(rows, key=lambda row: (row["what"], row["id"])), schema=EXCLUDED)
     for name, table in (("series", series), ("studies", studies), ("faults", faults)):
         write_atomically(folder / f"{name}.parquet", partial(pq.write_table, table))
-    write_atomically(folder / "excluded.csv", partial(pa_csv.write_csv, excluded))
+    write_text(folder / "excluded.csv", csv_text(EXCLUDED.names, (row.values() for row in excluded.to_pylist())))
     _write_instances(parts, unread, folder / "instances", studies)
     pictures = write_outlier_pictures(project, series)
     write_page(project, series=series, faults=faults, excluded=excluded, pictures=pictures)

@@ -1,7 +1,5 @@
 """Step `split`: who trains, who validates, who is tested; with the width of interval that each size will give."""
 
-import csv
-import io
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from firstread.core.columns import SPLITS as NAMES
+from firstread.core.csv_text import csv_text, frame_csv
 from firstread.core.errors import SettingError
 from firstread.core.files import write_atomically, write_text
 from firstread.core.report import Report
@@ -85,7 +84,7 @@ def split_cohort(
             (folder / "nested.parquet").unlink(missing_ok=True)
         write_text(folder / "sizes.csv", _csv(sizes))
         table = _table_one(project, splits, included, eligibility)
-        write_text(folder / "table1.csv", table.rows.to_csv(index=False))
+        write_text(folder / "table1.csv", frame_csv(table.rows))
         flow = _flow(project, splits, eligibility)
         write_text(folder / "flow.svg", flow)
         write_seals(project, seals)
@@ -247,12 +246,8 @@ def _flow(project: "ProjectFolder", splits: pa.Table, eligibility: Eligibility) 
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    output = io.StringIO()
     columns = ("split", "patients", "components", "series", "classes", "metric", "counted", "expected", "width")
-    writer = csv.DictWriter(output, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return output.getvalue()
+    return csv_text(columns, ([row.get(name) for name in columns] for row in rows))
 
 
 def _page(

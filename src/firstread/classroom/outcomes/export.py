@@ -20,7 +20,8 @@ from firstread.classroom.outcomes.experiments import compare_groups, comparisons
 from firstread.classroom.outcomes.participant_runs import runs_table
 from firstread.classroom.outcomes.record_page import write_session_record
 from firstread.classroom.outcomes.session_report import write_session_report
-from firstread.core.files import write_atomically, write_bytes
+from firstread.core.csv_text import frame_csv
+from firstread.core.files import write_atomically, write_bytes, write_text
 from firstread.lessons.lesson_info import LessonInfo
 from firstread.lessons.questionnaires import Item, load_quiz
 
@@ -156,13 +157,9 @@ def export_class(store: Store, folder: Path, *, lesson: LessonInfo, names: bool 
         write_session_record(store, lesson, folder / "record.html"),
     ]
     for name, table in class_tables(store, lesson=lesson, names=names).items():
-        written.append(write_atomically(folder / f"{name}.csv", partial(_write_csv, table)))
+        written.append(write_text(folder / f"{name}.csv", frame_csv(table)))
         written.append(write_atomically(folder / f"{name}.parquet", partial(_write_parquet, table)))
     return [*written, *(_write_pictures(store, folder / "forum") if names else [])]
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False)
 
 
 def _write_parquet(table: pd.DataFrame, path: Path) -> None:
