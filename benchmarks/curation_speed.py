@@ -20,10 +20,10 @@ import numpy as np
 import pydicom
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from peer_environments import peer_python
 from project_memory import descendants, peak_kb
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 PEERS = {"dcm2niix": "dcm2niix>=1.0.20260724", "heudiconv": "heudiconv>=1.5,<2"}
 SLICES, SIZE, SERIES_A_PATIENT = 5, 64, 10
 PLANES = {
@@ -43,7 +43,7 @@ def measure_curation(*, quick: bool, peers: bool = True) -> dict[str, Any]:
         base = Path(folder)
         write_series(base / "small", small)
         for program in PEERS if peers else ():
-            python, script = find_program(program)
+            python, script = peer_python(program, PEERS[program]), HERE / "peers" / "group_series.py"
             if python is None:
                 results[program] = {"skipped": "cannot be installed here"}
                 continue
@@ -192,20 +192,6 @@ def run_peer(command: list[str], archive: Path, out: Path) -> dict[str, float]:
     out.mkdir()
     run = subprocess.run([*command, str(archive), str(out)], capture_output=True, text=True, check=True, env=os.environ)
     return dict(json.loads(run.stdout.strip().splitlines()[-1]))
-
-
-def find_program(program: str) -> tuple[Path | None, Path]:
-    """Python of a program's environment, made if it is missing, and the script to run with it."""
-    environment = ROOT / f".venv-{program}"
-    python, ready = environment / "bin" / "python", environment / ".ready"
-    if not ready.exists():
-        try:
-            subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-            subprocess.run([str(python), "-m", "pip", "install", "-q", PEERS[program]], check=True)
-        except subprocess.CalledProcessError:
-            return None, HERE
-        ready.touch()
-    return python, HERE / "peers" / "group_series.py"
 
 
 if __name__ == "__main__":

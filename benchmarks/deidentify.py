@@ -18,8 +18,9 @@ from typing import Any
 
 import pydicom
 
+from peer_environments import peer_python
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 PEERS = {
     "dicom-anonymizer": "dicom-anonymizer>=2.1,<3",
     "deid": "deid>=0.4.13,<0.5",
@@ -80,19 +81,10 @@ def run_program(command: list[str], files: list[Path], out: Path) -> dict[str, A
 
 
 def find_program(program: str) -> tuple[Path | None, Path]:
-    """Python of a program's environment, made if it is missing, and the script to run with it."""
+    """Python of a program's environment, None where it cannot be installed, and the script to run with it."""
     if program == "firstread":
         return Path(sys.executable), Path(__file__).resolve()
-    environment = ROOT / f".venv-{program}"
-    python, ready = environment / "bin" / "python", environment / ".ready"
-    if not ready.exists():
-        try:
-            subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-            subprocess.run([str(python), "-m", "pip", "install", "-q", PEERS[program]], check=True)
-        except subprocess.CalledProcessError:
-            return None, HERE
-        ready.touch()
-    return python, HERE / "peers" / "deidentify_files.py"
+    return peer_python(program, PEERS[program]), HERE / "peers" / "deidentify_files.py"
 
 
 def list_files(data: Path) -> list[Path]:
